@@ -1,0 +1,60 @@
+/**
+ * Every error this package raises on purpose: one catalogue, two classes.
+ *
+ * A failed check is not an error but a report whose verdict is fail (exit 1). What is here is
+ * either the caller's doing (`UsageError`, exit 2) or the world's (`EnvironmentError`, exit 3).
+ */
+
+export const ERRORS = {
+  WSK_ERR_UNKNOWN_OPERATION: 'an operation name that does not exist',
+  WSK_ERR_UNKNOWN_FLAG: 'a flag the operation does not have',
+  WSK_ERR_INVALID_INPUT: 'a flag or task argument with a wrong value',
+  WSK_ERR_INVALID_CONFIG: 'a wrong value or an unknown key in websocket.yaml or WS_*',
+  WSK_ERR_FILE_EXISTS: 'a generated file would overwrite one that differs',
+  WSK_ERR_NOT_A_PROJECT: 'a folder that holds no generated project',
+  WSK_ERR_NOT_A_RUN: 'a folder that holds no babysitter run',
+  WSK_ERR_UNKNOWN_EFFECT: 'an effect that the run does not have, or is not ours to execute',
+  WSK_ERR_BAD_TASK_INPUT: 'a corrupt or foreign tasks/<effectId>/input.json',
+  WSK_ERR_OUTPUT_NOT_WRITABLE: 'the output path cannot be written',
+  WSK_ERR_FILE_NOT_READABLE: 'an input file cannot be read',
+  WSK_ERR_DNS: 'the host name does not resolve',
+  WSK_ERR_REFUSED: 'nothing listens at the address',
+  WSK_ERR_CONNECTION_LOST: 'the connection broke before the handshake was complete',
+  WSK_ERR_TLS: 'the TLS handshake or the certificate check failed',
+  WSK_ERR_HTTP_STATUS: 'the server answered HTTP, but not 101 Switching Protocols',
+  WSK_ERR_NOT_HTTP: 'the server answered something that is not HTTP',
+  WSK_ERR_TIMEOUT: 'nothing came back in time',
+  WSK_ERR_PROJECT_FAILED: 'a generated project did not install, build or start',
+  WSK_ERR_SDK_MISSING: 'the babysitter SDK is not installed',
+  WSK_ERR_RUN_FAILED: 'the babysitter SDK could not drive the run',
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** The caller is wrong: a flag, a configuration value, an input file. Exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+  readonly code: ErrorCode;
+  /** What to do about it, as a fragment for people; may be absent. */
+  readonly hint: string | undefined;
+
+  /** `message` says which value, what was read and what was expected. */
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+/** The world is wrong: refused, timed out, missing tool. Exit code 3; `cause` is required. */
+export class EnvironmentError extends Error {
+  override readonly name = 'EnvironmentError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { cause: unknown; hint?: string }) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+}

@@ -1,0 +1,45 @@
+import { z } from 'zod';
+
+/**
+ * The pieces of input that several operations share, each with its range and its words.
+ *
+ * `meta` steers the derived command line: `flag` renames an option, `separator` lets one value hold
+ * a list, `placeholder` stands in `--help`.
+ */
+
+/** A TCP port to listen on. */
+export const Port = z.int().min(1).max(65535).meta({ placeholder: 'port' });
+
+/** An RFC 6455 URI: ws or wss, no fragment (section 3). */
+export const WebSocketUrl = z
+  .string()
+  .refine(isWebSocketUrl, 'expected a ws:// or wss:// URL without a fragment')
+  .meta({ placeholder: 'url' });
+
+function isWebSocketUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url !== undefined && /^wss?:$/.test(url.protocol) && !text.includes('#');
+}
+
+/** Milliseconds, as a number or as `500ms`, `10s`, `2m`. */
+export const DurationMs = z
+  .preprocess(parseDuration, z.number().positive().max(86_400_000))
+  .meta({ placeholder: 'ms' });
+
+function parseDuration(value: unknown): unknown {
+  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(value) : null;
+  if (match === null) return value;
+  const unit = { ms: 1, s: 1000, m: 60_000 }[match[2] ?? 'ms'] ?? 1;
+  return Number(match[1]) * unit;
+}
+
+/** One extra request header, `Name: value`. */
+export const HeaderLine = z
+  .string()
+  .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\s*:[^\r\n]*$/, 'expected "Name: value"')
+  .meta({ placeholder: 'name:value' });
+
+/** A name of a subprotocol: a token (RFC 6455 section 4.1, item 10). */
+export const Subprotocol = z
+  .string()
+  .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, 'expected a token (RFC 9110 section 5.6.2)');

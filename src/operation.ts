@@ -1,0 +1,73 @@
+import type { z } from 'zod';
+import type { Settings } from './config/schema.ts';
+
+/** Progress of a running operation; the CLI prints it on stderr, a task writes it to its log. */
+export interface Progress {
+  readonly stage: string;
+  readonly done?: number;
+  readonly total?: number;
+}
+
+/** What an operation may know of the world around it: cancellation, progress, folder and clock. */
+export interface OperationContext {
+  /** Aborted on Ctrl-C: return what was measured so far with `status: 'interrupted'`. */
+  readonly signal: AbortSignal;
+  readonly emit: (progress: Progress) => void;
+  /** Relative paths in the input are relative to this folder. */
+  readonly cwd: string;
+  /** Monotonic time in milliseconds. */
+  readonly now: () => number;
+}
+
+/** The three words every report states its outcome with. */
+export type Status = 'passed' | 'failed' | 'interrupted';
+
+/** The least every report holds; `success` is true only for `passed`. */
+export interface Report {
+  readonly operation: string;
+  readonly status: Status;
+  readonly success: boolean;
+}
+
+/** A report laid out for people. The CLI knows how to draw this and nothing about operations. */
+export interface View {
+  readonly title: string;
+  readonly facts?: readonly (readonly [label: string, value: string])[];
+  readonly table?: View.Table;
+  /** Free lines under everything else: what to do next, what was left out. */
+  readonly notes?: readonly string[];
+}
+
+// eslint-disable-next-line @typescript-eslint/no-namespace -- a type that belongs to View alone
+export declare namespace View {
+  interface Table {
+    readonly columns: readonly string[];
+    /** A cell that reads `pass`, `fail` or `skip` is coloured. */
+    readonly rows: readonly (readonly string[])[];
+  }
+}
+
+/** One operation: the single definition from which CLI, task, library face and docs are derived. */
+export interface Operation<
+  Input extends z.ZodObject = z.ZodObject,
+  Output extends z.ZodType<Report> = z.ZodType<Report>,
+> {
+  /** As users type it: `generate-server`. */
+  readonly name: string;
+  readonly summary: string;
+  /** Complete command lines, without the program's name. */
+  readonly examples: readonly string[];
+  readonly input: Input;
+  readonly output: Output;
+  /** Defaults that come from the configuration, below flags and task arguments. */
+  readonly defaults?: (settings: Settings) => Partial<z.input<Input>>;
+  readonly view: (report: z.output<Output>) => View;
+  readonly run: (input: z.output<Input>, context: OperationContext) => Promise<z.output<Output>>;
+}
+
+/** Keeps the types of `definition`; write `run` as a named, annotated function. */
+export function defineOperation<Input extends z.ZodObject, Output extends z.ZodType<Report>>(
+  definition: Operation<Input, Output>,
+): Operation<Input, Output> {
+  return definition;
+}
