@@ -19,10 +19,10 @@ export interface OperationContext {
   readonly now: () => number;
 }
 
-/** The three words every report states its outcome with. */
-export type Status = 'passed' | 'failed' | 'interrupted';
+/** How a report ended; `waiting` is a run that others (an agent, a person) have to go on with. */
+export type Status = 'passed' | 'failed' | 'interrupted' | 'waiting';
 
-/** The least every report holds; `success` is true only for `passed`. */
+/** The least every report holds; `success` is true only for `passed`. The exit code follows. */
 export interface Report {
   readonly operation: string;
   readonly status: Status;
