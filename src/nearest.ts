@@ -1,0 +1,12 @@
+import { closestMatch } from 'leven';
+
+/** `"ehco": did you mean echo?` in one place: the candidate nearest to `word`, if any is near. */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  return closestMatch(word, [...candidates], { maxDistance: Math.max(2, word.length / 2) });
+}
+
+/** A hint for an unknown word: the nearest candidate, else all of them. */
+export function didYouMean(word: string, candidates: readonly string[]): string {
+  const match = nearest(word, candidates);
+  return match === undefined ? `valid: ${candidates.join(', ')}` : `did you mean ${match}?`;
+}
