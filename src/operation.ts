@@ -47,7 +47,11 @@ export declare namespace View {
   }
 }
 
-/** One operation: the single definition from which CLI, task, library face and docs are derived. */
+/**
+ * One operation: the single definition from which CLI, task, library face and docs are derived.
+ *
+ * Functions are declared as methods, so that a list may hold operations of different inputs.
+ */
 export interface Operation<
   Input extends z.ZodObject = z.ZodObject,
   Output extends z.ZodType<Report> = z.ZodType<Report>,
@@ -60,9 +64,9 @@ export interface Operation<
   readonly input: Input;
   readonly output: Output;
   /** Defaults that come from the configuration, below flags and task arguments. */
-  readonly defaults?: (settings: Settings) => Partial<z.input<Input>>;
-  readonly view: (report: z.output<Output>) => View;
-  readonly run: (input: z.output<Input>, context: OperationContext) => Promise<z.output<Output>>;
+  defaults?(settings: Settings): Partial<z.input<Input>>;
+  view(report: z.output<Output>): View;
+  run(input: z.output<Input>, context: OperationContext): Promise<z.output<Output>>;
 }
 
 /** Keeps the types of `definition`; write `run` as a named, annotated function. */

@@ -76,7 +76,9 @@ function lineOfPath(document: Document, lines: LineCounter, keys: readonly Prope
   let offset = 0;
   for (const key of ['websocket', ...keys]) {
     if (!isMap(at)) break;
-    const pair = at.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === key);
+    const pair = at.items.find(
+      (item) => isPair(item) && isScalar(item.key) && item.key.value === key,
+    );
     if (pair === undefined) break;
     offset = (isNode(pair.key) ? pair.key.range?.[0] : undefined) ?? offset;
     at = pair.value;

@@ -35,7 +35,10 @@ export function loadSettings(options: { cwd: string; env: NodeJS.ProcessEnv }): 
   const origins = Object.fromEntries(
     leaves(result.data).map((key) => {
       const variable = environment.find((entry) => entry.key === key);
-      return [key, variable === undefined ? fileOrigin(key, fromFile, file) : `env ${variable.name}`];
+      return [
+        key,
+        variable === undefined ? fileOrigin(key, fromFile, file) : `env ${variable.name}`,
+      ];
     }),
   );
   return { settings: result.data, origins, file: file?.file };

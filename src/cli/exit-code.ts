@@ -1,0 +1,32 @@
+import { EnvironmentError, UsageError } from '../errors.ts';
+import type { Report } from '../operation.ts';
+
+/** Exit codes; docs/errors.md lists them. */
+export const ExitCode = {
+  passed: 0,
+  failed: 1,
+  usage: 2,
+  environment: 3,
+  bug: 70,
+  interrupted: 130,
+} as const;
+
+/** The exit code that a report stands for. */
+export function exitCodeOf(report: Report): number {
+  switch (report.status) {
+    case 'passed':
+    case 'waiting':
+      return ExitCode.passed;
+    case 'failed':
+      return ExitCode.failed;
+    case 'interrupted':
+      return ExitCode.interrupted;
+  }
+}
+
+/** The exit code that an error stands for; what is neither class is our bug. */
+export function exitCodeOfError(error: unknown): number {
+  if (error instanceof UsageError) return ExitCode.usage;
+  if (error instanceof EnvironmentError) return ExitCode.environment;
+  return ExitCode.bug;
+}

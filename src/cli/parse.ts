@@ -1,0 +1,202 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Command, CommanderError, Option } from 'commander';
+import { flagsOf, type Flag } from '../derive/flags.ts';
+import { usage } from '../derive/markdown.ts';
+import { UsageError } from '../errors.ts';
+import { didYouMean } from '../nearest.ts';
+import type { Operation } from '../operation.ts';
+
+/** A parsed command line: what to run, with which arguments, and how to print. */
+export interface Invocation {
+  readonly operation: Operation;
+  /** By field name, as typed; the schema judges the values. */
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly json: boolean;
+}
+
+/** Text that was asked for (`--help`, `--version`) in place of an invocation. */
+export interface Answer {
+  readonly text: string;
+}
+
+interface Program {
+  readonly version: string;
+  readonly commands: readonly Operation[];
+}
+
+/**
+ * Parses the words after the program's name.
+ *
+ * @throws UsageError WSK_ERR_UNKNOWN_OPERATION, WSK_ERR_UNKNOWN_FLAG or WSK_ERR_INVALID_INPUT
+ */
+export function parseCommandLine(
+  argv: readonly string[],
+  { version, commands }: Program,
+  cwd: string,
+): Invocation | Answer {
+  const first = argv[0];
+  if (first === '--version' || first === '-V') return { text: `${version}\n` };
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+    return argv[1] === undefined
+      ? { text: overview(commands) }
+      : parseOperation(find(argv[1], commands), ['--help'], cwd);
+  }
+  return parseOperation(find(first, commands), argv.slice(1), cwd);
+}
+
+function find(name: string, commands: readonly Operation[]): Operation {
+  const operation = commands.find((candidate) => candidate.name === name);
+  if (operation !== undefined) return operation;
+  const names = commands.map((candidate) => candidate.name);
+  throw new UsageError('WSK_ERR_UNKNOWN_OPERATION', `unknown operation ${JSON.stringify(name)}`, {
+    hint: didYouMean(name, names),
+  });
+}
+
+function overview(commands: readonly Operation[]): string {
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  return [
+    'Usage: websocket-skill <operation> [flags]',
+    '',
+    'Generate, run, test and verify WebSocket servers.',
+    '',
+    'Operations:',
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    '',
+    'websocket-skill <operation> --help lists its flags. Exit codes: 0 passed, 1 failed check,',
+    '2 wrong usage, 3 the world failed (refused, timed out), 130 interrupted.',
+    '',
+  ].join('\n');
+}
+
+function parseOperation(
+  operation: Operation,
+  words: readonly string[],
+  cwd: string,
+): Invocation | Answer {
+  const flags = flagsOf(operation);
+  const command = buildCommand(operation, flags);
+  try {
+    command.parse(words, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return answerOrThrow(error, command, flags);
+    throw error;
+  }
+  const options = command.opts<{ json?: boolean; input?: string }>();
+  return {
+    operation,
+    args: { ...readInput(options.input, cwd), ...collect(command, flags) },
+    json: options.json === true,
+  };
+}
+
+function buildCommand(operation: Operation, flags: readonly Flag[]): Command {
+  const command = new Command(operation.name)
+    .usage(
+      ['[flags]', ...flags.filter((flag) => flag.positional).map((f) => `<${f.name}>`)].join(' '),
+    )
+    .description(operation.summary)
+    .exitOverride()
+    .configureOutput({ writeOut: () => undefined, writeErr: () => undefined })
+    .allowExcessArguments(false);
+  for (const flag of flags) addFlag(command, flag);
+  command.option('--input <file>', 'JSON file with the arguments; flags come above it');
+  command.option('--json', 'print the report as one JSON document');
+  command.addHelpText(
+    'after',
+    ['', 'Examples:', ...operation.examples.map((line) => `  websocket-skill ${line}`)].join('\n'),
+  );
+  return command;
+}
+
+function addFlag(command: Command, flag: Flag): void {
+  if (flag.positional) {
+    command.argument(`[${flag.name}]`, flag.description);
+    return;
+  }
+  const option = new Option(usage(flag), describe(flag));
+  if (flag.kind === 'list') {
+    option.argParser((value: string, before: string[] | undefined) => [
+      ...(before ?? []),
+      ...(flag.separator === undefined
+        ? [value]
+        : value.split(flag.separator).map((s) => s.trim())),
+    ]);
+  }
+  command.addOption(option);
+  if (flag.kind === 'boolean') command.addOption(new Option(`--no-${flag.name}`).hideHelp());
+}
+
+function describe(flag: Flag): string {
+  const fallback =
+    flag.default === undefined || (Array.isArray(flag.default) && flag.default.length === 0)
+      ? ''
+      : ` (default: ${JSON.stringify(flag.default)})`;
+  return `${flag.description}${fallback}`;
+}
+
+function collect(command: Command, flags: readonly Flag[]): Record<string, unknown> {
+  const words = [...command.args];
+  const args: Record<string, unknown> = {};
+  for (const flag of flags) {
+    const value: unknown = flag.positional
+      ? words.shift()
+      : command.getOptionValueSource(attribute(flag)) === 'cli'
+        ? command.getOptionValue(attribute(flag))
+        : undefined;
+    if (value !== undefined) args[flag.field] = flag.kind === 'number' ? toNumber(value) : value;
+  }
+  return args;
+}
+
+/** The name commander files a flag's value under: `max-payload` -> `maxPayload`. */
+function attribute(flag: Flag): string {
+  return flag.name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** A number where the text is one; other text stays as it is, for the schema to refuse by name. */
+function toNumber(value: unknown): unknown {
+  return typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+}
+
+function answerOrThrow(error: CommanderError, command: Command, flags: readonly Flag[]): Answer {
+  if (error.code === 'commander.helpDisplayed') return { text: helpText(command) };
+  const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const unknown = /^unknown option '--?([^'=]*)/.exec(message);
+  if (unknown !== null) {
+    const names = [...flags.filter((flag) => !flag.positional).map((f) => f.name), 'json', 'input'];
+    throw new UsageError('WSK_ERR_UNKNOWN_FLAG', message, {
+      hint: didYouMean(unknown[1] ?? '', names).replace(/(?<=did you mean )/, '--'),
+    });
+  }
+  throw new UsageError(
+    'WSK_ERR_INVALID_INPUT',
+    message,
+    suggestion === undefined ? {} : { hint: suggestion.replace(/[()]/g, '') },
+  );
+}
+
+function helpText(command: Command): string {
+  let text = '';
+  command.configureOutput({ writeOut: (part) => (text += part) });
+  command.outputHelp();
+  return text;
+}
+
+function readInput(file: string | undefined, cwd: string): Record<string, unknown> {
+  if (file === undefined) return {};
+  const refuse = (what: string, cause: unknown): never => {
+    throw new UsageError('WSK_ERR_INVALID_INPUT', `--input ${file} ${what}`, { cause });
+  };
+  try {
+    const value: unknown = JSON.parse(readFileSync(path.resolve(cwd, file), 'utf8'));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
+    return refuse('is not a JSON object', value);
+  } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
+    return refuse(cause instanceof SyntaxError ? 'is not JSON' : 'cannot be read', cause);
+  }
+}

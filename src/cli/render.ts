@@ -1,0 +1,76 @@
+import colors from 'picocolors';
+import { EnvironmentError, UsageError } from '../errors.ts';
+import type { Report, View } from '../operation.ts';
+
+const REPORT_BUGS = 'this is a bug in websocket-skill: please report it with the lines above';
+
+/** Lays a view out for a terminal; colours follow NO_COLOR, FORCE_COLOR and whether it is one. */
+export function renderView(view: View, report: Report): string {
+  const blocks = [
+    `${badge(report.status)} ${colors.bold(view.title)}`,
+    renderFacts(view.facts ?? []),
+    view.table === undefined ? '' : renderTable(view.table),
+    (view.notes ?? []).map((note) => `  ${colors.dim('·')} ${note}`).join('\n'),
+  ];
+  return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+function badge(status: Report['status']): string {
+  switch (status) {
+    case 'passed':
+      return colors.green('✔');
+    case 'failed':
+      return colors.red('✘');
+    case 'interrupted':
+    case 'waiting':
+      return colors.yellow('…');
+  }
+}
+
+function renderFacts(facts: readonly (readonly [string, string])[]): string {
+  const width = Math.max(0, ...facts.map(([label]) => label.length));
+  return facts.map(([label, value]) => `  ${colors.dim(label.padEnd(width))}  ${value}`).join('\n');
+}
+
+function renderTable({ columns, rows }: View.Table): string {
+  const last = columns.length - 1;
+  const widths = columns.map((column, index) =>
+    index === last ? 0 : Math.max(column.length, ...rows.map((row) => (row[index] ?? '').length)),
+  );
+  const line = (cells: readonly string[], paint: (cell: string) => string): string =>
+    `  ${cells.map((cell, index) => paint(cell.padEnd(widths[index] ?? 0))).join('  ')}`.trimEnd();
+  return [line(columns, colors.dim), ...rows.map((row) => line(row, paintVerdict))].join('\n');
+}
+
+function paintVerdict(cell: string): string {
+  switch (cell.trim()) {
+    case 'pass':
+      return colors.green(cell);
+    case 'fail':
+      return colors.red(cell);
+    case 'skip':
+      return colors.yellow(cell);
+    default:
+      return cell;
+  }
+}
+
+/** What stands on stderr: one line, a hint, and a stack only where the error is our own bug. */
+export function renderError(error: unknown): string {
+  if (error instanceof UsageError || error instanceof EnvironmentError) {
+    const hint = error.hint === undefined ? '' : `\n  ${colors.yellow('hint')} ${error.hint}`;
+    return `${colors.red('error')} ${error.message} ${colors.dim(`[${error.code}]`)}${hint}\n`;
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return `${stack}\n${REPORT_BUGS}\n`;
+}
+
+/** The one JSON document that `--json` prints for an error. */
+export function errorDocument(error: unknown): object {
+  if (error instanceof UsageError || error instanceof EnvironmentError) {
+    const { name, code, message, hint } = error;
+    return { error: { name, code, message, ...(hint === undefined ? {} : { hint }) } };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { error: { name: 'InternalError', code: 'WSK_ERR_INTERNAL', message } };
+}

@@ -1,0 +1,113 @@
+import { z } from 'zod';
+import type { Operation } from '../operation.ts';
+
+/** One field of an operation's input as a command line, a document and an error message see it. */
+export interface Flag {
+  /** The field's name in the input: `maxPayload`. */
+  readonly field: string;
+  /** Without dashes: `max-payload`. */
+  readonly name: string;
+  readonly kind: 'boolean' | 'number' | 'string' | 'list';
+  /** Whether it is given without a flag, in the order of the schema. */
+  readonly positional: boolean;
+  readonly required: boolean;
+  /** What splits one value into a list; without it a list is a repeated flag. */
+  readonly separator: string | undefined;
+  readonly placeholder: string;
+  readonly description: string;
+  readonly default: unknown;
+  /** What a value (for a list: one element) may be, in words. */
+  readonly expected: string;
+  /** The words a value may be, where it is one of a few. */
+  readonly choices: readonly string[] | undefined;
+}
+
+/** The part of JSON Schema that zod writes for our inputs, with our own `meta` keys beside it. */
+interface Property {
+  readonly type?: string;
+  readonly enum?: readonly unknown[];
+  readonly items?: Property;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly flag?: string;
+  readonly separator?: string;
+  readonly placeholder?: string;
+  readonly positional?: boolean;
+  readonly expected?: string;
+}
+
+/** Lists the fields of `operation.input` in the order in which the schema names them. */
+export function flagsOf(operation: Pick<Operation, 'input'>): Flag[] {
+  const schema = z.toJSONSchema(operation.input, { io: 'input', unrepresentable: 'any' });
+  const required = new Set(schema.required ?? []);
+  return Object.entries((schema.properties ?? {}) as Record<string, Property>).map(
+    ([field, property]) => toFlag(field, property, required.has(field)),
+  );
+}
+
+function toFlag(field: string, property: Property, required: boolean): Flag {
+  const kind = kindOf(property);
+  const value = kind === 'list' ? (property.items ?? {}) : property;
+  return {
+    field,
+    name: property.flag ?? kebab(field),
+    kind,
+    positional: property.positional === true,
+    required,
+    separator: property.separator,
+    placeholder: property.placeholder ?? value.placeholder ?? placeholderOf(value, property),
+    description: property.description ?? '',
+    default: property.default,
+    expected: property.expected ?? expectedOf(value),
+    choices: value.enum?.map(String),
+  };
+}
+
+function kindOf(property: Property): Flag['kind'] {
+  switch (property.type) {
+    case 'boolean':
+      return 'boolean';
+    case 'integer':
+    case 'number':
+      return 'number';
+    case 'array':
+      return 'list';
+    default:
+      return 'string';
+  }
+}
+
+function placeholderOf(value: Property, property: Property): string {
+  const word = value.enum?.join('|') ?? (kindOf(value) === 'number' ? 'number' : 'text');
+  return property.separator === undefined ? word : `a${property.separator}b`;
+}
+
+/** `a whole number from 1 to 65535`, `one of echo, chat`, `text`. */
+function expectedOf(property: Property): string {
+  if (property.enum !== undefined) return `one of ${property.enum.join(', ')}`;
+  const { minimum, maximum, exclusiveMinimum } = property;
+  const low = minimum ?? exclusiveMinimum;
+  const range =
+    low !== undefined && maximum !== undefined
+      ? `${exclusiveMinimum === undefined ? ' from' : ' above'} ${low} ${exclusiveMinimum === undefined ? 'to' : 'and up to'} ${maximum}`
+      : low !== undefined
+        ? ` ${exclusiveMinimum === undefined ? 'of at least' : 'above'} ${low}`
+        : '';
+  switch (property.type) {
+    case 'integer':
+      return `a whole number${range}`;
+    case 'number':
+      return `a number${range}`;
+    case 'boolean':
+      return 'true or false';
+    default:
+      return 'text';
+  }
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

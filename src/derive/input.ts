@@ -1,0 +1,66 @@
+import type { z } from 'zod';
+import type { Settings } from '../config/schema.ts';
+import { UsageError } from '../errors.ts';
+import { didYouMean } from '../nearest.ts';
+import type { Operation, Report } from '../operation.ts';
+import { flagsOf, type Flag } from './flags.ts';
+
+/** How errors name a field: `--max-payload` on a command line, `maxPayload` in a task. */
+export type Naming = 'flag' | 'field';
+
+/**
+ * Resolves an operation's input: arguments > settings > the schema's own defaults.
+ *
+ * An argument that is `undefined` counts as not given.
+ *
+ * @throws UsageError WSK_ERR_INVALID_INPUT, or WSK_ERR_UNKNOWN_FLAG for a field that does not exist
+ */
+export function resolveInput<Input extends z.ZodObject, Output extends z.ZodType<Report>>(
+  operation: Operation<Input, Output>,
+  args: Readonly<Record<string, unknown>>,
+  settings: Settings,
+  naming: Naming = 'field',
+): z.output<Input> {
+  const given = Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined));
+  const merged = { ...operation.defaults?.(settings), ...given };
+  const result = operation.input.safeParse(merged, { reportInput: true });
+  if (result.success) return result.data;
+  const issue = result.error.issues[0] as z.core.$ZodIssue;
+  throw inputError(issue, flagsOf(operation), naming);
+}
+
+function inputError(issue: z.core.$ZodIssue, flags: readonly Flag[], naming: Naming): UsageError {
+  const nameOf = (flag: Flag): string =>
+    naming === 'field' ? flag.field : flag.positional ? `<${flag.name}>` : `--${flag.name}`;
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0] ?? '';
+    return new UsageError('WSK_ERR_UNKNOWN_FLAG', `unknown argument ${JSON.stringify(key)}`, {
+      hint: didYouMean(
+        key,
+        flags.map((flag) => flag.field),
+      ),
+    });
+  }
+  const flag = flags.find((candidate) => candidate.field === issue.path[0]);
+  if (flag === undefined) {
+    return new UsageError('WSK_ERR_INVALID_INPUT', issue.message);
+  }
+  const name = nameOf(flag);
+  if (issue.input === undefined) {
+    return new UsageError('WSK_ERR_INVALID_INPUT', `${name} is missing, expected ${flag.expected}`);
+  }
+  const expected = isGeneric(issue) ? `expected ${flag.expected}` : issue.message;
+  const text = `${name} ${flag.kind === 'list' ? 'holds' : 'is'} ${show(issue.input)}, ${expected}`;
+  const near =
+    flag.choices === undefined ? undefined : didYouMean(show(issue.input), flag.choices);
+  return new UsageError('WSK_ERR_INVALID_INPUT', text, near === undefined ? {} : { hint: near });
+}
+
+/** Whether zod's own words say less than the schema's range; a refinement's message says more. */
+function isGeneric(issue: z.core.$ZodIssue): boolean {
+  return ['invalid_type', 'invalid_value', 'too_big', 'too_small'].includes(issue.code);
+}
+
+function show(value: unknown): string {
+  return typeof value === 'number' ? String(value) : JSON.stringify(value);
+}

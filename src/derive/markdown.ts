@@ -1,0 +1,38 @@
+import type { Operation } from '../operation.ts';
+import { flagsOf, type Flag } from './flags.ts';
+
+/** A Markdown table of the operation's flags, for the README and the skill's references. */
+export function flagTable(operation: Pick<Operation, 'input'>): string {
+  const rows = flagsOf(operation).map((flag) => [
+    flag.positional ? `\`<${flag.name}>\`` : `\`${usage(flag)}\``,
+    escape(flag.description),
+    escape(flag.required ? 'required' : defaultOf(flag)),
+  ]);
+  return table(['flag', 'meaning', 'default'], rows);
+}
+
+/** A Markdown table with `columns` and `rows`, in the form the formatter leaves alone. */
+export function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = columns.map((column, index) =>
+    Math.max(3, column.length, ...rows.map((row) => row[index]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join(' | ')} |`;
+  const rule = widths.map((width) => '-'.repeat(width));
+  return [line(columns), line(rule), ...rows.map(line)].join('\n');
+}
+
+/** `--port <port>`, `--[no-]echo`. */
+export function usage(flag: Flag): string {
+  return flag.kind === 'boolean' ? `--${flag.name}` : `--${flag.name} <${flag.placeholder}>`;
+}
+
+function defaultOf(flag: Flag): string {
+  const value = flag.default;
+  if (value === undefined || (Array.isArray(value) && value.length === 0)) return '';
+  return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
+}
+
+function escape(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
