@@ -88,24 +88,25 @@ function placeholderOf(value: Property, property: Property): string {
 /** `a whole number from 1 to 65535`, `one of echo, chat`, `text`. */
 function expectedOf(property: Property): string {
   if (property.enum !== undefined) return `one of ${property.enum.join(', ')}`;
-  const { minimum, maximum, exclusiveMinimum } = property;
-  const low = minimum ?? exclusiveMinimum;
-  const range =
-    low !== undefined && maximum !== undefined
-      ? `${exclusiveMinimum === undefined ? ' from' : ' above'} ${low} ${exclusiveMinimum === undefined ? 'to' : 'and up to'} ${maximum}`
-      : low !== undefined
-        ? ` ${exclusiveMinimum === undefined ? 'of at least' : 'above'} ${low}`
-        : '';
   switch (property.type) {
     case 'integer':
-      return `a whole number${range}`;
+      return `a whole number${rangeOf(property)}`;
     case 'number':
-      return `a number${range}`;
+      return `a number${rangeOf(property)}`;
     case 'boolean':
       return 'true or false';
     default:
       return 'text';
   }
+}
+
+function rangeOf({ minimum, maximum, exclusiveMinimum }: Property): string {
+  const low = exclusiveMinimum === undefined ? minimum : `above ${exclusiveMinimum}`;
+  // zod writes the largest safe integer where a schema names no maximum.
+  const high = maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum;
+  if (low === undefined) return high === undefined ? '' : ` up to ${high}`;
+  if (typeof low === 'string') return ` ${low}${high === undefined ? '' : ` and up to ${high}`}`;
+  return high === undefined ? ` of at least ${low}` : ` from ${low} to ${high}`;
 }
 
 function kebab(name: string): string {

@@ -51,8 +51,7 @@ function inputError(issue: z.core.$ZodIssue, flags: readonly Flag[], naming: Nam
   }
   const expected = isGeneric(issue) ? `expected ${flag.expected}` : issue.message;
   const text = `${name} ${flag.kind === 'list' ? 'holds' : 'is'} ${show(issue.input)}, ${expected}`;
-  const near =
-    flag.choices === undefined ? undefined : didYouMean(show(issue.input), flag.choices);
+  const near = flag.choices === undefined ? undefined : didYouMean(show(issue.input), flag.choices);
   return new UsageError('WSK_ERR_INVALID_INPUT', text, near === undefined ? {} : { hint: near });
 }
 

@@ -1,0 +1,72 @@
+import { expect, it } from 'vitest';
+import { exitCodeOf, exitCodeOfError } from '../../../src/cli/exit-code.ts';
+import { errorDocument, renderError, renderView } from '../../../src/cli/render.ts';
+import { EnvironmentError, UsageError } from '../../../src/errors.ts';
+
+it('draws facts, a table and notes in columns', () => {
+  const text = renderView(
+    {
+      title: 'sample',
+      facts: [
+        ['target', 'ws://localhost'],
+        ['lost', '0'],
+      ],
+      table: {
+        columns: ['check', 'verdict', 'detail'],
+        rows: [
+          ['ping', 'pass', 'came back'],
+          ['utf8', 'fail', 'still open'],
+        ],
+      },
+      notes: ['done'],
+    },
+    { operation: 'sample', status: 'failed', success: false },
+  );
+  expect(text).toBe(
+    [
+      '✘ sample',
+      '',
+      '  target  ws://localhost',
+      '  lost    0',
+      '',
+      '  check  verdict  detail',
+      '  ping   pass     came back',
+      '  utf8   fail     still open',
+      '',
+      '  · done',
+      '',
+    ].join('\n'),
+  );
+});
+
+it('shows a hint for a known error, and a stack only for our own bug', () => {
+  const refused = new EnvironmentError('WSK_ERR_REFUSED', 'nothing listens', {
+    cause: new Error('ECONNREFUSED'),
+    hint: 'is it running?',
+  });
+  expect(renderError(refused)).toBe(
+    'error nothing listens [WSK_ERR_REFUSED]\n  hint is it running?\n',
+  );
+  expect(renderError(new TypeError('oops'))).toMatch(
+    /TypeError: oops\n\s+at .*\n[^]*bug in websocket-skill/,
+  );
+  expect(errorDocument(refused)).toEqual({
+    error: {
+      name: 'EnvironmentError',
+      code: 'WSK_ERR_REFUSED',
+      message: 'nothing listens',
+      hint: 'is it running?',
+    },
+  });
+});
+
+it('maps every outcome to its exit code', () => {
+  const report = { operation: 'x', success: false };
+  expect(exitCodeOf({ ...report, status: 'passed' })).toBe(0);
+  expect(exitCodeOf({ ...report, status: 'waiting' })).toBe(0);
+  expect(exitCodeOf({ ...report, status: 'failed' })).toBe(1);
+  expect(exitCodeOf({ ...report, status: 'interrupted' })).toBe(130);
+  expect(exitCodeOfError(new UsageError('WSK_ERR_INVALID_INPUT', 'x'))).toBe(2);
+  expect(exitCodeOfError(new EnvironmentError('WSK_ERR_DNS', 'x', { cause: 1 }))).toBe(3);
+  expect(exitCodeOfError(new Error('x'))).toBe(70);
+});

@@ -1,0 +1,116 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { CONFIG_PATH, loadSettings } from '../../../src/config/index.ts';
+import { UsageError } from '../../../src/errors.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+function project(yaml: string): string {
+  const folder = temporaryFolder();
+  mkdirSync(path.join(folder, path.dirname(CONFIG_PATH)), { recursive: true });
+  writeFileSync(path.join(folder, CONFIG_PATH), yaml);
+  return folder;
+}
+
+function failure(cwd: string, env: NodeJS.ProcessEnv = {}): UsageError {
+  try {
+    loadSettings({ cwd, env });
+  } catch (error) {
+    if (error instanceof UsageError) return error;
+    throw error;
+  }
+  throw new Error('the configuration was accepted');
+}
+
+describe('loadSettings', () => {
+  it('falls back to the documented defaults', () => {
+    const { settings, origins, file } = loadSettings({ cwd: temporaryFolder(), env: {} });
+    expect(settings).toEqual({
+      defaultPort: 8080,
+      maxPayload: 104_857_600,
+      pingInterval: 30_000,
+      compression: { enabled: true, serverNoContextTakeover: true },
+      subprotocols: [],
+    });
+    expect(new Set(Object.values(origins))).toEqual(new Set(['default']));
+    expect(file).toBeUndefined();
+  });
+
+  it('reads the file that this repository ships as its documentation', () => {
+    const shipped = readFileSync(new URL(`../../../${CONFIG_PATH}`, import.meta.url), 'utf8');
+    const { settings } = loadSettings({ cwd: project(shipped), env: {} });
+    expect(settings.subprotocols).toEqual(['graphql-ws', 'wamp.2.json']);
+    expect(settings.compression).toEqual({ enabled: true, serverNoContextTakeover: true });
+  });
+
+  it('finds the file from a folder below the project', () => {
+    const folder = project('websocket:\n  defaultPort: 9100\n');
+    const below = path.join(folder, 'a', 'b');
+    mkdirSync(below, { recursive: true });
+    const { settings, origins } = loadSettings({ cwd: below, env: {} });
+    expect(settings.defaultPort).toBe(9100);
+    expect(origins['defaultPort']).toBe(`file ${path.join(folder, CONFIG_PATH)}:2`);
+  });
+
+  it('puts the environment above the file', () => {
+    const cwd = project('websocket:\n  maxPayload: 1000\n  compression: { enabled: true }\n');
+    const env = { WS_MAX_PAYLOAD: '2000', WS_COMPRESSION: 'false', WS_PING_INTERVAL: '500' };
+    const { settings, origins } = loadSettings({ cwd, env });
+    expect(settings).toMatchObject({
+      maxPayload: 2000,
+      pingInterval: 500,
+      compression: { enabled: false, serverNoContextTakeover: true },
+    });
+    expect(origins).toMatchObject({
+      maxPayload: 'env WS_MAX_PAYLOAD',
+      pingInterval: 'env WS_PING_INTERVAL',
+      'compression.enabled': 'env WS_COMPRESSION',
+      'compression.serverNoContextTakeover': 'default',
+    });
+  });
+
+  it('counts an empty variable as not set', () => {
+    const { origins } = loadSettings({ cwd: temporaryFolder(), env: { WS_MAX_PAYLOAD: '' } });
+    expect(origins['maxPayload']).toBe('default');
+  });
+
+  it.each([
+    ['websocket:\n  defaultPort: 70000\n', 2, /defaultPort is 70000.*65535/],
+    ['websocket:\n\n  maxPayload: -1\n', 3, /maxPayload is -1/],
+    ['websocket:\n  pingInterval: soon\n', 2, /pingInterval is "soon".*expected number/],
+    ['websocket:\n  compression:\n    enabled: maybe\n', 3, /compression\.enabled is "maybe"/],
+    ['websocket:\n  subprotocols: ["a b"]\n', 2, /subprotocols\.0 is "a b".*token/],
+    ['websocket: 7\n', 1, /websocket is 7/],
+    ['other: 1\n', 1, /unknown key "other"/],
+    ['[1, 2]\n', 1, /expected the one key "websocket"/],
+    ['websocket:\n  a: [\n', 3, /flow/i],
+  ])('names file, line, key and value of %j', (yaml, line, message) => {
+    const cwd = project(yaml);
+    const error = failure(cwd);
+    expect(error.code).toBe('WSK_ERR_INVALID_CONFIG');
+    expect(error.message).toContain(`${path.join(cwd, CONFIG_PATH)}:${line}: `);
+    expect(error.message).toMatch(message);
+  });
+
+  it.each([
+    ['websocket:\n  maxPayloat: 1\n', 'unknown key "maxPayloat"', 'did you mean maxPayload?'],
+    [
+      'websocket:\n  compression: { enable: true }\n',
+      'unknown key "compression.enable"',
+      'did you mean enabled?',
+    ],
+  ])('names the nearest known key for %j', (yaml, message, hint) => {
+    const error = failure(project(yaml));
+    expect(error.message).toContain(message);
+    expect(error.hint).toBe(hint);
+  });
+
+  it.each([
+    ['WS_MAX_PAYLOAD', '-5', /WS_MAX_PAYLOAD is "-5", expected a whole number of bytes/],
+    ['WS_MAX_PAYLOAD', '0', /WS_MAX_PAYLOAD is 0/],
+    ['WS_PING_INTERVAL', '30s', /WS_PING_INTERVAL is "30s", expected a whole number of milli/],
+    ['WS_COMPRESSION', 'yes', /WS_COMPRESSION is "yes", expected true or false/],
+  ])('refuses %s=%s by name', (name, value, message) => {
+    expect(failure(temporaryFolder(), { [name]: value }).message).toMatch(message);
+  });
+});
