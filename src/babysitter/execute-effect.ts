@@ -1,0 +1,210 @@
+import path from 'node:path';
+import { z } from 'zod';
+import { EnvironmentError, UsageError } from '../errors.ts';
+import type { Operation, OperationContext, Progress, Report, Status } from '../operation.ts';
+import type { EffectTask } from './effect-task.ts';
+import { withFileLock } from './file-lock.ts';
+import { guardRun } from './heal.ts';
+import { readJson, writeJson } from './json-file.ts';
+import { readState, type Effect, type Run } from './run-folder.ts';
+import { reportError, reportStoredError } from './reported-error.ts';
+import type { ExecutedEffect, ReportedError } from './schema.ts';
+
+/** How one of our effects ended. */
+export interface Outcome {
+  readonly status: Status;
+  readonly how: ExecutedEffect['how'];
+  /** The operation's report; undefined when it raised an error. */
+  readonly report: unknown;
+  readonly error: ReportedError | null;
+  readonly durationMs: number;
+}
+
+type Result = Parameters<Run['sdk']['commitEffectResult']>[0]['result'];
+
+/** The SDK's result.json. */
+const StoredResult = z.looseObject({
+  schemaVersion: z.string(),
+  effectId: z.string(),
+  invocationKey: z.string(),
+  status: z.enum(['ok', 'error']),
+  result: z.unknown(),
+  resultRef: z.string().optional(),
+  error: z.unknown(),
+  startedAt: z.string().optional(),
+  finishedAt: z.string().optional(),
+});
+
+const ReportHead = z.looseObject({ status: z.enum(['passed', 'failed']), success: z.boolean() });
+
+/**
+ * Executes one of our pending effects and commits what came of it.
+ *
+ * Safe to repeat after a kill and beside another runner: under the effect's lock, a result that is
+ * committed is left alone and one that was computed but not committed is committed as it is. An
+ * interrupted operation, or one that broke through our own fault, commits nothing.
+ */
+export async function executeEffect(
+  run: Run,
+  { effect, task }: { effect: Effect; task: EffectTask },
+  context: OperationContext,
+): Promise<Outcome> {
+  const started = context.now();
+  const stage = `waiting for the other runner of ${effect.taskId}`;
+  const options = { signal: context.signal, onWait: () => context.emit({ stage }) };
+  const outcome = await withFileLock(lockFile(run, effect), options, async () => {
+    const done = await readCommitted(run, effect);
+    if (done !== undefined) return done;
+    const left = await readLeftover(run, effect, task.operation);
+    if (left !== undefined) return await commit(run, effect, left, 'recovered');
+    return await execute(run, { effect, task }, context);
+  });
+  return { ...outcome, durationMs: context.now() - started };
+}
+
+type Timeless = Omit<Outcome, 'durationMs'>;
+
+async function execute(
+  run: Run,
+  { effect, task }: { effect: Effect; task: EffectTask },
+  context: OperationContext,
+): Promise<Timeless> {
+  const log = new ProgressLog(context);
+  const startedAt = new Date().toISOString();
+  let report: Report;
+  try {
+    report = await task.operation.run(task.input, { ...context, emit: log.emit, cwd: task.cwd });
+  } catch (error) {
+    if (context.signal.aborted) return interrupted(undefined);
+    if (!(error instanceof UsageError || error instanceof EnvironmentError)) throw error;
+    const result: Result = { status: 'error', error: toSdkError(error), ...log.times(startedAt) };
+    return await commit(run, effect, result, 'executed');
+  }
+  if (report.status === 'interrupted') return interrupted(report);
+  const value = JSON.parse(JSON.stringify(report)) as unknown;
+  await writeJson(path.join(run.dir, 'tasks', effect.effectId, 'output.json'), value);
+  return await commit(run, effect, { status: 'ok', value, ...log.times(startedAt) }, 'executed');
+}
+
+function interrupted(report: unknown): Timeless {
+  return { status: 'interrupted', how: 'executed', report, error: null };
+}
+
+async function commit(
+  run: Run,
+  effect: Effect,
+  result: Result,
+  how: ExecutedEffect['how'],
+): Promise<Timeless> {
+  const { dir: runDir, sdk } = run;
+  const { effectId, invocationKey } = effect;
+  // Not to be interrupted: what is computed is kept.
+  const signal = new AbortController().signal;
+  try {
+    await guardRun(run, signal, () =>
+      sdk.commitEffectResult({ runDir, effectId, invocationKey, result }),
+    );
+  } catch (error) {
+    const done = await readCommitted(run, effect);
+    if (done === undefined) throw error;
+    return done;
+  }
+  return result.status === 'ok'
+    ? { status: statusOf(result.value), how, report: result.value, error: null }
+    : { status: 'failed', how, report: undefined, error: reportStoredError(result.error) };
+}
+
+/** What is committed for the effect already, by us or by someone else. */
+export async function readCommitted(run: Run, effect: Effect): Promise<Timeless | undefined> {
+  const now = (await readState(run)).effects.get(effect.effectId);
+  if (now === undefined || now.status === 'requested') return undefined;
+  const file = path.join(run.dir, now.resultRef ?? '');
+  const stored = StoredResult.safeParse(await readJson(file)).data;
+  const report = stored === undefined ? undefined : await valueOf(run, stored);
+  const error = now.status === 'error' ? reportStoredError(stored?.error) : null;
+  const status = error === null ? statusOf(report) : 'failed';
+  return { status, how: 'already-done', report, error };
+}
+
+/** A result that an earlier runner computed before it was killed, if it is sound. */
+async function readLeftover(
+  run: Run,
+  effect: Effect,
+  operation: Operation,
+): Promise<Result | undefined> {
+  const dir = path.join(run.dir, 'tasks', effect.effectId);
+  const stored = StoredResult.safeParse(await readJsonOrNothing(path.join(dir, 'result.json')));
+  if (stored.success && belongsTo(run, effect, stored.data)) {
+    const { status, error, startedAt, finishedAt } = stored.data;
+    const times = { ...(startedAt && { startedAt }), ...(finishedAt && { finishedAt }) };
+    return status === 'error'
+      ? { status, error, ...times }
+      : { status, value: await valueOf(run, stored.data), ...times };
+  }
+  const output = operation.output.safeParse(await readJsonOrNothing(path.join(dir, 'output.json')));
+  return output.success && output.data.operation === operation.name
+    ? { status: 'ok', value: JSON.parse(JSON.stringify(output.data)) }
+    : undefined;
+}
+
+function belongsTo(run: Run, effect: Effect, stored: z.output<typeof StoredResult>): boolean {
+  return (
+    stored.schemaVersion === run.sdk.RESULT_SCHEMA_VERSION &&
+    stored.effectId === effect.effectId &&
+    stored.invocationKey === effect.invocationKey
+  );
+}
+
+/** The value of a result; the SDK moves one above 1 MiB into a file of its own. */
+async function valueOf(run: Run, stored: z.output<typeof StoredResult>): Promise<unknown> {
+  return stored.resultRef === undefined
+    ? stored.result
+    : await readJson(path.join(run.dir, stored.resultRef));
+}
+
+function statusOf(report: unknown): Status {
+  const head = ReportHead.safeParse(report).data;
+  return head?.status === 'failed' || head?.success === false ? 'failed' : 'passed';
+}
+
+async function readJsonOrNothing(file: string): Promise<unknown> {
+  return await readJson(file).catch((error: unknown) => {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  });
+}
+
+function lockFile(run: Run, { effectId }: Effect): string {
+  return path.join(run.dir, 'tasks', effectId, 'websocket-skill.lock');
+}
+
+/** The SDK keeps name, message, stack and data of an error, nothing else. */
+function toSdkError(error: UsageError | EnvironmentError): object {
+  const { code, hint } = reportError(error);
+  return { name: error.name, message: error.message, data: { code, hint } };
+}
+
+/** Passes progress on and keeps it for the task's stderr.log. */
+class ProgressLog {
+  readonly #context: OperationContext;
+  readonly #started: number;
+  readonly #lines: string[] = [];
+
+  constructor(context: OperationContext) {
+    this.#context = context;
+    this.#started = context.now();
+  }
+
+  readonly emit = (progress: Progress): void => {
+    const { stage, done, total } = progress;
+    const count = done === undefined ? '' : ` ${done}${total === undefined ? '' : `/${total}`}`;
+    const at = ((this.#context.now() - this.#started) / 1000).toFixed(1);
+    this.#lines.push(`+${at}s ${stage}${count}\n`);
+    this.#context.emit(progress);
+  };
+
+  times(startedAt: string): Pick<Result, 'startedAt' | 'finishedAt' | 'stderr'> {
+    const finishedAt = new Date().toISOString();
+    return { startedAt, finishedAt, stderr: this.#lines.join('') };
+  }
+}

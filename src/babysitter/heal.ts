@@ -1,0 +1,114 @@
+import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { LOCK_WRITE_GRACE_MS, readLockFile, withFileLock } from './file-lock.ts';
+import { exists, isMissing } from './json-file.ts';
+import { startedAfter } from './process-alive.ts';
+import { notARun, readState, type Run } from './run-folder.ts';
+
+/** What the SDK writes into run.lock. */
+const SdkLock = z.looseObject({ pid: z.int().positive(), acquiredAt: z.string() });
+
+/** The SDK's own patience with a held run.lock: 40 tries, a quarter of a second apart. */
+const SDK_LOCK_TRIES = 40;
+const SDK_LOCK_POLL_MS = 250;
+
+/**
+ * Runs `work`, which may call the SDK on the run, after putting right what a kill left behind.
+ *
+ * Only one runner of this package is inside at a time. The SDK survives most kills by itself, but
+ * not an empty run.lock (a SyntaxError forever) nor a leftover `journal/*.tmp-*` (counted as an
+ * event, so that the next number leaves a gap and the journal is refused forever).
+ */
+export async function guardRun<Result>(
+  run: Run,
+  signal: AbortSignal,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  return await withFileLock(path.join(run.dir, 'websocket-skill.lock'), { signal }, async () => {
+    await removeDeadLock(path.join(run.dir, 'run.lock'));
+    const hasLeftovers = (await journalLeftovers(run)).length > 0;
+    if (hasLeftovers) await withSdkLock(run, () => removeJournalLeftovers(run));
+    return await work();
+  });
+}
+
+/**
+ * Completes the creation of a run that was killed before its first event.
+ *
+ * @throws UsageError WSK_ERR_NOT_A_RUN where it cannot be known whether the run had inputs
+ */
+export async function completeCreation(run: Run, signal: AbortSignal): Promise<void> {
+  await guardRun(run, signal, async () => {
+    if ((await readState(run)).events > 0) return;
+    // inputs.json is written after run.json: without it, either there are none or the kill came
+    // in between, and running a process without its inputs is worse than refusing.
+    if (!(await exists(path.join(run.dir, 'inputs.json')))) {
+      throw notARun(`${run.dir}: its creation was never finished; create the run again`);
+    }
+    const { runId, processId, entrypoint } = run;
+    const event = { runId, processId, entrypoint, inputsRef: 'inputs.json' };
+    await withSdkLock(run, () =>
+      run.sdk.appendEvent({ runDir: run.dir, eventType: 'RUN_CREATED', event }),
+    );
+  });
+}
+
+async function removeDeadLock(file: string): Promise<void> {
+  const before = await readLockFile(file);
+  if (before === undefined || isHeld(before)) return;
+  if (before === '') await sleep(LOCK_WRITE_GRACE_MS);
+  // Another program may have removed the dead lock and taken its own in the meantime.
+  if ((await readLockFile(file)) === before) await rm(file, { force: true });
+}
+
+function isHeld(content: string): boolean {
+  let lock: z.output<typeof SdkLock>;
+  try {
+    lock = SdkLock.parse(JSON.parse(content));
+  } catch {
+    return false;
+  }
+  // We hold the runner's lock and are not inside the SDK: a lock with our number is older than us.
+  if (lock.pid === process.pid) return false;
+  try {
+    process.kill(lock.pid, 0);
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+  return !startedAfter(lock.pid, Date.parse(lock.acquiredAt));
+}
+
+async function removeJournalLeftovers(run: Run): Promise<void> {
+  for (const name of await journalLeftovers(run)) {
+    await rm(path.join(run.dir, 'journal', name), { force: true });
+  }
+}
+
+async function journalLeftovers(run: Run): Promise<string[]> {
+  const names = await readdir(path.join(run.dir, 'journal')).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  return names.filter((name) => /\.json\.tmp-/.test(name));
+}
+
+/** Runs `work` while holding the SDK's run.lock, so that no other program is writing an event. */
+async function withSdkLock<Result>(run: Run, work: () => Promise<Result>): Promise<Result> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await run.sdk.acquireRunLock(run.dir, 'websocket-skill');
+      break;
+    } catch (error) {
+      const held = error instanceof Error && error.message.startsWith('run.lock already held');
+      if (!held || tries === SDK_LOCK_TRIES) throw error;
+      await sleep(SDK_LOCK_POLL_MS);
+    }
+  }
+  try {
+    return await work();
+  } finally {
+    await run.sdk.releaseRunLock(run.dir);
+  }
+}

@@ -1,0 +1,116 @@
+import { readFileSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { EnvironmentError, UsageError } from '../errors.ts';
+import { didYouMean } from '../nearest.ts';
+
+/** A process that was found, loaded once, and does export a function under that name. */
+export interface ProcessFile {
+  readonly processId: string;
+  /** Absolute path of the module. */
+  readonly file: string;
+  readonly exportName: string;
+}
+
+const PACKAGE = 'websocket-skill';
+
+/** The processes this package brings along; their ids are those of the babysitter library. */
+const BUILT_IN: Readonly<Record<string, string>> = {
+  'websocket-server': 'specializations/network-programming/websocket-server',
+};
+
+/**
+ * Finds a process by its built-in name or by the path of its file, `file.mjs#export`.
+ *
+ * The module is loaded, so that a file that cannot run is refused before a run folder exists.
+ *
+ * @throws UsageError for an unknown name, a missing file, or a module without that function
+ */
+export async function findProcess(name: string, cwd: string): Promise<ProcessFile> {
+  const builtIn = BUILT_IN[name];
+  const found =
+    builtIn === undefined
+      ? fromPath(name, cwd)
+      : { processId: builtIn, file: builtInFile(name, cwd), exportName: 'process' };
+  await checkExport(found);
+  return found;
+}
+
+function fromPath(name: string, cwd: string): ProcessFile {
+  const [, pathPart = name, exportName = 'process'] = /^(.*?)(?:#([^#/\\]+))?$/.exec(name) ?? [];
+  if (!/[\\/]|\.[cm]?[jt]s$/.test(pathPart)) {
+    throw new UsageError('WSK_ERR_INVALID_INPUT', `unknown process ${JSON.stringify(name)}`, {
+      hint: `${didYouMean(name, Object.keys(BUILT_IN))} A file is given as ./${pathPart}.js`,
+    });
+  }
+  const file = path.resolve(cwd, pathPart);
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) {
+    throw new UsageError('WSK_ERR_FILE_NOT_READABLE', `process file ${file} does not exist`);
+  }
+  if (!/\.[cm]?js$/.test(file)) {
+    throw new UsageError('WSK_ERR_INVALID_INPUT', `process file ${file} is no JavaScript`, {
+      hint: 'compile it to a .js or .mjs file: the babysitter SDK loads processes with import()',
+    });
+  }
+  return { processId: path.basename(file, path.extname(file)), file, exportName };
+}
+
+async function checkExport({ file, exportName }: ProcessFile): Promise<void> {
+  let module: Record<string, unknown>;
+  try {
+    module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+  } catch (cause) {
+    if (cause instanceof EnvironmentError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError('WSK_ERR_INVALID_INPUT', `process file ${file} does not load: ${why}`, {
+      cause,
+    });
+  }
+  if (typeof module[exportName] === 'function') return;
+  const functions = Object.keys(module).filter((key) => typeof module[key] === 'function');
+  throw new UsageError(
+    'WSK_ERR_INVALID_INPUT',
+    `process file ${file} exports no function ${JSON.stringify(exportName)}`,
+    { hint: functions.length === 0 ? 'it exports none at all' : didYouMean(exportName, functions) },
+  );
+}
+
+/** The built file of this very package, else of the one installed where the command runs. */
+function builtInFile(name: string, cwd: string): string {
+  const root = ownRoot(path.dirname(fileURLToPath(import.meta.url))) ?? installedRoot(cwd);
+  const file = root === undefined ? undefined : path.join(root, 'dist', 'processes', `${name}.js`);
+  if (file !== undefined && statSync(file, { throwIfNoEntry: false })?.isFile() === true) {
+    return file;
+  }
+  throw new EnvironmentError(
+    'WSK_ERR_FILE_NOT_READABLE',
+    `the built-in process ${name} is not installed beside this program`,
+    { cause: new Error(`no dist/processes/${name}.js`), hint: `npm install ${PACKAGE}` },
+  );
+}
+
+function ownRoot(from: string): string | undefined {
+  for (let dir = from; ; dir = path.dirname(dir)) {
+    if (packageName(dir) === PACKAGE) return dir;
+    if (dir === path.dirname(dir)) return undefined;
+  }
+}
+
+function installedRoot(cwd: string): string | undefined {
+  try {
+    const require = createRequire(path.join(cwd, 'package.json'));
+    return path.dirname(require.resolve(`${PACKAGE}/package.json`));
+  } catch {
+    return undefined;
+  }
+}
+
+function packageName(dir: string): unknown {
+  try {
+    const text = readFileSync(path.join(dir, 'package.json'), 'utf8');
+    return (JSON.parse(text) as { name?: unknown }).name;
+  } catch {
+    return undefined;
+  }
+}

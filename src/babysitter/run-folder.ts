@@ -1,0 +1,125 @@
+import path from 'node:path';
+import { z } from 'zod';
+import { EnvironmentError, UsageError } from '../errors.ts';
+import { readJson } from './json-file.ts';
+import type { RunnerSdk } from './sdk.ts';
+
+const RunMetadata = z.looseObject({
+  runId: z.string().min(1),
+  processId: z.string().min(1),
+  layoutVersion: z.string().min(1),
+  entrypoint: z.object({ importPath: z.string().min(1), exportName: z.string().min(1) }),
+});
+
+/** A run folder that was looked at and found to be one, and the SDK that reads it. */
+export interface Run {
+  readonly sdk: RunnerSdk;
+  /** Absolute. */
+  readonly dir: string;
+  readonly runId: string;
+  readonly processId: string;
+  readonly entrypoint: { readonly importPath: string; readonly exportName: string };
+}
+
+/** One effect as the journal tells it. */
+export interface Effect {
+  readonly effectId: string;
+  readonly invocationKey: string;
+  readonly taskId: string;
+  readonly kind: string;
+  readonly status: 'requested' | 'ok' | 'error';
+  /** Run-relative file of the result, once there is one. */
+  readonly resultRef: string | undefined;
+}
+
+/** Where a run stands: what the journal says, nothing inferred. */
+export interface RunState {
+  readonly events: number;
+  readonly ended: 'completed' | 'failed' | undefined;
+  /** The error of a failed run, as the SDK serialised it. */
+  readonly failure: unknown;
+  readonly effects: ReadonlyMap<string, Effect>;
+}
+
+/**
+ * Opens the run folder `dir` (relative to `cwd`) without changing anything.
+ *
+ * @throws UsageError WSK_ERR_NOT_A_RUN when it is none, or of a layout that the SDK does not know
+ */
+export async function openRun(sdk: RunnerSdk, dir: string, cwd: string): Promise<Run> {
+  const runDir = path.resolve(cwd, dir);
+  const file = path.join(runDir, 'run.json');
+  const value = await readJson(file).catch((cause: unknown) => {
+    throw notARun(`${file} cannot be read`, cause);
+  });
+  if (value === undefined) throw notARun(`${runDir} holds no babysitter run: no run.json`);
+  const parsed = RunMetadata.safeParse(value);
+  if (!parsed.success) {
+    const key = parsed.error.issues[0]?.path.join('.') ?? '';
+    throw notARun(`${file} is not that of a babysitter run: ${key} is missing or wrong`);
+  }
+  const { runId, processId, layoutVersion, entrypoint } = parsed.data;
+  if (layoutVersion !== sdk.replaySchemaVersion) {
+    throw notARun(
+      `${file}: layoutVersion is ${layoutVersion}, expected ${sdk.replaySchemaVersion}`,
+    );
+  }
+  return { sdk, dir: runDir, runId, processId, entrypoint };
+}
+
+/** The error for a folder that is not a run this package can work on. */
+export function notARun(message: string, cause?: unknown): UsageError {
+  return new UsageError('WSK_ERR_NOT_A_RUN', message, {
+    cause,
+    hint: 'nothing was changed; give a folder below .a5c/runs that holds a run.json',
+  });
+}
+
+/** Reads the journal. @throws EnvironmentError WSK_ERR_RUN_FAILED when it is damaged */
+export async function readState(run: Run): Promise<RunState> {
+  const events = await run.sdk.loadJournal(run.dir).catch((cause: unknown) => {
+    throw runFailed(run, cause);
+  });
+  const effects = new Map<string, Effect>();
+  let ended: RunState['ended'];
+  let failure: unknown;
+  for (const { type, data } of events) {
+    if (type === 'EFFECT_REQUESTED') {
+      effects.set(text(data['effectId']), {
+        effectId: text(data['effectId']),
+        invocationKey: text(data['invocationKey']),
+        taskId: text(data['taskId']),
+        kind: text(data['kind']),
+        status: 'requested',
+        resultRef: undefined,
+      });
+    } else if (type === 'EFFECT_RESOLVED') {
+      const effect = effects.get(text(data['effectId']));
+      if (effect === undefined) continue;
+      const status = data['status'] === 'ok' ? 'ok' : 'error';
+      effects.set(effect.effectId, { ...effect, status, resultRef: text(data['resultRef']) });
+    } else if (type === 'RUN_COMPLETED') {
+      ended = 'completed';
+    } else if (type === 'RUN_FAILED') {
+      ended = 'failed';
+      failure = data['error'];
+    }
+  }
+  return { events: events.length, ended, failure, effects };
+}
+
+/** The error for a run that the SDK cannot drive; the journal keeps what was committed. */
+export function runFailed(run: Pick<Run, 'dir'>, cause: unknown): EnvironmentError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const damaged = /journal|sequence/i.test(message);
+  return new EnvironmentError('WSK_ERR_RUN_FAILED', `run ${run.dir}: ${message}`, {
+    cause,
+    hint: damaged
+      ? `repair it with: babysitter run:repair-journal ${run.dir}`
+      : `put it right, then: websocket-skill resume ${run.dir}`,
+  });
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,68 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { UsageError } from '../errors.ts';
+import { exists, readJson, writeJson } from './json-file.ts';
+
+/** Format of `tasks/<effectId>/input.json`; another one is refused, not guessed at. */
+export const TASK_INPUT_VERSION = 'websocket-skill.task-input.v1';
+
+/** What a task was asked to do, resolved when it was requested and never again. */
+export const TaskInput = z.strictObject({
+  schemaVersion: z.literal(TASK_INPUT_VERSION),
+  effectId: z.string().min(1),
+  operation: z.string().min(1),
+  /** Absolute; relative paths in `input` start here. */
+  cwd: z.string().min(1),
+  /** The operation's input with every default filled in. */
+  input: z.record(z.string(), z.unknown()),
+});
+export type TaskInput = z.output<typeof TaskInput>;
+
+/** Where the input of an effect lies. */
+export function taskInputFile(runDir: string, effectId: string): string {
+  return path.join(runDir, 'tasks', effectId, 'input.json');
+}
+
+/** Writes the input of a freshly requested effect; one that is there stays as it is. */
+export async function writeTaskInput(
+  runDir: string,
+  task: Omit<TaskInput, 'schemaVersion'>,
+): Promise<void> {
+  const file = taskInputFile(runDir, task.effectId);
+  if (await exists(file)) return;
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeJson(file, { schemaVersion: TASK_INPUT_VERSION, ...task });
+}
+
+/**
+ * Reads the input of an effect.
+ *
+ * @throws UsageError WSK_ERR_BAD_TASK_INPUT when it is missing, corrupt, or of another effect
+ */
+export async function readTaskInput(runDir: string, effectId: string): Promise<TaskInput> {
+  const file = taskInputFile(runDir, effectId);
+  const value = await readJson(file).catch((cause: unknown) => {
+    throw badTaskInput(`${file} is not JSON`, cause);
+  });
+  if (value === undefined) throw badTaskInput(`${file} is missing`);
+  const parsed = TaskInput.safeParse(value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const at = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
+    throw badTaskInput(`${file}: ${at}${issue?.message ?? 'unknown format'}`, parsed.error);
+  }
+  if (parsed.data.effectId !== effectId) {
+    const message = `${file}: effectId is ${parsed.data.effectId}, expected ${effectId}`;
+    throw badTaskInput(message);
+  }
+  return parsed.data;
+}
+
+/** The error for a task folder that does not hold what a task wrapper of this package writes. */
+export function badTaskInput(message: string, cause?: unknown): UsageError {
+  return new UsageError('WSK_ERR_BAD_TASK_INPUT', message, {
+    cause,
+    hint: 'nothing was executed or changed; the file is written by the task wrapper, not by hand',
+  });
+}
