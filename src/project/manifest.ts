@@ -1,0 +1,109 @@
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { UsageError } from '../errors.ts';
+
+/** Name of the manifest in the root of a generated project. */
+export const MANIFEST_FILE = '.wsgen.json';
+
+/** What the first line of a generated single file starts with; the manifest follows as JSON. */
+const HEADER = '// websocket-skill: ';
+
+const Command = z.array(z.string().min(1)).min(1);
+
+/** How a generated server is started and what it promises; written by generate-server. */
+export const Manifest = z.object({
+  generator: z.literal('websocket-skill'),
+  /** Version of the generator. */
+  version: z.string(),
+  language: z.string(),
+  type: z.string(),
+  /** Every resolved answer the project was generated with. */
+  answers: z.record(z.string(), z.unknown()),
+  /** To be run in the project's folder; null: there is nothing to do. */
+  commands: z.object({ install: Command.nullable(), build: Command.nullable(), start: Command }),
+  contract: z.object({
+    path: z.string().startsWith('/'),
+    /** Whether a message comes back as it was sent. */
+    echo: z.boolean(),
+    /** Bytes. */
+    maxPayload: z.int().positive(),
+    subprotocols: z.array(z.string()),
+    health: z.string().startsWith('/'),
+    ready: z.string().startsWith('/'),
+    /** A text message that a server which does not echo answers, and what the answer contains. */
+    probe: z.object({ send: z.string(), expect: z.string() }).optional(),
+  }),
+  /** SHA-256 (hex) of each generated file by its path; empty for a single file. */
+  files: z.record(z.string(), z.string()),
+});
+export type Manifest = z.output<typeof Manifest>;
+
+/** A generated project on disk: a folder with a manifest, or a single file that starts with one. */
+export interface Project {
+  /** Absolute path of the folder in which the commands are to be run. */
+  readonly root: string;
+  readonly manifest: Manifest;
+}
+
+/** The first line of a generated single file. */
+export function formatHeader(manifest: Manifest): string {
+  return `${HEADER}${JSON.stringify(manifest)}\n`;
+}
+
+/** The text of `.wsgen.json`. */
+export function formatManifest(manifest: Manifest): string {
+  return `${JSON.stringify(manifest, null, 2)}\n`;
+}
+
+/**
+ * Reads the manifest of the project at `path`, a folder or a single file.
+ *
+ * @throws UsageError WSK_ERR_NOT_A_PROJECT
+ */
+export async function readProject(path: string): Promise<Project> {
+  const absolute = resolve(path);
+  const found = await stat(absolute).catch(() => undefined);
+  if (found === undefined) throw notAProject(path, 'it does not exist');
+  const root = found.isDirectory() ? absolute : dirname(absolute);
+  const text = found.isDirectory() ? await readManifest(root, path) : await readHeader(absolute);
+  if (text === undefined) {
+    throw notAProject(path, `its first line does not start with "${HEADER.trim()}"`);
+  }
+  return { root, manifest: parseManifest(text, path) };
+}
+
+async function readManifest(root: string, path: string): Promise<string> {
+  try {
+    return await readFile(join(root, MANIFEST_FILE), 'utf8');
+  } catch (cause) {
+    throw notAProject(path, `it has no readable ${MANIFEST_FILE}`, cause);
+  }
+}
+
+async function readHeader(file: string): Promise<string | undefined> {
+  const text = await readFile(file, 'utf8');
+  const [line = ''] = text.split('\n', 1);
+  return line.startsWith(HEADER) ? line.slice(HEADER.length) : undefined;
+}
+
+function parseManifest(text: string, path: string): Manifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw notAProject(path, 'its manifest is not valid JSON', cause);
+  }
+  const result = Manifest.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const where = issue === undefined ? '' : `${issue.path.join('.')}: ${issue.message}`;
+  throw notAProject(path, `its manifest is invalid (${where})`, result.error);
+}
+
+function notAProject(path: string, why: string, cause?: unknown): UsageError {
+  return new UsageError('WSK_ERR_NOT_A_PROJECT', `${path} is no generated project: ${why}`, {
+    cause,
+    hint: 'generate one with `websocket-skill generate-server`',
+  });
+}
