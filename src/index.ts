@@ -1,0 +1,6 @@
+export { loadSettings, Settings, type LoadedSettings } from './config/index.ts';
+export { testEndpoint, validateHandshake } from './endpoint/index.ts';
+export { EnvironmentError, ERRORS, UsageError, type ErrorCode } from './errors.ts';
+export { generateServer } from './generate/index.ts';
+export type { Operation, OperationContext, Progress, Report, Status, View } from './operation.ts';
+export { VERSION } from './version.ts';
