@@ -1,0 +1,161 @@
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
+import { violation } from './violations.ts';
+import type { Violation } from './violations.ts';
+
+/** What both sides agreed on for permessage-deflate: RFC 7692 section 7.1. */
+export interface NegotiatedDeflate {
+  readonly serverNoContextTakeover: boolean;
+  readonly clientNoContextTakeover: boolean;
+  /** Base-2 logarithm of the LZ77 window the server compresses with: 8 to 15. */
+  readonly serverMaxWindowBits: number;
+  /** The same for the client. */
+  readonly clientMaxWindowBits: number;
+}
+
+/** What one sender of a negotiated permessage-deflate keeps to. */
+export interface DeflateDirection {
+  readonly takeover: boolean;
+  readonly windowBits: number;
+}
+
+/** Picks what concerns the messages that `sender` sends. */
+export function directionOf(
+  deflate: NegotiatedDeflate,
+  sender: 'client' | 'server',
+): DeflateDirection {
+  return sender === 'client'
+    ? { takeover: !deflate.clientNoContextTakeover, windowBits: deflate.clientMaxWindowBits }
+    : { takeover: !deflate.serverNoContextTakeover, windowBits: deflate.serverMaxWindowBits };
+}
+
+/** The end of a sync flush, which RFC 7692 7.2.1 takes off a message and 7.2.2 puts back. */
+const TAIL_BYTES = 4;
+
+/**
+ * The tail of section 7.2.2, and after it an empty final block: with that zlib reaches the end of a
+ * stream exactly if the message was complete, so a truncated one is an error and not a short text.
+ */
+const FINAL_TAIL = Buffer.from('0000ffff' + '010000ffff', 'hex');
+
+/**
+ * Most blocks with BFINAL inside one message (section 7.2.1 allows them). Each makes zlib start
+ * anew, so without a bound two bytes of such a message would cost more than any others.
+ */
+const MAX_RESTARTS = 64;
+
+const EMPTY = Buffer.alloc(0);
+
+/** The data zlib may refer back to, kept here in place of a stream that would remember it. */
+class History {
+  readonly #size: number;
+  #bytes: Buffer = EMPTY;
+
+  constructor(windowBits: number) {
+    this.#size = 1 << windowBits;
+  }
+
+  get options(): { dictionary?: Buffer } {
+    return this.#bytes.length === 0 ? {} : { dictionary: this.#bytes };
+  }
+
+  /** Copies what it keeps: the data itself belongs to whoever receives the message. */
+  push(data: Buffer): void {
+    const kept = Math.min(this.#bytes.length, Math.max(0, this.#size - data.length));
+    this.#bytes = Buffer.concat([
+      this.#bytes.subarray(this.#bytes.length - kept),
+      data.subarray(Math.max(0, data.length - this.#size)),
+    ]);
+  }
+
+  forget(): void {
+    this.#bytes = EMPTY;
+  }
+}
+
+/** Compresses the messages one side sends, synchronously. */
+export class Deflater {
+  readonly #direction: DeflateDirection;
+  readonly #windowBits: number;
+  readonly #history: History;
+
+  constructor(direction: DeflateDirection) {
+    this.#direction = direction;
+    // zlib refuses raw windows of 8 bits. Its lookahead keeps it from reaching back further than
+    // 250 bytes with 9 bits, which a receiver with a window of 256 bytes can follow.
+    this.#windowBits = Math.max(9, direction.windowBits);
+    this.#history = new History(this.#windowBits);
+  }
+
+  /** Compresses a message or, if `fin` is false, the next fragment of one. */
+  deflate(data: Buffer, fin: boolean): Buffer {
+    const deflated = deflateRawSync(data, {
+      ...this.#history.options,
+      windowBits: this.#windowBits,
+      finishFlush: constants.Z_SYNC_FLUSH,
+    });
+    if (fin && !this.#direction.takeover) this.#history.forget();
+    else this.#history.push(data);
+    return fin ? deflated.subarray(0, -TAIL_BYTES) : deflated;
+  }
+}
+
+/** Inflates the messages the other side sends, synchronously and never to more than a limit. */
+export class Inflater {
+  readonly #direction: DeflateDirection;
+  readonly #history: History;
+  readonly #limit: number;
+
+  /** `limit` is the largest message in bytes. */
+  constructor(direction: DeflateDirection, limit: number) {
+    this.#direction = direction;
+    this.#history = new History(direction.windowBits);
+    this.#limit = limit;
+  }
+
+  /** Inflates the joined payloads of one message. */
+  inflate(deflated: Buffer): Buffer | Violation {
+    // Not a DEFLATE stream at all, strictly; zlib itself produces it for an empty message when it
+    // has nothing to flush, so peers do send it.
+    if (deflated.length === 0) return EMPTY;
+    let rest = Buffer.concat([deflated, FINAL_TAIL]);
+    const parts: Buffer[] = [];
+    let length = 0;
+    for (let restarts = 0; rest.length > 0; restarts++) {
+      if (restarts > MAX_RESTARTS) {
+        return violation('WSK_INVALID_DEFLATE', {
+          reason: `more than ${MAX_RESTARTS} final blocks`,
+        });
+      }
+      const result = this.#inflatePart(rest, this.#limit - length);
+      if ('code' in result) return result;
+      rest = rest.subarray(result.consumed);
+      parts.push(result.data);
+      length += result.data.length;
+    }
+    if (!this.#direction.takeover) this.#history.forget();
+    return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, length);
+  }
+
+  /** Inflates up to the end of the first final block. */
+  #inflatePart(bytes: Buffer, room: number): { data: Buffer; consumed: number } | Violation {
+    try {
+      const { buffer, engine } = inflateRawSync(bytes, {
+        ...this.#history.options,
+        windowBits: this.#direction.windowBits,
+        // zlib wants at least 1 here; a byte too many is caught below.
+        maxOutputLength: Math.max(room, 1),
+        info: true,
+      }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
+      if (buffer.length > room) return this.#tooBig();
+      this.#history.push(buffer);
+      return { data: buffer, consumed: engine.bytesWritten };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return this.#tooBig();
+      return violation('WSK_INVALID_DEFLATE', { reason: (error as Error).message });
+    }
+  }
+
+  #tooBig(): Violation {
+    return violation('WSK_MESSAGE_TOO_BIG', { length: this.#limit + 1, limit: this.#limit });
+  }
+}

@@ -1,0 +1,103 @@
+import { packKey } from './mask.ts';
+
+/** The longest frame header in bytes: two, a 64-bit length and a masking key (RFC 6455 5.2). */
+export const MAX_HEADER_BYTES = 14;
+
+/** The width of the extended length field: absent, 16 bits or 64 bits. */
+export type LengthBytes = 0 | 2 | 8;
+
+/** The shortest length field that can hold `length`, which section 5.2 makes the only legal one. */
+export function minimalLengthBytes(length: number): LengthBytes {
+  if (length < 126) return 0;
+  return length < 65536 ? 2 : 8;
+}
+
+/**
+ * The header of one frame, read from bytes: bits and numbers, no judgement.
+ *
+ * One object is filled again and again, so that a frame costs no allocation of its own.
+ */
+export class FrameHeader {
+  fin = false;
+  /** The three reserved bits as a number: RSV1 is 4, RSV2 is 2, RSV3 is 1. */
+  rsv = 0;
+  opcode = 0;
+  masked = false;
+  /** The four octets of the masking key, first octet lowest. */
+  key = 0;
+  /** Payload bytes; above 2^53 only roughly right. Before `lengthKnown` only the lowest it can be. */
+  length = 0;
+  lengthBytes: LengthBytes = 0;
+  /** Whether the top bit of a 64-bit length is set, which section 5.2 forbids. */
+  overflow = false;
+  /** Whether the extended length, if any, was there to read. */
+  lengthKnown = false;
+
+  /**
+   * Reads the header at `offset` and returns its size, or 0 when `end` comes too early.
+   *
+   * With at least two bytes there, the bits are filled in even then, and the length if it is there:
+   * enough to refuse a frame early. With fewer nothing is touched.
+   */
+  read(bytes: Uint8Array, offset: number, end: number): number {
+    if (end - offset < 2) return 0;
+    const first = bytes[offset] as number;
+    const second = bytes[offset + 1] as number;
+    this.fin = first >= 0x80;
+    this.rsv = (first >> 4) & 7;
+    this.opcode = first & 15;
+    this.masked = second >= 0x80;
+    const short = second & 127;
+    this.lengthBytes = short < 126 ? 0 : short === 126 ? 2 : 8;
+    let at = offset + 2 + this.lengthBytes;
+    this.lengthKnown = at <= end;
+    this.overflow = false;
+    if (!this.lengthKnown || short < 126) {
+      this.length = short;
+      if (!this.lengthKnown) return 0;
+    } else {
+      this.length = readLength(bytes, offset + 2, this.lengthBytes);
+      this.overflow = this.lengthBytes === 8 && (bytes[offset + 2] as number) >= 0x80;
+    }
+    if (this.masked) {
+      if (at + 4 > end) return 0;
+      this.key = packKey(bytes, at);
+      at += 4;
+    }
+    return at - offset;
+  }
+}
+
+function readLength(bytes: Uint8Array, offset: number, lengthBytes: LengthBytes): number {
+  let length = 0;
+  for (let i = 0; i < lengthBytes; i++) length = length * 256 + (bytes[offset + i] as number);
+  return length;
+}
+
+/** What `writeHeader` needs; `length` is written as it is told, true or not. */
+export interface HeaderFields {
+  /** FIN, RSV1 to RSV3 and the opcode: the first byte as it stands. */
+  readonly first: number;
+  readonly length: number | bigint;
+  readonly lengthBytes: LengthBytes;
+  readonly masked: boolean;
+}
+
+/** Writes everything before the masking key at the start of `target`; returns where the key goes. */
+export function writeHeader(target: Uint8Array, fields: HeaderFields): number {
+  const { length, lengthBytes, masked } = fields;
+  target[0] = fields.first;
+  if (lengthBytes === 0) {
+    target[1] = (masked ? 0x80 : 0) | Number(length);
+    return 2;
+  }
+  target[1] = (masked ? 0x80 : 0) | (lengthBytes === 2 ? 126 : 127);
+  if (typeof length === 'bigint') {
+    let rest = length;
+    for (let i = lengthBytes; i > 0; i--, rest >>= 8n) target[1 + i] = Number(rest & 0xffn);
+  } else {
+    let rest = length;
+    for (let i = lengthBytes; i > 0; i--, rest = Math.floor(rest / 256)) target[1 + i] = rest % 256;
+  }
+  return 2 + lengthBytes;
+}

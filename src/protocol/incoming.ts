@@ -1,0 +1,240 @@
+import { isUtf8 } from 'node:buffer';
+import type { Inflater } from './deflate.ts';
+import { FrameHeader, MAX_HEADER_BYTES } from './frame-header.ts';
+import { inspectHeader } from './frame-policy.ts';
+import { deflatedBound } from './limits.ts';
+import type { Limits } from './limits.ts';
+import { NON_ASCII, maskRange, rotateKey } from './mask.ts';
+import { MessageBuffer } from './message-buffer.ts';
+import { MAX_CONTROL_BYTES, Opcode, isControlOpcode } from './opcode.ts';
+import { Utf8Stream } from './utf8.ts';
+import { violation } from './violations.ts';
+import type { Violation } from './violations.ts';
+
+/** Where a finished message, a control frame or a violation goes. */
+export interface IncomingSink {
+  onMessage(opcode: 1 | 2, data: Buffer, compressed: boolean, wireBytes: number): void;
+  onControl(opcode: number, payload: Buffer): void;
+  onViolation(breach: Violation): void;
+}
+
+export interface IncomingOptions {
+  /** Whether frames have to be masked: true for a server. */
+  readonly masked: boolean;
+  readonly limits: Limits;
+  readonly inflater: Inflater | undefined;
+  readonly sink: IncomingSink;
+}
+
+/**
+ * The receiving half of a connection: bytes in, messages out, every rule of RFC 6455 section 5
+ * checked as soon as the bytes for it are there.
+ *
+ * A frame that lies whole in one piece of input becomes a view of that piece. Everything else is
+ * copied together in a `MessageBuffer`.
+ */
+export class Incoming {
+  readonly #options: IncomingOptions;
+  readonly #context: { readonly masked: boolean; readonly deflate: boolean; messageOpen: boolean };
+  readonly #header = new FrameHeader();
+  /** The start of a header that the last piece of input cut off. */
+  readonly #partial: Buffer = Buffer.alloc(MAX_HEADER_BYTES);
+  #partialLength = 0;
+  #stopped = false;
+
+  /** Bytes of the current frame's payload that are missing; -1 between frames. */
+  #missing = -1;
+  /** The key, turned to the next payload byte. */
+  #key = 0;
+  readonly #control: Buffer = Buffer.alloc(MAX_CONTROL_BYTES);
+  #controlLength = 0;
+
+  #opcode: 1 | 2 = Opcode.text;
+  #compressed = false;
+  #fragments = 0;
+  #wireBytes = 0;
+  readonly #message = new MessageBuffer();
+  readonly #utf8 = new Utf8Stream();
+
+  constructor(options: IncomingOptions) {
+    this.#options = options;
+    this.#context = {
+      masked: options.masked,
+      deflate: options.inflater !== undefined,
+      messageOpen: false,
+    };
+  }
+
+  /** Memory held for what is incomplete. */
+  get bufferedBytes(): number {
+    return this.#message.bytes.length + this.#partialLength + this.#controlLength;
+  }
+
+  /** Ignores all further input. */
+  stop(): void {
+    this.#stopped = true;
+    this.#message.clear();
+  }
+
+  /** Takes `chunk` over: payloads are unmasked where they lie and handed out as views of it. */
+  receive(chunk: Buffer): void {
+    const end = chunk.length;
+    let offset = 0;
+    while (!this.#stopped) {
+      if (this.#missing < 0) {
+        offset = this.#readHeader(chunk, offset);
+        if (offset < 0) return;
+      }
+      const stop = Math.min(end, offset + this.#missing);
+      const complete = stop - offset === this.#missing;
+      if (!complete && stop === offset) return;
+      if (isControlOpcode(this.#header.opcode)) this.#receiveControl(chunk, offset, stop);
+      else this.#receiveData(chunk, offset, stop);
+      offset = stop;
+    }
+  }
+
+  /** Returns where the payload starts, or -1 if the header is incomplete or illegal. */
+  #readHeader(chunk: Buffer, offset: number): number {
+    if (this.#partialLength > 0) return this.#readPartialHeader(chunk, offset);
+    const size = this.#header.read(chunk, offset, chunk.length);
+    if (size === 0) {
+      this.#partialLength = chunk.copy(this.#partial, 0, offset);
+      if (this.#partialLength >= 2) this.#judgeHeader();
+      return -1;
+    }
+    if (!this.#judgeHeader()) return -1;
+    this.#beginFrame();
+    return offset + size;
+  }
+
+  #readPartialHeader(chunk: Buffer, offset: number): number {
+    while (offset < chunk.length) {
+      this.#partial[this.#partialLength++] = chunk[offset++] as number;
+      const size = this.#header.read(this.#partial, 0, this.#partialLength);
+      // Bits and length are judged as soon as they are there: a peer that sends an illegal start
+      // and then nothing gets its answer all the same.
+      if (this.#partialLength >= 2 && !this.#judgeHeader()) return -1;
+      if (size > 0) {
+        this.#partialLength = 0;
+        this.#beginFrame();
+        return offset;
+      }
+    }
+    return -1;
+  }
+
+  /** Applies all rules and limits to what is known of the header; changes nothing but by failing. */
+  #judgeHeader(): boolean {
+    const breach = inspectHeader(this.#header, this.#context) ?? this.#inspectSize();
+    if (breach === undefined) return true;
+    this.#options.sink.onViolation(breach);
+    return false;
+  }
+
+  /** RFC 6455 section 10.4: limits on "the frame size or total message size after reassembly". */
+  #inspectSize(): Violation | undefined {
+    const { opcode, length, lengthKnown, rsv } = this.#header;
+    if (!lengthKnown || isControlOpcode(opcode)) return undefined;
+    const { messageBytes, frameBytes, fragments } = this.#options.limits;
+    const continued = opcode === Opcode.continuation;
+    const total = continued ? this.#wireBytes + length : length;
+    const compressed = continued ? this.#compressed : rsv !== 0;
+    if (total > (compressed ? deflatedBound(messageBytes) : messageBytes)) {
+      return violation('WSK_MESSAGE_TOO_BIG', { length: total, limit: messageBytes });
+    }
+    if (length > frameBytes) return violation('WSK_FRAME_TOO_BIG', { length, limit: frameBytes });
+    if (!continued || this.#fragments < fragments) return undefined;
+    return violation('WSK_TOO_MANY_FRAGMENTS', { limit: fragments });
+  }
+
+  #beginFrame(): void {
+    const { opcode, length, key, rsv, fin } = this.#header;
+    this.#missing = length;
+    this.#key = key;
+    if (isControlOpcode(opcode)) return;
+    if (opcode !== Opcode.continuation) {
+      this.#opcode = opcode as 1 | 2;
+      this.#compressed = rsv !== 0;
+      this.#fragments = 0;
+      this.#wireBytes = 0;
+    }
+    this.#fragments++;
+    this.#wireBytes += length;
+    this.#context.messageOpen = !fin;
+  }
+
+  #receiveControl(chunk: Buffer, start: number, stop: number): void {
+    const { opcode, length, masked } = this.#header;
+    let payload: Buffer;
+    if (stop - start === length) {
+      payload = chunk.subarray(start, stop);
+    } else {
+      this.#controlLength += chunk.copy(this.#control, this.#controlLength, start, stop);
+      this.#missing -= stop - start;
+      if (this.#missing > 0) return;
+      payload = Buffer.from(this.#control.subarray(0, length));
+    }
+    if (masked) maskRange(payload, 0, length, this.#key);
+    this.#missing = -1;
+    this.#controlLength = 0;
+    this.#options.sink.onControl(opcode, payload);
+  }
+
+  #receiveData(chunk: Buffer, start: number, stop: number): void {
+    const { fin, opcode, length, masked } = this.#header;
+    if (!fin || opcode === Opcode.continuation || stop - start !== length) {
+      this.#receivePart(chunk, start, stop);
+      return;
+    }
+    const seen = masked ? maskRange(chunk, start, stop, this.#key) : NON_ASCII;
+    this.#missing = -1;
+    const data = chunk.subarray(start, stop);
+    if (this.#compressed) this.#finishCompressed(data);
+    else if (this.#opcode === Opcode.text && (seen & NON_ASCII) !== 0 && !isUtf8(data)) {
+      this.#failUtf8();
+    } else this.#options.sink.onMessage(this.#opcode, data, false, length);
+  }
+
+  /** Receives a piece of a frame, or a frame that is a fragment. */
+  #receivePart(chunk: Buffer, start: number, stop: number): void {
+    const { masked, fin } = this.#header;
+    const message = this.#message;
+    const before = message.length;
+    this.#missing -= stop - start;
+    message.append(chunk, start, stop, this.#missing);
+    let seen = NON_ASCII;
+    if (masked) {
+      seen = maskRange(message.bytes, before, message.length, this.#key);
+      this.#key = rotateKey(this.#key, stop - start);
+    }
+    if (this.#opcode === Opcode.text && !this.#compressed) {
+      // 8.1 lets a text fail before its last byte is there, and whoever waits is glad of it.
+      const ascii = (seen & NON_ASCII) === 0 && this.#utf8.end();
+      const valid = ascii || this.#utf8.push(message.bytes.subarray(before, message.length));
+      if (!valid) { this.#failUtf8(); return; }
+    }
+    if (this.#missing > 0) return;
+    this.#missing = -1;
+    if (fin) this.#finishMessage();
+  }
+
+  #finishMessage(): void {
+    if (!this.#utf8.end()) { this.#failUtf8(); return; }
+    const data = this.#message.take();
+    if (this.#compressed) this.#finishCompressed(data);
+    else this.#options.sink.onMessage(this.#opcode, data, false, data.length);
+  }
+
+  #finishCompressed(deflated: Buffer): void {
+    const data = this.#options.inflater?.inflate(deflated);
+    if (data === undefined) return;
+    if (!Buffer.isBuffer(data)) this.#options.sink.onViolation(data);
+    else if (this.#opcode === Opcode.text && !isUtf8(data)) this.#failUtf8();
+    else this.#options.sink.onMessage(this.#opcode, data, true, deflated.length);
+  }
+
+  #failUtf8(): void {
+    this.#options.sink.onViolation(violation('WSK_INVALID_UTF8', { where: 'text' }));
+  }
+}

@@ -1,0 +1,18 @@
+export { CloseCode, explainCloseCode, isSendableCloseCode } from './close-code.ts';
+export { MAX_REASON_BYTES, decodeClose, encodeClose } from './close.ts';
+export type { CloseStatus } from './close.ts';
+export { Connection } from './connection.ts';
+export type { ConnectionEvent, ConnectionOptions, Role } from './connection.ts';
+export { Deflater, Inflater, directionOf } from './deflate.ts';
+export type { DeflateDirection, NegotiatedDeflate } from './deflate.ts';
+export { FrameDecoder, encodeFrame } from './frame.ts';
+export type { Frame, FrameInit } from './frame.ts';
+export type { LengthBytes } from './frame-header.ts';
+export { DEFAULT_LIMITS } from './limits.ts';
+export type { Limits } from './limits.ts';
+export { mask } from './mask.ts';
+export { MAX_CONTROL_BYTES, Opcode, opcodeName } from './opcode.ts';
+export type { SendOptions } from './outgoing.ts';
+export { Utf8Stream } from './utf8.ts';
+export { ProtocolError, VIOLATIONS, violation } from './violations.ts';
+export type { Violation, ViolationCode, ViolationData } from './violations.ts';

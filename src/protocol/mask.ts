@@ -1,0 +1,97 @@
+/** Whether the low byte of a machine word comes first in memory, as on every common processor. */
+const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+
+/** Below this size the two views that word-wise masking needs cost more than they save. */
+const MIN_WORDWISE_BYTES = 48;
+
+/** The high bit of each of four bytes: clear in all of them means ASCII. */
+export const NON_ASCII = 0x80808080;
+
+/**
+ * Masks or unmasks `bytes` in place; doing it twice gives the old bytes back (RFC 6455 5.3).
+ *
+ * `offset` is the position of `bytes[0]` in the payload, for a payload that arrives in pieces.
+ */
+export function mask(bytes: Uint8Array, maskingKey: Uint8Array, offset = 0): void {
+  maskRange(bytes, 0, bytes.length, rotateKey(packKey(maskingKey, 0), offset));
+}
+
+/** Packs the four key octets at `offset` into an integer, first octet lowest. */
+export function packKey(bytes: Uint8Array, offset: number): number {
+  return (
+    (bytes[offset] ?? 0) |
+    ((bytes[offset + 1] ?? 0) << 8) |
+    ((bytes[offset + 2] ?? 0) << 16) |
+    ((bytes[offset + 3] ?? 0) << 24)
+  );
+}
+
+/** Turns a packed key so that its first octet is the one for payload position `by`. */
+export function rotateKey(key: number, by: number): number {
+  const bits = (by & 3) << 3;
+  return bits === 0 ? key : (key >>> bits) | (key << (32 - bits));
+}
+
+/** Views the aligned middle of `bytes` as words, for `maskRange` over several parts of them. */
+export function wordsOf(bytes: Uint8Array): Int32Array {
+  const start = (bytes.byteOffset + 3) & ~3;
+  const count = (bytes.byteOffset + bytes.length - start) >> 2;
+  return new Int32Array(bytes.buffer, start, Math.max(count, 0));
+}
+
+/**
+ * Masks `bytes[start..end)` in place with a packed key whose first octet is for `bytes[start]`.
+ *
+ * Returns all resulting bytes or-ed together, four by four: `& NON_ASCII` tells for nothing
+ * whether a text needs a UTF-8 check at all. Pass `words` (from `wordsOf(bytes)`) when many ranges
+ * of the same bytes are to be masked.
+ */
+export function maskRange(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  key: number,
+  words?: Int32Array,
+): number {
+  if (words === undefined) {
+    if (end - start < MIN_WORDWISE_BYTES) return maskBytes(bytes, start, end, key);
+    words = wordsOf(bytes);
+  }
+  const base = bytes.byteOffset;
+  const head = Math.min(end, start + (-(base + start) & 3));
+  const seen = maskBytes(bytes, start, head, key);
+  const wordKey = rotateKey(key, head - start);
+  const first = (base + head - words.byteOffset) >> 2;
+  const last = first + ((end - head) >> 2);
+  const tail = head + ((last - first) << 2);
+  return (
+    seen |
+    maskWords(words, first, last, LITTLE_ENDIAN ? wordKey : swapBytes(wordKey)) |
+    maskBytes(bytes, tail, end, wordKey)
+  );
+}
+
+function maskBytes(bytes: Uint8Array, start: number, end: number, key: number): number {
+  let seen = 0;
+  for (let i = start; i < end; i++) {
+    const byte = (bytes[i] as number) ^ (key & 0xff);
+    bytes[i] = byte;
+    seen |= byte;
+    key = (key >>> 8) | (key << 24);
+  }
+  return seen;
+}
+
+function maskWords(words: Int32Array, first: number, last: number, key: number): number {
+  let seen = 0;
+  for (let i = first; i < last; i++) {
+    const word = (words[i] as number) ^ key;
+    words[i] = word;
+    seen |= word;
+  }
+  return seen;
+}
+
+function swapBytes(word: number): number {
+  return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
+}
