@@ -61,6 +61,7 @@ async function driveOn(
     for (const assignment of ours) {
       const { effect, task } = assignment;
       context.emit({ stage: task.operation.name });
+      if (context.signal.aborted) return interrupted(done, undefined);
       const outcome = await executeEffect(run, { effect, task }, context);
       if (outcome.status === 'interrupted') return interrupted(done, outcome.report);
       done.push({ effect: toExecuted(assignment, outcome), error: outcome.error });

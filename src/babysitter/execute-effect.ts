@@ -4,7 +4,7 @@ import { EnvironmentError, UsageError } from '../errors.ts';
 import type { Operation, OperationContext, Progress, Report, Status } from '../operation.ts';
 import type { EffectTask } from './effect-task.ts';
 import { withFileLock } from './file-lock.ts';
-import { guardRun } from './heal.ts';
+import { effectLock, guardRun } from './heal.ts';
 import { readJson, writeJson } from './json-file.ts';
 import { readState, type Effect, type Run } from './run-folder.ts';
 import { reportError, reportStoredError } from './reported-error.ts';
@@ -52,7 +52,7 @@ export async function executeEffect(
   const started = context.now();
   const stage = `waiting for the other runner of ${effect.taskId}`;
   const options = { signal: context.signal, onWait: () => context.emit({ stage }) };
-  const outcome = await withFileLock(lockFile(run, effect), options, async () => {
+  const outcome = await withFileLock(effectLock(run, effect.effectId), options, async () => {
     const done = await readCommitted(run, effect);
     if (done !== undefined) return done;
     const left = await readLeftover(run, effect, task.operation);
@@ -172,10 +172,6 @@ async function readJsonOrNothing(file: string): Promise<unknown> {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   });
-}
-
-function lockFile(run: Run, { effectId }: Effect): string {
-  return path.join(run.dir, 'tasks', effectId, 'websocket-skill.lock');
 }
 
 /** The SDK keeps name, message, stack and data of an error, nothing else. */

@@ -56,8 +56,8 @@ async function tryLock(file: string): Promise<boolean> {
   }
 }
 
-/** The process that holds the lock; a dead one's lock is removed. */
-async function liveOwner(file: string): Promise<number | undefined> {
+/** The number of the process that holds the lock; the lock of a dead one is removed. */
+export async function liveOwner(file: string): Promise<number | undefined> {
   const content = await readLockFile(file);
   if (content === undefined) return undefined;
   const owner = parseOwner(content);

@@ -2,10 +2,15 @@ import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { LOCK_WRITE_GRACE_MS, readLockFile, withFileLock } from './file-lock.ts';
+import { liveOwner, LOCK_WRITE_GRACE_MS, readLockFile, withFileLock } from './file-lock.ts';
 import { exists, isMissing } from './json-file.ts';
 import { startedAfter } from './process-alive.ts';
 import { notARun, readState, type Run } from './run-folder.ts';
+
+/** The file that keeps two runners from executing one effect at the same time. */
+export function effectLock(run: Pick<Run, 'dir'>, effectId: string): string {
+  return path.join(run.dir, 'tasks', effectId, 'websocket-skill.lock');
+}
 
 /** What the SDK writes into run.lock. */
 const SdkLock = z.looseObject({ pid: z.int().positive(), acquiredAt: z.string() });
@@ -35,11 +40,15 @@ export async function guardRun<Result>(
 }
 
 /**
- * Completes the creation of a run that was killed before its first event.
+ * Takes a run up: completes its creation if that was killed before the first event, and removes
+ * the locks of killed runners from its effects.
  *
  * @throws UsageError WSK_ERR_NOT_A_RUN where it cannot be known whether the run had inputs
  */
-export async function completeCreation(run: Run, signal: AbortSignal): Promise<void> {
+export async function takeUp(run: Run, signal: AbortSignal): Promise<void> {
+  for (const name of await namesIn(path.join(run.dir, 'tasks'))) {
+    await liveOwner(effectLock(run, name));
+  }
   await guardRun(run, signal, async () => {
     if ((await readState(run)).events > 0) return;
     // inputs.json is written after run.json: without it, either there are none or the kill came
@@ -87,11 +96,15 @@ async function removeJournalLeftovers(run: Run): Promise<void> {
 }
 
 async function journalLeftovers(run: Run): Promise<string[]> {
-  const names = await readdir(path.join(run.dir, 'journal')).catch((error: unknown) => {
+  const names = await namesIn(path.join(run.dir, 'journal'));
+  return names.filter((name) => /\.json\.tmp-/.test(name));
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  return await readdir(dir).catch((error: unknown) => {
     if (isMissing(error)) return [];
     throw error;
   });
-  return names.filter((name) => /\.json\.tmp-/.test(name));
 }
 
 /** Runs `work` while holding the SDK's run.lock, so that no other program is writing an event. */

@@ -5,7 +5,7 @@ import type { Operation, OperationContext } from '../operation.ts';
 import { operations as registry } from '../operations.ts';
 import { createRunFolder } from './create-run.ts';
 import { drive } from './drive.ts';
-import { completeCreation } from './heal.ts';
+import { takeUp } from './heal.ts';
 import { findProcess } from './process-file.ts';
 import { openRun } from './run-folder.ts';
 import type { ResumeInput, RunInput, RunReport } from './schema.ts';
@@ -54,7 +54,7 @@ async function continueRun(
   { context, operations }: { context: OperationContext; operations: readonly Operation[] },
 ): Promise<RunReport> {
   const run = await openRun(loadRunnerSdk(context.cwd), runDir, context.cwd);
-  await completeCreation(run, context.signal);
+  await takeUp(run, context.signal);
   const driven = await drive(run, operations, context);
   return {
     operation,

@@ -1,0 +1,64 @@
+import path from 'node:path';
+import type { DefinedTask } from '@a5c-ai/babysitter-sdk/dist/tasks/index.js';
+import { readJson } from '../src/babysitter/json-file.ts';
+import { loadTaskSdk } from '../src/babysitter/sdk.ts';
+import { writeTaskInput } from '../src/babysitter/task-input.ts';
+import { loadSettings } from '../src/config/index.ts';
+import { resolveInput } from '../src/derive/input.ts';
+import { taskIdOf, toTaskDefinition, type TaskDefinition } from '../src/derive/task.ts';
+import type { Operation } from '../src/operation.ts';
+
+/*
+ * The SDK refuses a task id that is defined twice in one process, and two copies of this package
+ * (the project's and a global one, sources and build) define the same. The first one wins for all.
+ */
+const MEMO = Symbol.for('websocket-skill/tasks');
+type Memo = Map<string, DefinedTask<never, unknown>>;
+
+/**
+ * Defines the task of one operation: requested, it resolves arguments > WS_* > websocket.yaml >
+ * defaults and writes the outcome to `tasks/<effectId>/input.json`, once.
+ */
+export function defineOperationTask<Args, Result>(operation: Operation): DefinedTask<Args, Result> {
+  const tasks = memo();
+  const id = taskIdOf(operation);
+  const known = tasks.get(id);
+  if (known !== undefined) return known as DefinedTask<Args, Result>;
+  const { defineTask } = loadTaskSdk(process.cwd());
+  const task = defineTask<Args, Result>(id, (args, effect) => request(operation, args, effect), {
+    kind: 'skill',
+    description: operation.summary,
+  });
+  tasks.set(id, task);
+  return task;
+}
+
+function memo(): Memo {
+  const host = globalThis as { [MEMO]?: Memo };
+  return (host[MEMO] ??= new Map());
+}
+
+/**
+ * What happens when a process asks for the task for the first time.
+ *
+ * @throws UsageError for an argument, variable or configuration value that is wrong
+ */
+async function request(
+  operation: Operation,
+  args: unknown,
+  { effectId, runDir }: { effectId: string; runDir: string },
+): Promise<TaskDefinition> {
+  const cwd = await workingFolder(runDir);
+  const { settings } = loadSettings({ cwd, env: process.env });
+  const resolved = resolveInput(operation, (args ?? {}) as Record<string, unknown>, settings);
+  const input = JSON.parse(JSON.stringify(resolved)) as Record<string, unknown>;
+  await writeTaskInput(runDir, { effectId, operation: operation.name, cwd, input });
+  return toTaskDefinition(operation, { effectId, runDir }, input);
+}
+
+/** The folder our runner noted when it made the run, else the one this program works in. */
+async function workingFolder(runDir: string): Promise<string> {
+  const metadata = await readJson(path.join(runDir, 'run.json'));
+  const noted = (metadata as { cwd?: unknown } | undefined)?.cwd;
+  return typeof noted === 'string' ? noted : process.cwd();
+}

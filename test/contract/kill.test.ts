@@ -1,0 +1,209 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { NoteRun, notesFile } from '../support/note-runs.ts';
+
+const fixture = (name: string): string =>
+  fileURLToPath(new URL(`../fixtures/babysitter/${name}`, import.meta.url));
+
+/** Runs the runner in a process that dies before its n-th change below the runs folder. */
+function runKilledAt(notes: NoteRun, at: number, args: readonly string[]): boolean {
+  const { signal, status, stderr } = spawnSync(
+    process.execPath,
+    ['--import', pathToFileURL(fixture('kill-at.mjs')).href, fixture('run-notes.mjs'), ...args],
+    {
+      encoding: 'utf8',
+      env: {
+        ...process.env,
+        KILL_AT: String(at),
+        KILL_BELOW: notes.runsDir,
+        BABYSITTER_LOG_DIR: path.join(notes.root, 'logs'),
+      },
+    },
+  );
+  if (signal !== 'SIGKILL' && status !== 0) throw new Error(`exit ${status}: ${stderr}`);
+  return signal === 'SIGKILL';
+}
+
+function runArguments({ inputsFile, runsDir }: NoteRun): string[] {
+  return ['run', notesFile, inputsFile, runsDir, 'r1'];
+}
+
+/** Goes on after a kill as a person would: the same run, or once more where there is none yet. */
+async function goOn(notes: NoteRun): Promise<Awaited<ReturnType<NoteRun['resume']>>> {
+  return existsSync(path.join(notes.runDir, 'run.json')) ? await notes.resume() : await notes.run();
+}
+
+function committed(notes: NoteRun): string[] {
+  if (!existsSync(path.join(notes.runDir, 'journal'))) return [];
+  return notes
+    .journal()
+    .filter(({ type }) => type === 'EFFECT_RESOLVED')
+    .map(({ data }) => String(data['effectId']));
+}
+
+function count(names: readonly string[], name: string): number {
+  return names.filter((candidate) => candidate === name).length;
+}
+
+const NAMES = ['one', 'two'];
+
+/** Kills one run at its n-th change and resumes it; false once the run got through untouched. */
+async function killAndResume(at: number): Promise<boolean> {
+  const notes = new NoteRun({ names: NAMES });
+  const killed = runKilledAt(notes, at, runArguments(notes));
+  const doneBefore = committed(notes);
+  const executedBefore = notes.executions();
+  const report = await goOn(notes);
+  const executed = notes.executions();
+  const where = `killed before change ${at}`;
+
+  expect(report, where).toMatchObject({ status: 'passed', runStatus: 'completed', runId: 'r1' });
+  for (const [index, name] of NAMES.entries()) {
+    // Once more at most than the one time that it takes, and never again after its commit.
+    expect(count(executed, name), where).toBeGreaterThanOrEqual(1);
+    expect(count(executed, name), where).toBeLessThanOrEqual(2);
+    if (index < doneBefore.length) {
+      expect(count(executed, name), where).toBe(count(executedBefore, name));
+    }
+  }
+  expectSound(notes, where);
+  return killed;
+}
+
+/** The journal of an untouched run, and nothing left of the killed one. */
+function expectSound(notes: NoteRun, where: string): void {
+  expect(
+    notes.journal().map(({ type }) => type),
+    where,
+  ).toEqual([
+    'RUN_CREATED',
+    ...NAMES.flatMap(() => ['EFFECT_REQUESTED', 'EFFECT_RESOLVED']),
+    'RUN_COMPLETED',
+  ]);
+  const files = readdirSync(path.join(notes.runDir, 'journal')).sort();
+  expect(
+    files.map((file) => Number(file.split('.')[0])),
+    where,
+  ).toEqual(files.map((_, index) => index + 1));
+  const left = readdirSync(notes.runsDir, { recursive: true, encoding: 'utf8' });
+  expect(
+    left.filter((file) => /\.lock$|journal.*\.tmp/.test(file)),
+    where,
+  ).toEqual([]);
+}
+
+describe('kill -9', () => {
+  it('at every change below the runs folder, resume ends the same run', async () => {
+    let at = 1;
+    while (await killAndResume(at)) at += 1;
+    // A run of two tasks makes about this many changes; far fewer would mean the kills missed.
+    expect(at).toBeGreaterThan(60);
+  }, 600_000);
+
+  it('again and again, the run still ends, each try getting further', () => {
+    const notes = new NoteRun({ names: NAMES });
+    let tries = 1;
+    let killed = runKilledAt(notes, 35, runArguments(notes));
+    while (killed && tries < 50) {
+      tries += 1;
+      killed = runKilledAt(notes, 35, ['resume', notes.runDir]);
+    }
+    expect(killed).toBe(false);
+    expect(tries).toBeGreaterThan(2);
+    expectSound(notes, `after ${tries} tries`);
+  }, 120_000);
+});
+
+describe('what a kill leaves, planted', () => {
+  const leftovers: [string, (notes: NoteRun) => void][] = [
+    ['an empty run.lock', ({ runDir }) => writeFileSync(path.join(runDir, 'run.lock'), '')],
+    ['half a run.lock', ({ runDir }) => writeFileSync(path.join(runDir, 'run.lock'), '{"pid":')],
+    [
+      "a run.lock with this process's own number",
+      ({ runDir }) => writeFileSync(path.join(runDir, 'run.lock'), sdkLock(process.pid)),
+    ],
+    [
+      'a run.lock with the number of a process that is younger than the lock',
+      ({ runDir }) => writeFileSync(path.join(runDir, 'run.lock'), sdkLock(process.ppid)),
+    ],
+    [
+      'an event that was never moved into place',
+      ({ runDir }) =>
+        writeFileSync(path.join(runDir, 'journal', '000003.01KX.json.tmp-99-1'), '{"type":'),
+    ],
+    [
+      'an empty lock of ours',
+      ({ runDir }) => writeFileSync(path.join(runDir, 'websocket-skill.lock'), ''),
+    ],
+    [
+      'the folder of an effect that was never requested',
+      ({ runDir }) => mkdirSync(path.join(runDir, 'tasks', '01KX')),
+    ],
+  ];
+
+  it.each(leftovers)('%s: resume goes on', async (_, plant) => {
+    const notes = new NoteRun();
+    await interruptAtFirst(notes);
+    plant(notes);
+    expect(await notes.resume()).toMatchObject({
+      status: 'passed',
+      effects: [{ how: 'executed' }],
+    });
+    expect(notes.journal().map(({ type }) => type)).toEqual([
+      'RUN_CREATED',
+      'EFFECT_REQUESTED',
+      'EFFECT_RESOLVED',
+      'RUN_COMPLETED',
+    ]);
+  });
+
+  it('commits a result that was computed but not committed, without executing again', async () => {
+    const notes = new NoteRun();
+    await interruptAtFirst(notes);
+    const [effectId = ''] = notes.effectIds();
+    const value = {
+      operation: 'note',
+      status: 'failed',
+      success: false,
+      name: 'planted',
+      limit: 1,
+      cwd: '/',
+    };
+    writeFileSync(notes.taskFile(effectId, 'output.json'), JSON.stringify(value));
+    const report = await notes.resume();
+    expect(report.effects).toMatchObject([{ how: 'recovered', status: 'failed' }]);
+    expect(report.output).toMatchObject({ reports: [{ name: 'planted' }] });
+    expect(notes.executions()).toEqual([]);
+  });
+
+  it.each(['{"operation":"no', '{"operation":"note"}', '{"operation":"other"}'])(
+    'executes again where the computed result is unsound: %s',
+    async (content) => {
+      const notes = new NoteRun();
+      await interruptAtFirst(notes);
+      const [effectId = ''] = notes.effectIds();
+      writeFileSync(notes.taskFile(effectId, 'output.json'), content);
+      writeFileSync(notes.taskFile(effectId, 'result.json'), content);
+      expect(await notes.resume()).toMatchObject({ effects: [{ how: 'executed' }] });
+      expect(notes.executions()).toEqual(['one']);
+    },
+  );
+});
+
+/** Leaves a run whose first effect is requested and not executed. */
+async function interruptAtFirst(notes: NoteRun): Promise<void> {
+  const controller = new AbortController();
+  await notes.run(notesFile, {
+    signal: controller.signal,
+    emit: ({ stage }) => {
+      if (stage === 'note') controller.abort();
+    },
+  });
+}
+
+function sdkLock(pid: number): string {
+  return JSON.stringify({ pid, owner: 'killed', acquiredAt: '2001-01-01T00:00:00.000Z' });
+}
