@@ -1,0 +1,110 @@
+// Writes the generated parts of the documents: what stands between <!-- flags:<operation> --> and
+// <!-- /flags -->, and likewise errors and exit-codes. `--check` writes nothing and exits 1 with
+// the names of the stale files.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const EXIT_MEANINGS = {
+  passed: 'done, all checks passed; or a run that waits for others',
+  failed: 'a report whose verdict is fail: a failed check is a result, not an exception',
+  usage:
+    '`UsageError`: a wrong flag, configuration or input file; says which value and what was expected',
+  environment:
+    '`EnvironmentError`: refused, timed out, missing tool; says what came back and what to try',
+  bug: 'our bug: the stack and where to report it',
+  interrupted: 'interrupted: the partial report is printed, server and sockets are closed',
+};
+
+/**
+ * Returns `text` with every marked section written anew by `sections[name](argument)`.
+ *
+ * Throws on a marker that no section knows, on one without an end, and on an end without a start.
+ */
+export function rewriteSections(text, sections) {
+  const marker = /<!-- (\/?)([a-z-]+)(?::([a-z-]+))? -->/g;
+  let out = '';
+  let open;
+  let at = 0;
+  for (const match of text.matchAll(marker)) {
+    const [whole, slash, name, argument] = match;
+    if (!Object.hasOwn(sections, name)) continue;
+    const end = slash === '/';
+    if (end ? open?.name !== name : open !== undefined) throw new Error(`${whole} stands alone`);
+    if (end) {
+      out += `\n\n${sections[name](open.argument)}\n\n${whole}`;
+      open = undefined;
+    } else {
+      out += text.slice(at, match.index + whole.length);
+      open = { name, argument };
+    }
+    at = match.index + whole.length;
+  }
+  if (open !== undefined) throw new Error(`<!-- ${open.name} --> has no end`);
+  return out + text.slice(at);
+}
+
+/** The sections as the built package has them. */
+export async function sectionsOfPackage() {
+  const { commands } = await import('../dist/src/cli/commands.js');
+  const { ExitCode } = await import('../dist/src/cli/exit-code.js');
+  const { flagTable, table } = await import('../dist/src/derive/markdown.js');
+  const { ERRORS } = await import('../dist/src/errors.js');
+  return {
+    flags(name) {
+      const operation = commands.find((candidate) => candidate.name === name);
+      if (operation === undefined) throw new Error(`there is no operation ${name}`);
+      const none = Object.keys(operation.input.shape).length === 0;
+      return none ? `\`${name}\` has no flags of its own.` : flagTable(operation);
+    },
+    errors: () =>
+      table(
+        ['code', 'raised for'],
+        Object.entries(ERRORS).map(([code, text]) => [`\`${code}\``, text]),
+      ),
+    'exit-codes': () =>
+      table(
+        ['exit', 'what it means'],
+        Object.entries(ExitCode).map(([name, code]) => {
+          if (EXIT_MEANINGS[name] === undefined) throw new Error(`exit code ${name} has no text`);
+          return [String(code), EXIT_MEANINGS[name]];
+        }),
+      ),
+  };
+}
+
+function documents() {
+  const below = (folder) =>
+    readdirSync(`${root}/${folder}`)
+      .filter((name) => name.endsWith('.md'))
+      .sort()
+      .map((name) => `${folder}/${name}`);
+  return ['README.md', ...below('docs'), ...below('skills/websocket/references')];
+}
+
+async function main(checkOnly) {
+  const sections = await sectionsOfPackage();
+  const stale = [];
+  for (const file of documents()) {
+    const before = readFileSync(`${root}/${file}`, 'utf8');
+    let after;
+    try {
+      after = rewriteSections(before, sections);
+    } catch (error) {
+      throw new Error(`${file}: ${error.message}`, { cause: error });
+    }
+    if (after === before) continue;
+    stale.push(file);
+    if (!checkOnly) writeFileSync(`${root}/${file}`, after);
+  }
+  for (const file of stale) console.log(`${checkOnly ? 'stale' : 'written'}: ${file}`);
+  if (checkOnly && stale.length > 0) {
+    console.error('run `npm run docs` and commit the result');
+    process.exitCode = 1;
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  await main(process.argv.includes('--check'));
