@@ -212,7 +212,10 @@ export class Incoming {
       // 8.1 lets a text fail before its last byte is there, and whoever waits is glad of it.
       const ascii = (seen & NON_ASCII) === 0 && this.#utf8.end();
       const valid = ascii || this.#utf8.push(message.bytes.subarray(before, message.length));
-      if (!valid) { this.#failUtf8(); return; }
+      if (!valid) {
+        this.#failUtf8();
+        return;
+      }
     }
     if (this.#missing > 0) return;
     this.#missing = -1;
@@ -220,7 +223,10 @@ export class Incoming {
   }
 
   #finishMessage(): void {
-    if (!this.#utf8.end()) { this.#failUtf8(); return; }
+    if (!this.#utf8.end()) {
+      this.#failUtf8();
+      return;
+    }
     const data = this.#message.take();
     if (this.#compressed) this.#finishCompressed(data);
     else this.#options.sink.onMessage(this.#opcode, data, false, data.length);

@@ -1,0 +1,77 @@
+import { DEFLATE_EXTENSION, parseDeflate } from './deflate-params.ts';
+import type { DeflateParams, ParsedDeflate } from './deflate-params.ts';
+import { parseExtensions } from './extension-header.ts';
+import type { Extension } from './extension-header.ts';
+import { fieldValue } from './head.ts';
+import type { RequestHead, ResponseHead } from './head.ts';
+
+/** A response and, if it is known, the request it answers: what the rules for responses look at. */
+export interface Exchange {
+  readonly response: ResponseHead;
+  readonly request: RequestHead | undefined;
+}
+
+const EXTENSIONS = 'sec-websocket-extensions';
+
+/** The extensions a head names; undefined if it names none or breaks the grammar. */
+export function extensionsOf(head: RequestHead | ResponseHead): readonly Extension[] | undefined {
+  const header = fieldValue(head, EXTENSIONS);
+  if (header === undefined) return undefined;
+  const parsed = parseExtensions(header);
+  return parsed.ok ? parsed.extensions : undefined;
+}
+
+/** The permessage-deflate of a response, if there is one. */
+export function deflateOf({ response }: Exchange): ParsedDeflate | undefined {
+  const extension = extensionsOf(response)?.find(({ name }) => name === DEFLATE_EXTENSION);
+  return extension && parseDeflate(extension, 'response');
+}
+
+/** The legal offers of permessage-deflate in a request. */
+export function deflateOffers(request: RequestHead): DeflateParams[] {
+  return (extensionsOf(request) ?? [])
+    .filter(({ name }) => name === DEFLATE_EXTENSION)
+    .map((offer) => parseDeflate(offer, 'request'))
+    .filter(({ flaws }) => flaws.length === 0)
+    .map(({ params }) => params);
+}
+
+/**
+ * The offer that a response answers: the first it answers in full, else the first of all.
+ *
+ * A response does not say which offer it means, so it is given the benefit of the doubt.
+ */
+export function answeredOffer(
+  offers: readonly DeflateParams[],
+  response: DeflateParams,
+): DeflateParams | undefined {
+  return (
+    offers.find(
+      (offer) =>
+        keepsServerTakeover(offer, response) &&
+        keepsServerWindow(offer, response) &&
+        keepsClientWindow(offer, response),
+    ) ?? offers[0]
+  );
+}
+
+/** RFC 7692 7.1.1.1: who accepts server_no_context_takeover has to say so. */
+export function keepsServerTakeover(offer: DeflateParams, response: DeflateParams): boolean {
+  return !offer.serverNoContextTakeover || response.serverNoContextTakeover;
+}
+
+/** 7.1.2.1: server_max_window_bits is accepted "with the same or smaller value". */
+export function keepsServerWindow(offer: DeflateParams, response: DeflateParams): boolean {
+  if (offer.serverMaxWindowBits === undefined) return true;
+  const answered = response.serverMaxWindowBits;
+  return answered !== undefined && answered <= offer.serverMaxWindowBits;
+}
+
+/** 7.1.2.2: client_max_window_bits needs an offer, and may not be larger than a value offered. */
+export function keepsClientWindow(offer: DeflateParams, response: DeflateParams): boolean {
+  const answered = response.clientMaxWindowBits;
+  if (answered === undefined) return true;
+  if (offer.clientMaxWindowBits === undefined) return false;
+  if (answered === true || offer.clientMaxWindowBits === true) return true;
+  return answered <= offer.clientMaxWindowBits;
+}

@@ -1,0 +1,41 @@
+/** One header field, its value without the white space around it. */
+export interface HeaderField {
+  readonly name: string;
+  readonly value: string;
+}
+
+interface Head {
+  /** `HTTP/1.1` as a rule. */
+  readonly version: string;
+  /** In order, repeated ones apart. */
+  readonly fields: readonly HeaderField[];
+  /** Where the head breaks the grammar of HTTP, in words; what could be read was read all the same. */
+  readonly flaws: readonly string[];
+}
+
+/** What stands before the body of an HTTP request. */
+export interface RequestHead extends Head {
+  readonly kind: 'request';
+  readonly method: string;
+  /** The request target as it was sent. */
+  readonly target: string;
+}
+
+/** What stands before the body of an HTTP response. */
+export interface ResponseHead extends Head {
+  readonly kind: 'response';
+  readonly status: number;
+  readonly reason: string;
+}
+
+/** All values of a header field, in order; the name's case does not matter. */
+export function fieldValues(head: Pick<Head, 'fields'>, name: string): string[] {
+  const wanted = name.toLowerCase();
+  return head.fields.filter((field) => field.name.toLowerCase() === wanted).map((f) => f.value);
+}
+
+/** The value of a header field, repeated ones joined by `, ` (RFC 9110 section 5.3). */
+export function fieldValue(head: Pick<Head, 'fields'>, name: string): string | undefined {
+  const values = fieldValues(head, name);
+  return values.length === 0 ? undefined : values.join(', ');
+}

@@ -1,0 +1,79 @@
+import { negotiate, acceptOffer } from './negotiate.ts';
+import type { DeflateSupport } from './negotiate.ts';
+import type { NegotiatedDeflate } from './deflate.ts';
+import { answeredOffer, deflateOf, deflateOffers, extensionsOf } from './exchange.ts';
+import { formatExtensions } from './extension-header.ts';
+import { fieldValue } from './head.ts';
+import type { RequestHead, ResponseHead } from './head.ts';
+import { splitList } from './http-grammar.ts';
+import { checkRequest } from './request-rules.ts';
+import { checkResponse } from './response-rules.ts';
+import { firstBreach } from './rules.ts';
+import type { RuleResult } from './rules.ts';
+import type { Violation } from './violations.ts';
+
+/** A handshake that has to be refused. */
+export interface RefusedHandshake {
+  readonly ok: false;
+  readonly violation: Violation;
+  readonly rules: readonly RuleResult[];
+}
+
+/** What a handshake agreed on. */
+export interface AgreedHandshake {
+  readonly ok: true;
+  readonly protocol: string | null;
+  /** For the `Connection`; undefined if compression is not in use. */
+  readonly deflate: NegotiatedDeflate | undefined;
+  /** The Sec-WebSocket-Extensions of the response; empty for none. */
+  readonly extensions: string;
+  readonly rules: readonly RuleResult[];
+}
+
+/** What a server can offer its clients. */
+export interface ServerTraits {
+  /** Subprotocols it speaks, the preferred one first. */
+  readonly protocols?: readonly string[];
+  /** Absent: permessage-deflate is declined. */
+  readonly deflate?: DeflateSupport | undefined;
+}
+
+/** Judges a request by `checkRequest` and, as a server, chooses what to answer. */
+export function verifyRequest(
+  head: RequestHead,
+  traits: ServerTraits = {},
+): AgreedHandshake | RefusedHandshake {
+  const rules = checkRequest(head);
+  const violation = firstBreach(rules);
+  if (violation !== undefined) return { ok: false, violation, rules };
+  const offered = splitList(fieldValue(head, 'sec-websocket-protocol') ?? '');
+  // 4.2.2: with no subprotocol in common the field is left out, and the connection goes on.
+  const protocol = traits.protocols?.find((name) => offered.includes(name)) ?? null;
+  const accepted = traits.deflate && acceptOffer(extensionsOf(head) ?? [], traits.deflate);
+  return {
+    ok: true,
+    protocol,
+    deflate: accepted?.deflate,
+    extensions: accepted ? formatExtensions([accepted.response]) : '',
+    rules,
+  };
+}
+
+/** Judges a response by `checkResponse` and, as a client, reads what was agreed on. */
+export function verifyResponse(
+  head: ResponseHead,
+  request: RequestHead,
+): AgreedHandshake | RefusedHandshake {
+  const rules = checkResponse(head, request);
+  const violation = firstBreach(rules);
+  if (violation !== undefined) return { ok: false, violation, rules };
+  const response = deflateOf({ response: head, request })?.params;
+  const offer = response && answeredOffer(deflateOffers(request), response);
+  return {
+    ok: true,
+    protocol: fieldValue(head, 'sec-websocket-protocol') ?? null,
+    deflate: response && offer && negotiate(offer, response),
+    extensions: fieldValue(head, 'sec-websocket-extensions') ?? '',
+    rules,
+  };
+}
