@@ -1,4 +1,5 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -8,7 +9,8 @@ import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { inTerminal, type Step } from '../../support/terminal.ts';
 import { useInstalledSkill } from './use-installed-skill.ts';
 
-const bin = fileURLToPath(new URL('../../../node_modules/.bin', import.meta.url));
+const require = createRequire(import.meta.url);
+const bin = path.join(require.resolve('playbooks/package.json'), '../../.bin');
 const QUIT: Step = { shows: /Install results[^]*q\/esc to quit/, keys: 'q' };
 
 const withPlaybooks = requirement(

@@ -1,0 +1,231 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { WebSocketServer, type ServerOptions } from 'ws';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+const source = fileURLToPath(new URL('../../../skills/websocket', import.meta.url));
+
+interface Result {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Place {
+  /** The user's project, empty and current when the script runs. */
+  readonly project: string;
+  /** Runs the copied script; the exit code is part of the result. */
+  readonly skill: (...args: string[]) => Promise<Result>;
+}
+
+/** Copies the skill's folder, and nothing else, to where no package can be found. */
+function copyAlone(): Place {
+  const folder = temporaryFolder();
+  const project = path.join(folder, 'project');
+  const copy = path.join(folder, 'agent/skills/websocket');
+  mkdirSync(project);
+  cpSync(source, copy, { recursive: true });
+  for (let at = copy; at !== path.dirname(at); at = path.dirname(at)) {
+    expect(existsSync(path.join(at, 'node_modules')), `${at}/node_modules`).toBe(false);
+  }
+  const script = path.join(copy, 'scripts/websocket.mjs');
+  const env = { PATH: process.env['PATH'], HOME: folder, NO_COLOR: '1' };
+  return {
+    project,
+    skill: (...args) =>
+      new Promise((resolve, reject) => {
+        execFile(process.execPath, [script, ...args], { cwd: project, env }, (error, out, err) => {
+          const exitCode = error === null ? 0 : error.code;
+          if (typeof exitCode === 'number') resolve({ exitCode, stdout: out, stderr: err });
+          else reject(error);
+        });
+      }),
+  };
+}
+
+/** An echo server of the `ws` package on a free port; ends with the test. */
+async function echoServer(options: ServerOptions = {}): Promise<string> {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, ...options });
+  onTestFinished(() => {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  });
+  server.on('connection', (socket) => {
+    socket.on('error', () => socket.terminate());
+    socket.on('message', (data, isBinary) => socket.send(data as Buffer, { binary: isBinary }));
+  });
+  await once(server, 'listening');
+  return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** The address of a server that has just gone. */
+async function closedPort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return `ws://127.0.0.1:${port}`;
+}
+
+function json(result: Result): unknown {
+  return JSON.parse(result.stdout);
+}
+
+describe('the skill’s folder alone, far from any node_modules', () => {
+  it('shows its help without the babysitter SDK', async () => {
+    const { skill } = copyAlone();
+    const help = await skill('--help');
+    expect(help).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(help.stdout).toMatch(/generate-server[^]*test[^]*validate-handshake[^]*run[^]*config/);
+    expect((await skill('run', '--help')).exitCode).toBe(0);
+  });
+
+  it('generates an echo server in one file, which passes the test', async () => {
+    const { skill, project } = copyAlone();
+    const generated = await skill('generate-server', '--output', 'echo-server.js', '--json');
+    expect(generated).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(json(generated)).toMatchObject({ operation: 'generate-server', success: true });
+    expect(readdirSync(project)).toEqual(['echo-server.js']);
+    const args = ['--project', 'echo-server.js', '--messages', '20', '--json'];
+    const tested = await skill('test', ...args);
+    expect(json(tested)).toMatchObject({ operation: 'test', status: 'passed', success: true });
+    expect(tested.exitCode).toBe(0);
+  });
+
+  it('generates a chat project from the templates inside the script', async () => {
+    const { skill, project } = copyAlone();
+    const generated = await skill(
+      'generate-server',
+      ...['--language', 'nodejs', '--port', '8123', '--type', 'chat'],
+      ...['--features', 'rooms,presence,history', '--output', 'chat-server/', '--json'],
+    );
+    expect(generated.exitCode).toBe(0);
+    expect(json(generated)).toMatchObject({ type: 'chat', success: true });
+    const files = readdirSync(path.join(project, 'chat-server'));
+    expect(files).toEqual(
+      expect.arrayContaining(['.wsgen.json', 'Dockerfile', 'README.md', 'package.json', 'src']),
+    );
+  });
+
+  it('writes nothing in a dry run', async () => {
+    const { skill, project } = copyAlone();
+    const listed = await skill('generate-server', '--type', 'chat', '--dry-run');
+    expect(listed.exitCode).toBe(0);
+    expect(listed.stdout).toContain('src/server.ts');
+    expect(readdirSync(project)).toEqual([]);
+  });
+
+  it('passes a server of another make that keeps the RFC', async () => {
+    const { skill } = copyAlone();
+    const url = await echoServer({ maxPayload: 1_048_576 });
+    const args = ['--url', url, '--messages', '20', '--max-payload', '1048576', '--json'];
+    const tested = await skill('test', ...args);
+    expect(json(tested)).toMatchObject({ target: url, success: true });
+    expect(tested.exitCode).toBe(0);
+  });
+
+  it('ends with 1 and the failed check upon a server without a payload limit', async () => {
+    const { skill } = copyAlone();
+    const url = await echoServer({ maxPayload: 8_388_608 });
+    const args = ['--url', url, '--messages', '5', '--max-payload', '1048576', '--json'];
+    const tested = await skill('test', ...args);
+    expect(tested.exitCode).toBe(1);
+    const report = json(tested) as { success: boolean; checks: { id: string; verdict: string }[] };
+    expect(report.success).toBe(false);
+    const failed = report.checks.filter(({ verdict }) => verdict === 'fail').map(({ id }) => id);
+    expect(failed).toEqual(['over-limit', 'over-limit-fragmented']);
+  });
+
+  it('validates the handshake of a live server', async () => {
+    const { skill } = copyAlone();
+    const validated = await skill('validate-handshake', '--url', await echoServer(), '--json');
+    expect(json(validated)).toMatchObject({ operation: 'validate-handshake' });
+    expect([0, 1]).toContain(validated.exitCode);
+  });
+
+  // The request and the response of RFC 6455 section 1.3.
+  const REQUEST = [
+    'GET /chat HTTP/1.1',
+    'Host: server.example.com',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    'Origin: http://example.com',
+    'Sec-WebSocket-Protocol: chat, superchat',
+    'Sec-WebSocket-Version: 13',
+  ];
+  const RESPONSE = [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
+    'Sec-WebSocket-Protocol: chat',
+  ];
+  const head = (lines: readonly string[]): string => [...lines, '', ''].join('\r\n');
+
+  it('validates a captured handshake, and ends with 1 where a rule is broken', async () => {
+    const { skill, project } = copyAlone();
+    writeFileSync(path.join(project, 'request.txt'), head(REQUEST));
+    writeFileSync(path.join(project, 'response.txt'), head(RESPONSE));
+    const files = ['--request', 'request.txt', '--response', 'response.txt', '--json'];
+    const good = await skill('validate-handshake', ...files);
+    expect(json(good)).toMatchObject({ success: true });
+    expect(good.exitCode).toBe(0);
+    const broken = RESPONSE.map((line) => line.replace('s3pPLMBi', 's3pPLMBj'));
+    writeFileSync(path.join(project, 'response.txt'), head(broken));
+    const bad = await skill('validate-handshake', ...files);
+    expect(json(bad)).toMatchObject({ status: 'failed', success: false });
+    expect(bad.exitCode).toBe(1);
+  });
+
+  it('finds the configuration of the project it is run in', async () => {
+    const { skill, project } = copyAlone();
+    const folder = path.join(project, '.babysitter/skills');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path.join(folder, 'websocket.yaml'), 'websocket:\n  defaultPort: 9123\n');
+    const report = json(await skill('config', '--json'));
+    expect(report).toMatchObject({ settings: { defaultPort: 9123 } });
+  });
+
+  it.each([
+    ['run', 'websocket-server'],
+    ['resume', 'run'],
+    ['run-task', 'run', 'effect'],
+  ])('ends %s with 3 and the command that installs the missing SDK', async (...args) => {
+    const { skill, project } = copyAlone();
+    mkdirSync(path.join(project, 'run'));
+    const result = await skill(...args, '--json');
+    expect(json(result)).toMatchObject({
+      error: {
+        name: 'EnvironmentError',
+        code: 'WSK_ERR_SDK_MISSING',
+        hint: expect.stringMatching(/^npm install .*@a5c-ai\/babysitter-sdk/) as string,
+      },
+    });
+    expect(result.exitCode).toBe(3);
+    expect(result.stderr).toContain('npm install');
+  });
+
+  it('ends with 3 and no stack when nothing listens', async () => {
+    const { skill } = copyAlone();
+    const result = await skill('test', '--url', await closedPort(), '--json');
+    expect(result.exitCode).toBe(3);
+    expect(json(result)).toMatchObject({ error: { code: 'WSK_ERR_REFUSED' } });
+    expect(result.stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('ends with 2 and the nearest name for a flag that does not exist', async () => {
+    const { skill } = copyAlone();
+    const result = await skill('generate-server', '--prot', '8080', '--json');
+    expect(result.exitCode).toBe(2);
+    expect(json(result)).toMatchObject({
+      error: { code: 'WSK_ERR_UNKNOWN_FLAG', hint: expect.stringContaining('--port') as string },
+    });
+  });
+});
