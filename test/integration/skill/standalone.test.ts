@@ -42,7 +42,7 @@ function copyAlone(): Place {
         execFile(process.execPath, [script, ...args], { cwd: project, env }, (error, out, err) => {
           const exitCode = error === null ? 0 : error.code;
           if (typeof exitCode === 'number') resolve({ exitCode, stdout: out, stderr: err });
-          else reject(error);
+          else reject(new Error('the script was ended by a signal', { cause: error }));
         });
       }),
   };
