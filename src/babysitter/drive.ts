@@ -42,8 +42,22 @@ export async function drive(
     return await driveOn(run, { operations, done }, context);
   } catch (error) {
     // Interrupted while it waited for another runner's lock.
-    if (context.signal.aborted && isAbort(error)) return interrupted(done, undefined);
+    if (isAborted(context) && isAbort(error)) return interrupted(done, undefined);
     throw error;
+  }
+}
+
+/**
+ * Reads every pending effect of a run that goes on, and changes nothing: replaying a process whose
+ * task.json is corrupt would make the SDK end the run as failed.
+ *
+ * @throws UsageError WSK_ERR_BAD_TASK_INPUT
+ */
+export async function checkPending(run: Run, operations: readonly Operation[]): Promise<void> {
+  const { ended, effects } = await readState(run);
+  if (ended !== undefined) return;
+  for (const effect of effects.values()) {
+    if (effect.status === 'requested') await assign(run, effect, operations);
   }
 }
 
@@ -53,7 +67,7 @@ async function driveOn(
   context: OperationContext,
 ): Promise<Drive> {
   for (;;) {
-    if (context.signal.aborted) return interrupted(done, undefined);
+    if (isAborted(context)) return interrupted(done, undefined);
     const step = await replay(run, context);
     if (step.status !== 'waiting') return ended(step, done);
     const { ours, pending } = await sort(run, step.effectIds, operations);
@@ -61,7 +75,7 @@ async function driveOn(
     for (const assignment of ours) {
       const { effect, task } = assignment;
       context.emit({ stage: task.operation.name });
-      if (context.signal.aborted) return interrupted(done, undefined);
+      if (isAborted(context)) return interrupted(done, undefined);
       const outcome = await executeEffect(run, { effect, task }, context);
       if (outcome.status === 'interrupted') return interrupted(done, outcome.report);
       done.push({ effect: toExecuted(assignment, outcome), error: outcome.error });
@@ -75,7 +89,7 @@ async function replay(run: Run, { signal }: OperationContext): Promise<Step> {
     const state = await readState(run);
     if (state.ended !== undefined) return await readEnd(run, state);
     const iteration = await run.sdk
-      .orchestrateIteration({ runDir: run.dir })
+      .orchestrateIteration({ runDir: run.dir, context: { startedAt: run.createdAt } })
       .catch((cause: unknown) => {
         throw runFailed(run, cause);
       });
@@ -114,6 +128,10 @@ async function sort(
 function toExecuted({ effect }: Ours, outcome: Outcome): ExecutedEffect {
   const { status, how, durationMs } = outcome;
   return { effectId: effect.effectId, taskId: effect.taskId, status, how, durationMs };
+}
+
+function isAborted({ signal }: OperationContext): boolean {
+  return signal.aborted;
 }
 
 function isAbort(error: unknown): boolean {

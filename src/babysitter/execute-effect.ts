@@ -28,9 +28,9 @@ const StoredResult = z.looseObject({
   effectId: z.string(),
   invocationKey: z.string(),
   status: z.enum(['ok', 'error']),
-  result: z.unknown(),
+  result: z.unknown().optional(),
   resultRef: z.string().optional(),
-  error: z.unknown(),
+  error: z.unknown().optional(),
   startedAt: z.string().optional(),
   finishedAt: z.string().optional(),
 });

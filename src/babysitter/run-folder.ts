@@ -8,6 +8,7 @@ const RunMetadata = z.looseObject({
   runId: z.string().min(1),
   processId: z.string().min(1),
   layoutVersion: z.string().min(1),
+  createdAt: z.string().min(1),
   entrypoint: z.object({ importPath: z.string().min(1), exportName: z.string().min(1) }),
 });
 
@@ -18,6 +19,8 @@ export interface Run {
   readonly dir: string;
   readonly runId: string;
   readonly processId: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
   readonly entrypoint: { readonly importPath: string; readonly exportName: string };
 }
 
@@ -58,13 +61,13 @@ export async function openRun(sdk: RunnerSdk, dir: string, cwd: string): Promise
     const key = parsed.error.issues[0]?.path.join('.') ?? '';
     throw notARun(`${file} is not that of a babysitter run: ${key} is missing or wrong`);
   }
-  const { runId, processId, layoutVersion, entrypoint } = parsed.data;
+  const { layoutVersion, runId, processId, createdAt, entrypoint } = parsed.data;
   if (layoutVersion !== sdk.replaySchemaVersion) {
     throw notARun(
       `${file}: layoutVersion is ${layoutVersion}, expected ${sdk.replaySchemaVersion}`,
     );
   }
-  return { sdk, dir: runDir, runId, processId, entrypoint };
+  return { sdk, dir: runDir, runId, processId, createdAt, entrypoint };
 }
 
 /** The error for a folder that is not a run this package can work on. */

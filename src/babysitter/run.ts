@@ -4,7 +4,7 @@ import { UsageError } from '../errors.ts';
 import type { Operation, OperationContext } from '../operation.ts';
 import { operations as registry } from '../operations.ts';
 import { createRunFolder } from './create-run.ts';
-import { drive } from './drive.ts';
+import { checkPending, drive } from './drive.ts';
 import { takeUp } from './heal.ts';
 import { findProcess } from './process-file.ts';
 import { openRun } from './run-folder.ts';
@@ -54,6 +54,7 @@ async function continueRun(
   { context, operations }: { context: OperationContext; operations: readonly Operation[] },
 ): Promise<RunReport> {
   const run = await openRun(loadRunnerSdk(context.cwd), runDir, context.cwd);
+  await checkPending(run, operations);
   await takeUp(run, context.signal);
   const driven = await drive(run, operations, context);
   return {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { NoteRun, notesFile } from '../support/note-runs.ts';
+import { NoteRun, notesFile, requestFirst } from '../support/note-runs.ts';
 
 const fixture = (name: string): string =>
   fileURLToPath(new URL(`../fixtures/babysitter/${name}`, import.meta.url));
@@ -146,7 +146,7 @@ describe('what a kill leaves, planted', () => {
 
   it.each(leftovers)('%s: resume goes on', async (_, plant) => {
     const notes = new NoteRun();
-    await interruptAtFirst(notes);
+    await requestFirst(notes);
     plant(notes);
     expect(await notes.resume()).toMatchObject({
       status: 'passed',
@@ -162,7 +162,7 @@ describe('what a kill leaves, planted', () => {
 
   it('commits a result that was computed but not committed, without executing again', async () => {
     const notes = new NoteRun();
-    await interruptAtFirst(notes);
+    await requestFirst(notes);
     const [effectId = ''] = notes.effectIds();
     const value = {
       operation: 'note',
@@ -179,11 +179,32 @@ describe('what a kill leaves, planted', () => {
     expect(notes.executions()).toEqual([]);
   });
 
+  it('commits the result.json that a killed task:post has left', async () => {
+    const notes = new NoteRun();
+    await requestFirst(notes);
+    const [effectId = ''] = notes.effectIds();
+    const requested = notes.journal().at(-1)?.data;
+    const posted = {
+      schemaVersion: '2026.01.results-v1',
+      effectId,
+      taskId: 'websocket/note',
+      invocationKey: requested?.['invocationKey'],
+      status: 'ok',
+      result: { success: true, name: 'posted' },
+      value: { success: true, name: 'posted' },
+    };
+    writeFileSync(notes.taskFile(effectId, 'result.json'), JSON.stringify(posted));
+    const report = await notes.resume();
+    expect(report.effects).toMatchObject([{ how: 'recovered', status: 'passed' }]);
+    expect(report.output).toMatchObject({ reports: [{ name: 'posted' }] });
+    expect(notes.executions()).toEqual([]);
+  });
+
   it.each(['{"operation":"no', '{"operation":"note"}', '{"operation":"other"}'])(
     'executes again where the computed result is unsound: %s',
     async (content) => {
       const notes = new NoteRun();
-      await interruptAtFirst(notes);
+      await requestFirst(notes);
       const [effectId = ''] = notes.effectIds();
       writeFileSync(notes.taskFile(effectId, 'output.json'), content);
       writeFileSync(notes.taskFile(effectId, 'result.json'), content);
@@ -192,17 +213,6 @@ describe('what a kill leaves, planted', () => {
     },
   );
 });
-
-/** Leaves a run whose first effect is requested and not executed. */
-async function interruptAtFirst(notes: NoteRun): Promise<void> {
-  const controller = new AbortController();
-  await notes.run(notesFile, {
-    signal: controller.signal,
-    emit: ({ stage }) => {
-      if (stage === 'note') controller.abort();
-    },
-  });
-}
 
 function sdkLock(pid: number): string {
   return JSON.stringify({ pid, owner: 'killed', acquiredAt: '2001-01-01T00:00:00.000Z' });

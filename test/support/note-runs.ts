@@ -77,6 +77,17 @@ export class NoteRun {
   }
 }
 
+/** Leaves a run whose first effect is requested and not executed. */
+export async function requestFirst(notes: NoteRun, process = notesFile): Promise<void> {
+  const controller = new AbortController();
+  await notes.run(process, {
+    signal: controller.signal,
+    emit: ({ stage }) => {
+      if (stage === 'note') controller.abort();
+    },
+  });
+}
+
 /** Every file below `folder` with its content, to show that nothing was changed. */
 export function snapshot(folder: string): Record<string, string> {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })

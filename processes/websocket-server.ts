@@ -1,0 +1,212 @@
+/**
+ * @process specializations/network-programming/websocket-server
+ * @description Generate a WebSocket server, hold its opening handshake against RFC 6455 and test it end to end, with an optional agent step for custom message handling and an optional review.
+ * @inputs { projectName?: string, language?: string, type?: string, features?: string[], outputDir?: string, port?: number, compression?: string, subprotocols?: string[], messages?: number, force?: boolean, customHandlers?: string, review?: boolean }
+ * @outputs { success: boolean, projectName: string, serverConfig: object, implementation: object, testResults: object, artifacts: array, duration: number, metadata: object }
+ * @example
+ * websocket-skill run websocket-server --inputs inputs.json
+ * // inputs.json: { "projectName": "chat", "features": ["rooms", "presence", "history"], "outputDir": "chat-server" }
+ * @skill websocket ../skills/websocket/SKILL.md
+ */
+
+import type { ProcessContext } from '@a5c-ai/babysitter-sdk/dist/runtime/types.js';
+import { customHandlers, generateServer, testEndpoint, validateHandshake } from '../tasks/index.ts';
+import type { CustomHandlersResult, ResultOf } from '../tasks/index.ts';
+
+type GenerateArgs = Parameters<typeof generateServer.build>[0];
+type Generated = Partial<ResultOf<typeof generateServer>>;
+type Handshake = Partial<ResultOf<typeof validateHandshake>>;
+type Tested = Partial<ResultOf<typeof testEndpoint>>;
+
+/** What the process takes; everything has a default. */
+export interface WebsocketServerInputs {
+  readonly projectName?: string;
+  readonly language?: GenerateArgs['language'];
+  readonly type?: GenerateArgs['type'];
+  /** Names of features, as a list, as `rooms,presence`, or as `{ "rooms": true }`. */
+  readonly features?: readonly string[] | string | Readonly<Record<string, unknown>>;
+  /** Relative to the folder the run was started in; default the project's name. */
+  readonly outputDir?: string;
+  readonly port?: number;
+  readonly compression?: GenerateArgs['compression'];
+  readonly subprotocols?: string[];
+  /** Round trips to measure. */
+  readonly messages?: number;
+  /** Overwrite files in `outputDir` that differ. */
+  readonly force?: boolean;
+  /** Message handling that an agent is to write into the project before it is tested. */
+  readonly customHandlers?: string;
+  /** Whether someone has to approve the project before it is started. */
+  readonly review?: boolean;
+}
+
+/** What the process returns. */
+export interface WebsocketServerOutputs {
+  /** Generated, approved where asked for, and neither the handshake nor a check failed. */
+  readonly success: boolean;
+  readonly projectName: string;
+  readonly serverConfig: Readonly<Record<string, unknown>>;
+  readonly implementation: {
+    readonly outputDir: string;
+    readonly files: readonly string[];
+    readonly commands: readonly string[];
+    readonly customHandlers: CustomHandlersResult | null;
+  };
+  /** Rules of the handshake and checks of the test together; `totalTests` leaves skipped ones out. */
+  readonly testResults: {
+    readonly totalTests: number;
+    readonly passedTests: number;
+    readonly skippedTests: number;
+    readonly failures: readonly string[];
+    readonly metrics: Tested['metrics'] | null;
+  };
+  readonly artifacts: readonly { readonly path: string; readonly bytes: number }[];
+  /** Milliseconds since the run was created; under a host that does not say when, 0. */
+  readonly duration: number;
+  readonly metadata: { readonly processId: string; readonly approved: boolean | null };
+}
+
+const PROCESS_ID = 'specializations/network-programming/websocket-server';
+
+/** The part of the SDK's context that is used; a host may leave `log` and `now` out. */
+type Context = Pick<ProcessContext, 'task' | 'breakpoint'> &
+  Partial<Pick<ProcessContext, 'log' | 'now'>>;
+
+/** Generates a server, has it extended and reviewed where asked for, and judges it. */
+export async function process(
+  inputs: WebsocketServerInputs = {},
+  ctx: Context,
+  host: { readonly startedAt?: string } = {},
+): Promise<WebsocketServerOutputs> {
+  const config = configOf(inputs);
+  ctx.log?.('generate', `generating ${config.name} into ${config.output}`);
+  const generated: Generated = await ctx.task(generateServer, config);
+  const project = generated.output ?? config.output;
+
+  const handlers = await extend(inputs, { project, language: config.language }, ctx);
+  const approved = await review(inputs, { project, files: generated.files ?? [] }, ctx);
+  const judged = approved === false ? {} : await judge(inputs, project, ctx);
+
+  const handled = handlers === null || handlers.success;
+  const passed = judged.handshake?.success === true && judged.tested?.success === true;
+  return {
+    success: handled && passed,
+    projectName: inputs.projectName ?? DEFAULT_NAME,
+    serverConfig: config,
+    implementation: {
+      outputDir: project,
+      files: (generated.files ?? []).map((file) => file.path),
+      commands: generated.commands ?? [],
+      customHandlers: handlers,
+    },
+    testResults: resultsOf(judged),
+    artifacts: artifactsOf(project, generated),
+    duration: durationOf(host.startedAt, ctx),
+    metadata: { processId: PROCESS_ID, approved },
+  };
+}
+
+const DEFAULT_NAME = 'websocket-server';
+const DEFAULT_FEATURES = ['rooms', 'presence', 'history'];
+
+/** The arguments of generate-server; what is not said here comes from the configuration. */
+function configOf(inputs: WebsocketServerInputs) {
+  const { language = 'nodejs', port, compression, subprotocols } = inputs;
+  const features = featuresOf(inputs.features, inputs.type === 'echo' ? [] : DEFAULT_FEATURES);
+  const name = slug(inputs.projectName ?? DEFAULT_NAME);
+  return {
+    language,
+    type: inputs.type ?? 'chat',
+    // A word that is no feature is refused by the task, which knows them all.
+    features: features as Exclude<GenerateArgs['features'], undefined>,
+    name,
+    output: inputs.outputDir ?? name,
+    force: inputs.force ?? false,
+    ...(port !== undefined && { port }),
+    ...(compression !== undefined && { compression }),
+    ...(subprotocols !== undefined && { subprotocols }),
+  };
+}
+
+function featuresOf(features: WebsocketServerInputs['features'], fallback: string[]): string[] {
+  if (features === undefined) return fallback;
+  if (typeof features === 'string') return features.split(',').map((feature) => feature.trim());
+  if (isList(features)) return [...features];
+  return Object.keys(features).filter((feature) => features[feature] === true);
+}
+
+function isList(value: object): value is readonly string[] {
+  return Array.isArray(value);
+}
+
+/** A package name that looks like `name`. */
+function slug(name: string): string {
+  const word = name.toLowerCase().replace(/[^a-z0-9._-]+/g, '-');
+  return word.replace(/^[^a-z0-9]+/, '').replace(/-+$/, '') || DEFAULT_NAME;
+}
+
+async function extend(
+  { customHandlers: request }: WebsocketServerInputs,
+  server: { project: string; language: string },
+  ctx: Context,
+): Promise<CustomHandlersResult | null> {
+  if (request === undefined || request === '') return null;
+  return await ctx.task(customHandlers, { ...server, request });
+}
+
+async function review(
+  inputs: WebsocketServerInputs,
+  { project, files }: { project: string; files: Exclude<Generated['files'], undefined> },
+  ctx: Context,
+): Promise<boolean | null> {
+  if (inputs.review !== true) return null;
+  const question = `Start and test the generated server in ${project}?`;
+  const paths = files.map((file) => file.path);
+  const answer = await ctx.breakpoint({ question, project, files: paths }, { label: question });
+  return answer.approved;
+}
+
+interface Judged {
+  readonly handshake?: Handshake;
+  readonly tested?: Tested;
+}
+
+async function judge(
+  { messages, subprotocols }: WebsocketServerInputs,
+  project: string,
+  ctx: Context,
+): Promise<Judged> {
+  const handshake: Handshake = await ctx.task(validateHandshake, { project });
+  const tested: Tested = await ctx.task(testEndpoint, {
+    project,
+    ...(messages !== undefined && { messages }),
+    ...(subprotocols !== undefined && { subprotocols }),
+  });
+  return { handshake, tested };
+}
+
+function resultsOf({ handshake, tested }: Judged): WebsocketServerOutputs['testResults'] {
+  const rows = [
+    ...(handshake?.rules ?? []).map((row) => ({ ...row, detail: `${row.rule}: ${row.seen}` })),
+    ...(tested?.checks ?? []),
+  ];
+  const failed = rows.filter((row) => row.verdict === 'fail');
+  const skipped = rows.filter((row) => row.verdict === 'skip').length;
+  return {
+    totalTests: rows.length - skipped,
+    passedTests: rows.length - skipped - failed.length,
+    skippedTests: skipped,
+    failures: failed.map((row) => `${row.id} (RFC ${row.rfc}): ${row.detail}`),
+    metrics: tested?.metrics ?? null,
+  };
+}
+
+function artifactsOf(project: string, { files = [] }: Generated) {
+  return files.map(({ path, bytes }) => ({ path: `${project}/${path}`, bytes }));
+}
+
+/** The clock of a process starts again with each replay: only the host knows when the run began. */
+function durationOf(startedAt: string | undefined, ctx: Context): number {
+  const now = ctx.now?.();
+  return startedAt === undefined || now === undefined ? 0 : now.getTime() - Date.parse(startedAt);
+}

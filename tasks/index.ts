@@ -1,0 +1,23 @@
+import { testOperation, validateHandshakeOperation } from '../src/endpoint/operation.ts';
+import { generateServerOperation } from '../src/generate/operation.ts';
+import { operations } from '../src/operations.ts';
+import { defineOperationTask } from './define.ts';
+
+export type { ResultOf, TaskOf } from './define.ts';
+
+/** Every operation as a task, by the operation's name: `tasks['generate-server']`. */
+export const tasks = Object.fromEntries(
+  operations.map((operation) => [operation.name, defineOperationTask(operation)]),
+);
+
+/** `websocket/generate-server`. */
+export const generateServer = defineOperationTask(generateServerOperation);
+
+/** `websocket/test`; named as its library function, since `test` says too little in an import. */
+export const testEndpoint = defineOperationTask(testOperation);
+
+/** `websocket/validate-handshake`. */
+export const validateHandshake = defineOperationTask(validateHandshakeOperation);
+
+export { customHandlers } from './custom-handlers.ts';
+export type { CustomHandlersArgs, CustomHandlersResult } from './custom-handlers.ts';

@@ -1,0 +1,221 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { runTask } from '../../../src/babysitter/run-task.ts';
+import { resumeRun } from '../../../src/babysitter/run.ts';
+import {
+  context,
+  noteOperations,
+  NoteRun,
+  notesFile,
+  requestFirst,
+  snapshot,
+} from '../../support/note-runs.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+type Json = Record<string, unknown>;
+
+/** Rewrites a JSON file by `change`. */
+function edit(file: string, change: (value: Json) => Json): void {
+  const value = JSON.parse(readFileSync(file, 'utf8')) as Json;
+  writeFileSync(file, JSON.stringify(change(value)));
+}
+
+const BAD_INPUTS: [string, (file: string) => void, RegExp][] = [
+  ['is not JSON', (file) => writeFileSync(file, '{"operation":'), /input\.json is not JSON/],
+  ['is empty', (file) => writeFileSync(file, ''), /input\.json is not JSON/],
+  ['is missing', (file) => rmSync(file), /input\.json is missing/],
+  ['is an array', (file) => writeFileSync(file, '[]'), /input\.json: Invalid input/],
+  [
+    'has an unknown schemaVersion',
+    (file) => edit(file, (value) => ({ ...value, schemaVersion: 'v99' })),
+    /schemaVersion: .*websocket-skill\.task-input\.v1/,
+  ],
+  [
+    'has a key too many',
+    (file) => edit(file, (value) => ({ ...value, extra: 1 })),
+    /Unrecognized key: "extra"/,
+  ],
+  [
+    'belongs to another effect',
+    (file) => edit(file, (value) => ({ ...value, effectId: '01KX' })),
+    /effectId is 01KX, expected 01/,
+  ],
+  [
+    'is for another operation than its task',
+    (file) => edit(file, (value) => ({ ...value, operation: 'test' })),
+    /is for test, its task\.json for note/,
+  ],
+  [
+    "fails the operation's schema",
+    (file) => edit(file, (value) => ({ ...value, input: { name: 1 } })),
+    /input\.name: Invalid input: expected string/,
+  ],
+];
+
+const BAD_TASKS: [string, (file: string) => void, RegExp][] = [
+  ['is not JSON', (file) => writeFileSync(file, '{'), /task\.json is not JSON/],
+  ['is missing', (file) => rmSync(file), /task\.json is no task definition/],
+  [
+    'has an unknown schemaVersion',
+    (file) => edit(file, (value) => ({ ...value, schemaVersion: '2031.01.tasks-v9' })),
+    /schemaVersion is 2031\.01\.tasks-v9, expected 2026\.01\.tasks-v1/,
+  ],
+  [
+    'asks for an operation that does not exist',
+    (file) =>
+      edit(file, (value) => ({
+        ...value,
+        skill: { name: 'websocket', context: { operation: 'nota' } },
+      })),
+    /for note, its task\.json for nota/,
+  ],
+];
+
+const BAD_RUNS: [string, (runDir: string) => void, RegExp][] = [
+  ['no run.json', (dir) => rmSync(path.join(dir, 'run.json')), /no run\.json/],
+  [
+    'a run.json that is not JSON',
+    (dir) => writeFileSync(path.join(dir, 'run.json'), 'hello'),
+    /run\.json cannot be read/,
+  ],
+  [
+    'the run.json of something else',
+    (dir) => writeFileSync(path.join(dir, 'run.json'), '{"name":"x"}'),
+    /runId is missing or wrong/,
+  ],
+  [
+    'an unknown layout',
+    (dir) =>
+      edit(path.join(dir, 'run.json'), (value) => ({ ...value, layoutVersion: '2031.01-storage' })),
+    /layoutVersion is 2031\.01-storage, expected 2026\.01-storage-preview/,
+  ],
+];
+
+/** Both ways of executing an effect, each expected to refuse with `code` and to change nothing. */
+async function expectRefused(notes: NoteRun, code: string, message: RegExp): Promise<void> {
+  const before = snapshot(notes.runDir);
+  const [effectId = '01KX'] = notes.effectIds();
+  const ways = [
+    async () => await notes.resume(),
+    async () => await runTask({ runDir: notes.runDir, effectId }, context(), noteOperations),
+  ];
+  for (const way of ways) {
+    const error: unknown = await way().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'UsageError', code });
+    expect((error as Error).message).toMatch(message);
+    expect(snapshot(notes.runDir)).toEqual(before);
+  }
+  expect(notes.executions()).toEqual([]);
+}
+
+describe('nothing is executed or changed', () => {
+  it.each(BAD_INPUTS)('when input.json %s', async (_, spoil, message) => {
+    const notes = new NoteRun();
+    await requestFirst(notes);
+    spoil(notes.taskFile(notes.effectIds()[0] ?? '', 'input.json'));
+    await expectRefused(notes, 'WSK_ERR_BAD_TASK_INPUT', message);
+  });
+
+  it.each(BAD_TASKS)('when task.json %s', async (_, spoil, message) => {
+    const notes = new NoteRun();
+    await requestFirst(notes);
+    spoil(notes.taskFile(notes.effectIds()[0] ?? '', 'task.json'));
+    await expectRefused(notes, 'WSK_ERR_BAD_TASK_INPUT', message);
+  });
+
+  it.each(BAD_RUNS)('in a folder with %s', async (_, spoil, message) => {
+    const notes = new NoteRun();
+    await requestFirst(notes);
+    spoil(notes.runDir);
+    await expectRefused(notes, 'WSK_ERR_NOT_A_RUN', message);
+  });
+
+  it('when our operation is not known, and the nearest one is named', async () => {
+    const notes = new NoteRun();
+    await requestFirst(notes);
+    const [effectId = ''] = notes.effectIds();
+    const context = { operation: 'nots' };
+    edit(notes.taskFile(effectId, 'task.json'), (value) => ({
+      ...value,
+      skill: { name: 'websocket', context },
+    }));
+    edit(notes.taskFile(effectId, 'input.json'), (value) => ({ ...value, operation: 'nots' }));
+    const error: unknown = await notes.resume().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'WSK_ERR_BAD_TASK_INPUT',
+      message: expect.stringContaining('unknown operation "nots"') as string,
+      hint: 'did you mean note?',
+    });
+  });
+
+  it('in a folder that does not exist, which is not made', async () => {
+    const root = temporaryFolder();
+    const runDir = path.join(root, 'none');
+    for (const way of [
+      () => resumeRun({ runDir }, context(), noteOperations),
+      () => runTask({ runDir, effectId: 'x' }, context(), noteOperations),
+    ]) {
+      await expect(way()).rejects.toMatchObject({ code: 'WSK_ERR_NOT_A_RUN' });
+    }
+    expect(snapshot(root)).toEqual({});
+  });
+
+  it('in a run whose creation was killed, as its inputs may be lost', async () => {
+    const notes = new NoteRun();
+    await requestFirst(notes);
+    rmSync(path.join(notes.runDir, 'journal'), { recursive: true });
+    rmSync(path.join(notes.runDir, 'inputs.json'));
+    const before = snapshot(notes.runDir);
+    await expect(notes.resume()).rejects.toMatchObject({
+      code: 'WSK_ERR_NOT_A_RUN',
+      message: expect.stringContaining('its creation was never finished') as string,
+    });
+    expect(snapshot(notes.runDir)).toEqual(before);
+  });
+});
+
+it('finishes the creation of a run that has its inputs', async () => {
+  const notes = new NoteRun();
+  await requestFirst(notes);
+  rmSync(path.join(notes.runDir, 'journal'), { recursive: true });
+  rmSync(path.join(notes.runDir, 'tasks'), { recursive: true });
+  mkdirSync(path.join(notes.runDir, 'tasks'));
+  expect(await notes.resume()).toMatchObject({ status: 'passed' });
+  expect(notes.journal()[0]).toMatchObject({
+    type: 'RUN_CREATED',
+    data: { runId: 'r1', processId: 'notes', inputsRef: 'inputs.json' },
+  });
+});
+
+describe('run-task', () => {
+  it('refuses an effect that the run does not have and names the nearest', async () => {
+    const notes = new NoteRun();
+    await requestFirst(notes);
+    const [effectId = ''] = notes.effectIds();
+    const before = snapshot(notes.runDir);
+    const wrong = `${effectId.slice(0, -1)}_`;
+    await expect(
+      runTask({ runDir: notes.runDir, effectId: wrong }, context(), noteOperations),
+    ).rejects.toMatchObject({
+      name: 'UsageError',
+      code: 'WSK_ERR_UNKNOWN_EFFECT',
+      hint: `did you mean ${effectId}?`,
+    });
+    expect(snapshot(notes.runDir)).toEqual(before);
+  });
+
+  it('refuses an effect that is not ours and says how it is posted', async () => {
+    const notes = new NoteRun();
+    await notes.run(`${notesFile}#mixed`);
+    const [, effectId = ''] = notes.effectIds();
+    const before = snapshot(notes.runDir);
+    await expect(
+      runTask({ runDir: notes.runDir, effectId }, context(), noteOperations),
+    ).rejects.toMatchObject({
+      code: 'WSK_ERR_UNKNOWN_EFFECT',
+      hint: expect.stringContaining('babysitter task:post') as string,
+    });
+    expect(snapshot(notes.runDir)).toEqual(before);
+  });
+});
