@@ -1,0 +1,175 @@
+import { randomBytes, randomFillSync } from 'node:crypto';
+import { EnvironmentError } from '../errors.ts';
+import {
+  Connection,
+  createKey,
+  createRequest,
+  fieldValue,
+  formatExtensions,
+  toExtension,
+  verifyResponse,
+} from '../protocol/index.ts';
+import type { DeflateParams, Limits, RequestHead, ResponseHead } from '../protocol/index.ts';
+import { Channel } from './channel.ts';
+import { HttpFailure, httpStatusError, quoteBytes } from './http-failure.ts';
+import { openSocket } from './open-socket.ts';
+import type { TlsOptions } from './open-socket.ts';
+import { readHead } from './read-head.ts';
+import type { HeadResult } from './read-head.ts';
+import type { Wire } from './wire.ts';
+
+/** The parameters a client offers with permessage-deflate. */
+export type DeflateOffer = Partial<DeflateParams>;
+
+export interface DialOptions {
+  /** Extra request fields; one named like a field of the handshake takes its place. */
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+  /** Subprotocols, the preferred one first. */
+  readonly protocols?: readonly string[];
+  /** True offers permessage-deflate with `client_max_window_bits`. Default false. */
+  readonly compression?: boolean | DeflateOffer;
+  readonly tls?: TlsOptions;
+  /** Bound on everything until the channel is open. Default 5000. */
+  readonly timeoutMs?: number;
+  /** Drops the connection whenever it is aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /** What the peer may make this side hold. */
+  readonly limits?: Partial<Limits>;
+  /** Sees every piece of input after the handshake before the connection does. */
+  readonly observe?: (bytes: Buffer) => void;
+}
+
+/** The longest part of an error's body that is read, and how long it is waited for. */
+const BODY_BYTES = 2048;
+const BODY_TIMEOUT_MS = 500;
+
+/**
+ * Opens a WebSocket as a client.
+ *
+ * Any 101 makes a channel, even with a response that breaks rules: those are in `handshake.rules`,
+ * and nothing that was agreed on in such a response is in force. Throws `EnvironmentError` with
+ * WSK_ERR_DNS, _REFUSED, _TLS, _TIMEOUT, _CONNECTION_LOST, _NOT_HTTP or _HTTP_STATUS.
+ */
+export async function dial(address: string, options: DialOptions = {}): Promise<Channel> {
+  const { timeoutMs = 5000, signal } = options;
+  const deadline = performance.now() + timeoutMs;
+  const url = new URL(address);
+  const request = createRequest({
+    url,
+    key: createKey(randomBytes(16)),
+    protocols: options.protocols ?? [],
+    extensions: formatOffer(options.compression),
+    headers: options.headers ?? [],
+  });
+  const wire = await openSocket(url, options);
+  try {
+    void wire.write([request.bytes]);
+    const result = await readHead(wire, 'response', Math.max(0, deadline - performance.now()));
+    signal?.throwIfAborted();
+    if (!('head' in result)) throw noHeadError(url, wire, result, timeoutMs);
+    if (result.head.status !== 101) {
+      throw httpStatusError(url, new HttpFailure(result.head, await readBody(wire)));
+    }
+    return createChannel(wire, { request: request.head, response: result.head }, options);
+  } catch (error) {
+    wire.destroy();
+    throw error;
+  }
+}
+
+function formatOffer(compression: DialOptions['compression']): string {
+  if (compression === undefined || compression === false) return '';
+  return formatExtensions([
+    toExtension(compression === true ? { clientMaxWindowBits: true } : compression),
+  ]);
+}
+
+function createChannel(
+  wire: Wire,
+  { request, response }: { request: RequestHead; response: ResponseHead },
+  options: DialOptions,
+): Channel {
+  const verified = verifyResponse(response, request);
+  const deflate = verified.ok ? verified.deflate : undefined;
+  const maskingKey = Buffer.alloc(4);
+  return new Channel({
+    wire,
+    deflate,
+    connection: new Connection({
+      role: 'client',
+      maskSource: () => randomFillSync(maskingKey),
+      limits: options.limits ?? {},
+      deflate,
+    }),
+    handshake: {
+      requestHead: request,
+      responseHead: response,
+      rules: verified.rules,
+      protocol: fieldValue(response, 'sec-websocket-protocol') ?? null,
+      extensions: fieldValue(response, 'sec-websocket-extensions') ?? '',
+    },
+    observe: options.observe,
+  });
+}
+
+/** The start of a body: until it is long enough, the server ends it or stays silent. */
+async function readBody(wire: Wire): Promise<Buffer> {
+  const deadline = performance.now() + BODY_TIMEOUT_MS;
+  let body: Buffer = Buffer.alloc(0);
+  while (body.length < BODY_BYTES) {
+    const bytes = await wire.read(Math.max(0, deadline - performance.now()));
+    if (typeof bytes === 'string') break;
+    body = Buffer.concat([body, bytes]);
+  }
+  return body.subarray(0, BODY_BYTES);
+}
+
+/** TLS records start with their type and version 3.x: what a TLS server answers to plain text. */
+function looksLikeTls(bytes: Buffer): boolean {
+  return (bytes[0] === 0x15 || bytes[0] === 0x16) && bytes[1] === 0x03;
+}
+
+function noHeadError(
+  url: URL,
+  wire: Wire,
+  result: Exclude<HeadResult<'response'>, { head: ResponseHead }>,
+  timeoutMs: number,
+): EnvironmentError {
+  const { failed, received } = result;
+  const got = received.length === 0 ? 'nothing' : `only ${quoteBytes(received)}`;
+  const plain = url.protocol === 'ws:';
+  switch (failed) {
+    case 'timeout':
+      return new EnvironmentError(
+        'WSK_ERR_TIMEOUT',
+        `${url.href} did not answer the handshake within ${timeoutMs} ms, it sent ${got}`,
+        {
+          cause: new Error(`timed out after ${timeoutMs} ms`),
+          hint: 'is it a WebSocket server? --timeout waits longer',
+        },
+      );
+    case 'closed':
+      return new EnvironmentError(
+        'WSK_ERR_CONNECTION_LOST',
+        `${url.href} dropped the connection during the handshake, it sent ${got}`,
+        {
+          cause: wire.error ?? new Error('the connection was closed'),
+          hint: plain
+            ? 'is it a WebSocket server? if the port speaks TLS, use wss://'
+            : 'is it a WebSocket server?',
+        },
+      );
+    case 'violation':
+      return new EnvironmentError(
+        'WSK_ERR_NOT_HTTP',
+        `${url.href} answered something that is not HTTP: ${quoteBytes(received)} (${result.violation?.message ?? ''})`,
+        {
+          cause: new Error(result.violation?.message ?? 'not HTTP'),
+          hint:
+            plain && looksLikeTls(received)
+              ? 'the port speaks TLS: try wss:// in place of ws://'
+              : 'another service listens on this port',
+        },
+      );
+  }
+}

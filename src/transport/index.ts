@@ -1,0 +1,13 @@
+export { Channel } from './channel.ts';
+export type { ChannelOptions, Handshake } from './channel.ts';
+export { dial } from './dial.ts';
+export type { DeflateOffer, DialOptions } from './dial.ts';
+export { HttpFailure, quoteBytes } from './http-failure.ts';
+export { listen } from './listen.ts';
+export type { Listener, ListenOptions } from './listen.ts';
+export { openSocket } from './open-socket.ts';
+export type { OpenSocketOptions, TlsOptions } from './open-socket.ts';
+export { readHead } from './read-head.ts';
+export type { HeadResult } from './read-head.ts';
+export { Wire } from './wire.ts';
+export type { ReadResult } from './wire.ts';

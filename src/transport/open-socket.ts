@@ -1,0 +1,186 @@
+import { connect, isIP } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
+import { EnvironmentError } from '../errors.ts';
+import { Wire } from './wire.ts';
+
+/** How to trust the peer of a `wss:` URL. */
+export interface TlsOptions {
+  /** False accepts any certificate. Default true. */
+  readonly rejectUnauthorized?: boolean;
+  /** Certificates in PEM that are trusted in place of the public authorities. */
+  readonly ca?: string | undefined;
+}
+
+export interface OpenSocketOptions {
+  readonly tls?: TlsOptions;
+  /** Bound on name look-up, connect and TLS together. Default 5000. */
+  readonly timeoutMs?: number;
+  /** Drops the connection whenever it is aborted, also after it was opened. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Opens TCP, and TLS for `wss:`, to the host and port of `url`.
+ *
+ * Throws `EnvironmentError` with WSK_ERR_DNS, _REFUSED, _TLS, _TIMEOUT or _CONNECTION_LOST.
+ */
+export async function openSocket(url: URL, options: OpenSocketOptions = {}): Promise<Wire> {
+  const { timeoutMs = 5000, signal } = options;
+  signal?.throwIfAborted();
+  const secure = url.protocol === 'wss:';
+  const socket = secure ? createTlsSocket(url, options.tls ?? {}) : createSocket(url);
+  const wire = new Wire(socket);
+  const drop = (): void => void socket.destroy();
+  signal?.addEventListener('abort', drop, { once: true });
+  socket.once('close', () => signal?.removeEventListener('abort', drop));
+  try {
+    await opened(socket, secure ? 'secureConnect' : 'connect', timeoutMs);
+  } catch (error) {
+    socket.destroy();
+    signal?.throwIfAborted();
+    throw explain(error as NodeJS.ErrnoException, { url, secure, timeoutMs, socket });
+  }
+  return wire;
+}
+
+/** The port of `url`, with the defaults of RFC 6455 section 3. */
+export function portOf(url: URL): number {
+  if (url.port !== '') return Number(url.port);
+  return url.protocol === 'wss:' ? 443 : 80;
+}
+
+function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[(.*)\]$/, '$1');
+}
+
+function createSocket(url: URL): Socket {
+  return connect({ host: hostOf(url), port: portOf(url), allowHalfOpen: true });
+}
+
+function createTlsSocket(url: URL, tls: TlsOptions): Socket {
+  const host = hostOf(url);
+  // Node documents allowHalfOpen here; its types lack it.
+  const options: ConnectionOptions & { allowHalfOpen: boolean } = {
+    host,
+    port: portOf(url),
+    allowHalfOpen: true,
+    // RFC 6066 section 3 forbids literal addresses as a server name.
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    rejectUnauthorized: tls.rejectUnauthorized ?? true,
+    ALPNProtocols: ['http/1.1'],
+  };
+  return connectTls(options);
+}
+
+class OpenTimeout extends Error {}
+
+function opened(socket: Socket, event: string, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      settle(new OpenTimeout(`no connection within ${timeoutMs} ms`));
+    }, timeoutMs);
+    const settle = (error?: Error): void => {
+      clearTimeout(timer);
+      socket.off(event, onOpen).off('error', settle).off('close', onClose);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const onOpen = (): void => settle();
+    const onClose = (): void => settle(new Error('the connection was closed while it was opened'));
+    socket.once(event, onOpen).once('error', settle).once('close', onClose);
+  });
+}
+
+interface Attempt {
+  readonly url: URL;
+  readonly secure: boolean;
+  readonly timeoutMs: number;
+  readonly socket: Socket;
+}
+
+const DNS_CODES = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'EAI_NONAME']);
+const REFUSED_CODES = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'EACCES',
+  'EPERM',
+]);
+
+function explain(cause: NodeJS.ErrnoException, attempt: Attempt): EnvironmentError {
+  const { url, secure, timeoutMs } = attempt;
+  const address = `${url.hostname}:${portOf(url)}`;
+  const code = cause.code ?? '';
+  if (DNS_CODES.has(code)) {
+    return new EnvironmentError(
+      'WSK_ERR_DNS',
+      `host name ${url.hostname} does not resolve (${code})`,
+      {
+        cause,
+        hint: 'check the spelling of the host in the URL, and the name server',
+      },
+    );
+  }
+  if (REFUSED_CODES.has(code)) {
+    return new EnvironmentError('WSK_ERR_REFUSED', `${address} refused the connection (${code})`, {
+      cause,
+      hint: 'is the server running, and does it listen on this host and port?',
+    });
+  }
+  if (cause instanceof OpenTimeout || code === 'ETIMEDOUT') {
+    return new EnvironmentError(
+      'WSK_ERR_TIMEOUT',
+      `${address} gave no connection within ${timeoutMs} ms`,
+      {
+        cause,
+        hint: 'a firewall may drop the packets; --timeout waits longer',
+      },
+    );
+  }
+  if (secure) return explainTls(cause, address);
+  return new EnvironmentError(
+    'WSK_ERR_CONNECTION_LOST',
+    `${address} dropped the connection: ${cause.message}`,
+    {
+      cause,
+      hint: 'the server, or something before it, closes connections at once',
+    },
+  );
+}
+
+function explainTls(cause: NodeJS.ErrnoException, address: string): EnvironmentError {
+  const what = cause.code ?? cause.message;
+  return new EnvironmentError(
+    'WSK_ERR_TLS',
+    `TLS with ${address} failed: ${reasonOf(cause)} (${what})`,
+    {
+      cause,
+      hint: tlsHint(what, cause.message),
+    },
+  );
+}
+
+function reasonOf(cause: NodeJS.ErrnoException): string {
+  // OpenSSL puts its own file names around the reason: "C0:error:0A00010B:SSL routines:f:reason:..".
+  const routine = /:SSL routines:[^:]*:([^:]+):/.exec(cause.message);
+  return routine?.[1] ?? cause.message;
+}
+
+function tlsHint(code: string, message: string): string {
+  if (code === 'CERT_HAS_EXPIRED')
+    return 'renew the certificate, or pass --insecure to go on without';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return 'use a host name the certificate holds, or pass --insecure to go on without the check';
+  }
+  if (/SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|CERT_/.test(code)) {
+    return 'pass --ca with the file of the authority that signed it, or --insecure';
+  }
+  if (/wrong version number|packet length|http request|record layer/i.test(message)) {
+    return 'the port does not speak TLS: try ws:// in place of wss://';
+  }
+  return 'does the port speak TLS? try ws:// in place of wss://';
+}
