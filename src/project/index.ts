@@ -1,0 +1,2 @@
+export { startProject } from './start-project.ts';
+export type { RunningProject, StartProjectOptions } from './start-project.ts';

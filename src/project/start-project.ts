@@ -1,0 +1,193 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { EnvironmentError } from '../errors.ts';
+import { listeningPort } from './listening-line.ts';
+import { readProject } from './manifest.ts';
+import type { Manifest, Project } from './manifest.ts';
+import { OutputTail } from './output-tail.ts';
+import { pollUntilReady } from './ready.ts';
+import { Supervised } from './supervisor.ts';
+
+export interface StartProjectOptions {
+  /** Aborted: whatever runs is stopped, and the promise rejects with the signal's reason. */
+  readonly signal: AbortSignal;
+  /** Told before each step: `install`, `build`, `start`. */
+  readonly emit?: (progress: { stage: string }) => void;
+  /** Environment besides ours; PORT and HOST are set here. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly installTimeoutMs?: number;
+  readonly buildTimeoutMs?: number;
+  /** Bound on listening and being ready. Default 20 000. */
+  readonly startTimeoutMs?: number;
+}
+
+/** A generated server that runs for the duration of an operation. `stop` it, whatever happens. */
+export interface RunningProject extends AsyncDisposable {
+  readonly manifest: Manifest;
+  /** `ws://127.0.0.1:<port><path>`. */
+  readonly url: string;
+  /** SIGTERM, then SIGKILL to the whole group after `graceMs` (5000). The server's exit code. */
+  readonly stop: (graceMs?: number) => Promise<number>;
+  /** The last lines the server wrote to stderr. */
+  readonly errorLines: () => readonly string[];
+}
+
+/**
+ * Installs, builds and starts the generated project at `path` (a folder or a single file) on a
+ * free port of the loopback, and waits until it is ready.
+ *
+ * Throws `UsageError` WSK_ERR_NOT_A_PROJECT, `EnvironmentError` WSK_ERR_PROJECT_FAILED.
+ */
+export async function startProject(
+  path: string,
+  options: StartProjectOptions,
+): Promise<RunningProject> {
+  const project = await readProject(path);
+  const { install, build } = project.manifest.commands;
+  if (install !== null && !existsSync(join(project.root, 'node_modules'))) {
+    await runStep('install', install, {
+      project,
+      options,
+      timeoutMs: options.installTimeoutMs ?? 300_000,
+    });
+  }
+  if (build !== null && isStale(project)) {
+    await runStep('build', build, {
+      project,
+      options,
+      timeoutMs: options.buildTimeoutMs ?? 120_000,
+    });
+  }
+  return startServer(project, options);
+}
+
+/** Whether a file of the project is newer than the file that the start command runs. */
+function isStale({ root, manifest }: Project): boolean {
+  const entry = statSync(join(root, manifest.commands.start.at(-1) ?? ''), {
+    throwIfNoEntry: false,
+  });
+  if (entry === undefined || !entry.isFile()) return true;
+  return Object.keys(manifest.files).some((file) => {
+    const source = statSync(join(root, file), { throwIfNoEntry: false });
+    return source !== undefined && source.mtimeMs > entry.mtimeMs;
+  });
+}
+
+interface StepOptions {
+  readonly project: Project;
+  readonly options: StartProjectOptions;
+  readonly timeoutMs: number;
+}
+
+async function runStep(
+  stage: string,
+  command: readonly string[],
+  { project, options, timeoutMs }: StepOptions,
+): Promise<void> {
+  options.signal.throwIfAborted();
+  options.emit?.({ stage });
+  const tail = new OutputTail();
+  await using step = new Supervised({ command, cwd: project.root, env: process.env });
+  tail.follow(step.process.stdout);
+  tail.follow(step.process.stderr);
+  const ended = await raced(step.exited, timeoutMs, options.signal);
+  options.signal.throwIfAborted();
+  if (ended === 0) return;
+  const how =
+    ended === undefined ? `did not end within ${timeoutMs} ms` : `ended with exit code ${ended}`;
+  throw failed(`${stage} of the project: \`${command.join(' ')}\` ${how}`, tail);
+}
+
+async function startServer(
+  project: Project,
+  options: StartProjectOptions,
+): Promise<RunningProject> {
+  const { signal, startTimeoutMs = 20_000 } = options;
+  const { commands, contract } = project.manifest;
+  signal.throwIfAborted();
+  options.emit?.({ stage: 'start' });
+  const tail = new OutputTail();
+  const env = { ...process.env, ...options.env, PORT: '0', HOST: '127.0.0.1' };
+  const server = new Supervised({ command: commands.start, cwd: project.root, env });
+  tail.follow(server.process.stderr);
+  try {
+    const { stdout } = server.process;
+    if (stdout === null) throw new Error('the supervisor has no standard output');
+    const started = Promise.race([listeningPort(stdout), server.exited.then(() => undefined)]);
+    const port = await raced(started, startTimeoutMs, signal);
+    signal.throwIfAborted();
+    if (port === undefined) throw notStarted(server, { project, tail, startTimeoutMs });
+    const status = await pollUntilReady({
+      url: `http://127.0.0.1:${port}${contract.ready}`,
+      timeoutMs: startTimeoutMs,
+      signal,
+    });
+    signal.throwIfAborted();
+    if (status !== 200) {
+      const seen = status === undefined ? 'nothing' : `HTTP ${status}`;
+      throw failed(
+        `the server listens, but ${contract.ready} answers ${seen} instead of 200`,
+        tail,
+      );
+    }
+    return running(project, { server, port, tail });
+  } catch (error) {
+    await server.stop(2000);
+    throw error;
+  }
+}
+
+function running(
+  { manifest }: Project,
+  { server, port, tail }: { server: Supervised; port: number; tail: OutputTail },
+): RunningProject {
+  return {
+    manifest,
+    url: `ws://127.0.0.1:${port}${manifest.contract.path}`,
+    stop: (graceMs = 5000) => server.stop(graceMs),
+    errorLines: () => tail.lines(5),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+function notStarted(
+  server: Supervised,
+  { project, tail, startTimeoutMs }: { project: Project; tail: OutputTail; startTimeoutMs: number },
+): EnvironmentError {
+  const command = `\`${project.manifest.commands.start.join(' ')}\``;
+  return server.exitCode === undefined
+    ? failed(`${command} printed no "listening" line within ${startTimeoutMs} ms`, tail)
+    : failed(`${command} ended with exit code ${server.exitCode} before it listened`, tail);
+}
+
+function failed(message: string, tail: OutputTail): EnvironmentError {
+  const lines = tail.lines(5);
+  const said = lines.length === 0 ? 'it printed nothing' : `it printed:\n${lines.join('\n')}`;
+  return new EnvironmentError('WSK_ERR_PROJECT_FAILED', message, {
+    cause: new Error(said),
+    hint: said,
+  });
+}
+
+/** `promise`, or undefined after `timeoutMs` or when `signal` is aborted. */
+async function raced<T>(
+  promise: Promise<T>,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const controller = new AbortController();
+  const stop = new Promise<undefined>((resolve) => {
+    const timer = setTimeout(() => resolve(undefined), timeoutMs);
+    const onAbort = (): void => resolve(undefined);
+    signal.addEventListener('abort', onAbort, { once: true });
+    controller.signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    });
+  });
+  try {
+    return await Promise.race([promise, stop]);
+  } finally {
+    controller.abort();
+  }
+}
