@@ -1,0 +1,24 @@
+import { fail, pass, skip } from '../check.ts';
+import type { Check } from '../check.ts';
+import { measureEchoes } from '../round-trips.ts';
+
+/** How many time-outs a series of round trips may last in all. */
+export const SERIES_TIMEOUTS = 12;
+
+/** All messages come back, once, unchanged: the series the latency is measured with. */
+export const echo: Check = {
+  id: 'echo',
+  rfc: '6455#5.6',
+  title: 'echo of every message',
+  timeouts: SERIES_TIMEOUTS,
+  async run(turn) {
+    const { session } = turn;
+    if (!session.echo.echoes) return skip(`the server does not echo: ${session.echo.how}`);
+    await using channel = await turn.dial({ compression: session.input.compression });
+    const series = await measureEchoes(turn, channel, session.input.messages);
+    const counts = `${series.received} of ${session.input.messages} came back`;
+    return series.problem === undefined
+      ? pass(`${counts} (${session.echo.how})`)
+      : fail(`${counts}: ${series.problem}`);
+  },
+};

@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { CloseCode, Opcode, encodeFrame } from '../../protocol/index.ts';
+import { fail, pass } from '../check.ts';
+import type { Check, Outcome } from '../check.ts';
+import { describeClose } from '../expect.ts';
+import { reactionOf } from '../illegal.ts';
+import type { Reaction } from '../illegal.ts';
+
+interface IllegalFrame {
+  readonly id: string;
+  readonly rfc: string;
+  readonly title: string;
+  /** The frame, in words for the detail. */
+  readonly what: string;
+  readonly bytes: () => Buffer;
+  readonly closeCode: number;
+  /** Whether the section leaves it to the server to send a close frame at all. */
+  readonly mayDrop: boolean;
+}
+
+const FRAMES: readonly IllegalFrame[] = [
+  {
+    id: 'invalid-utf8',
+    rfc: '6455#8.1',
+    title: 'invalid UTF-8 refused with 1007',
+    what: 'a text with the bytes ed a0 80 (a surrogate)',
+    bytes: () =>
+      encodeFrame({
+        opcode: Opcode.text,
+        payload: Buffer.from('cebae1bdb9eda080', 'hex'),
+        maskingKey: randomBytes(4),
+      }),
+    closeCode: CloseCode.invalidPayload,
+    mayDrop: false,
+  },
+  {
+    id: 'unmasked-frame',
+    // "In this case, a server MAY send a Close frame with a status code of 1002".
+    rfc: '6455#5.1',
+    title: 'unmasked frame refused with 1002',
+    what: 'an unmasked text frame',
+    bytes: () => encodeFrame({ opcode: Opcode.text, payload: Buffer.from('unmasked') }),
+    closeCode: CloseCode.protocolError,
+    mayDrop: true,
+  },
+  {
+    id: 'reserved-opcode',
+    // "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket
+    // Connection_", which 7.1.7 lets it do without a close frame.
+    rfc: '6455#5.2',
+    title: 'reserved opcode refused with 1002',
+    what: 'a frame with opcode 3',
+    bytes: () => encodeFrame({ opcode: 3, maskingKey: randomBytes(4) }),
+    closeCode: CloseCode.protocolError,
+    mayDrop: true,
+  },
+];
+
+/** Frames that a server has to refuse, each on a connection of its own. */
+export const illegalFrames: readonly Check[] = FRAMES.map((frame) => ({
+  id: frame.id,
+  rfc: frame.rfc,
+  title: frame.title,
+  async run({ dial, leftMs }) {
+    await using channel = await dial();
+    void channel.writeRaw(frame.bytes());
+    return judge(frame, await reactionOf(channel, leftMs()));
+  },
+}));
+
+function judge({ what, closeCode, mayDrop }: IllegalFrame, reaction: Reaction): Outcome {
+  const expected = `expected a close with ${closeCode}`;
+  if (reaction === 'stayed') return fail(`the server went on after ${what}, ${expected}`);
+  if (reaction === 'dropped') {
+    const seen = `the server dropped the connection without a close frame upon ${what}`;
+    return mayDrop ? pass(`${seen}, which the RFC allows`) : fail(`${seen}, ${expected}`);
+  }
+  if (reaction.code === closeCode) return pass(`${what} refused with ${closeCode}`);
+  return fail(
+    `${describeClose({ type: 'close', ...reaction, wasClean: true })} upon ${what}, ${expected}`,
+  );
+}

@@ -1,0 +1,63 @@
+import { pass, skip } from '../check.ts';
+import type { Check, Turn } from '../check.ts';
+import { expectAlive } from '../exchange.ts';
+import { expectEvent } from '../expect.ts';
+import { measurePings } from '../round-trips.ts';
+import type { Channel } from '../../transport/index.ts';
+import { SERIES_TIMEOUTS } from './echo.ts';
+
+const PROBE = '{"wsk":"alive?"}';
+
+/** A server that does not echo takes a text message, goes on and answers pings; or says `expect`. */
+export const liveness: Check = {
+  id: 'liveness',
+  rfc: '6455#5.5.2',
+  title: 'server lives and answers',
+  timeouts: SERIES_TIMEOUTS,
+  async run(turn) {
+    const { session } = turn;
+    const wanted = wantedAnswer(turn);
+    if (session.echo.echoes && wanted === undefined) {
+      return skip(`the server echoes: ${session.echo.how}`);
+    }
+    await using channel = await turn.dial();
+    const seen: string[] = [];
+    if (wanted !== undefined) seen.push(await expectAnswer(turn, channel, wanted));
+    if (session.echo.echoes) return pass(seen.join(', '));
+    if (wanted === undefined) {
+      void channel.sendText(session.input.send ?? PROBE);
+      seen.push(await expectAlive(turn, channel));
+    }
+    if (session.answersPings && channel.connection.state === 'open') {
+      seen.push(await measurePings(turn, channel, session.input.messages));
+    }
+    return pass(`${seen.join(', ')} (no echo: ${session.echo.how})`);
+  },
+};
+
+interface WantedAnswer {
+  readonly send: string | undefined;
+  readonly expect: string;
+}
+
+/** What the caller wants to hear, or else what the project's contract promises. */
+function wantedAnswer({ session }: Turn): WantedAnswer | undefined {
+  const { send, expect } = session.input;
+  if (expect !== undefined) return { send, expect };
+  if (send !== undefined) return undefined;
+  return session.project?.manifest.contract.probe;
+}
+
+async function expectAnswer(turn: Turn, channel: Channel, wanted: WantedAnswer): Promise<string> {
+  if (wanted.send !== undefined) void channel.sendText(wanted.send);
+  const what = `a message that holds ${JSON.stringify(wanted.expect)}`;
+  const others: string[] = [];
+  await expectEvent(channel, {
+    type: 'message',
+    what,
+    timeoutMs: Math.min(turn.session.timeoutMs, turn.leftMs()),
+    match: (event) => event.data.includes(wanted.expect),
+    onOther: (event) => others.push(event.data.toString('utf8', 0, 80)),
+  });
+  return `it sent ${what}`;
+}

@@ -1,0 +1,53 @@
+import { EnvironmentError } from '../../errors.ts';
+import { fail, pass, skip } from '../check.ts';
+import type { Check } from '../check.ts';
+
+/** The server selects one of the subprotocols the caller asked for. */
+export const subprotocol: Check = {
+  id: 'subprotocol',
+  rfc: '6455#4.2.2',
+  title: 'subprotocol selected',
+  run({ session }) {
+    const offered = session.input.subprotocols;
+    const selected = session.opening.protocol;
+    if (offered.length === 0)
+      return Promise.resolve(skip('none offered: --subprotocol offers one'));
+    const names = offered.join(', ');
+    if (selected === null) {
+      return Promise.resolve(
+        fail(`offered ${names}, the server selected none: a browser drops such a connection`),
+      );
+    }
+    return Promise.resolve(
+      offered.includes(selected)
+        ? pass(`offered ${names}, selected ${selected}`)
+        : fail(`offered ${names}, the server selected ${selected}`),
+    );
+  },
+};
+
+/** A name no server knows, a token like any other (RFC 6455 section 4.1, item 10). */
+const UNKNOWN = 'wsk.unknown.v0';
+
+/**
+ * 4.2.2: the value chosen "MUST be derived from the client's handshake", so a server may select
+ * the unknown name, none, or refuse; any other name is invented.
+ */
+export const subprotocolNotInvented: Check = {
+  id: 'subprotocol-not-invented',
+  rfc: '6455#4.2.2',
+  title: 'no subprotocol invented',
+  async run({ dial }) {
+    try {
+      await using channel = await dial({ protocols: [UNKNOWN] });
+      const fields = channel.handshake.protocol;
+      if (fields === null) return pass(`offered ${UNKNOWN}, the server selected none`);
+      return fields === UNKNOWN
+        ? pass(`offered ${UNKNOWN}, the server takes whatever it is offered`)
+        : fail(`offered ${UNKNOWN}, the server selected ${fields}`);
+    } catch (error) {
+      if (!(error instanceof EnvironmentError) || error.code !== 'WSK_ERR_HTTP_STATUS') throw error;
+      return pass(`offered ${UNKNOWN}, the server refused the handshake`);
+    }
+  },
+};

@@ -1,0 +1,71 @@
+import { explainCloseCode } from '../protocol/index.ts';
+import type { ConnectionEvent } from '../protocol/index.ts';
+import type { Channel } from '../transport/index.ts';
+import { CheckFailure } from './check.ts';
+
+type EventOf<T extends ConnectionEvent['type']> = Extract<ConnectionEvent, { type: T }>;
+
+export interface ExpectOptions<T extends ConnectionEvent['type']> {
+  readonly type: T;
+  /** What is waited for, in words for the failure: `the echo`. */
+  readonly what: string;
+  readonly timeoutMs: number;
+  /** Which events of the type are meant; all if absent. */
+  readonly match?: (event: EventOf<T>) => boolean;
+  /** Called with each message that is not the one; throw a CheckFailure to give up. */
+  readonly onOther?: (event: EventOf<'message'>) => void;
+}
+
+/**
+ * Takes events until the wanted one; throws a CheckFailure when the server breaks the RFC, closes
+ * or stays silent first.
+ */
+export async function expectEvent<T extends ConnectionEvent['type']>(
+  channel: Channel,
+  options: ExpectOptions<T>,
+): Promise<EventOf<T>> {
+  const deadline = performance.now() + options.timeoutMs;
+  for (;;) {
+    const event = await channel.next(Math.max(0, deadline - performance.now()));
+    if (event === undefined) {
+      throw new CheckFailure(silence(channel, options.what, options.timeoutMs));
+    }
+    if (isWanted(event, options)) return event;
+    if (event.type === 'violation') throw new CheckFailure(describeViolation(event));
+    if (event.type === 'close') {
+      throw new CheckFailure(`${describeClose(event)}, expected ${options.what}`);
+    }
+    if (event.type === 'message') options.onOther?.(event);
+  }
+}
+
+function isWanted<T extends ConnectionEvent['type']>(
+  event: ConnectionEvent,
+  { type, match }: ExpectOptions<T>,
+): event is EventOf<T> {
+  return event.type === type && (match === undefined || match(event as EventOf<T>));
+}
+
+function silence(channel: Channel, what: string, timeoutMs: number): string {
+  const { closeReceived } = channel.connection;
+  if (closeReceived !== undefined) {
+    return `${describeCode(closeReceived.code, closeReceived.reason)}, expected ${what}`;
+  }
+  return `nothing within ${Math.round(timeoutMs)} ms, expected ${what}`;
+}
+
+/** `the server broke RFC 6455#5.1: frame from the server is masked`. */
+export function describeViolation({ violation }: EventOf<'violation'>): string {
+  return `the server broke RFC ${violation.rfc}: ${violation.message} (${violation.code})`;
+}
+
+/** `the server closed with 1011 (internal error)`, or that it dropped the connection. */
+export function describeClose(event: EventOf<'close'>): string {
+  if (event.code === 1006) return 'the server dropped the connection without a close frame';
+  return describeCode(event.code, event.reason);
+}
+
+function describeCode(code: number, reason: string): string {
+  const why = reason === '' ? '' : `, reason ${JSON.stringify(reason)}`;
+  return `the server closed with ${code} (${explainCloseCode(code)})${why}`;
+}

@@ -1,0 +1,2 @@
+export { testEndpoint } from './test-endpoint.ts';
+export { validateHandshake } from './validate-handshake.ts';

@@ -1,0 +1,282 @@
+import {
+  Opcode,
+  FrameDecoder,
+  encodeFrame,
+  fieldValue,
+  parseDeflate,
+  parseExtensions,
+} from '../protocol/index.ts';
+import type { DeflateParams, ResponseHead } from '../protocol/index.ts';
+import { accepted, refused, statusLine, withFieldSeen, withField, without } from './probe.ts';
+import type { Answer, Probe, ProbeOutcome, RequestDraft } from './probe.ts';
+
+const REFUSED = 'an HTTP error, not 101';
+const ACCEPTED = '101';
+
+/** 4.2.1: of anything else "the server MUST stop processing … and return an HTTP response with an
+ * appropriate error code". */
+const INCOMPLETE_REQUESTS: readonly Probe[] = [
+  refusal('probe-http-1.0', 'A request with HTTP/1.0 is refused.', (draft) => ({
+    ...draft,
+    version: 'HTTP/1.0',
+  })),
+  refusal('probe-post', 'A request with another method than GET is refused.', (draft) => ({
+    ...draft,
+    method: 'POST',
+    fields: [...draft.fields, ['Content-Length', '0']],
+  })),
+  refusal('probe-no-host', 'A request without Host is refused.', without('Host')),
+  refusal('probe-no-upgrade', 'A request without Upgrade is not upgraded.', without('Upgrade')),
+  refusal(
+    'probe-other-upgrade',
+    'A request to upgrade to something else is not upgraded.',
+    withField('Upgrade', 'h2c'),
+  ),
+  refusal(
+    'probe-no-connection',
+    'A request without Connection is not upgraded.',
+    without('Connection'),
+  ),
+  refusal(
+    'probe-no-key',
+    'A request without Sec-WebSocket-Key is refused.',
+    without('Sec-WebSocket-Key'),
+  ),
+  refusal(
+    'probe-short-key',
+    'A Sec-WebSocket-Key that does not decode to 16 bytes is refused.',
+    withField('Sec-WebSocket-Key', Buffer.alloc(15, 'k').toString('base64')),
+  ),
+  refusal(
+    'probe-no-version',
+    'A request without Sec-WebSocket-Version is refused.',
+    without('Sec-WebSocket-Version'),
+  ),
+];
+
+/** 4.2.1 again: what a server has to take, however it is written. */
+const UNUSUAL_REQUESTS: readonly Probe[] = [
+  acceptance(
+    'probe-upgrade-case',
+    'The token websocket in Upgrade is taken in any case.',
+    withField('Upgrade', 'WebSocket'),
+  ),
+  acceptance(
+    'probe-connection-case',
+    'The token Upgrade in Connection is taken in any case.',
+    withField('Connection', 'upgrade'),
+  ),
+  acceptance(
+    'probe-connection-list',
+    'Upgrade is found among other tokens of Connection.',
+    withField('Connection', 'keep-alive, Upgrade'),
+  ),
+  acceptance('probe-field-case', 'The names of fields are taken in any case.', (draft) => ({
+    ...draft,
+    fields: draft.fields.map(([name, value]) => [name.toUpperCase(), value] as const),
+  })),
+  acceptance('probe-field-order', 'The order of the fields does not matter.', (draft) => ({
+    ...draft,
+    fields: [...draft.fields].reverse(),
+  })),
+  {
+    ...acceptance(
+      'probe-packets',
+      'A request that arrives in several packets is taken.',
+      (draft) => draft,
+    ),
+    packets: (request) => [
+      request.subarray(0, 10),
+      request.subarray(10, request.length - 3),
+      request.subarray(request.length - 3),
+    ],
+  },
+];
+
+const PING_PAYLOAD = Buffer.from('behind the request');
+
+/** A frame in the packet of the request: TCP has no boundaries, so it must not be lost. */
+const PIPELINED: Probe = {
+  id: 'probe-pipelined',
+  rfc: '6455#4.1',
+  rule: 'A frame that arrives together with the request is not lost.',
+  expected: '101 and the pong of a ping sent with the request',
+  change: (draft) => draft,
+  packets: (request) => {
+    const ping = encodeFrame({
+      opcode: Opcode.ping,
+      payload: PING_PAYLOAD,
+      maskingKey: Buffer.from('mask'),
+    });
+    return [Buffer.concat([request, ping])];
+  },
+  judge: judgePong,
+};
+
+const OTHER_VERSION: Probe = {
+  id: 'probe-version-12',
+  rfc: '6455#4.4',
+  rule: 'Another version is refused with the versions the server speaks.',
+  expected: '426 or another HTTP error, with Sec-WebSocket-Version: 13',
+  change: withField('Sec-WebSocket-Version', '12'),
+  judge: (answer) => {
+    const outcome = refused(answer);
+    if (answer.head === undefined || outcome.verdict === 'fail') return outcome;
+    const versions = fieldValue(answer.head, 'sec-websocket-version') ?? '';
+    const named = versions.split(',').some((version) => version.trim() === '13');
+    return {
+      verdict: named ? 'pass' : 'fail',
+      seen: withFieldSeen(answer.head, 'Sec-WebSocket-Version'),
+    };
+  },
+};
+
+const UNKNOWN_EXTENSION: Probe = {
+  id: 'probe-unknown-extension',
+  rfc: '6455#9.1',
+  rule: 'An extension the server does not know is left out, not refused.',
+  expected: '101 without it',
+  change: withField('Sec-WebSocket-Extensions', 'x-wsk-unknown; level=1'),
+  judge: (answer) => {
+    const outcome = accepted(answer);
+    if (answer.head === undefined || outcome.verdict === 'fail') return outcome;
+    const extensions = fieldValue(answer.head, 'sec-websocket-extensions');
+    return {
+      verdict: extensions === undefined ? 'pass' : 'fail',
+      seen: withFieldSeen(answer.head, 'Sec-WebSocket-Extensions'),
+    };
+  },
+};
+
+/** RFC 7692 section 7.1: offers "a server MUST decline", by leaving them out or refusing. */
+const ILLEGAL_OFFERS: readonly Probe[] = [
+  declined(
+    'probe-deflate-unknown-parameter',
+    'permessage-deflate; wsk_unknown',
+    'an unknown parameter',
+  ),
+  declined(
+    'probe-deflate-bad-value',
+    'permessage-deflate; server_max_window_bits=16',
+    'an invalid value',
+  ),
+  declined(
+    'probe-deflate-repeated',
+    'permessage-deflate; server_no_context_takeover; server_no_context_takeover',
+    'a repeated parameter',
+  ),
+];
+
+/** RFC 7692 sections 7.1.1 and 7.1.2: what a response has to hold if it takes the offer. */
+const LEGAL_OFFERS: readonly Probe[] = [
+  answered(
+    'probe-deflate-no-takeover',
+    '7692#7.1.1.1',
+    'permessage-deflate; server_no_context_takeover',
+    'server_no_context_takeover',
+    (params) => params.serverNoContextTakeover,
+  ),
+  answered(
+    'probe-deflate-server-window',
+    '7692#7.1.2.1',
+    'permessage-deflate; server_max_window_bits=10',
+    'server_max_window_bits of at most 10',
+    (params) => params.serverMaxWindowBits !== undefined && params.serverMaxWindowBits <= 10,
+  ),
+  answered(
+    'probe-deflate-client-window',
+    '7692#7.1.2.2',
+    'permessage-deflate',
+    'no client_max_window_bits',
+    (params) => params.clientMaxWindowBits === undefined,
+  ),
+];
+
+/** What a server has to do with each kind of request, in the order of the report. */
+export const PROBES: readonly Probe[] = [
+  ...INCOMPLETE_REQUESTS,
+  OTHER_VERSION,
+  ...UNUSUAL_REQUESTS,
+  PIPELINED,
+  UNKNOWN_EXTENSION,
+  ...ILLEGAL_OFFERS,
+  ...LEGAL_OFFERS,
+];
+
+type Change = (draft: RequestDraft) => RequestDraft;
+
+function refusal(id: string, rule: string, change: Change): Probe {
+  return { id, rfc: '6455#4.2.1', rule, expected: REFUSED, change, judge: refused };
+}
+
+function acceptance(id: string, rule: string, change: Change): Probe {
+  return { id, rfc: '6455#4.2.1', rule, expected: ACCEPTED, change, judge: accepted };
+}
+
+function declined(id: string, offer: string, what: string): Probe {
+  return {
+    id,
+    rfc: '7692#7.1',
+    rule: `An offer of permessage-deflate with ${what} is declined.`,
+    expected: '101 without permessage-deflate, or an HTTP error',
+    change: withField('Sec-WebSocket-Extensions', offer),
+    judge: (answer) => {
+      if (answer.head === undefined) return { verdict: 'fail', seen: answer.what };
+      if (answer.head.status !== 101) return { verdict: 'pass', seen: statusLine(answer.head) };
+      return {
+        verdict: deflateParams(answer.head) === undefined ? 'pass' : 'fail',
+        seen: withFieldSeen(answer.head, 'Sec-WebSocket-Extensions'),
+      };
+    },
+  };
+}
+
+function answered(
+  id: string,
+  rfc: string,
+  offer: string,
+  expected: string,
+  holds: (params: DeflateParams) => boolean,
+): Probe {
+  return {
+    id,
+    rfc,
+    rule: `The response to "${offer}" has ${expected}.`,
+    expected,
+    change: withField('Sec-WebSocket-Extensions', offer),
+    judge: (answer) => {
+      if (answer.head === undefined) return { verdict: 'fail', seen: answer.what };
+      const params = deflateParams(answer.head);
+      const seen = withFieldSeen(answer.head, 'Sec-WebSocket-Extensions');
+      if (params === undefined) return { verdict: 'skip', seen: `the offer was declined: ${seen}` };
+      return { verdict: holds(params) ? 'pass' : 'fail', seen };
+    },
+  };
+}
+
+function deflateParams(head: ResponseHead): DeflateParams | undefined {
+  const parsed = parseExtensions(fieldValue(head, 'sec-websocket-extensions') ?? '');
+  if (!parsed.ok) return undefined;
+  const deflate = parsed.extensions.find(({ name }) => name === 'permessage-deflate');
+  return deflate && parseDeflate(deflate, 'response').params;
+}
+
+/** How long the pong of the pipelined ping may take. */
+const PONG_TIMEOUT_MS = 1000;
+
+async function judgePong(answer: Answer): Promise<ProbeOutcome> {
+  const outcome = accepted(answer);
+  if (answer.head === undefined || outcome.verdict === 'fail') return outcome;
+  const decoder = new FrameDecoder();
+  const deadline = performance.now() + PONG_TIMEOUT_MS;
+  for (;;) {
+    const bytes = await answer.wire.read(Math.max(0, deadline - performance.now()));
+    if (typeof bytes === 'string') return { verdict: 'fail', seen: `${outcome.seen}, but no pong` };
+    decoder.receive(bytes);
+    for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+      if (frame.opcode === Opcode.pong && frame.payload.equals(PING_PAYLOAD)) {
+        return { verdict: 'pass', seen: `${outcome.seen} and the pong` };
+      }
+    }
+  }
+}

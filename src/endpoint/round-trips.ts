@@ -1,0 +1,130 @@
+import type { Channel } from '../transport/index.ts';
+import { CheckFailure } from './check.ts';
+import type { Turn } from './check.ts';
+import { describeClose, describeViolation, expectEvent } from './expect.ts';
+
+/** Text of message `index`; 64 bytes, and JSON, so that most servers take it. */
+function messageText(index: number): string {
+  return JSON.stringify({ wsk: index }).slice(0, -1).padEnd(63) + '}';
+}
+
+/** A series of echoes: how many came back, and what was wrong if anything was. */
+export interface EchoSeries {
+  readonly received: number;
+  readonly problem: string | undefined;
+}
+
+/**
+ * Sends `count` messages, the next one after each echo, and puts the round trips into the session's
+ * measurements. Once one is lost the rest is sent at once, so that a deaf server costs one time-out.
+ */
+export async function measureEchoes(
+  turn: Turn,
+  channel: Channel,
+  count: number,
+): Promise<EchoSeries> {
+  const series = new Series(turn, channel, count);
+  while (series.sent < count && series.problem === undefined && turn.leftMs() > 0) {
+    series.send();
+    if (!(await series.collect(0))) break;
+  }
+  while (series.sent < count && series.problem === undefined && turn.leftMs() > 0) series.send();
+  if (series.problem === undefined) await series.collect(0);
+  return series.result();
+}
+
+class Series {
+  sent = 0;
+  problem: string | undefined;
+  readonly #turn: Turn;
+  readonly #channel: Channel;
+  readonly #count: number;
+  readonly #pending = new Map<string, number>();
+  #received = 0;
+
+  constructor(turn: Turn, channel: Channel, count: number) {
+    this.#turn = turn;
+    this.#channel = channel;
+    this.#count = count;
+    turn.session.measurements.roundTrip = 'echo';
+  }
+
+  send(): void {
+    const text = messageText(this.sent);
+    this.#pending.set(text, performance.now());
+    this.sent += 1;
+    this.#turn.session.measurements.messagesSent += 1;
+    void this.#channel.sendText(text);
+  }
+
+  /** Takes echoes until at most `rest` are missing; false when nothing more comes in time. */
+  async collect(rest: number): Promise<boolean> {
+    while (this.#pending.size > rest) {
+      const waitMs = Math.min(this.#turn.session.timeoutMs, this.#turn.leftMs());
+      const event = await this.#channel.next(waitMs);
+      if (event === undefined) return false;
+      if (event.type === 'violation') this.problem = describeViolation(event);
+      if (event.type === 'close') this.problem ??= describeClose(event);
+      if (this.problem !== undefined) return false;
+      if (event.type === 'message') this.#take(event.data.toString('latin1'));
+    }
+    return true;
+  }
+
+  result(): EchoSeries {
+    const missing = this.#count - this.#received;
+    if (this.problem === undefined && missing > 0) {
+      this.problem =
+        this.sent < this.#count
+          ? `only ${this.sent} of ${this.#count} round trips fit into the time, --timeout gives more`
+          : `${missing} lost`;
+    }
+    return { received: this.#received, problem: this.problem };
+  }
+
+  #take(text: string): void {
+    const { session } = this.#turn;
+    const sentAt = this.#pending.get(text);
+    if (sentAt === undefined) {
+      if (!session.echo.chatty) this.#stray(text);
+      return;
+    }
+    this.#pending.delete(text);
+    this.#received += 1;
+    session.measurements.messagesReceived += 1;
+    session.measurements.latenciesMs.push(performance.now() - sentAt);
+    session.emit({ stage: 'echo', done: this.#received, total: this.#count });
+  }
+
+  #stray(text: string): void {
+    const start = JSON.stringify(text.slice(0, 40));
+    this.problem = `the server sent ${text.length} bytes starting ${start} that no message asked for`;
+  }
+}
+
+/** Measures `count` pings, one after the other, for a server that does not echo. */
+export async function measurePings(turn: Turn, channel: Channel, count: number): Promise<string> {
+  const { measurements, timeoutMs, emit } = turn.session;
+  measurements.roundTrip = 'ping';
+  for (let index = 0; index < count; index++) {
+    if (turn.leftMs() <= 0) {
+      throw new CheckFailure(
+        `only ${index} of ${count} pings fit into the time, --timeout gives more`,
+      );
+    }
+    const payload = Buffer.from(`wsk ${index}`);
+    const sentAt = performance.now();
+    measurements.messagesSent += 1;
+    void channel.sendPing(payload);
+    await expectEvent(channel, {
+      type: 'pong',
+      what: `the pong of ping ${index + 1}`,
+      timeoutMs: Math.min(timeoutMs, turn.leftMs()),
+      match: (event) => event.data.equals(payload),
+    });
+    measurements.messagesReceived += 1;
+    measurements.latenciesMs.push(performance.now() - sentAt);
+    emit({ stage: 'liveness', done: index + 1, total: count });
+  }
+  return `${count} pings answered`;
+}

@@ -1,0 +1,81 @@
+import type { RunningProject } from '../project/index.ts';
+import { dial } from '../transport/index.ts';
+import type { Channel, DialOptions, Handshake, Wire } from '../transport/index.ts';
+import type { Progress } from '../operation.ts';
+import type { EchoDecision } from './echo-decision.ts';
+import type { Measurements } from './measurements.ts';
+import type { TestInput } from './schema.ts';
+
+/** What all checks of one run share. */
+export interface Session {
+  readonly input: TestInput;
+  readonly url: string;
+  readonly timeoutMs: number;
+  /** Largest message in bytes the server is expected to take, and who said so. */
+  readonly limitBytes: number;
+  readonly limitSource: string;
+  /** Set when the server under test is a generated project that we run. */
+  readonly project: RunningProject | undefined;
+  /** The handshake of the first connection, with every offer of the input. */
+  readonly opening: Handshake;
+  readonly echo: EchoDecision;
+  /** False once a ping went unanswered: other checks then do not wait for pongs. */
+  answersPings: boolean;
+  readonly measurements: Measurements;
+  readonly emit: (progress: Progress) => void;
+  /** Opens another connection with the input's headers and subprotocols. */
+  readonly dial: (overrides?: Partial<DialOptions>) => Promise<Channel>;
+}
+
+export interface DialerOptions {
+  readonly url: string;
+  readonly input: Pick<TestInput, 'headers' | 'insecure' | 'timeoutMs'>;
+  readonly subprotocols: readonly string[];
+  readonly ca: string | undefined;
+  readonly limitBytes: number;
+  readonly signal: AbortSignal;
+}
+
+/** Room above the server's limit, so that what a server without one sends can still be named. */
+const LIMIT_SLACK_BYTES = 1024 * 1024;
+
+/** Opens connections that all look alike, and remembers them to count their bytes. */
+export class Dialer {
+  readonly #options: DialerOptions;
+  readonly #wires: Wire[] = [];
+
+  constructor(options: DialerOptions) {
+    this.#options = options;
+  }
+
+  readonly dial = async (overrides: Partial<DialOptions> = {}): Promise<Channel> => {
+    const { url, input, subprotocols, ca, limitBytes, signal } = this.#options;
+    const channel = await dial(url, {
+      headers: parseHeaderLines(input.headers),
+      protocols: subprotocols,
+      tls: { rejectUnauthorized: !input.insecure, ca },
+      timeoutMs: input.timeoutMs,
+      signal,
+      limits: { messageBytes: Math.min(limitBytes + LIMIT_SLACK_BYTES, 0x7fffffff) },
+      ...overrides,
+    });
+    this.#wires.push(channel.wire);
+    return channel;
+  };
+
+  /** Bytes over all connections so far, before TLS. */
+  bytes(): { sent: number; received: number } {
+    return {
+      sent: this.#wires.reduce((sum, wire) => sum + wire.bytesSent, 0),
+      received: this.#wires.reduce((sum, wire) => sum + wire.bytesReceived, 0),
+    };
+  }
+}
+
+/** Splits `Name: value` lines. */
+export function parseHeaderLines(lines: readonly string[]): [name: string, value: string][] {
+  return lines.map((line) => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+  });
+}

@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { UsageError } from '../errors.ts';
+import type { OperationContext } from '../operation.ts';
+import { startProject } from '../project/index.ts';
+import type { RunningProject } from '../project/index.ts';
+
+/** The endpoint under test; disposing of it stops the project if there is one. */
+export interface Target extends AsyncDisposable {
+  readonly url: string;
+  readonly project: RunningProject | undefined;
+}
+
+/** Takes the input's url, or starts its project. Throws as `startProject` does. */
+export async function openTarget(
+  input: { readonly url?: string | undefined; readonly project?: string | undefined },
+  context: OperationContext,
+): Promise<Target> {
+  if (input.project === undefined) {
+    const url = input.url ?? '';
+    return { url, project: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+  const project = await startProject(resolve(context.cwd, input.project), {
+    signal: context.signal,
+    emit: context.emit,
+  });
+  return { url: project.url, project, [Symbol.asyncDispose]: () => project[Symbol.asyncDispose]() };
+}
+
+/** The text of an input file; throws `UsageError` WSK_ERR_FILE_NOT_READABLE. */
+export async function readInputFile(path: string, cwd: string): Promise<Buffer> {
+  try {
+    return await readFile(resolve(cwd, path));
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown reason';
+    throw new UsageError('WSK_ERR_FILE_NOT_READABLE', `${path} cannot be read (${reason})`, {
+      cause,
+    });
+  }
+}

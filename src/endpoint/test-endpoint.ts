@@ -1,0 +1,138 @@
+import { CHECKS } from './checks/index.ts';
+import { runCheck, skip } from './check.ts';
+import type { Check } from './check.ts';
+import { decideEcho } from './echo-decision.ts';
+import { checkStatus } from './expect-status.ts';
+import { Measurements } from './measurements.ts';
+import type { CheckRow, TestInput, TestReport } from './schema.ts';
+import { Dialer } from './session.ts';
+import type { Session } from './session.ts';
+import { openTarget, readInputFile } from './target.ts';
+import type { Target } from './target.ts';
+import type { OperationContext } from '../operation.ts';
+
+/** The whole run lasts at most this many time-outs; what is left over then is skipped. */
+const RUN_TIMEOUTS = 30;
+
+/**
+ * Checks one endpoint: every row of `CHECKS`, each on connections of its own.
+ *
+ * Throws `EnvironmentError` when there is no WebSocket at the url, `UsageError` for an unreadable
+ * file; whatever the server does after its handshake ends up in the report.
+ */
+export async function testEndpoint(
+  input: TestInput,
+  context: OperationContext,
+): Promise<TestReport> {
+  const run = new Run(input, context);
+  try {
+    await using target = await openTarget(input, context);
+    run.target = target.url;
+    await run.execute(target);
+  } catch (error) {
+    // Everything that is awaited fails upon Ctrl-C; what was found out before is the report.
+    if (!context.signal.aborted) throw error;
+  }
+  return run.report();
+}
+
+/** One run and what it has found out so far. */
+class Run {
+  target: string;
+  readonly #input: TestInput;
+  readonly #context: OperationContext;
+  readonly #startedAt = performance.now();
+  readonly #rows: CheckRow[] = [];
+  readonly #measurements = new Measurements();
+  #dialer: Dialer | undefined;
+  #handshake: TestReport['handshake'] = { protocol: null, extensions: '' };
+
+  constructor(input: TestInput, context: OperationContext) {
+    this.#input = input;
+    this.#context = context;
+    this.target = input.url ?? input.project ?? '';
+  }
+
+  async execute(target: Target): Promise<void> {
+    const { ca } = this.#input;
+    const dialer = await this.#createDialer(target, ca);
+    this.#dialer = dialer;
+    if (this.#input.expectStatus !== undefined) {
+      this.#rows.push(await checkStatus(dialer, this.#input.expectStatus));
+      return;
+    }
+    const session = await this.#openSession(target, dialer);
+    for (const [index, check] of CHECKS.entries()) {
+      this.#context.signal.throwIfAborted();
+      this.#context.emit({ stage: check.id, done: index, total: CHECKS.length });
+      const row = this.#isOver() ? overdue(check) : await runCheck(check, session);
+      this.#context.signal.throwIfAborted();
+      this.#rows.push(row);
+    }
+  }
+
+  report(): TestReport {
+    const interrupted = this.#context.signal.aborted;
+    const failed = this.#rows.some((row) => row.verdict === 'fail');
+    const overran = this.#rows.some((row) => row.detail === OVERDUE);
+    const success = !interrupted && !failed && !overran;
+    const bytes = this.#dialer?.bytes() ?? { sent: 0, received: 0 };
+    return {
+      operation: 'test',
+      target: this.target,
+      status: interrupted ? 'interrupted' : success ? 'passed' : 'failed',
+      handshake: this.#handshake,
+      metrics: this.#measurements.toMetrics(bytes, performance.now() - this.#startedAt),
+      checks: this.#rows,
+      success,
+    };
+  }
+
+  async #createDialer(target: Target, ca: string | undefined): Promise<Dialer> {
+    const pem = ca === undefined ? undefined : await readInputFile(ca, this.#context.cwd);
+    return new Dialer({
+      url: target.url,
+      input: this.#input,
+      subprotocols: this.#input.subprotocols,
+      ca: pem?.toString(),
+      limitBytes: this.#limitOf(target),
+      signal: this.#context.signal,
+    });
+  }
+
+  /** A project knows its own limit; of a server elsewhere the input has to say. */
+  #limitOf({ project }: Target): number {
+    return project?.manifest.contract.maxPayload ?? this.#input.maxPayload;
+  }
+
+  async #openSession(target: Target, dialer: Dialer): Promise<Session> {
+    const { project } = target;
+    await using channel = await dialer.dial({ compression: this.#input.compression });
+    const { protocol, extensions } = channel.handshake;
+    this.#handshake = { protocol, extensions };
+    return {
+      input: this.#input,
+      url: target.url,
+      timeoutMs: this.#input.timeoutMs,
+      limitBytes: this.#limitOf(target),
+      limitSource: project === undefined ? 'limit of --max-payload' : 'limit of the contract',
+      project,
+      opening: channel.handshake,
+      echo: await decideEcho(channel, this.#input, project?.manifest.contract),
+      answersPings: false,
+      measurements: this.#measurements,
+      emit: this.#context.emit,
+      dial: dialer.dial,
+    };
+  }
+
+  #isOver(): boolean {
+    return performance.now() - this.#startedAt > this.#input.timeoutMs * RUN_TIMEOUTS;
+  }
+}
+
+const OVERDUE = `not looked at: the run lasted longer than ${RUN_TIMEOUTS} time-outs`;
+
+function overdue({ id, rfc, title }: Check): CheckRow {
+  return { id, rfc, title, ...skip(OVERDUE), durationMs: 0 };
+}
