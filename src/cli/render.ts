@@ -32,14 +32,29 @@ function renderFacts(facts: readonly (readonly [string, string])[]): string {
   return facts.map(([label, value]) => `  ${colors.dim(label.padEnd(width))}  ${value}`).join('\n');
 }
 
+/** Wider cells are broken into several lines, so that a row fits a terminal. */
+const MAX_CELL = 44;
+
 function renderTable({ columns, rows }: View.Table): string {
-  const last = columns.length - 1;
-  const widths = columns.map((column, index) =>
-    index === last ? 0 : Math.max(column.length, ...rows.map((row) => (row[index] ?? '').length)),
+  const cells = [columns, ...rows].map((row) => row.map(wrap));
+  const widths = columns.map((_, index) =>
+    Math.max(...cells.flatMap((row) => (row[index] ?? ['']).map((line) => line.length))),
   );
-  const line = (cells: readonly string[], paint: (cell: string) => string): string =>
-    `  ${cells.map((cell, index) => paint(cell.padEnd(widths[index] ?? 0))).join('  ')}`.trimEnd();
-  return [line(columns, colors.dim), ...rows.map((row) => line(row, paintVerdict))].join('\n');
+  return cells
+    .flatMap((row, index) => {
+      const paint = index === 0 ? colors.dim : paintVerdict;
+      const height = Math.max(...row.map((lines) => lines.length));
+      return Array.from({ length: height }, (_, line) =>
+        `  ${row.map((lines, at) => paint((lines[line] ?? '').padEnd(widths[at] ?? 0))).join('  ')}`.trimEnd(),
+      );
+    })
+    .join('\n');
+}
+
+/** Breaks at spaces, and inside a word only where the word alone is too long. */
+function wrap(text: string): string[] {
+  const pieces = text.match(new RegExp(`.{1,${MAX_CELL}}(?:\\s+|$)|.{1,${MAX_CELL}}`, 'g')) ?? [''];
+  return pieces.map((piece) => piece.trimEnd());
 }
 
 function paintVerdict(cell: string): string {

@@ -92,7 +92,7 @@ function importsOf(file: string): Import[] {
           ? node.arguments[0]
           : undefined;
     if (target !== undefined && ts.isStringLiteral(target)) {
-      const typeOnly = ts.isImportDeclaration(node) && node.importClause?.isTypeOnly === true;
+      const typeOnly = ts.isImportDeclaration(node) && node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
       found.push({ from: file, to: target.text, typeOnly });
     }
     ts.forEachChild(node, visit);

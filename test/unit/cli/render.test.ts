@@ -70,3 +70,23 @@ it('maps every outcome to its exit code', () => {
   expect(exitCodeOfError(new EnvironmentError('WSK_ERR_DNS', 'x', { cause: 1 }))).toBe(3);
   expect(exitCodeOfError(new Error('x'))).toBe(70);
 });
+
+it('breaks a wide cell into lines below each other', () => {
+  const text = renderView(
+    {
+      title: 'wide',
+      table: {
+        columns: ['rule', 'seen'],
+        rows: [['accept', `${'word '.repeat(12)}${'x'.repeat(60)}`]],
+      },
+    },
+    { operation: 'sample', status: 'passed', success: true },
+  );
+  expect(text.split('\n').slice(2, -1)).toEqual([
+    '  rule    seen',
+    `  accept  ${'word '.repeat(8)}word`,
+    '          word word word',
+    `          ${'x'.repeat(44)}`,
+    `          ${'x'.repeat(16)}`,
+  ]);
+});
