@@ -55,7 +55,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     units: ['*', 'protocol', 'endpoint', 'generate', 'config', 'errors', 'operation', 'version'],
     packages: [],
   },
-  tasks: { units: ['operations', 'operation', 'derive', 'config', 'babysitter'], packages: [SDK] },
+  tasks: {
+    units: ['operations', '*/operation', 'operation', 'derive', 'config', 'babysitter'],
+    packages: ['zod', SDK],
+  },
   processes: { units: ['tasks'], packages: [SDK] },
 };
 
@@ -92,7 +95,9 @@ function importsOf(file: string): Import[] {
           ? node.arguments[0]
           : undefined;
     if (target !== undefined && ts.isStringLiteral(target)) {
-      const typeOnly = ts.isImportDeclaration(node) && node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
+      const typeOnly =
+        ts.isImportDeclaration(node) &&
+        node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
       found.push({ from: file, to: target.text, typeOnly });
     }
     ts.forEachChild(node, visit);
