@@ -9,6 +9,7 @@ import type { Limits } from './limits.ts';
 import { MAX_CONTROL_BYTES, Opcode } from './opcode.ts';
 import { Outgoing } from './outgoing.ts';
 import type { SendOptions } from './outgoing.ts';
+import { viewOf } from './view.ts';
 import { violation } from './violations.ts';
 import type { Violation } from './violations.ts';
 
@@ -137,9 +138,7 @@ export class Connection {
   /** Takes bytes from the peer over for good: payloads are unmasked in place. */
   receive(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
-    this.#incoming.receive(
-      Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
-    );
+    this.#incoming.receive(Buffer.isBuffer(bytes) ? bytes : viewOf(bytes));
   }
 
   /** Takes note that the peer will send nothing more. */

@@ -83,21 +83,34 @@ export interface HeaderFields {
   readonly masked: boolean;
 }
 
-/** Writes everything before the masking key at the start of `target`; returns where the key goes. */
-export function writeHeader(target: Uint8Array, fields: HeaderFields): number {
-  const { length, lengthBytes, masked } = fields;
-  target[0] = fields.first;
+/** Writes everything before the masking key to `target` at `offset`; returns where the key goes. */
+export function writeHeader(target: Uint8Array, offset: number, fields: HeaderFields): number {
+  const { first, length, lengthBytes, masked } = fields;
+  const maskBit = masked ? 0x80 : 0;
+  target[offset] = first;
   if (lengthBytes === 0) {
-    target[1] = (masked ? 0x80 : 0) | Number(length);
-    return 2;
+    target[offset + 1] = maskBit | Number(length);
+    return offset + 2;
   }
-  target[1] = (masked ? 0x80 : 0) | (lengthBytes === 2 ? 126 : 127);
-  if (typeof length === 'bigint') {
-    let rest = length;
-    for (let i = lengthBytes; i > 0; i--, rest >>= 8n) target[1 + i] = Number(rest & 0xffn);
-  } else {
-    let rest = length;
-    for (let i = lengthBytes; i > 0; i--, rest = Math.floor(rest / 256)) target[1 + i] = rest % 256;
+  target[offset + 1] = maskBit | (lengthBytes === 2 ? 126 : 127);
+  writeLength(target, offset + 2, lengthBytes, length);
+  return offset + 2 + lengthBytes;
+}
+
+function writeLength(
+  target: Uint8Array,
+  offset: number,
+  lengthBytes: number,
+  length: number | bigint,
+): void {
+  let rest = length;
+  for (let at = offset + lengthBytes - 1; at >= offset; at--) {
+    if (typeof rest === 'bigint') {
+      target[at] = Number(rest & 0xffn);
+      rest >>= 8n;
+    } else {
+      target[at] = rest % 256;
+      rest = Math.floor(rest / 256);
+    }
   }
-  return 2 + lengthBytes;
 }

@@ -56,7 +56,7 @@ export function encodeFrame(init: FrameInit): Buffer {
     (init.rsv3 === true ? 0x10 : 0) |
     init.opcode;
   const frame = Buffer.allocUnsafe(2 + lengthBytes + (masked ? 4 : 0) + payload.length);
-  let at = writeHeader(frame, { first, length, lengthBytes, masked });
+  let at = writeHeader(frame, 0, { first, length, lengthBytes, masked });
   if (init.maskingKey !== undefined) {
     frame.set(init.maskingKey, at);
     at += 4;

@@ -4,10 +4,11 @@ import { FrameHeader, MAX_HEADER_BYTES } from './frame-header.ts';
 import { inspectHeader } from './frame-policy.ts';
 import { deflatedBound } from './limits.ts';
 import type { Limits } from './limits.ts';
-import { NON_ASCII, maskRange, rotateKey } from './mask.ts';
+import { MIN_WORDWISE_BYTES, NON_ASCII, maskRange, rotateKey, wordsOf } from './mask.ts';
 import { MessageBuffer } from './message-buffer.ts';
 import { MAX_CONTROL_BYTES, Opcode, isControlOpcode } from './opcode.ts';
 import { Utf8Stream } from './utf8.ts';
+import { viewOf } from './view.ts';
 import { violation } from './violations.ts';
 import type { Violation } from './violations.ts';
 
@@ -46,6 +47,8 @@ export class Incoming {
   #missing = -1;
   /** The key, turned to the next payload byte. */
   #key = 0;
+  /** The words of the chunk being received: one view for all frames in it. */
+  #words: Int32Array | undefined;
   readonly #control: Buffer = Buffer.alloc(MAX_CONTROL_BYTES);
   #controlLength = 0;
 
@@ -78,6 +81,14 @@ export class Incoming {
 
   /** Takes `chunk` over: payloads are unmasked where they lie and handed out as views of it. */
   receive(chunk: Buffer): void {
+    const wordwise = this.#options.masked && chunk.length >= MIN_WORDWISE_BYTES;
+    this.#words = wordwise ? wordsOf(chunk) : undefined;
+    this.#receiveFrames(chunk);
+    // An idle connection must not hold the memory of its last chunk.
+    this.#words = undefined;
+  }
+
+  #receiveFrames(chunk: Buffer): void {
     const end = chunk.length;
     let offset = 0;
     while (!this.#stopped) {
@@ -168,7 +179,7 @@ export class Incoming {
     const { opcode, length, masked } = this.#header;
     let payload: Buffer;
     if (stop - start === length) {
-      payload = chunk.subarray(start, stop);
+      payload = viewOf(chunk, start, stop);
     } else {
       this.#controlLength += chunk.copy(this.#control, this.#controlLength, start, stop);
       this.#missing -= stop - start;
@@ -187,9 +198,9 @@ export class Incoming {
       this.#receivePart(chunk, start, stop);
       return;
     }
-    const seen = masked ? maskRange(chunk, start, stop, this.#key) : NON_ASCII;
+    const seen = masked ? maskRange(chunk, start, stop, this.#key, this.#words) : NON_ASCII;
     this.#missing = -1;
-    const data = chunk.subarray(start, stop);
+    const data = viewOf(chunk, start, stop);
     if (this.#compressed) this.#finishCompressed(data);
     else if (this.#opcode === Opcode.text && (seen & NON_ASCII) !== 0 && !isUtf8(data)) {
       this.#failUtf8();

@@ -1,8 +1,8 @@
 /** Whether the low byte of a machine word comes first in memory, as on every common processor. */
 const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
-/** Below this size the two views that word-wise masking needs cost more than they save. */
-const MIN_WORDWISE_BYTES = 48;
+/** Below this size the view that word-wise masking needs costs more than it saves. */
+export const MIN_WORDWISE_BYTES = 128;
 
 /** The high bit of each of four bytes: clear in all of them means ASCII. */
 export const NON_ASCII = 0x80808080;
@@ -36,7 +36,8 @@ export function rotateKey(key: number, by: number): number {
 export function wordsOf(bytes: Uint8Array): Int32Array {
   const start = (bytes.byteOffset + 3) & ~3;
   const count = (bytes.byteOffset + bytes.length - start) >> 2;
-  return new Int32Array(bytes.buffer, start, Math.max(count, 0));
+  // Where there is no whole word, `start` may lie behind the end of the memory.
+  return count <= 0 ? new Int32Array(0) : new Int32Array(bytes.buffer, start, count);
 }
 
 /**

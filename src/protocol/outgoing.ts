@@ -1,11 +1,24 @@
 import type { Deflater } from './deflate.ts';
 import { minimalLengthBytes, writeHeader } from './frame-header.ts';
+import { FramePool } from './frame-pool.ts';
 import { maskRange, packKey } from './mask.ts';
 import { Opcode } from './opcode.ts';
 import { Utf8Stream } from './utf8.ts';
+import { viewOf } from './view.ts';
 
 /** An unmasked payload above this size is not copied behind its header but queued as it is. */
 const MAX_COPIED_BYTES = 4096;
+
+/** Up to this size with its header, a frame is cut from the pool. */
+const MAX_POOLED_BYTES = 4096;
+
+/** Up to this length a text is encoded before its length in bytes is known: see `#pushShort`. */
+const MAX_SHORT_CHARS = 1024;
+
+/** The most bytes of UTF-8 that one UTF-16 code unit can take. */
+const MAX_UNIT_BYTES = 3;
+
+const POOL = new FramePool();
 
 /** How to send a message or a fragment of one. */
 export interface SendOptions {
@@ -20,8 +33,12 @@ export class Outgoing {
   readonly #maskSource: (() => Uint8Array) | undefined;
   readonly #deflater: Deflater | undefined;
   readonly #utf8 = new Utf8Stream();
-  #chunks: Uint8Array[] = [];
+  #chunks: Uint8Array[] | undefined;
   #bytes = 0;
+  /** Where the frame in the making lies. */
+  #target: Buffer = POOL.bytes;
+  #frameStart = 0;
+  #pooled = false;
   /** The unfinished fragmented message. */
   #open: { readonly opcode: 1 | 2; readonly compress: boolean } | undefined;
 
@@ -37,8 +54,8 @@ export class Outgoing {
   }
 
   drain(): Uint8Array[] {
-    const chunks = this.#chunks;
-    this.#chunks = [];
+    const chunks = this.#chunks ?? [];
+    this.#chunks = undefined;
     this.#bytes = 0;
     return chunks;
   }
@@ -99,50 +116,86 @@ export class Outgoing {
   }
 
   #pushString(first: number, text: string): void {
+    if (text.length <= MAX_SHORT_CHARS) {
+      this.#pushShort(first, text);
+      return;
+    }
     const length = Buffer.byteLength(text);
-    const { frame, start } = this.#begin(first, length, length);
-    frame.write(text, start);
-    this.#finish(frame, start);
+    const start = this.#begin(first, length, length);
+    this.#target.write(text, start);
+    this.#finish(start, length);
+  }
+
+  /**
+   * Encodes a short text behind the header it has if it is ASCII, which spares measuring it first.
+   * Any other text takes more bytes than code units, and gets its header afterwards.
+   */
+  #pushShort(first: number, text: string): void {
+    const units = text.length;
+    const room = MAX_UNIT_BYTES * units + 2;
+    const guess = this.#begin(first, units, room);
+    const target = this.#target;
+    const length = target.write(text, guess);
+    let start = guess;
+    if (length !== units) {
+      start = this.#frameStart + this.#headerBytes(length);
+      target.copyWithin(start, guess, guess + length);
+      this.#writeHeader(first, length);
+    }
+    POOL.release(guess + room - (start + length));
+    this.#finish(start, length);
   }
 
   #pushFrame(first: number, payload: Uint8Array): void {
     const { length } = payload;
-    if (this.#maskSource === undefined && length > MAX_COPIED_BYTES) {
-      this.#push(this.#begin(first, length, 0).frame);
-      this.#push(payload);
-      return;
-    }
-    const { frame, start } = this.#begin(first, length, length);
-    frame.set(payload, start);
-    this.#finish(frame, start);
+    const copied = this.#maskSource !== undefined || length <= MAX_COPIED_BYTES;
+    const start = this.#begin(first, length, copied ? length : 0);
+    if (copied) this.#target.set(payload, start);
+    this.#finish(start, copied ? length : 0);
+    if (!copied) this.#push(payload);
   }
 
-  /** Allocates a frame with `room` for the payload and writes its header. */
-  #begin(first: number, length: number, room: number): { frame: Buffer; start: number } {
+  /** Finds `room` for a payload in `#target`, writes its header, returns where it has to go. */
+  #begin(first: number, length: number, room: number): number {
+    const headerBytes = this.#headerBytes(length);
+    const size = headerBytes + room;
+    this.#pooled = size <= MAX_POOLED_BYTES;
+    this.#frameStart = this.#pooled ? POOL.claim(size) : 0;
+    this.#target = this.#pooled ? POOL.bytes : Buffer.allocUnsafeSlow(size);
+    this.#writeHeader(first, length);
+    return this.#frameStart + headerBytes;
+  }
+
+  #headerBytes(length: number): number {
+    return 2 + minimalLengthBytes(length) + (this.#maskSource === undefined ? 0 : 4);
+  }
+
+  #writeHeader(first: number, length: number): void {
     const lengthBytes = minimalLengthBytes(length);
     const masked = this.#maskSource !== undefined;
-    const start = 2 + lengthBytes + (masked ? 4 : 0);
-    const frame = Buffer.allocUnsafe(start + room);
-    writeHeader(frame, { first, length, lengthBytes, masked });
-    return { frame, start };
+    writeHeader(this.#target, this.#frameStart, { first, length, lengthBytes, masked });
   }
 
-  #finish(frame: Buffer, start: number): void {
+  /** Masks the payload in `#target` and queues the frame. */
+  #finish(start: number, length: number): void {
+    const target = this.#target;
+    const end = start + length;
     if (this.#maskSource !== undefined) {
       // 5.3: "The masking key needs to be unpredictable"; where it comes from is the caller's duty.
-      const key = this.#maskSource();
-      frame.set(key, start - 4);
-      maskRange(frame, start, frame.length, packKey(key, 0));
+      const maskingKey = this.#maskSource();
+      for (let i = 0; i < 4; i++) target[start - 4 + i] = maskingKey[i] as number;
+      const key = packKey(maskingKey, 0);
+      maskRange(target, start, end, key, this.#pooled ? POOL.words : undefined);
     }
-    this.#push(frame);
+    this.#push(this.#pooled ? viewOf(target, this.#frameStart, end) : target);
+    // Queued frames may be large; nothing else may keep them.
+    this.#target = POOL.bytes;
   }
 
   #push(bytes: Uint8Array): void {
-    this.#chunks.push(bytes);
+    // A list of one is small; one that grows from nothing makes room for many at once.
+    if (this.#chunks === undefined) this.#chunks = [bytes];
+    else this.#chunks.push(bytes);
     this.#bytes += bytes.length;
   }
-}
-
-function viewOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
