@@ -1,0 +1,223 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { runProcess, resumeRun } from '../../src/babysitter/run.ts';
+import { RunReport } from '../../src/babysitter/schema.ts';
+import { process as websocketServer } from '../../processes/websocket-server.ts';
+import { context } from '../support/note-runs.ts';
+import { runNode, websocketSkill } from '../support/programs.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+type Context = Parameters<typeof websocketServer>[1];
+
+/** A context that answers each task with what `answer` says, and has neither log nor clock. */
+function fakeContext(answer: (id: string, args: Record<string, unknown>) => unknown) {
+  const requests: [string, Record<string, unknown>][] = [];
+  const ctx = {
+    task: async ({ id }: { id: string }, args: Record<string, unknown>) => {
+      requests.push([id, args]);
+      return await Promise.resolve(answer(id, args));
+    },
+    breakpoint: async () => await Promise.resolve(answer('breakpoint', {})),
+  } as unknown as Context;
+  return { ctx, requests };
+}
+
+const passing = (id: string): unknown => ({ success: true, output: `/out/${id}` });
+
+describe('the process, without a host', () => {
+  it('returns an object from no inputs, a bare context and empty results', async () => {
+    const { ctx } = fakeContext(() => ({}));
+    expect(await websocketServer({}, ctx)).toMatchObject({
+      success: false,
+      projectName: 'websocket-server',
+      testResults: { totalTests: 0, passedTests: 0 },
+      artifacts: [],
+      duration: 0,
+    });
+  });
+
+  it('generates, validates the handshake, tests: three tasks, nothing else', async () => {
+    const { ctx, requests } = fakeContext(passing);
+    expect(await websocketServer({ projectName: 'My Chat!' }, ctx)).toMatchObject({
+      success: true,
+      metadata: { approved: null },
+    });
+    expect(requests.map(([id]) => id)).toEqual([
+      'websocket/generate-server',
+      'websocket/validate-handshake',
+      'websocket/test',
+    ]);
+    expect(requests[0]?.[1]).toMatchObject({
+      name: 'my-chat',
+      output: 'my-chat',
+      type: 'chat',
+      features: ['rooms', 'presence', 'history'],
+    });
+    expect(requests[2]?.[1]).toEqual({ project: '/out/websocket/generate-server' });
+  });
+
+  it.each([
+    [['rooms'], ['rooms']],
+    ['rooms, history', ['rooms', 'history']],
+    [{ rooms: true, presence: false }, ['rooms']],
+  ])('takes features as %j', async (features, expected) => {
+    const { ctx, requests } = fakeContext(passing);
+    await websocketServer({ features }, ctx);
+    expect(requests[0]?.[1]['features']).toEqual(expected);
+  });
+
+  it.each(['websocket/validate-handshake', 'websocket/test'])(
+    'is unsuccessful when %s is, though every task was executed',
+    async (failing) => {
+      const { ctx, requests } = fakeContext((id) => ({ success: id !== failing }));
+      expect(await websocketServer({}, ctx)).toMatchObject({ success: false });
+      expect(requests).toHaveLength(3);
+    },
+  );
+
+  it('is unsuccessful when the agent could not do its part', async () => {
+    const { ctx } = fakeContext((id) => ({ success: id !== 'websocket/custom-handlers' }));
+    expect(await websocketServer({ customHandlers: 'sing' }, ctx)).toMatchObject({
+      success: false,
+    });
+  });
+
+  it('starts nothing that a reviewer refused', async () => {
+    const { ctx, requests } = fakeContext((id) => ({
+      success: true,
+      approved: id !== 'breakpoint',
+    }));
+    const output = await websocketServer({ review: true }, ctx);
+    expect(output).toMatchObject({ success: false, metadata: { approved: false } });
+    expect(requests.map(([id]) => id)).toEqual(['websocket/generate-server']);
+  });
+
+  it('counts rules and checks together and names what failed', async () => {
+    const { ctx } = fakeContext((id) =>
+      id === 'websocket/test'
+        ? {
+            success: false,
+            checks: [
+              { id: 'ping', rfc: '6455#5.5.2', verdict: 'pass', detail: 'pong' },
+              { id: 'over-limit', rfc: '6455#7.4.1', verdict: 'fail', detail: 'got 1011' },
+              { id: 'tls', rfc: '', verdict: 'skip', detail: '' },
+            ],
+          }
+        : { success: true, rules: [{ id: 'r', verdict: 'pass', rule: 'is 101', seen: '101' }] },
+    );
+    expect((await websocketServer({}, ctx)).testResults).toEqual({
+      totalTests: 3,
+      passedTests: 2,
+      skippedTests: 1,
+      failures: ['over-limit (RFC 6455#7.4.1): got 1011'],
+      metrics: null,
+    });
+  });
+});
+
+describe('the process, for real', () => {
+  /** A folder with the inputs of an echo project, which is quick to install. */
+  function desk(inputs: object): string {
+    const cwd = temporaryFolder();
+    const all = { projectName: 'echo', type: 'echo', messages: 20, ...inputs };
+    writeFileSync(path.join(cwd, 'inputs.json'), JSON.stringify(all));
+    return cwd;
+  }
+  const input = {
+    process: 'websocket-server',
+    inputs: 'inputs.json',
+    runsDir: 'runs',
+    runId: 'r1',
+  };
+
+  it('generates a server that passes, and says where everything is', async () => {
+    const cwd = desk({ type: 'chat', projectName: 'Chat' });
+    const report = await runProcess(input, context({ cwd }));
+    expect(report.error).toBeNull();
+    expect(report.status).toBe('passed');
+    expect(report.output).toMatchObject({
+      success: true,
+      projectName: 'Chat',
+      serverConfig: {
+        language: 'nodejs',
+        type: 'chat',
+        features: ['rooms', 'presence', 'history'],
+      },
+      implementation: { outputDir: path.join(cwd, 'chat') },
+      testResults: { failures: [], metrics: { lost: 0 } },
+      metadata: { processId: 'specializations/network-programming/websocket-server' },
+    });
+    const output = report.output as Awaited<ReturnType<typeof websocketServer>>;
+    expect(output.testResults.passedTests).toBe(output.testResults.totalTests);
+    expect(output.testResults.totalTests).toBeGreaterThan(20);
+    expect(output.duration).toBeGreaterThan(0);
+    for (const { path: file, bytes } of output.artifacts) {
+      expect(readFileSync(file).byteLength).toBe(bytes);
+    }
+  });
+
+  it('fails, and names the argument, when its inputs are wrong', async () => {
+    const report = await runProcess(input, context({ cwd: desk({ language: 'node' }) }));
+    expect(report).toMatchObject({ status: 'failed', runStatus: 'failed', effects: [] });
+    expect(report.error?.message).toMatch(/language is "node", expected/);
+  });
+
+  it('fails with the reason when the world does', async () => {
+    const cwd = desk({ outputDir: 'file/below' });
+    writeFileSync(path.join(cwd, 'file'), '');
+    const report = await runProcess(input, context({ cwd }));
+    expect(report).toMatchObject({ status: 'failed', runStatus: 'failed' });
+    expect(report.error).toMatchObject({ code: 'WSK_ERR_OUTPUT_NOT_WRITABLE' });
+  });
+
+  it('stops upon Ctrl-C with exit 130 and nothing committed, and goes on when resumed', async () => {
+    const cwd = desk({});
+    const journal = path.join(cwd, 'runs', 'r1', 'journal');
+    const args = ['run', 'websocket-server', '--inputs', 'inputs.json', '--json'];
+    const bin = fileURLToPath(new URL('../../dist/src/cli/bin.js', import.meta.url));
+    const ended = await runNode(
+      [bin, ...args, '--runs-dir', 'runs', '--run-id', 'r1'],
+      { cwd },
+      (child) => {
+        // The fourth event is the request for the handshake's validation, which installs first.
+        const timer = setInterval(() => {
+          if (!existsSync(journal) || readdirSync(journal).length < 4) return;
+          clearInterval(timer);
+          child.kill('SIGINT');
+        }, 20);
+      },
+    );
+    expect(ended.code, ended.stderr).toBe(130);
+    const report = RunReport.parse(JSON.parse(ended.stdout));
+    expect(report).toMatchObject({ status: 'interrupted', runStatus: 'waiting' });
+    expect(readdirSync(journal)).toHaveLength(4);
+    expect(await resumeRun({ runDir: report.runDir }, context({ cwd }))).toMatchObject({
+      status: 'passed',
+    });
+  });
+
+  it.each([3, 4, 5, 6])('survives kill -9 after its event %i', async (events) => {
+    const cwd = desk({});
+    const journal = path.join(cwd, 'runs', 'r1', 'journal');
+    const bin = fileURLToPath(new URL('../../dist/src/cli/bin.js', import.meta.url));
+    const args = ['run', 'websocket-server', '--inputs', 'inputs.json', '--runs-dir', 'runs'];
+    const ended = await runNode([bin, ...args, '--run-id', 'r1'], { cwd }, (child) => {
+      const timer = setInterval(() => {
+        if (!existsSync(journal) || readdirSync(journal).length < events) return;
+        clearInterval(timer);
+        // Into the middle of what follows the event: an installation, a build, a test.
+        setTimeout(() => child.kill('SIGKILL'), 300);
+      }, 10);
+    });
+    expect(ended.signal).toBe('SIGKILL');
+    const resumed = await websocketSkill(['resume', 'runs/r1', '--json'], { cwd });
+    expect(resumed.code, resumed.stdout).toBe(0);
+    expect(JSON.parse(resumed.stdout)).toMatchObject({
+      status: 'passed',
+      output: { success: true },
+    });
+  });
+});
