@@ -1,6 +1,6 @@
 import { CloseCode } from '../protocol/index.ts';
 import type { Turn } from './check.ts';
-import { reactionOf } from './illegal.ts';
+import { silentReactionOf } from './illegal.ts';
 import { largeMessage, take } from './large-message.ts';
 
 /** How long a server that does not refuse a length is waited for. */
@@ -26,7 +26,7 @@ async function refuses(turn: Turn, length: number): Promise<boolean> {
   await using channel = await turn.dial();
   const chunks = largeMessage(length);
   await channel.writeRaw(take(chunks, 2));
-  const reaction = await reactionOf(channel, WAIT_MS);
+  const reaction = await silentReactionOf(channel, WAIT_MS);
   channel.terminate();
   return typeof reaction === 'object' && reaction.code === CloseCode.messageTooBig;
 }

@@ -27,7 +27,6 @@ export async function testEndpoint(
   const run = new Run(input, context);
   try {
     await using target = await openTarget(input, context);
-    run.target = target.url;
     await run.execute(target);
   } catch (error) {
     // Everything that is awaited fails upon Ctrl-C; what was found out before is the report.
@@ -38,7 +37,6 @@ export async function testEndpoint(
 
 /** One run and what it has found out so far. */
 class Run {
-  target: string;
   readonly #input: TestInput;
   readonly #context: OperationContext;
   readonly #startedAt = performance.now();
@@ -50,7 +48,6 @@ class Run {
   constructor(input: TestInput, context: OperationContext) {
     this.#input = input;
     this.#context = context;
-    this.target = input.url ?? input.project ?? '';
   }
 
   async execute(target: Target): Promise<void> {
@@ -79,7 +76,7 @@ class Run {
     const bytes = this.#dialer?.bytes() ?? { sent: 0, received: 0 };
     return {
       operation: 'test',
-      target: this.target,
+      target: this.#input.url ?? this.#input.project ?? '',
       status: interrupted ? 'interrupted' : success ? 'passed' : 'failed',
       handshake: this.#handshake,
       metrics: this.#measurements.toMetrics(bytes, performance.now() - this.#startedAt),

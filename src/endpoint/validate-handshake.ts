@@ -20,15 +20,13 @@ export async function validateHandshake(
     return createReport(target, rules, false);
   }
   const rules: RuleRow[] = [];
-  let target = input.url ?? input.project ?? '';
   try {
     await using endpoint = await openTarget(input, context);
-    target = endpoint.url;
-    await probeServer({ url: target, input, context, report: (rows) => rules.push(...rows) });
+    await probeServer({ url: endpoint.url, input, context, report: (rows) => rules.push(...rows) });
   } catch (error) {
     if (!context.signal.aborted) throw error;
   }
-  return createReport(target, rules, context.signal.aborted);
+  return createReport(input.url ?? input.project ?? '', rules, context.signal.aborted);
 }
 
 function createReport(

@@ -6,7 +6,7 @@ import type { Check, Outcome, Turn } from '../check.ts';
 import { expectAlive } from '../exchange.ts';
 import { describeClose, expectEvent } from '../expect.ts';
 import { findLimit } from '../find-limit.ts';
-import { reactionOf } from '../illegal.ts';
+import { reactionOf, silentReactionOf } from '../illegal.ts';
 import type { Reaction } from '../illegal.ts';
 import { isLargeMessage, largeMessage, take } from '../large-message.ts';
 
@@ -108,9 +108,9 @@ async function reactionTo(
   pieces: Generator<Buffer>,
 ): Promise<Reaction> {
   void channel.writeRaw(take(pieces, 2));
-  const reaction = await reactionOf(channel, Math.min(ANNOUNCED_MS, turn.leftMs()));
+  const reaction = await silentReactionOf(channel, Math.min(ANNOUNCED_MS, turn.leftMs()));
   if (reaction !== 'stayed') return reaction;
-  void channel.writeRaw(pieces);
+  await channel.writeRaw(pieces);
   return reactionOf(channel, turn.leftMs());
 }
 
