@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { runProcess, resumeRun } from '../../src/babysitter/run.ts';
 import { RunReport } from '../../src/babysitter/schema.ts';
@@ -7,8 +8,8 @@ import { process as websocketServer } from '../../processes/websocket-server.ts'
 import { context } from '../support/note-runs.ts';
 import { runNode, websocketSkill } from '../support/programs.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+
+const bin = fileURLToPath(new URL('../../dist/src/cli/bin.js', import.meta.url));
 
 type Context = Parameters<typeof websocketServer>[1];
 
@@ -177,7 +178,6 @@ describe('the process, for real', () => {
     const cwd = desk({});
     const journal = path.join(cwd, 'runs', 'r1', 'journal');
     const args = ['run', 'websocket-server', '--inputs', 'inputs.json', '--json'];
-    const bin = fileURLToPath(new URL('../../dist/src/cli/bin.js', import.meta.url));
     const ended = await runNode(
       [bin, ...args, '--runs-dir', 'runs', '--run-id', 'r1'],
       { cwd },
@@ -202,7 +202,6 @@ describe('the process, for real', () => {
   it.each([3, 4, 5, 6])('survives kill -9 after its event %i', async (events) => {
     const cwd = desk({});
     const journal = path.join(cwd, 'runs', 'r1', 'journal');
-    const bin = fileURLToPath(new URL('../../dist/src/cli/bin.js', import.meta.url));
     const args = ['run', 'websocket-server', '--inputs', 'inputs.json', '--runs-dir', 'runs'];
     const ended = await runNode([bin, ...args, '--run-id', 'r1'], { cwd }, (child) => {
       const timer = setInterval(() => {
