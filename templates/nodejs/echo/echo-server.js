@@ -29,9 +29,9 @@ const config = {
   compression: oneOf('COMPRESSION', 'permessage-deflate', ['permessage-deflate', 'none']),
   serverNoContextTakeover: true,
   /** Spoken subprotocols, the preferred one first. */
-  subprotocols: list('SUBPROTOCOLS', ['echo.v1']),
+  subprotocols: list('SUBPROTOCOLS', ['echo.v1'], isToken, 'names of subprotocols'),
   /** Allowed values of the Origin header; none listed: only pages from this very host. */
-  allowedOrigins: list('ALLOWED_ORIGINS', []),
+  allowedOrigins: list('ALLOWED_ORIGINS', [], isOrigin, 'origins as in https://example.com'),
   maxConnections: integer('MAX_CONNECTIONS', 10_000, 1, 1_000_000),
   maxConnectionsPerIp: integer('MAX_CONNECTIONS_PER_IP', 256, 1, 1_000_000),
   /** Reverse proxies in front of this server whose X-Forwarded-For is to be believed. */
@@ -39,7 +39,7 @@ const config = {
   /** Bytes that may wait for one client before the server stops reading from it. */
   maxBuffered: integer('MAX_BUFFERED', 1_048_576, 1024, 0x7fffffff),
   /** Milliseconds a client may take to send its handshake. */
-  handshakeTimeout: integer('HANDSHAKE_TIMEOUT', 5000, 50, 10_000),
+  handshakeTimeout: integer('HANDSHAKE_TIMEOUT', 5000, 50, 9000),
   /** Milliseconds that open connections get to say goodbye after SIGTERM. */
   drainTimeout: integer('DRAIN_TIMEOUT', 5000, 0, 600_000),
 };
@@ -148,7 +148,7 @@ function keepAlive(client) {
 
 /** Why a handshake is turned down, before any connection state exists; undefined: it is not. */
 function refusalFor(request, ip, connections) {
-  if (request.url.split('?')[0] !== '/') return { status: 404, reason: 'no such path' };
+  if (pathOf(request) !== '/') return { status: 404, reason: 'no such path' };
   if (request.method !== 'GET')
     return { status: 405, reason: 'GET only', headers: { Allow: 'GET' } };
   // RFC 6455 section 4.2.1: HTTP/1.1 or higher, with a Host header.
@@ -203,6 +203,11 @@ function addressOf(request) {
   return forwarded || (request.socket.remoteAddress ?? 'unknown');
 }
 
+/** The path of a request target, which may also be a whole URL (RFC 9112 section 3.2.2). */
+function pathOf(request) {
+  return /^(?:https?:\/\/[^/?#]*)?([^?#]*)/i.exec(request.url)[1] || '/';
+}
+
 function refuse(request, socket, ip, { status, reason, headers = {} }) {
   log('warn', 'handshake-refused', { status, reason, ip, origin: request.headers.origin });
   const lines = Object.entries({ ...headers, 'Content-Length': Buffer.byteLength(reason) });
@@ -221,7 +226,7 @@ function answerHttp(request, response) {
     '/readyz': draining ? [503, { status: 'draining' }] : [200, { status: 'ready' }],
     '/': [426, { error: 'this is a WebSocket endpoint' }],
   };
-  const path = request.url.split('?')[0];
+  const path = pathOf(request);
   const [status, body] = Object.hasOwn(answers, path)
     ? answers[path]
     : [404, { error: 'not found' }];
@@ -272,10 +277,22 @@ function oneOf(name, fallback, values) {
   return text;
 }
 
-function list(name, fallback) {
+function list(name, fallback, isValid, what) {
   const text = process.env[name];
   if (!text) return fallback;
-  return text.split(',').map((item) => item.trim());
+  const items = text.split(',').map((item) => item.trim());
+  if (!items.every(isValid)) invalid(name, text, `${what}, separated by commas`);
+  return items;
+}
+
+/** RFC 6455 section 4.1, item 10: a subprotocol is named by a token (RFC 9110 section 5.6.2). */
+function isToken(text) {
+  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text);
+}
+
+/** Exactly as browsers send it: no path, no trailing slash, no wildcard. */
+function isOrigin(text) {
+  return URL.canParse(text) && new URL(text).origin === text;
 }
 
 function invalid(name, text, expected) {

@@ -28,8 +28,12 @@ const Environment = z.object({
     .stringbool()
     .default(DEFAULTS.serverNoContextTakeover)
     .describe('compress each message on its own'),
-  SUBPROTOCOLS: list(DEFAULTS.subprotocols).describe('spoken subprotocols, preferred first'),
-  ALLOWED_ORIGINS: list([]).describe('allowed Origin headers; unset: this very host only'),
+  SUBPROTOCOLS: list(DEFAULTS.subprotocols, isToken, 'names of subprotocols').describe(
+    'spoken subprotocols, preferred first',
+  ),
+  ALLOWED_ORIGINS: list([], isOrigin, 'origins as in https://chat.example.com').describe(
+    'allowed Origin headers; unset: this very host only',
+  ),
   TRUST_PROXY: integer(0, 10, 0).describe('proxies in front whose X-Forwarded-For is believed'),
   MAX_CONNECTIONS: integer(1, 1_000_000, 10_000).describe('open connections in total'),
   MAX_CONNECTIONS_PER_IP: integer(1, 1_000_000, 256).describe('open connections per address'),
@@ -38,7 +42,7 @@ const Environment = z.object({
   ),
   RATE_LIMIT: integer(1, 1_000_000, 100).describe('messages per second and client'),
   RATE_BURST: integer(1, 1_000_000, 200).describe('messages a client may send at once'),
-  HANDSHAKE_TIMEOUT: integer(50, 10_000, 5000).describe(
+  HANDSHAKE_TIMEOUT: integer(50, 9000, 5000).describe(
     'milliseconds a client may take to send its handshake',
   ),
   DRAIN_DELAY: integer(0, 600_000, 0).describe(
@@ -110,9 +114,20 @@ function integer(min: number, max: number, fallback: number) {
     .default(fallback);
 }
 
-function list(fallback: readonly string[]) {
+function list(fallback: readonly string[], isValid: (item: string) => boolean, what: string) {
   return z
     .string()
     .transform((text): readonly string[] => text.split(',').map((item) => item.trim()))
+    .refine((items) => items.every(isValid), `expected ${what}, separated by commas`)
     .default(fallback);
+}
+
+/** RFC 6455 section 4.1, item 10: a subprotocol is named by a token (RFC 9110 section 5.6.2). */
+function isToken(text: string): boolean {
+  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text);
+}
+
+/** Exactly as browsers send it: no path, no trailing slash, no wildcard. */
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
 }

@@ -14,7 +14,7 @@ export interface Refusal {
 export interface HandshakeState {
   readonly address: string;
   readonly admission: Admission;
-  readonly draining: boolean;
+  readonly isDraining: boolean;
 }
 
 /** Seconds after which a client that was turned down for load may come back. */
@@ -38,8 +38,8 @@ export function refusalFor(
 }
 
 function checkRequest(request: IncomingMessage): Refusal | undefined {
-  const { headers, method, httpVersion, url = '' } = request;
-  if (url.split('?')[0] !== '/') return { status: 404, reason: 'no such path' };
+  const { headers, method, httpVersion } = request;
+  if (pathOf(request) !== '/') return { status: 404, reason: 'no such path' };
   // RFC 6455 section 4.2.1: a GET of HTTP/1.1 or higher, with a Host header.
   if (method !== 'GET') return { status: 405, reason: 'GET only', headers: { Allow: 'GET' } };
   if (httpVersion !== '1.1') return { status: 505, reason: 'HTTP/1.1 only' };
@@ -74,8 +74,8 @@ function isSameHost(origin: string, host: string): boolean {
   return page.host !== '' && URL.canParse(own) && new URL(own).host === page.host;
 }
 
-function checkLoad({ address, admission, draining }: HandshakeState): Refusal | undefined {
-  if (draining) return { status: 503, reason: 'server is shutting down', headers: RETRY };
+function checkLoad({ address, admission, isDraining }: HandshakeState): Refusal | undefined {
+  if (isDraining) return { status: 503, reason: 'server is shutting down', headers: RETRY };
   if (admission.isFull) return { status: 503, reason: 'server is full', headers: RETRY };
   if (admission.isFullFor(address)) {
     return { status: 429, reason: 'too many connections from your address', headers: RETRY };
@@ -113,6 +113,12 @@ export function addressOf(request: IncomingMessage, trustProxy: number): string 
   const forwarded = trustProxy > 0 ? (chain.at(-trustProxy)?.trim() ?? '') : '';
   if (forwarded !== '') return forwarded;
   return request.socket.remoteAddress ?? 'unknown';
+}
+
+/** The path of a request target, which may also be a whole URL (RFC 9112 section 3.2.2). */
+export function pathOf(request: IncomingMessage): string {
+  const [, path = ''] = /^(?:https?:\/\/[^/?#]*)?([^?#]*)/i.exec(request.url ?? '') ?? [];
+  return path === '' ? '/' : path;
 }
 
 /** Writes the HTTP answer and drops the connection. */

@@ -8,7 +8,7 @@ import { Admission } from './admission.ts';
 import { Chat } from './chat.ts';
 import { acceptableOffer, compressionOptions } from './compression.ts';
 import type { Config } from './config.ts';
-import { addressOf, refusalFor, refuse, selectSubprotocol } from './handshake.ts';
+import { addressOf, pathOf, refusalFor, refuse, selectSubprotocol } from './handshake.ts';
 import type { Refusal } from './handshake.ts';
 import { identify } from './identity.ts';
 import { log } from './log.ts';
@@ -16,6 +16,12 @@ import { serve } from './session.ts';
 
 /** Milliseconds over which clients spread their reconnects after a drain. */
 const MAX_RETRY_AFTER_MS = 5000;
+/** RFC 9110 section 15.5.2: a 401 names a way to authenticate. */
+const UNIDENTIFIED = {
+  status: 401,
+  reason: 'unknown user',
+  headers: { 'WWW-Authenticate': 'Bearer' },
+} as const;
 /** Milliseconds a client gets to answer a close frame. */
 const CLOSE_TIMEOUT_MS = 5000;
 /** Raw connections beyond the WebSocket limit: handshakes to be refused, health checks. */
@@ -28,7 +34,7 @@ export class ChatServer {
   readonly #sockets: WebSocketServer;
   readonly #admission: Admission;
   readonly #chat: Chat;
-  #draining = false;
+  #phase: 'serving' | 'leaving' | 'draining' = 'serving';
 
   constructor(config: Config) {
     this.#config = config;
@@ -62,12 +68,14 @@ export class ChatServer {
   }
 
   /**
-   * Turns new clients away, closes the present ones with 1001 and waits for them, but not longer
-   * than `DRAIN_TIMEOUT`. Readiness is 503 from the first moment on.
+   * Says goodbye: not ready any more at once; after `DRAIN_DELAY`, in which load balancers notice,
+   * new clients are turned away and present ones closed with 1001; who is left after
+   * `DRAIN_TIMEOUT` is cut off.
    */
   async drain(): Promise<void> {
-    this.#draining = true;
+    this.#phase = 'leaving';
     await delay(this.#config.DRAIN_DELAY);
+    this.#phase = 'draining';
     this.#chat.drain(MAX_RETRY_AFTER_MS);
     const deadline = performance.now() + this.#config.DRAIN_TIMEOUT;
     while (this.#admission.total > 0 && performance.now() < deadline) await delay(20);
@@ -84,11 +92,11 @@ export class ChatServer {
     // Before anything else: a connection reset without a listener would end the process.
     socket.on('error', () => socket.destroy());
     const address = addressOf(request, this.#config.TRUST_PROXY);
-    const state = { address, admission: this.#admission, draining: this.#draining };
+    const state = { address, admission: this.#admission, isDraining: this.#phase === 'draining' };
     const refusal = refusalFor(request, this.#config, state);
     const user = refusal === undefined ? identify(request) : undefined;
     if (user === undefined) {
-      this.#refuse(request, socket, address, refusal ?? { status: 401, reason: 'who are you?' });
+      this.#refuse(request, socket, address, refusal ?? UNIDENTIFIED);
       return;
     }
     const offer = acceptableOffer(request.headers['sec-websocket-extensions']);
@@ -111,7 +119,7 @@ export class ChatServer {
 
   /** Health checks; everything else is told to upgrade or does not exist. */
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const { status, body } = this.#route(request.url?.split('?')[0] ?? '');
+    const { status, body } = this.#route(pathOf(request));
     const headers: Record<string, string> = { 'Content-Type': 'application/json' };
     // A body that nobody reads must not keep the connection.
     if (request.method !== 'GET') headers['Connection'] = 'close';
@@ -124,9 +132,8 @@ export class ChatServer {
     const connections = this.#admission.total;
     if (path === '/healthz') return { status: 200, body: { status: 'ok' } };
     if (path === '/readyz') {
-      if (this.#draining) return { status: 503, body: { status: 'draining', connections } };
-      if (this.#admission.isFull) return { status: 503, body: { status: 'full', connections } };
-      return { status: 200, body: { status: 'ready', connections } };
+      const status = this.#phase === 'serving' && this.#admission.isFull ? 'full' : this.#phase;
+      return { status: status === 'serving' ? 200 : 503, body: { status, connections } };
     }
     if (path === '/') return { status: 426, body: { error: 'this is a WebSocket endpoint' } };
     return { status: 404, body: { error: 'not found' } };

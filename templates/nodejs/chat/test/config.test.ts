@@ -16,6 +16,14 @@ describe('config', () => {
     );
   });
 
+  it('takes origins only as browsers send them', () => {
+    const origins = 'https://a.example,http://b.example:8080';
+    assert.deepEqual(readConfig({ ALLOWED_ORIGINS: origins }).ALLOWED_ORIGINS, origins.split(','));
+    for (const origin of ['*', 'a.example', 'https://a.example/', 'https://a.example:443']) {
+      assert.throws(() => readConfig({ ALLOWED_ORIGINS: origin }), ConfigError, origin);
+    }
+  });
+
   it('takes an empty variable for an unset one', () => {
     assert.deepEqual(readConfig({ PORT: '', HOST: '' }), readConfig({}));
   });
