@@ -78,7 +78,7 @@ export async function expectAlive(turn: Turn, channel: Channel): Promise<string>
 
 function judgeSilence(turn: Turn, waitMs: number): string {
   if (!turn.session.answersPings) return 'still there: it did not close';
-  throw new CheckFailure(`no sign of life within ${Math.round(waitMs)} ms`);
+  throw new CheckFailure(`no sign of life within ${Math.ceil(waitMs)} ms`);
 }
 
 /** Whether a code says that the message was understood and not wanted (RFC 6455 section 7.4.1). */

@@ -51,7 +51,7 @@ function silence(channel: Channel, what: string, timeoutMs: number): string {
   if (closeReceived !== undefined) {
     return `${describeCode(closeReceived.code, closeReceived.reason)}, expected ${what}`;
   }
-  return `nothing within ${Math.round(timeoutMs)} ms, expected ${what}`;
+  return `nothing within ${Math.ceil(timeoutMs)} ms, expected ${what}`;
 }
 
 /** `the server broke RFC 6455#5.1: frame from the server is masked`. */

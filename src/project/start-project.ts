@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { EnvironmentError } from '../errors.ts';
 import { listeningPort } from './listening-line.ts';
 import { readProject } from './manifest.ts';
@@ -113,8 +114,7 @@ async function startServer(
   try {
     const { stdout } = server.process;
     if (stdout === null) throw new Error('the supervisor has no standard output');
-    const started = Promise.race([listeningPort(stdout), server.exited.then(() => undefined)]);
-    const port = await raced(started, startTimeoutMs, signal);
+    const port = await raced(portOrExit(stdout, server), startTimeoutMs, signal);
     signal.throwIfAborted();
     if (port === undefined) throw notStarted(server, { project, tail, startTimeoutMs });
     const status = await pollUntilReady({
@@ -135,6 +135,13 @@ async function startServer(
     await server.stop(2000);
     throw error;
   }
+}
+
+/** The port, or undefined once the server is over without having told one. */
+async function portOrExit(stdout: Readable, server: Supervised): Promise<number | undefined> {
+  const port = await listeningPort(stdout);
+  if (port === undefined) await server.exited;
+  return port;
 }
 
 function running(
