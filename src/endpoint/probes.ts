@@ -47,6 +47,18 @@ const INCOMPLETE_REQUESTS: readonly Probe[] = [
     'A Sec-WebSocket-Key that does not decode to 16 bytes is refused.',
     withField('Sec-WebSocket-Key', Buffer.alloc(15, 'k').toString('base64')),
   ),
+  {
+    ...refusal(
+      'probe-two-keys',
+      'A request with two Sec-WebSocket-Key fields is refused.',
+      (draft) => ({
+        ...draft,
+        fields: [...draft.fields, ['Sec-WebSocket-Key', Buffer.alloc(16, 'k').toString('base64')]],
+      }),
+    ),
+    // 11.3.1: the field "MUST NOT appear more than once in an HTTP request".
+    rfc: '6455#11.3.1',
+  },
   refusal(
     'probe-no-version',
     'A request without Sec-WebSocket-Version is refused.',
@@ -131,6 +143,26 @@ const OTHER_VERSION: Probe = {
   },
 };
 
+/** A name no server knows, but a token like any other (4.1, item 10). */
+const UNKNOWN_SUBPROTOCOL = 'wsk.unknown.v0';
+
+const SUBPROTOCOL: Probe = {
+  id: 'probe-subprotocol',
+  rfc: '6455#4.2.2',
+  rule: 'A subprotocol the client did not offer is not selected.',
+  expected: `none, ${UNKNOWN_SUBPROTOCOL} or an HTTP error`,
+  change: withField('Sec-WebSocket-Protocol', UNKNOWN_SUBPROTOCOL),
+  judge: (answer) => {
+    if (answer.head === undefined) return { verdict: 'fail', seen: answer.what };
+    const selected = fieldValue(answer.head, 'sec-websocket-protocol');
+    const legal = selected === undefined || selected === UNKNOWN_SUBPROTOCOL;
+    return {
+      verdict: legal || answer.head.status !== 101 ? 'pass' : 'fail',
+      seen: withFieldSeen(answer.head, 'Sec-WebSocket-Protocol'),
+    };
+  },
+};
+
 const UNKNOWN_EXTENSION: Probe = {
   id: 'probe-unknown-extension',
   rfc: '6455#9.1',
@@ -198,6 +230,7 @@ export const PROBES: readonly Probe[] = [
   OTHER_VERSION,
   ...UNUSUAL_REQUESTS,
   PIPELINED,
+  SUBPROTOCOL,
   UNKNOWN_EXTENSION,
   ...ILLEGAL_OFFERS,
   ...LEGAL_OFFERS,
