@@ -25,6 +25,9 @@ describe('input of test', () => {
     [{ url, maxPayload: -1 }, '>=1'],
     [{ url, expectStatus: 99 }, '>=100'],
     [{ url, headers: ['no colon'] }, 'expected "Name: value"'],
+    [{ url, headers: ['X-Price: 5 €'] }, 'expected characters of ISO 8859-1 only'],
+    [{ url, subprotocols: ['a', 'b', 'a'] }, 'expected each name once'],
+    [{ url, subprotocols: ['a,b'] }, 'expected a token'],
   ])('refuses %o', (input, message) => {
     expect(TestInput.safeParse(input).error?.issues[0]?.message).toContain(message);
   });
