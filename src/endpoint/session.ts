@@ -27,6 +27,7 @@ export interface Session {
 }
 
 export interface DialerOptions {
+  readonly url: string;
   readonly input: Pick<TestInput, 'headers' | 'insecure' | 'timeoutMs'>;
   readonly subprotocols: readonly string[];
   readonly ca: string | undefined;
