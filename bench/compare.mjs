@@ -36,8 +36,6 @@ export function compare({ name, ours, theirs, messages, bytes }) {
 /** Milliseconds of one run, which has to deliver every byte. */
 function time(side, bytes) {
   const prepared = side.prepare();
-  // Without this, one side would now and then pay for the garbage of the other.
-  globalThis.gc?.();
   const start = performance.now();
   const delivered = side.run(prepared);
   const elapsed = performance.now() - start;

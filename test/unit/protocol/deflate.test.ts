@@ -36,7 +36,7 @@ describe('Deflater and Inflater', () => {
       const deflater = new Deflater(direction);
       const inflater = new Inflater(direction, LIMIT);
       for (const text of repetitiveTexts()) {
-        expect(inflater.inflate(deflater.deflate(text, true))).toEqual(text);
+        expect(textOf(inflater.inflate(deflater.deflate(text, true)))).toBe(text.toString());
       }
     },
   );
@@ -171,11 +171,10 @@ describe('streams of zlib', () => {
       };
       for (const text of repetitiveTexts().filter((bytes) => bytes.length > 0)) {
         const theirs = await through(zlib.deflate, text);
-        expect(ours.inflater.inflate(theirs.subarray(0, -4))).toEqual(text);
+        expect(textOf(ours.inflater.inflate(theirs.subarray(0, -4)))).toBe(text.toString());
         const message = Buffer.concat([ours.deflater.deflate(text, true), hex('00 00 ff ff')]);
-        expect(await through(zlib.inflate as unknown as typeof zlib.deflate, message)).toEqual(
-          text,
-        );
+        const back = await through(zlib.inflate as unknown as typeof zlib.deflate, message);
+        expect(back.toString()).toBe(text.toString());
       }
     },
   );
@@ -252,7 +251,7 @@ describe('a Connection with permessage-deflate', () => {
     const output = sender.output();
     expect(output.reduce((sum, bytes) => sum + bytes.length, 0)).toBeGreaterThan(noise.length);
     const [event] = receive(client({ deflate: DEFLATE, limits }), ...output);
-    expect(event).toMatchObject({ type: 'message', data: noise });
+    expect(event?.type === 'message' && event.data.equals(noise)).toBe(true);
   });
 
   it('refuses a bomb with 1009, having held no more than the limit', () => {
