@@ -90,9 +90,9 @@ export const overLimitFragmented: Check = {
     const length = turn.session.limitBytes;
     await using channel = await turn.dial();
     const first = encodeFrame({
-      opcode: Opcode.binary,
+      opcode: Opcode.text,
       fin: false,
-      payload: Buffer.alloc(1),
+      payload: Buffer.from('.'),
       maskingKey: randomBytes(4),
     });
     void channel.writeRaw(first);

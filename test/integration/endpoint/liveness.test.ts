@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
-import type { WebSocket } from 'ws';
+import type { ServerOptions, WebSocket } from 'ws';
 import type { AddressInfo } from 'node:net';
 import type { TestServer } from '../../support/echo-servers.ts';
 import { failedIds, runTest } from '../../support/endpoint.ts';
 
 /** A server that answers in its own way. */
-async function startServer(onText: (socket: WebSocket, text: string) => void): Promise<TestServer> {
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, maxPayload: 1024 });
+async function startServer(
+  onText: (socket: WebSocket, text: string) => void,
+  options: ServerOptions = { maxPayload: 1024 },
+): Promise<TestServer> {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, ...options });
   server.on('connection', (socket) => {
     socket.on('error', () => undefined);
     socket.on('message', (data: Buffer) => onText(socket, data.toString()));
@@ -97,5 +100,22 @@ describe('--send and --expect', () => {
     expect(report.checks.find((row) => row.id === 'liveness')?.detail).toMatch(
       /nothing within \d+ ms, expected a message that holds "who is"; it sent text of 5 bytes starting "what\?"/,
     );
+  });
+});
+
+describe('--compression with a server that does not echo', () => {
+  it('measures what is sent and claims nothing about what the server sends', async () => {
+    await using server = await startServer((socket) => socket.send('ok'), {
+      maxPayload: 65_536,
+      perMessageDeflate: true,
+    });
+    const input = { ...INPUT, maxPayload: 65_536, compression: true };
+    const report = await runTest({ ...input, url: server.url });
+    expect(failedIds(report.checks)).toEqual([]);
+    expect(report.checks.find((row) => row.id === 'compression')?.detail).toMatch(
+      /^permessage-deflate; 16384 bytes went as \d+; the server does not echo/,
+    );
+    expect(report.metrics.compressionRatioReceived).toBeNull();
+    expect(report.metrics.compressionRatioSent).toBeLessThan(0.3);
   });
 });

@@ -7,7 +7,7 @@ describe('largeMessage', () => {
     const decoder = new FrameDecoder();
     for (const piece of largeMessage(length)) decoder.receive(piece);
     const frame = decoder.next();
-    expect(frame).toMatchObject({ fin: true, opcode: 2 });
+    expect(frame).toMatchObject({ fin: true, opcode: 1 });
     expect(frame?.maskingKey).toHaveLength(4);
     expect(isLargeMessage(frame?.payload ?? Buffer.alloc(0), length)).toBe(true);
     expect(decoder.bufferedBytes).toBe(0);
