@@ -142,11 +142,11 @@ export class Inflater {
       const { buffer, engine } = inflateRawSync(bytes, {
         ...this.#history.options,
         windowBits: this.#direction.windowBits,
-        // zlib wants at least 1 here; a byte too many is caught below.
+        // zlib wants at least 1 here, which is one too many for a message that is full already.
         maxOutputLength: Math.max(room, 1),
         info: true,
       }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
-      if (buffer.length > room) return this.#tooBig();
+      if (room === 0 && buffer.length > 0) return this.#tooBig();
       this.#history.push(buffer);
       return { data: buffer, consumed: engine.bytesWritten };
     } catch (error) {

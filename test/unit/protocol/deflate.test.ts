@@ -143,6 +143,14 @@ describe('Inflater', () => {
     expect(inflater(1000).inflate(message)).toHaveLength(1000);
     expect(inflater(999).inflate(message)).toMatchObject({ code: 'WSK_MESSAGE_TOO_BIG' });
     expect(inflater(600).inflate(message)).toMatchObject({ code: 'WSK_MESSAGE_TOO_BIG' });
+    const oneMore = new Deflater({ windowBits: 15, takeover: false }).deflate(
+      Buffer.alloc(1),
+      true,
+    );
+    expect(inflater(600).inflate(Buffer.concat([part, oneMore]))).toMatchObject({
+      code: 'WSK_MESSAGE_TOO_BIG',
+    });
+    expect(inflater(601).inflate(Buffer.concat([part, oneMore]))).toHaveLength(601);
   });
 
   it('refuses a message that makes it start again and again', () => {

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { client, hex, masked, receive, server, summary } from '../../support/protocol.ts';
+import { encodeFrame } from '../../../src/protocol/index.ts';
+import {
+  MASKING_KEY,
+  client,
+  hex,
+  masked,
+  receive,
+  server,
+  summary,
+} from '../../support/protocol.ts';
 
 /** The payload of the Autobahn cases 6.4: valid UTF-8 until the byte at index 12. */
 const OUT_OF_RANGE = hex('ce ba e1 bd b9 cf 83 ce bc ce b5 f4 90 80 80 65 64 69 74 65 64');
@@ -39,6 +48,18 @@ describe('receiving fragments', () => {
       const connection = client();
       receive(connection, hex(bytes));
       expect(connection.violation?.code, bytes).toBe('WSK_INVALID_UTF8');
+    }
+  });
+
+  it('refuses ASCII where a character has to go on, masked or not', () => {
+    for (const [connection, key] of [
+      [client(), {}],
+      [server(), { maskingKey: MASKING_KEY }],
+    ] as const) {
+      const start = encodeFrame({ opcode: 1, payload: hex('ce'), fin: false, ...key });
+      const rest = encodeFrame({ opcode: 0, payload: Buffer.from('a'), fin: false, ...key });
+      receive(connection, start, rest);
+      expect(connection.violation?.code).toBe('WSK_INVALID_UTF8');
     }
   });
 
@@ -92,6 +113,9 @@ describe('failing early', () => {
     expect(connection.violation).toBeUndefined();
     connection.receive(bytes.subarray(-1));
     expect(connection.violation).toBeDefined();
+    const atOnce = role === 'server' ? server() : client();
+    atOnce.receive(hex(text));
+    expect(atOnce.violation).toEqual(connection.violation);
   });
 });
 

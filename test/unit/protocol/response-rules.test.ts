@@ -122,6 +122,14 @@ describe('checkResponse', () => {
     },
   );
 
+  it('reports two subprotocols in two fields', () => {
+    const line = 'Sec-WebSocket-Protocol: chat';
+    expect(idsOf(checkLines([...LINES, line, line], REQUEST), 'fail')).toEqual([
+      'response-subprotocol-once',
+      'response-subprotocol',
+    ]);
+  });
+
   it('reports a subprotocol and extensions that nobody offered', () => {
     const request = createRequest({ url: 'ws://localhost/', key: KEY }).head;
     expect(idsOf(check(['Sec-WebSocket-Protocol: chat', PMD], request), 'fail')).toEqual([
