@@ -96,7 +96,8 @@ async function runStep(
   if (ended === 0) return;
   const how =
     ended === undefined ? `did not end within ${timeoutMs} ms` : `ended with exit code ${ended}`;
-  throw failed(`${stage} of the project: \`${command.join(' ')}\` ${how}`, tail);
+  const what = `${stage} of the project: \`${command.join(' ')}\` ${how}`;
+  throw failed({ what, command, project, tail });
 }
 
 async function startServer(
@@ -125,10 +126,8 @@ async function startServer(
     signal.throwIfAborted();
     if (status !== 200) {
       const seen = status === undefined ? 'nothing' : `HTTP ${status}`;
-      throw failed(
-        `the server listens, but ${contract.ready} answers ${seen} instead of 200`,
-        tail,
-      );
+      const what = `the server listens, but ${contract.ready} answers ${seen} instead of 200`;
+      throw failed({ what, command: commands.start, project, tail });
     }
     return running(project, { server, port, tail });
   } catch (error) {
@@ -161,18 +160,27 @@ function notStarted(
   server: Supervised,
   { project, tail, startTimeoutMs }: { project: Project; tail: OutputTail; startTimeoutMs: number },
 ): EnvironmentError {
-  const command = `\`${project.manifest.commands.start.join(' ')}\``;
-  return server.exitCode === undefined
-    ? failed(`${command} printed no "listening" line within ${startTimeoutMs} ms`, tail)
-    : failed(`${command} ended with exit code ${server.exitCode} before it listened`, tail);
+  const command = project.manifest.commands.start;
+  const how =
+    server.exitCode === undefined
+      ? `printed no "listening" line within ${startTimeoutMs} ms`
+      : `ended with exit code ${server.exitCode} before it listened`;
+  return failed({ what: `\`${command.join(' ')}\` ${how}`, command, project, tail });
 }
 
-function failed(message: string, tail: OutputTail): EnvironmentError {
+interface Failure {
+  readonly what: string;
+  readonly command: readonly string[];
+  readonly project: Project;
+  readonly tail: OutputTail;
+}
+
+function failed({ what, command, project, tail }: Failure): EnvironmentError {
   const lines = tail.lines(5);
   const said = lines.length === 0 ? 'it printed nothing' : `it printed:\n${lines.join('\n')}`;
-  return new EnvironmentError('WSK_ERR_PROJECT_FAILED', message, {
+  return new EnvironmentError('WSK_ERR_PROJECT_FAILED', `${what}; ${said}`, {
     cause: new Error(said),
-    hint: said,
+    hint: `to see it all: cd ${project.root} && ${command.join(' ')}`,
   });
 }
 

@@ -78,20 +78,22 @@ describe('startProject', () => {
       commands: { install: script(`console.error('no network'); process.exit(3)`) },
     });
     expect(error.code).toBe('WSK_ERR_PROJECT_FAILED');
-    expect(error.message).toMatch(/^install of the project: `.*` ended with exit code 3$/s);
-    expect(error.hint).toMatch(/no network/);
+    expect(error.message).toMatch(
+      /^install of the project: `.*` ended with exit code 3; it printed:\nno network$/s,
+    );
+    expect(error.hint).toMatch(/^to see it all: cd .+ && /);
   });
 
   it('reports a command that does not exist', async () => {
     const error = await errorOf({ commands: { start: ['no-such-program'] } });
     expect(error.message).toMatch(/ended with exit code 127 before it listened/);
-    expect(error.hint).toMatch(/ENOENT/);
+    expect(error.message).toMatch(/ENOENT/);
   });
 
   it('reports a server that dies at once, with what it wrote to stderr', async () => {
     const error = await errorOf({ server: 'dies at once' });
     expect(error.message).toMatch(/ended with exit code 4 before it listened/);
-    expect(error.hint).toMatch(/no database/);
+    expect(error.message).toMatch(/it printed:\nno database$/);
   });
 
   it('reports a server that never listens', async () => {
