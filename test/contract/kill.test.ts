@@ -185,26 +185,47 @@ describe('what a kill leaves, planted', () => {
     expect(notes.executions()).toEqual([]);
   });
 
-  it('commits the result.json that a killed task:post has left', async () => {
+  /** Plants the result.json that a killed `task:post` leaves, with `changes`, and resumes. */
+  async function resumeAfterPost(changes: Record<string, unknown>) {
     const notes = new NoteRun();
     await requestFirst(notes);
     const [effectId = ''] = notes.effectIds();
-    const requested = notes.journal().at(-1)?.data;
+    const value = { success: true, name: 'posted' };
     const posted = {
       schemaVersion: '2026.01.results-v1',
       effectId,
       taskId: 'websocket/note',
-      invocationKey: requested?.['invocationKey'],
+      invocationKey: notes.journal().at(-1)?.data['invocationKey'],
       status: 'ok',
-      result: { success: true, name: 'posted' },
-      value: { success: true, name: 'posted' },
+      result: value,
+      value,
+      ...changes,
     };
     writeFileSync(notes.taskFile(effectId, 'result.json'), JSON.stringify(posted));
-    const report = await notes.resume();
+    return { notes, report: await notes.resume() };
+  }
+
+  it('commits the result.json of a killed task:post', async () => {
+    const { notes, report } = await resumeAfterPost({});
     expect(report.effects).toMatchObject([{ how: 'recovered', status: 'passed' }]);
     expect(report.output).toMatchObject({ reports: [{ name: 'posted' }] });
     expect(notes.executions()).toEqual([]);
   });
+
+  it('commits it as the error that it is', async () => {
+    const error = { name: 'Error', message: 'posted', data: { code: null } };
+    const { report } = await resumeAfterPost({ status: 'error', error });
+    expect(report).toMatchObject({ runStatus: 'failed', error: { message: 'posted' } });
+  });
+
+  it.each([{ schemaVersion: 'v9' }, { effectId: '01KX' }, { invocationKey: 'x' }, { status: '?' }])(
+    'executes again where result.json is not one of this effect: %j',
+    async (changes) => {
+      const { notes, report } = await resumeAfterPost(changes);
+      expect(report.effects).toMatchObject([{ how: 'executed' }]);
+      expect(notes.executions()).toEqual(['one']);
+    },
+  );
 
   it.each(['{"operation":"no', '{"operation":"note"}', '{"operation":"other"}'])(
     'executes again where the computed result is unsound: %s',
