@@ -1,10 +1,9 @@
 import { expect } from 'vitest';
 import type { ServerProcess } from '../support/server-process.ts';
-import { openClient, within } from '../support/test-client.ts';
+import { openClient } from '../support/test-client.ts';
 import type { TestClient } from '../support/test-client.ts';
 import type { Check } from './checks.ts';
 
-const SOON_MS = 5000;
 /** A room for servers that have rooms; the minimal chat ignores which one is meant. */
 const ROOM = 'lobby';
 
@@ -37,20 +36,20 @@ async function enter(server: ServerProcess, user: string): Promise<Guest> {
 
 /** What every chat server does besides `CHECKS`, with rooms or without. */
 export const CHAT_CHECKS = {
-  'brings a message to everybody, its sender included': async (boot) => {
+  'brings a message to everybody, its sender included': async ({ boot, soon }) => {
     await using server = await boot();
     const ada = await enter(server, 'ada');
     const bob = await enter(server, 'bob');
     await ada.say('hello');
     for (const { client } of [ada, bob]) {
-      const message = await within(client.match({ type: 'message' }), SOON_MS, 'the message');
+      const message = await soon(client.match({ type: 'message' }), 'the message');
       expect(message).toMatchObject({ from: 'ada', text: 'hello' });
     }
     ada.leave();
     bob.leave();
   },
 
-  'refuses messages that break the schema and passes none of them on': async (boot) => {
+  'refuses messages that break the schema and passes none of them on': async ({ boot, soon }) => {
     await using server = await boot();
     const ada = await enter(server, 'ada');
     const cases = [
@@ -67,11 +66,7 @@ export const CHAT_CHECKS = {
     ];
     for (const { code, text } of cases) {
       ada.client.send(text);
-      const error = await within(
-        ada.client.match({ type: 'error' }),
-        SOON_MS,
-        `an error for ${text}`,
-      );
+      const error = await soon(ada.client.match({ type: 'error' }), `an error for ${text}`);
       expect(error['code'], text.slice(0, 80)).toBe(code);
     }
     ada.client.send({ type: 'nonsense', id: 'mine' });
@@ -82,32 +77,33 @@ export const CHAT_CHECKS = {
     ada.leave();
   },
 
-  'closes with 1008 when invalid messages do not end': async (boot) => {
+  'closes with 1008 when invalid messages do not end': async ({ boot, soon }) => {
     await using server = await boot();
     const { socket, closed } = await openClient(server.port);
     for (let sent = 0; sent < 50; sent += 1) socket.send('nonsense');
-    expect(await within(closed, SOON_MS, 'close 1008')).toBe(1008);
+    expect(await soon(closed, 'close 1008')).toBe(1008);
   },
 
-  'warns and then closes with 4429 when messages come too fast': async (boot) => {
+  'warns and then closes with 4429 when messages come too fast': async ({ boot, soon }) => {
     await using server = await boot({ RATE_LIMIT: '10', RATE_BURST: '20' });
     const client = await openClient(server.port);
     for (let sent = 0; sent < 100; sent += 1) client.send({ type: 'ping' });
-    expect(await client.match({ type: 'error' })).toMatchObject({ code: 'rate_limited' });
-    expect(await within(client.closed, SOON_MS, 'close 4429')).toBe(4429);
+    const warning = await soon(client.match({ type: 'error' }), 'a warning');
+    expect(warning).toMatchObject({ code: 'rate_limited' });
+    expect(await soon(client.closed, 'close 4429')).toBe(4429);
     const pinging = await openClient(server.port);
     for (let sent = 0; sent < 100; sent += 1) pinging.socket.ping();
-    expect(await within(pinging.closed, SOON_MS, 'close 4429')).toBe(4429);
+    expect(await soon(pinging.closed, 'close 4429')).toBe(4429);
   },
 
-  'closes with 1003 over a binary message': async (boot) => {
+  'closes with 1003 over a binary message': async ({ boot, soon }) => {
     await using server = await boot();
     const { socket, closed } = await openClient(server.port);
     socket.send(Buffer.from('{"type":"ping"}'));
-    expect(await within(closed, SOON_MS, 'close 1003')).toBe(1003);
+    expect(await soon(closed, 'close 1003')).toBe(1003);
   },
 
-  'closes with 4408 who does not read, and goes on for the others': async (boot) => {
+  'closes with 4408 who does not read, and goes on for the others': async ({ boot, soon }) => {
     await using server = await boot({
       MAX_BUFFERED: '65536',
       RATE_LIMIT: '1000000',
@@ -121,14 +117,16 @@ export const CHAT_CHECKS = {
     const text = 'x'.repeat(4096);
     for (let sent = 0; sent < 4096; sent += 1) await ada.say(text);
     slow.client.socket.resume();
-    expect(await within(slow.client.closed, SOON_MS, 'close 4408')).toBe(4408);
+    expect(await soon(slow.client.closed, 'close 4408')).toBe(4408);
     ada.leave();
   },
 } as const satisfies Readonly<Record<string, Check>>;
 
 /** What the chat server with all its features does besides. */
 export const ROOM_CHECKS = {
-  'keeps rooms apart, shows who is there and closes the gap of who comes back': async (boot) => {
+  'keeps rooms apart, shows who is there and closes the gap of who comes back': async ({
+    boot,
+  }) => {
     await using server = await boot({ PRESENCE_GRACE: '100' });
     const ada = await enter(server, 'ada');
     const bob = await openClient(server.port, { path: '/?user=bob' });
@@ -156,7 +154,7 @@ export const ROOM_CHECKS = {
     again.socket.terminate();
   },
 
-  'does not claim to recover what a restart has lost': async (boot) => {
+  'does not claim to recover what a restart has lost': async ({ boot }) => {
     let since: unknown;
     {
       await using server = await boot();
@@ -173,7 +171,9 @@ export const ROOM_CHECKS = {
     ada.leave();
   },
 
-  'loses and repeats nothing for a client that comes and goes while others write': async (boot) => {
+  'loses and repeats nothing for a client that comes and goes while others write': async ({
+    boot,
+  }) => {
     await using server = await boot({ RATE_LIMIT: '100000', RATE_BURST: '100000' });
     const writer = await enter(server, 'writer');
     const seen: number[] = [];

@@ -3,7 +3,7 @@ import { CHAT_CHECKS, ROOM_CHECKS } from './chat-checks.ts';
 import { CHECKS } from './checks.ts';
 import type { Check, Kind } from './checks.ts';
 import { ECHO_CHECKS } from './echo-checks.ts';
-import { generateForTest } from './generated.ts';
+import { generateForTest, soonWithin } from './generated.ts';
 import type { GeneratedServer } from './generated.ts';
 
 type Input = Parameters<typeof generateForTest>[0];
@@ -51,6 +51,6 @@ describe.each(SERVERS)('$name', ({ kind, input, checks }) => {
   afterAll(() => server.dispose());
 
   it.each(Object.entries(checks))('%s', async (_, check) => {
-    await check(server.boot, kind);
+    await check({ boot: server.boot, kind, soon: soonWithin(10_000) });
   });
 });

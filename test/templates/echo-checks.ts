@@ -8,7 +8,7 @@ import type { Check } from './checks.ts';
 
 /** What an echo server does besides `CHECKS`. */
 export const ECHO_CHECKS = {
-  'echoes text as text and binary as binary, whole, fragmented or compressed': async (boot) => {
+  'echoes text as text and binary as binary, whole, fragmented or compressed': async ({ boot }) => {
     await using server = await boot({ COMPRESSION: 'permessage-deflate' });
     for (const perMessageDeflate of [false, true]) {
       const { socket } = await openClient(server.port, { perMessageDeflate });
@@ -33,7 +33,7 @@ export const ECHO_CHECKS = {
     }
   },
 
-  'stops reading from a client that does not read': async (boot) => {
+  'stops reading from a client that does not read': async ({ boot }) => {
     await using server = await boot({ MAX_BUFFERED: '65536', COMPRESSION: 'none' });
     const raw = await openRaw(server.port);
     raw.write(handshakeBytes(server.port));

@@ -3,12 +3,15 @@ import { mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
 import type { z } from 'zod';
 import { generateServer, GenerateServerInput } from '../../src/generate/index.ts';
 import { readProject } from '../../src/project/manifest.ts';
 import { operationContext } from '../support/operation-context.ts';
 import { startServerProcess } from '../support/server-process.ts';
-import type { Boot } from './checks.ts';
+import type { ServerProcess } from '../support/server-process.ts';
+import { within } from '../support/test-client.ts';
+import type { Boot, CheckContext } from './checks.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -16,6 +19,8 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 export interface GeneratedServer {
   /** The folder it is in. */
   readonly folder: string;
+  /** The folder, or the single file. */
+  readonly project: string;
   readonly boot: Boot;
   readonly dispose: () => void;
 }
@@ -34,15 +39,11 @@ export async function generateForTest(
     const parsed = GenerateServerInput.parse({ ...input, output });
     const report = await generateServer(parsed, operationContext({ cwd: folder }));
     const { root: cwd, manifest } = await readProject(report.output);
-    const { install, build, start } = manifest.commands;
+    const { install, build } = manifest.commands;
     if (install !== null) symlinkSync(path.join(root, 'node_modules'), `${cwd}/node_modules`);
     if (build !== null) compile(cwd);
-    const args = start.slice(1);
-    return {
-      folder: cwd,
-      boot: (env) => startServerProcess(args, { cwd, env: env ?? {} }),
-      dispose,
-    };
+    const project = install === null ? report.output : cwd;
+    return { folder: cwd, project, boot: (env) => start(project, env), dispose };
   } catch (error) {
     dispose();
     throw error;
@@ -57,4 +58,21 @@ export function compile(folder: string): void {
   } catch (error) {
     throw new Error(String((error as { stdout?: unknown }).stdout ?? error), { cause: error });
   }
+}
+
+/** Starts the generated server at `project` as its manifest says, for the running test at most. */
+export async function start(
+  project: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> {
+  const { root: cwd, manifest } = await readProject(project);
+  const server = await startServerProcess(manifest.commands.start.slice(1), { cwd, env });
+  // A check that never ends does not get to dispose of its server.
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  return server;
+}
+
+/** `CheckContext.soon` with a bound. */
+export function soonWithin(milliseconds: number): CheckContext['soon'] {
+  return (promise, what) => within(promise, milliseconds, what);
 }

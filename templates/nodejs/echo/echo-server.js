@@ -65,7 +65,7 @@ function main() {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: config.maxPayload,
-    closeTimeout: config.drainTimeout,
+    closeTimeout: 5000,
     handleProtocols: (offered) => config.subprotocols.find((name) => offered.has(name)) ?? false,
     perMessageDeflate: config.compression === 'permessage-deflate' && {
       threshold: 1024,
