@@ -45,7 +45,7 @@ export async function startProject(
 ): Promise<RunningProject> {
   const project = await readProject(path);
   const { install, build } = project.manifest.commands;
-  if (install !== null && !existsSync(join(project.root, 'node_modules'))) {
+  if (install !== null && !isInstalled(project)) {
     await runStep('install', install, {
       project,
       options,
@@ -60,6 +60,13 @@ export async function startProject(
     });
   }
   return startServer(project, options);
+}
+
+/** What npm, pnpm and yarn write last: a killed installation leaves node_modules without it. */
+const INSTALLED = ['.package-lock.json', '.modules.yaml', '.yarn-integrity', '.yarn-state.yml'];
+
+function isInstalled({ root }: Project): boolean {
+  return INSTALLED.some((name) => existsSync(join(root, 'node_modules', name)));
 }
 
 /** Whether a file of the project is newer than the file that the start command runs. */

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -195,6 +195,20 @@ describe('the process, for real', () => {
     expect(report).toMatchObject({ status: 'interrupted', runStatus: 'waiting' });
     expect(readdirSync(journal)).toHaveLength(4);
     expect(await resumeRun({ runDir: report.runDir }, context({ cwd }))).toMatchObject({
+      status: 'passed',
+    });
+  });
+
+  it('installs again what a killed installation has left half installed', async () => {
+    const cwd = desk({});
+    const controller = new AbortController();
+    const emit = ({ stage }: { stage: string }): void => {
+      if (stage === 'validate-handshake') controller.abort();
+    };
+    const first = await runProcess(input, context({ cwd, signal: controller.signal, emit }));
+    expect(first).toMatchObject({ status: 'interrupted', effects: [{ status: 'passed' }] });
+    mkdirSync(path.join(cwd, 'echo', 'node_modules', 'ws'), { recursive: true });
+    expect(await resumeRun({ runDir: first.runDir }, context({ cwd }))).toMatchObject({
       status: 'passed',
     });
   });
