@@ -45,7 +45,7 @@ export function wordsOf(bytes: Uint8Array): Int32Array {
  *
  * Returns all resulting bytes or-ed together, four by four: `& NON_ASCII` tells for nothing
  * whether a text needs a UTF-8 check at all. Pass `words` (from `wordsOf(bytes)`) when many ranges
- * of the same bytes are to be masked.
+ * of the same bytes are to be masked. (Five parameters, because this runs for every frame.)
  */
 export function maskRange(
   bytes: Uint8Array,

@@ -183,6 +183,9 @@ export class Outgoing {
     if (this.#maskSource !== undefined) {
       // 5.3: "The masking key needs to be unpredictable"; where it comes from is the caller's duty.
       const maskingKey = this.#maskSource();
+      if (maskingKey.length !== 4) {
+        throw new RangeError(`the mask source gave ${maskingKey.length} bytes, expected 4`);
+      }
       for (let i = 0; i < 4; i++) target[start - 4 + i] = maskingKey[i] as number;
       const key = packKey(maskingKey, 0);
       maskRange(target, start, end, key, this.#pooled ? POOL.words : undefined);

@@ -105,6 +105,11 @@ describe('misuse of a Connection', () => {
     expect(() => server().sendText('a', { compress: true })).toThrow('was not negotiated');
   });
 
+  it('throws for a masking key that has not four bytes', () => {
+    const connection = new Connection({ role: 'client', maskSource: () => Buffer.alloc(3) });
+    expect(() => connection.sendText('a')).toThrow('the mask source gave 3 bytes, expected 4');
+  });
+
   it('throws for a control frame of more than 125 bytes', () => {
     const connection = server();
     connection.sendPing(Buffer.alloc(125));
