@@ -21,16 +21,19 @@ export interface GeneratedServer {
   readonly folder: string;
   /** The folder, or the single file. */
   readonly project: string;
+  /** Paths of its files, relative to the folder. */
+  readonly files: readonly string[];
   readonly boot: Boot;
   readonly dispose: () => void;
 }
 
 /**
- * Generates a server into a new folder and makes it ready to start. What `npm install` would bring
+ * Generates a server into a new folder and builds it, unless told otherwise. What `npm install` would bring
  * is linked from this package, whose versions satisfy the generated ones.
  */
 export async function generateForTest(
   input: z.input<typeof GenerateServerInput>,
+  { isBuilt = true } = {},
 ): Promise<GeneratedServer> {
   const folder = mkdtempSync(path.join(realpathSync(tmpdir()), 'websocket-skill-'));
   const dispose = (): void => rmSync(folder, { recursive: true, force: true });
@@ -41,9 +44,10 @@ export async function generateForTest(
     const { root: cwd, manifest } = await readProject(report.output);
     const { install, build } = manifest.commands;
     if (install !== null) symlinkSync(path.join(root, 'node_modules'), `${cwd}/node_modules`);
-    if (build !== null) compile(cwd);
+    if (build !== null && isBuilt) compile(cwd);
     const project = install === null ? report.output : cwd;
-    return { folder: cwd, project, boot: (env) => start(project, env), dispose };
+    const files = report.files.map((file) => file.path);
+    return { folder: cwd, project, files, boot: (env) => start(project, env), dispose };
   } catch (error) {
     dispose();
     throw error;

@@ -14,6 +14,8 @@ describe('chat', () => {
   before(async () => {
     host = await startServer({
       MAX_BUFFERED: '65536',
+      // A client that does not read answers no pings either.
+      PING_INTERVAL: '60000',
       RATE_LIMIT: '100000',
       RATE_BURST: '100000',
       // Compressed, the messages of one letter below would never fill a buffer.
