@@ -58,17 +58,14 @@ describe('Channel', () => {
 
   it('lets no pong into the middle of a raw stream', async () => {
     const { client, peer } = await connected();
-    const key = Buffer.from([0, 0, 0, 0]);
-    let pinged: Promise<unknown> = Promise.resolve();
-    function* frame(): Generator<Buffer> {
-      yield encodeFrame({ opcode: 2, maskingKey: key, declaredLength: 4 });
-      pinged = peer.sendPing();
+    async function* frame(): AsyncGenerator<Buffer> {
+      yield encodeFrame({ opcode: 2, maskingKey: Buffer.alloc(4), declaredLength: 4 });
+      await peer.sendPing();
+      expect(await client.next(2000)).toMatchObject({ type: 'ping' });
       yield Buffer.from([1, 2]);
       yield Buffer.from([3, 4]);
     }
-    const written = client.writeRaw(frame());
-    expect(await written).toBe(true);
-    await pinged;
+    expect(await client.writeRaw(frame())).toBe(true);
     expect((await messageOf(peer)).data).toEqual(Buffer.from([1, 2, 3, 4]));
     expect(await peer.next(2000)).toMatchObject({ type: 'pong' });
   });
