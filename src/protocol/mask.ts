@@ -72,6 +72,21 @@ export function maskRange(
   );
 }
 
+/**
+ * Copies the first `length` bytes of `source` to the word at `at` of `target`, masked on the way.
+ *
+ * Writes whole words: up to three bytes behind the end change too. A key of 0 copies as it is.
+ */
+export function copyMasked(
+  source: Int32Array,
+  target: Int32Array,
+  { at, length, key }: { readonly at: number; readonly length: number; readonly key: number },
+): void {
+  const wordKey = LITTLE_ENDIAN ? key : swapBytes(key);
+  const count = (length + 3) >> 2;
+  for (let i = 0; i < count; i++) target[at + i] = (source[i] as number) ^ wordKey;
+}
+
 function maskBytes(bytes: Uint8Array, start: number, end: number, key: number): number {
   let seen = 0;
   for (let i = start; i < end; i++) {

@@ -4,15 +4,15 @@ import { FrameDecoder } from '../../../src/protocol/index.ts';
 import { client, server } from '../../support/protocol.ts';
 
 describe('FramePool', () => {
-  it('never gives the same bytes twice', () => {
+  it('never gives the same bytes twice, and starts every payload at a word', () => {
     const pool = new FramePool();
-    const first = pool.claim(1000);
-    const bytes = pool.bytes;
-    expect(pool.claim(10)).toBe(first + 1000);
-    pool.release(4);
-    expect(pool.claim(10)).toBe(first + 1006);
-    pool.claim(31_000);
-    expect(pool.claim(1000)).toBe(0);
+    expect(pool.claim(6, 5)).toBe(8);
+    expect(pool.claim(2, 1)).toBe(20);
+    expect(pool.claim(4, 8)).toBe(28);
+    const { bytes } = pool;
+    expect(pool.claim(8, 32 * 1024 - 44)).toBe(44);
+    expect(pool.bytes).toBe(bytes);
+    expect(pool.claim(6, 1)).toBe(8);
     expect(pool.bytes).not.toBe(bytes);
     expect(pool.words.buffer).toBe(pool.bytes.buffer);
   });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   MIN_WORDWISE_BYTES,
   NON_ASCII,
+  copyMasked,
   mask,
   maskRange,
   packKey,
@@ -81,6 +82,21 @@ describe('maskRange', () => {
       expect(maskRange(Buffer.from(bytes), 0, 300, 0) & NON_ASCII).toBe(0);
       bytes[place] = 0xc3;
       expect(maskRange(bytes, 0, 300, 0) & NON_ASCII, `byte ${place}`).not.toBe(0);
+    }
+  });
+});
+
+describe('copyMasked', () => {
+  it('masks on the way, and copies as it is with a key of 0', () => {
+    for (const length of [0, 1, 4, 7, 64]) {
+      const source = unaligned(64, 0);
+      const target = Buffer.alloc(128, 0xee);
+      for (const key of [MASKING_KEY, new Uint8Array(4)]) {
+        copyMasked(wordsOf(source), wordsOf(target), { at: 2, length, key: packKey(key, 0) });
+        const expected = maskSlowly(source.subarray(0, length), key, 0);
+        expect(target.subarray(8, 8 + length).equals(expected)).toBe(true);
+        expect(target.subarray(0, 8).equals(Buffer.alloc(8, 0xee))).toBe(true);
+      }
     }
   });
 });
