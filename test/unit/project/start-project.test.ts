@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EnvironmentError } from '../../../src/errors.ts';
@@ -42,18 +42,20 @@ describe('startProject', () => {
     expect(project.manifest.contract.maxPayload).toBe(65_536);
   });
 
-  it('installs only when node_modules is missing, and builds before it starts', async () => {
+  it('installs once, but again when the first attempt was killed half-way', async () => {
     const folder = writeProject(temporaryFolder(), {
       commands: {
         install: script(`
           const fs = require('node:fs');
-          fs.mkdirSync('node_modules');
+          fs.mkdirSync('node_modules', { recursive: true });
+          fs.writeFileSync('node_modules/.package-lock.json', '{}');
           fs.appendFileSync('log', 'install ');`),
         build: script(`require('node:fs').appendFileSync('log', 'build ')`),
       },
     });
     const stages: string[] = [];
     const options = { signal, emit: ({ stage }: { stage: string }) => stages.push(stage) };
+    mkdirSync(path.join(folder, 'node_modules', 'half'), { recursive: true });
     await (await startProject(folder, options)).stop();
     await (await startProject(folder, options)).stop();
     // Nothing is newer than the file that is started, so there is nothing to build.
