@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EnvironmentError, UsageError } from '../errors.ts';
 import type { Operation, OperationContext, Progress, Report, Status } from '../operation.ts';
 import type { EffectTask } from './effect-task.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Operation } from '../operation.ts';
 
 /** One field of an operation's input as a command line, a document and an error message see it. */

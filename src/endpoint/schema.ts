@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DurationMs, HeaderLine, Subprotocol, WebSocketUrl } from '../input-types.ts';
 
 const Verdict = z.enum(['pass', 'fail', 'skip']);

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Port, Subprotocol } from '../input-types.ts';
 
 export const Language = z.enum(['nodejs']);

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { evaluate, preprocess } from './preprocess.ts';
 import type { Features } from './preprocess.ts';
 

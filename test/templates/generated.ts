@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { generateServer, GenerateServerInput } from '../../src/generate/index.ts';
 import { readProject } from '../../src/project/manifest.ts';
 import { operationContext } from '../support/operation-context.ts';
