@@ -22,7 +22,7 @@ describe('chat', () => {
       COMPRESSION: 'none',
     });
   });
-  after(() => host[Symbol.asyncDispose]());
+  after(() => host.stop());
 
   it('sends a message to everybody, its sender included, and acknowledges it', async () => {
     const ada = await connect(host.port, 'ada');
