@@ -1,3 +1,5 @@
+import { VIOLATION_ADVICE, type Advice } from './violation-advice.ts';
+
 /** What the advice of a case is chosen by. */
 interface Outcome {
   readonly id: string;
@@ -7,13 +9,8 @@ interface Outcome {
   readonly opened: boolean;
   /** Whether the right behaviour was to fail the connection, and not to answer. */
   readonly mustFail: boolean;
-}
-
-/** How to mend one class of faults. */
-export interface Advice {
-  readonly title: string;
-  /** One or two sentences for whoever writes the peer. */
-  readonly fix: string;
+  /** Code of the first rule that the peer's own frames broke. */
+  readonly violation: string | undefined;
 }
 
 interface Row extends Advice {
@@ -21,7 +18,8 @@ interface Row extends Advice {
 }
 
 const failed = ({ behavior }: Outcome): boolean => behavior === 'FAILED';
-const notOk = ({ behavior }: Outcome): boolean => behavior === 'FAILED' || behavior === 'NON-STRICT';
+const notOk = ({ behavior }: Outcome): boolean =>
+  behavior === 'FAILED' || behavior === 'NON-STRICT';
 
 /** The row of a case whose id matches, when its behaviour is not what the RFC asks for. */
 function ofCases(
@@ -178,8 +176,7 @@ const CLOSE: readonly Row[] = [
   {
     title: 'The peer went on where it should have failed the connection',
     fix: 'Send a Close frame with the fitting code at the frame that breaks the rules, and read nothing more.',
-    when: ({ behaviorClose, opened, mustFail }) =>
-      behaviorClose === 'FAILED' && opened && mustFail,
+    when: ({ behaviorClose, opened, mustFail }) => behaviorClose === 'FAILED' && opened && mustFail,
   },
   {
     title: 'The peer ended the connection by itself',
@@ -195,8 +192,13 @@ const FALLBACK: Row = {
   when: failed,
 };
 
-/** Chooses what to tell whoever has to mend the case; nothing for a pass. */
+/**
+ * Chooses what to tell whoever has to mend the case; nothing for a pass. What the peer's own frames
+ * break says more than what the case is about.
+ */
 export function adviceFor(outcome: Outcome): Advice[] {
+  const broken = VIOLATION_ADVICE[outcome.violation ?? ''];
+  if (broken !== undefined) return [broken];
   const behavior = [...BEHAVIOR, FALLBACK].find(({ when }) => when(outcome));
   const close = CLOSE.find(({ when }) => when(outcome));
   return [behavior, close].flatMap((row) =>

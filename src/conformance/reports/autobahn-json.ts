@@ -23,7 +23,7 @@ export function formatAutobahnJson(value: unknown, depth = 0): string {
 
 /** A JavaScript number that JSON has no form for (a ratio by zero) becomes null. */
 function formatScalar(value: unknown): string {
-  return (JSON.stringify(value ?? null) ?? 'null').replace(
+  return JSON.stringify(value ?? null).replace(
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

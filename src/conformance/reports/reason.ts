@@ -1,4 +1,4 @@
-import type { CaseResult } from '../result.ts';
+import type { CaseEvent, CaseResult } from '../result.ts';
 import { describeEvents } from './describe-event.ts';
 import { printable } from './printable.ts';
 
@@ -22,11 +22,37 @@ function behaviorReason(result: CaseResult): string {
   const { behavior, expected, received } = result;
   const wanted = expected.OK;
   if (behavior === 'UNIMPLEMENTED') return 'the peer does not speak permessage-deflate';
-  if (wanted === undefined) return result.result;
+  if (wanted === undefined) return result.result.replace(/\.$/, '');
   if (behavior === 'NON-STRICT' || EVENTS_DIFFER.test(result.result)) {
-    return `expected ${describeEvents(wanted)}, received ${describeEvents(received)}`;
+    return (
+      spoiledEcho(wanted, received) ??
+      `expected ${describeEvents(wanted)}, received ${describeEvents(received)}`
+    );
   }
-  return result.result;
+  return result.result.replace(/\.$/, '');
+}
+
+/** Of an echo that has the right type and length, only where it differs is worth a word. */
+function spoiledEcho(wanted: readonly CaseEvent[], received: readonly CaseEvent[]) {
+  const index = received.findIndex((event, at) => !isSame(event, wanted[at]));
+  const [event, expected] = [received[index], wanted[index]];
+  if (event === undefined || expected === undefined) return undefined;
+  if (event.type === 'timeout' || expected.type === 'timeout') return undefined;
+  const { length, hex } = event.payload;
+  const sameShape = isSame(
+    { ...event, payload: { ...event.payload, hex: expected.payload.hex } },
+    expected,
+  );
+  const at = Math.floor(
+    [...hex].findIndex((digit, place) => digit !== expected.payload.hex[place]) / 2,
+  );
+  return sameShape && at >= 0
+    ? `the echo of ${length} bytes differs from what was sent at byte ${at}`
+    : undefined;
+}
+
+function isSame(a: CaseEvent, b: CaseEvent | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 function closeReason({ behaviorClose, resultClose, close, expectedClose }: CaseResult): string {

@@ -52,7 +52,10 @@ const SECTIONS: Readonly<Record<string, Row>> = {
     'Close',
     'A body of a Close frame starts with a 2-byte code and goes on with UTF-8 text; it is answered with a Close frame, and nothing is sent after one.',
   ],
-  '6455#5.5.2': ['Ping', 'A Ping is answered with a Pong as soon as is practical, unless a Close frame was received.'],
+  '6455#5.5.2': [
+    'Ping',
+    'A Ping is answered with a Pong as soon as is practical, unless a Close frame was received.',
+  ],
   '6455#5.5.3': [
     'Pong',
     'A Pong carries the very payload of the Ping it answers; one that nobody asked for is ignored.',
