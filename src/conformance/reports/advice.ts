@@ -200,7 +200,9 @@ export function adviceFor(outcome: Outcome): Advice[] {
   const broken = VIOLATION_ADVICE[outcome.violation ?? ''];
   if (broken !== undefined) return [broken];
   const behavior = [...BEHAVIOR, FALLBACK].find(({ when }) => when(outcome));
-  const close = CLOSE.find(({ when }) => when(outcome));
+  // A plain FAILED says nothing that is not known when the messages were wrong as well.
+  const told = behavior !== undefined && outcome.behaviorClose === 'FAILED';
+  const close = told ? undefined : CLOSE.find(({ when }) => when(outcome));
   return [behavior, close].flatMap((row) =>
     row === undefined ? [] : [{ title: row.title, fix: row.fix }],
   );

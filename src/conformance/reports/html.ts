@@ -111,7 +111,7 @@ function summary(run: ConformanceRun): string {
     const cells = VERDICTS.map((verdict) => {
       const count = counts[verdict];
       const style = count === 0 ? 'number zero' : `number ${CLASSES[verdict]}`;
-      return `<td class="${style}">${count}</td>`;
+      return `<td class="${style}" data-label="${HEADINGS[verdict].toLowerCase()}">${count}</td>`;
     });
     return `<tr><th scope="row">${escapeHtml(printable(agent))}</th><td class="bar">${bar(counts, cases.length)}</td>${cells.join('')}</tr>`;
   });

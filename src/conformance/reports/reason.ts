@@ -1,5 +1,5 @@
 import type { CaseEvent, CaseResult } from '../result.ts';
-import { describeEvents } from './describe-event.ts';
+import { describeEvent, describeEvents } from './describe-event.ts';
 import { printable } from './printable.ts';
 
 /** What the judge says when no list of expected events was met; it names no event. */
@@ -25,11 +25,20 @@ function behaviorReason(result: CaseResult): string {
   if (wanted === undefined) return result.result.replace(/\.$/, '');
   if (behavior === 'NON-STRICT' || EVENTS_DIFFER.test(result.result)) {
     return (
+      tooLate(wanted, received) ??
       spoiledEcho(wanted, received) ??
       `expected ${describeEvents(wanted)}, received ${describeEvents(received)}`
     );
   }
   return result.result.replace(/\.$/, '');
+}
+
+/** A wait more than expected: the peer took its time to fail the connection. */
+function tooLate(wanted: readonly CaseEvent[], received: readonly CaseEvent[]) {
+  const last = received[wanted.length];
+  return last?.type === 'timeout' && wanted.every((event, at) => isSame(event, received[at]))
+    ? `${describeEvent(last)}, expected to be failed before`
+    : undefined;
 }
 
 /** Of an echo that has the right type and length, only where it differs is worth a word. */

@@ -81,7 +81,7 @@ function bandRow(section, indexes, open, onOpen) {
     'button',
     { type: 'button', tabindex: '-1', 'aria-expanded': String(open) },
     element('span', { class: 'chevron' }),
-    section.title,
+    element('span', { class: 'label' }, section.title),
     !open && indexes.every(isQuietCase) && squares(indexes),
     element('span', { class: 'tally' }, tally),
   );
@@ -152,7 +152,11 @@ function packRows(pack, onOpen) {
     { type: 'button', tabindex: '-1', 'aria-expanded': String(open) },
     element('span', { class: 'chevron' }),
     element('span', { class: 'pass', 'aria-hidden': 'true' }, VERDICTS.pass.mark),
-    `${first} to ${report.cases[pack.at(-1)].id}: ${pack.length} passed`,
+    element(
+      'span',
+      { class: 'label' },
+      `${first} to ${report.cases[pack.at(-1)].id}: ${pack.length} passed`,
+    ),
     squares(pack),
   );
   const at = addStop([button]);

@@ -10,6 +10,7 @@ function openDetail(index, agent, { focus = true } = {}) {
   detail.scrollTop = 0;
   $('workspace').classList.add('open');
   markSelected();
+  stops[current.row]?.[current.column]?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   const { id } = report.cases[index];
   const place = report.agents.length > 1 ? `${id}@${agent}` : id;
   history.replaceState(null, '', `#case=${encodeURIComponent(place)}`);
@@ -29,7 +30,12 @@ function closeDetail() {
 function markSelected() {
   const id = opened && report.cases[opened.index].id;
   for (const row of document.querySelectorAll('#grid tr.case')) {
-    row.setAttribute('aria-selected', String(row.dataset.case === id));
+    const selected = row.dataset.case === id;
+    row.setAttribute('aria-selected', String(selected));
+    for (const [agent, cell] of row.querySelectorAll('.cell').entries()) {
+      if (selected && agent === opened.agent) cell.setAttribute('aria-current', 'true');
+      else cell.removeAttribute('aria-current');
+    }
   }
 }
 
@@ -38,9 +44,13 @@ function draw() {
   markSelected();
 }
 
-/** Goes `rows` up or down; an open detail follows. */
+/** Goes `rows` up or down; an open detail follows, and keeps the focus if it has it. */
 function move(rows, columns = 0) {
-  setCurrent(current.row + rows, current.column + columns, true);
+  goTo(current.row + rows, current.column + columns);
+}
+
+function goTo(row, column) {
+  setCurrent(row, column, !$('detail').contains(document.activeElement));
   follow();
 }
 
@@ -55,12 +65,10 @@ function nextFailure() {
   const order = stops.map((_, at) => (current.row + 1 + at) % stops.length);
   const row = order.find((at) => stops[at].some((button) => button.matches('.cell.fail')));
   if (row === undefined) return;
-  setCurrent(
+  goTo(
     row,
     stops[row].findIndex((button) => button.matches('.cell.fail')),
-    true,
   );
-  follow();
 }
 
 const KEYS = {
