@@ -68,9 +68,8 @@ export interface WebsocketServerOutputs {
 
 const PROCESS_ID = 'specializations/network-programming/websocket-server';
 
-/** The part of the SDK's context that is used; a host may leave `log` and `now` out. */
-type Context = Pick<ProcessContext, 'task' | 'breakpoint'> &
-  Partial<Pick<ProcessContext, 'log' | 'now'>>;
+/** The part of the SDK's context that is used; a host may leave `now` out. */
+type Context = Pick<ProcessContext, 'task' | 'breakpoint'> & Partial<Pick<ProcessContext, 'now'>>;
 
 /** Generates a server, has it extended and reviewed where asked for, and judges it. */
 export async function process(
@@ -79,7 +78,6 @@ export async function process(
   host: { readonly startedAt?: string } = {},
 ): Promise<WebsocketServerOutputs> {
   const config = configOf(inputs);
-  ctx.log?.('generate', `generating ${config.name} into ${config.output}`);
   const generated: Generated = await ctx.task(generateServer, config);
   const project = generated.output ?? config.output;
 

@@ -1,3 +1,5 @@
+export { resumeRun, runProcess } from './babysitter/run.ts';
+export { runTask } from './babysitter/run-task.ts';
 export { loadSettings, Settings, type LoadedSettings } from './config/index.ts';
 export { testEndpoint, validateHandshake } from './endpoint/index.ts';
 export { EnvironmentError, ERRORS, UsageError, type ErrorCode } from './errors.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Settings } from './config/schema.ts';
 
 /** Progress of a running operation; the CLI prints it on stderr, a task writes it to its log. */

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { DefinedTask, TaskImpl } from '@a5c-ai/babysitter-sdk/dist/tasks/index.js';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { readJson } from '../src/babysitter/json-file.ts';
 import { loadTaskSdk } from '../src/babysitter/sdk.ts';
 import { writeTaskInput } from '../src/babysitter/task-input.ts';

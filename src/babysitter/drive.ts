@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Operation, OperationContext, Status } from '../operation.ts';
+import { withConsoleOnStderr } from './console-on-stderr.ts';
 import { assign, type Assignment } from './effect-task.ts';
 import { executeEffect, type Outcome } from './execute-effect.ts';
 import { guardRun } from './heal.ts';
@@ -88,11 +89,12 @@ async function replay(run: Run, { signal }: OperationContext): Promise<Step> {
   return await guardRun(run, signal, async () => {
     const state = await readState(run);
     if (state.ended !== undefined) return await readEnd(run, state);
-    const iteration = await run.sdk
-      .orchestrateIteration({ runDir: run.dir, context: { startedAt: run.createdAt } })
-      .catch((cause: unknown) => {
-        throw runFailed(run, cause);
-      });
+    const context = { startedAt: run.createdAt };
+    const iteration = await withConsoleOnStderr(() =>
+      run.sdk.orchestrateIteration({ runDir: run.dir, context }),
+    ).catch((cause: unknown) => {
+      throw runFailed(run, cause);
+    });
     return iteration.status === 'waiting'
       ? { status: 'waiting', effectIds: iteration.nextActions.map(({ effectId }) => effectId) }
       : iteration;

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EnvironmentError, UsageError } from '../errors.ts';
 import type { Operation, OperationContext, Progress, Report, Status } from '../operation.ts';
 import type { EffectTask } from './effect-task.ts';
@@ -53,8 +53,7 @@ export async function executeEffect(
   const stage = `waiting for the other runner of ${effect.taskId}`;
   const options = { signal: context.signal, onWait: () => context.emit({ stage }) };
   const outcome = await withFileLock(effectLock(run, effect.effectId), options, async () => {
-    const done = await readCommitted(run, effect);
-    if (done !== undefined) return done;
+    // Whoever held the lock before us has left its result, or we fail to commit and take that.
     const left = await readLeftover(run, effect, task.operation);
     if (left !== undefined) return await commit(run, effect, left, 'recovered');
     return await execute(run, { effect, task }, context);

@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { liveOwner, LOCK_WRITE_GRACE_MS, readLockFile, withFileLock } from './file-lock.ts';
 import { exists, isMissing } from './json-file.ts';
 import { startedAfter } from './process-alive.ts';

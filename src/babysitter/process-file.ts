@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { EnvironmentError, UsageError } from '../errors.ts';
 import { didYouMean } from '../nearest.ts';
+import { withConsoleOnStderr } from './console-on-stderr.ts';
 
 /** A process that was found, loaded once, and does export a function under that name. */
 export interface ProcessFile {
@@ -59,7 +60,7 @@ function fromPath(name: string, cwd: string): ProcessFile {
 async function checkExport({ file, exportName }: ProcessFile): Promise<void> {
   let module: Record<string, unknown>;
   try {
-    module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+    module = await withConsoleOnStderr(() => load(file));
   } catch (cause) {
     if (cause instanceof EnvironmentError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -74,6 +75,10 @@ async function checkExport({ file, exportName }: ProcessFile): Promise<void> {
     `process file ${file} exports no function ${JSON.stringify(exportName)}`,
     { hint: functions.length === 0 ? 'it exports none at all' : didYouMean(exportName, functions) },
   );
+}
+
+async function load(file: string): Promise<Record<string, unknown>> {
+  return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
 }
 
 /** The built file of this very package, else of the one installed where the command runs. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { EnvironmentError, UsageError } from '../errors.ts';
 import type { ReportedError } from './schema.ts';
 

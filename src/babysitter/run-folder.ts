@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EnvironmentError, UsageError } from '../errors.ts';
 import { readJson } from './json-file.ts';
 import type { RunnerSdk } from './sdk.ts';

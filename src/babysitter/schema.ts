@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What `run` takes: a process, its inputs, and where the run folder goes. */
 export const RunInput = z.strictObject({

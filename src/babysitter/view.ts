@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { View } from '../operation.ts';
 import type { ReportedError, RunReport, RunTaskReport } from './schema.ts';
 
@@ -9,6 +10,7 @@ export function viewRun(report: RunReport): View {
       ['run', report.runId],
       ['folder', report.runDir],
       ['run status', report.runStatus],
+      ...outputFacts(report),
     ],
     ...(report.effects.length > 0 && { table: effectTable(report) }),
     notes: [...errorNotes(report.error), ...pendingNotes(report), ...nextNotes(report)],
@@ -27,6 +29,16 @@ export function viewRunTask(report: RunTaskReport): View {
     ],
     notes: errorNotes(report.error),
   };
+}
+
+/** What a process returned may be anything: its plain values are shown, all of it is in the file. */
+function outputFacts({ output, runDir }: RunReport): (readonly [string, string])[] {
+  if (typeof output !== 'object' || output === null) return [];
+  const plain = Object.entries(output).filter(([, value]) => typeof value !== 'object');
+  return [
+    ...plain.map(([key, value]) => [key, String(value)] as const),
+    ['output', path.join(runDir, 'state', 'output.json')],
+  ];
 }
 
 function effectTable(report: RunReport): View.Table {

@@ -92,7 +92,7 @@ function parseOperation(
 }
 
 function buildCommand(operation: Operation, flags: readonly Flag[]): Command {
-  const command = new Command(operation.name)
+  const command = new Command(`websocket-skill ${operation.name}`)
     .usage(
       ['[flags]', ...flags.filter((flag) => flag.positional).map((f) => `<${f.name}>`)].join(' '),
     )
@@ -105,7 +105,7 @@ function buildCommand(operation: Operation, flags: readonly Flag[]): Command {
   command.option('--json', 'print the report as one JSON document');
   command.addHelpText(
     'after',
-    ['', 'Examples:', ...operation.examples.map((line) => `  websocket-skill ${line}`)].join('\n'),
+    `\nExamples:\n${operation.examples.map((line) => `  websocket-skill ${line}\n`).join('')}`,
   );
   return command;
 }
@@ -115,7 +115,7 @@ function addFlag(command: Command, flag: Flag): void {
     command.argument(`[${flag.name}]`, flag.description);
     return;
   }
-  const option = new Option(usage(flag), describe(flag));
+  const option = new Option(usage(flag).replace('[no-]', ''), describe(flag));
   if (flag.kind === 'list') {
     option.argParser((value: string, before: string[] | undefined) => [
       ...(before ?? []),
@@ -125,15 +125,16 @@ function addFlag(command: Command, flag: Flag): void {
     ]);
   }
   command.addOption(option);
-  if (flag.kind === 'boolean') command.addOption(new Option(`--no-${flag.name}`).hideHelp());
+  if (flag.kind === 'boolean') {
+    command.addOption(new Option(`--no-${flag.name}`).hideHelp(flag.default === false));
+  }
 }
 
 function describe(flag: Flag): string {
-  const fallback =
-    flag.default === undefined || (Array.isArray(flag.default) && flag.default.length === 0)
-      ? ''
-      : ` (default: ${JSON.stringify(flag.default)})`;
-  return `${flag.description}${fallback}`;
+  const { default: value } = flag;
+  const isQuiet =
+    value === undefined || value === false || (Array.isArray(value) && value.length === 0);
+  return `${flag.description}${isQuiet ? '' : ` (default: ${JSON.stringify(value)})`}`;
 }
 
 function collect(command: Command, flags: readonly Flag[]): Record<string, unknown> {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineOperation, type OperationContext, type View } from '../operation.ts';
 import { loadSettings } from './load.ts';
 import { Settings } from './schema.ts';

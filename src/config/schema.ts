@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** `.babysitter/skills/websocket.yaml` below its `websocket:` key, with every default filled in. */
 export const Settings = z.strictObject({

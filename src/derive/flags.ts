@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Operation } from '../operation.ts';
 
 /** One field of an operation's input as a command line, a document and an error message see it. */
@@ -31,7 +31,6 @@ interface Property {
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
   readonly description?: string;
-  readonly default?: unknown;
   readonly flag?: string;
   readonly separator?: string;
   readonly placeholder?: string;
@@ -43,12 +42,17 @@ interface Property {
 export function flagsOf(operation: Pick<Operation, 'input'>): Flag[] {
   const schema = z.toJSONSchema(operation.input, { io: 'input', unrepresentable: 'any' });
   const required = new Set(schema.required ?? []);
+  const fields = operation.input.shape as Readonly<Record<string, z.ZodType>>;
   return Object.entries((schema.properties ?? {}) as Record<string, Property>).map(
-    ([field, property]) => toFlag(field, property, required.has(field)),
+    ([field, property]) => ({
+      ...toFlag(field, property),
+      required: required.has(field),
+      default: fields[field]?.safeParse(undefined).data,
+    }),
   );
 }
 
-function toFlag(field: string, property: Property, required: boolean): Flag {
+function toFlag(field: string, property: Property): Omit<Flag, 'required' | 'default'> {
   const kind = kindOf(property);
   const value = kind === 'list' ? (property.items ?? {}) : property;
   return {
@@ -56,11 +60,9 @@ function toFlag(field: string, property: Property, required: boolean): Flag {
     name: property.flag ?? kebab(field),
     kind,
     positional: property.positional === true,
-    required,
     separator: property.separator,
     placeholder: property.placeholder ?? value.placeholder ?? placeholderOf(value, property),
     description: property.description ?? '',
-    default: property.default,
     expected: property.expected ?? expectedOf(value),
     choices: value.enum?.map(String),
   };
@@ -81,8 +83,10 @@ function kindOf(property: Property): Flag['kind'] {
 }
 
 function placeholderOf(value: Property, property: Property): string {
-  const word = value.enum?.join('|') ?? (kindOf(value) === 'number' ? 'number' : 'text');
-  return property.separator === undefined ? word : `a${property.separator}b`;
+  const separator = property.separator ?? '|';
+  if (value.enum !== undefined) return value.enum.join(separator);
+  if (property.separator !== undefined) return `a${separator}b`;
+  return kindOf(value) === 'number' ? 'number' : 'text';
 }
 
 /** `a whole number from 1 to 65535`, `one of echo, chat`, `text`. */

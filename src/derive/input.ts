@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Settings } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
 import { didYouMean } from '../nearest.ts';

@@ -4,7 +4,7 @@ import { flagsOf, type Flag } from './flags.ts';
 /** A Markdown table of the operation's flags, for the README and the skill's references. */
 export function flagTable(operation: Pick<Operation, 'input'>): string {
   const rows = flagsOf(operation).map((flag) => [
-    flag.positional ? `\`<${flag.name}>\`` : `\`${usage(flag)}\``,
+    flag.positional ? `\`<${flag.name}>\`` : `\`${escape(usage(flag))}\``,
     escape(flag.description),
     escape(flag.required ? 'required' : defaultOf(flag)),
   ]);
@@ -22,9 +22,10 @@ export function table(columns: readonly string[], rows: readonly (readonly strin
   return [line(columns), line(rule), ...rows.map(line)].join('\n');
 }
 
-/** `--port <port>`, `--[no-]echo`. */
+/** `--port <port>`, `--force`, and `--[no-]echo` where saying no differs from saying nothing. */
 export function usage(flag: Flag): string {
-  return flag.kind === 'boolean' ? `--${flag.name}` : `--${flag.name} <${flag.placeholder}>`;
+  if (flag.kind !== 'boolean') return `--${flag.name} <${flag.placeholder}>`;
+  return flag.default === false ? `--${flag.name}` : `--[no-]${flag.name}`;
 }
 
 function defaultOf(flag: Flag): string {

@@ -4,7 +4,7 @@ import type { ConnectionEvent } from '../protocol/index.ts';
 import type { Channel } from '../transport/index.ts';
 import { CheckFailure } from './check.ts';
 import type { Turn } from './check.ts';
-import { describeClose, describeViolation, expectEvent } from './expect.ts';
+import { describeClose, describeMessage, describeViolation, expectEvent } from './expect.ts';
 
 type MessageEvent = Extract<ConnectionEvent, { type: 'message' }>;
 
@@ -34,7 +34,7 @@ export async function exchange(turn: Turn, channel: Channel, message: Exchange):
     onOther: (event) => {
       if (turn.session.echo.chatty) return;
       throw new CheckFailure(
-        `the server answered ${describe(event)}, expected the same ${size} back`,
+        `the server answered ${describeMessage(event)}, expected the same ${size} back`,
       );
     },
   });
@@ -44,13 +44,6 @@ export async function exchange(turn: Turn, channel: Channel, message: Exchange):
 
 function isEcho(event: MessageEvent, { data, opcode }: Exchange): boolean {
   return event.data.equals(data) && (opcode === undefined || event.opcode === opcode);
-}
-
-function describe({ opcode, data }: MessageEvent): string {
-  const kind = opcode === 1 ? 'text' : 'binary';
-  const start =
-    opcode === 1 ? JSON.stringify(data.toString('utf8', 0, 40)) : data.toString('hex', 0, 16);
-  return `${kind} of ${data.length} bytes starting ${start}`;
 }
 
 /** How long a server that does not answer pings has to stay quiet to count as alive. */
@@ -78,7 +71,7 @@ export async function expectAlive(turn: Turn, channel: Channel): Promise<string>
 
 function judgeSilence(turn: Turn, waitMs: number): string {
   if (!turn.session.answersPings) return 'still there: it did not close';
-  throw new CheckFailure(`no sign of life within ${Math.round(waitMs)} ms`);
+  throw new CheckFailure(`no sign of life within ${Math.ceil(waitMs)} ms`);
 }
 
 /** Whether a code says that the message was understood and not wanted (RFC 6455 section 7.4.1). */

@@ -1,4 +1,4 @@
-import { explainCloseCode } from '../protocol/index.ts';
+import { Opcode, explainCloseCode } from '../protocol/index.ts';
 import type { ConnectionEvent } from '../protocol/index.ts';
 import type { Channel } from '../transport/index.ts';
 import { CheckFailure } from './check.ts';
@@ -25,17 +25,22 @@ export async function expectEvent<T extends ConnectionEvent['type']>(
   options: ExpectOptions<T>,
 ): Promise<EventOf<T>> {
   const deadline = performance.now() + options.timeoutMs;
+  let other: EventOf<'message'> | undefined;
   for (;;) {
     const event = await channel.next(Math.max(0, deadline - performance.now()));
     if (event === undefined) {
-      throw new CheckFailure(silence(channel, options.what, options.timeoutMs));
+      const instead = other === undefined ? '' : `; it sent ${describeMessage(other)}`;
+      throw new CheckFailure(silence(channel, options.what, options.timeoutMs) + instead);
     }
     if (isWanted(event, options)) return event;
     if (event.type === 'violation') throw new CheckFailure(describeViolation(event));
     if (event.type === 'close') {
       throw new CheckFailure(`${describeClose(event)}, expected ${options.what}`);
     }
-    if (event.type === 'message') options.onOther?.(event);
+    if (event.type === 'message') {
+      other = event;
+      options.onOther?.(event);
+    }
   }
 }
 
@@ -51,7 +56,17 @@ function silence(channel: Channel, what: string, timeoutMs: number): string {
   if (closeReceived !== undefined) {
     return `${describeCode(closeReceived.code, closeReceived.reason)}, expected ${what}`;
   }
-  return `nothing within ${Math.round(timeoutMs)} ms, expected ${what}`;
+  return `nothing within ${Math.ceil(timeoutMs)} ms, expected ${what}`;
+}
+
+/** `text of 5 bytes starting "what?"`. */
+export function describeMessage({ opcode, data }: EventOf<'message'>): string {
+  const kind = opcode === Opcode.text ? 'text' : 'binary';
+  const start =
+    opcode === Opcode.text
+      ? JSON.stringify(data.toString('utf8', 0, 40))
+      : data.toString('hex', 0, 16);
+  return `${kind} of ${data.length} bytes starting ${start}`;
 }
 
 /** `the server broke RFC 6455#5.1: frame from the server is masked`. */

@@ -7,11 +7,12 @@ const CHUNK_BYTES = 65_536;
 const FIRST_BYTES = 1024;
 
 /**
- * A masked frame of `length` bytes, piece by piece: its header, 1 KiB, then up to 64 KiB each.
+ * A masked frame of `length` bytes, piece by piece: its header, 1 KiB, then up to 64 KiB each. A
+ * text in ASCII unless told otherwise, because that is what every server takes.
  *
  * All pieces are views of one masked buffer, so a message of any size costs 64 KiB here.
  */
-export function* largeMessage(length: number, opcode: number = Opcode.binary): Generator<Buffer> {
+export function* largeMessage(length: number, opcode: number = Opcode.text): Generator<Buffer> {
   const maskingKey = randomBytes(4);
   yield encodeFrame({ opcode, maskingKey, declaredLength: length });
   const chunk = pattern();

@@ -1,15 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { fieldValue } from '../protocol/index.ts';
-import type { ResponseHead } from '../protocol/index.ts';
+import { createKey, createRequest, fieldValue } from '../protocol/index.ts';
+import type { HeaderList, RequestHead, ResponseHead } from '../protocol/index.ts';
 import type { Wire } from '../transport/index.ts';
 
 /** A request as it will be written; probes change one thing in it. */
-export interface RequestDraft {
-  readonly method: string;
-  readonly target: string;
-  readonly version: string;
-  readonly fields: readonly (readonly [name: string, value: string])[];
-}
+export type RequestDraft = Pick<RequestHead, 'method' | 'target' | 'version' | 'fields'>;
 
 /** What came back: a head, or nothing that is one. */
 export type Answer =
@@ -36,27 +31,12 @@ export interface Probe {
 }
 
 /** The ordinary request for `url`, with a fresh key. */
-export function draftRequest(
-  url: URL,
-  extra: readonly (readonly [name: string, value: string])[],
-): RequestDraft {
-  return {
-    method: 'GET',
-    target: `${url.pathname}${url.search}`,
-    version: 'HTTP/1.1',
-    fields: [
-      ['Host', url.host],
-      ['Upgrade', 'websocket'],
-      ['Connection', 'Upgrade'],
-      ['Sec-WebSocket-Key', randomBytes(16).toString('base64')],
-      ['Sec-WebSocket-Version', '13'],
-      ...extra,
-    ],
-  };
+export function draftRequest(url: URL, headers: HeaderList): RequestDraft {
+  return createRequest({ url, key: createKey(randomBytes(16)), headers }).head;
 }
 
 export function encodeRequest({ method, target, version, fields }: RequestDraft): Buffer {
-  const lines = fields.map(([name, value]) => `${name}: ${value}`);
+  const lines = fields.map(({ name, value }) => `${name}: ${value}`);
   return Buffer.from([`${method} ${target} ${version}`, ...lines, '', ''].join('\r\n'), 'latin1');
 }
 
@@ -64,7 +44,7 @@ export function encodeRequest({ method, target, version, fields }: RequestDraft)
 export function without(name: string): (draft: RequestDraft) => RequestDraft {
   return (draft) => ({
     ...draft,
-    fields: draft.fields.filter(([field]) => field.toLowerCase() !== name.toLowerCase()),
+    fields: draft.fields.filter((field) => field.name.toLowerCase() !== name.toLowerCase()),
   });
 }
 
@@ -72,9 +52,9 @@ export function without(name: string): (draft: RequestDraft) => RequestDraft {
 export function withField(name: string, value: string): (draft: RequestDraft) => RequestDraft {
   return (draft) => {
     const others = without(name)(draft);
-    const at = draft.fields.findIndex(([field]) => field.toLowerCase() === name.toLowerCase());
+    const at = draft.fields.findIndex((field) => field.name.toLowerCase() === name.toLowerCase());
     const fields = [...others.fields];
-    fields.splice(at < 0 ? fields.length : at, 0, [name, value]);
+    fields.splice(at < 0 ? fields.length : at, 0, { name, value });
     return { ...draft, fields };
   };
 }

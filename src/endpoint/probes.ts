@@ -1,20 +1,17 @@
-import {
-  Opcode,
-  FrameDecoder,
-  encodeFrame,
-  fieldValue,
-  parseDeflate,
-  parseExtensions,
-} from '../protocol/index.ts';
-import type { DeflateParams, ResponseHead } from '../protocol/index.ts';
-import { accepted, refused, statusLine, withFieldSeen, withField, without } from './probe.ts';
+import { DEFLATE_PROBES } from './deflate-probes.ts';
+import { FrameDecoder, Opcode, encodeFrame, fieldValue } from '../protocol/index.ts';
+import { accepted, refused, withField, withFieldSeen, without } from './probe.ts';
 import type { Answer, Probe, ProbeOutcome, RequestDraft } from './probe.ts';
 
 const REFUSED = 'an HTTP error, not 101';
 const ACCEPTED = '101';
 
-/** 4.2.1: of anything else "the server MUST stop processing … and return an HTTP response with an
- * appropriate error code". */
+const ANOTHER_KEY = Buffer.alloc(16, 'k').toString('base64');
+
+/**
+ * 4.2.1: of anything else "the server MUST stop processing the client's handshake and return an
+ * HTTP response with an appropriate error code".
+ */
 const INCOMPLETE_REQUESTS: readonly Probe[] = [
   refusal('probe-http-1.0', 'A request with HTTP/1.0 is refused.', (draft) => ({
     ...draft,
@@ -23,7 +20,7 @@ const INCOMPLETE_REQUESTS: readonly Probe[] = [
   refusal('probe-post', 'A request with another method than GET is refused.', (draft) => ({
     ...draft,
     method: 'POST',
-    fields: [...draft.fields, ['Content-Length', '0']],
+    fields: [...draft.fields, { name: 'Content-Length', value: '0' }],
   })),
   refusal('probe-no-host', 'A request without Host is refused.', without('Host')),
   refusal('probe-no-upgrade', 'A request without Upgrade is not upgraded.', without('Upgrade')),
@@ -47,6 +44,18 @@ const INCOMPLETE_REQUESTS: readonly Probe[] = [
     'A Sec-WebSocket-Key that does not decode to 16 bytes is refused.',
     withField('Sec-WebSocket-Key', Buffer.alloc(15, 'k').toString('base64')),
   ),
+  {
+    ...refusal(
+      'probe-two-keys',
+      'A request with two Sec-WebSocket-Key fields is refused.',
+      (draft) => ({
+        ...draft,
+        fields: [...draft.fields, { name: 'Sec-WebSocket-Key', value: ANOTHER_KEY }],
+      }),
+    ),
+    // 11.3.1: the field "MUST NOT appear more than once in an HTTP request".
+    rfc: '6455#11.3.1',
+  },
   refusal(
     'probe-no-version',
     'A request without Sec-WebSocket-Version is refused.',
@@ -73,7 +82,7 @@ const UNUSUAL_REQUESTS: readonly Probe[] = [
   ),
   acceptance('probe-field-case', 'The names of fields are taken in any case.', (draft) => ({
     ...draft,
-    fields: draft.fields.map(([name, value]) => [name.toUpperCase(), value] as const),
+    fields: draft.fields.map(({ name, value }) => ({ name: name.toUpperCase(), value })),
   })),
   acceptance('probe-field-order', 'The order of the fields does not matter.', (draft) => ({
     ...draft,
@@ -131,6 +140,26 @@ const OTHER_VERSION: Probe = {
   },
 };
 
+/** A name no server knows, but a token like any other (4.1, item 10). */
+const UNKNOWN_SUBPROTOCOL = 'wsk.unknown.v0';
+
+const SUBPROTOCOL: Probe = {
+  id: 'probe-subprotocol',
+  rfc: '6455#4.2.2',
+  rule: 'A subprotocol the client did not offer is not selected.',
+  expected: `none, ${UNKNOWN_SUBPROTOCOL} or an HTTP error`,
+  change: withField('Sec-WebSocket-Protocol', UNKNOWN_SUBPROTOCOL),
+  judge: (answer) => {
+    if (answer.head === undefined) return { verdict: 'fail', seen: answer.what };
+    const selected = fieldValue(answer.head, 'sec-websocket-protocol');
+    const legal = selected === undefined || selected === UNKNOWN_SUBPROTOCOL;
+    return {
+      verdict: legal || answer.head.status !== 101 ? 'pass' : 'fail',
+      seen: withFieldSeen(answer.head, 'Sec-WebSocket-Protocol'),
+    };
+  },
+};
+
 const UNKNOWN_EXTENSION: Probe = {
   id: 'probe-unknown-extension',
   rfc: '6455#9.1',
@@ -148,59 +177,15 @@ const UNKNOWN_EXTENSION: Probe = {
   },
 };
 
-/** RFC 7692 section 7.1: offers "a server MUST decline", by leaving them out or refusing. */
-const ILLEGAL_OFFERS: readonly Probe[] = [
-  declined(
-    'probe-deflate-unknown-parameter',
-    'permessage-deflate; wsk_unknown',
-    'an unknown parameter',
-  ),
-  declined(
-    'probe-deflate-bad-value',
-    'permessage-deflate; server_max_window_bits=16',
-    'an invalid value',
-  ),
-  declined(
-    'probe-deflate-repeated',
-    'permessage-deflate; server_no_context_takeover; server_no_context_takeover',
-    'a repeated parameter',
-  ),
-];
-
-/** RFC 7692 sections 7.1.1 and 7.1.2: what a response has to hold if it takes the offer. */
-const LEGAL_OFFERS: readonly Probe[] = [
-  answered(
-    'probe-deflate-no-takeover',
-    '7692#7.1.1.1',
-    'permessage-deflate; server_no_context_takeover',
-    'server_no_context_takeover',
-    (params) => params.serverNoContextTakeover,
-  ),
-  answered(
-    'probe-deflate-server-window',
-    '7692#7.1.2.1',
-    'permessage-deflate; server_max_window_bits=10',
-    'server_max_window_bits of at most 10',
-    (params) => params.serverMaxWindowBits !== undefined && params.serverMaxWindowBits <= 10,
-  ),
-  answered(
-    'probe-deflate-client-window',
-    '7692#7.1.2.2',
-    'permessage-deflate',
-    'no client_max_window_bits',
-    (params) => params.clientMaxWindowBits === undefined,
-  ),
-];
-
 /** What a server has to do with each kind of request, in the order of the report. */
 export const PROBES: readonly Probe[] = [
   ...INCOMPLETE_REQUESTS,
   OTHER_VERSION,
   ...UNUSUAL_REQUESTS,
   PIPELINED,
+  SUBPROTOCOL,
   UNKNOWN_EXTENSION,
-  ...ILLEGAL_OFFERS,
-  ...LEGAL_OFFERS,
+  ...DEFLATE_PROBES,
 ];
 
 type Change = (draft: RequestDraft) => RequestDraft;
@@ -211,54 +196,6 @@ function refusal(id: string, rule: string, change: Change): Probe {
 
 function acceptance(id: string, rule: string, change: Change): Probe {
   return { id, rfc: '6455#4.2.1', rule, expected: ACCEPTED, change, judge: accepted };
-}
-
-function declined(id: string, offer: string, what: string): Probe {
-  return {
-    id,
-    rfc: '7692#7.1',
-    rule: `An offer of permessage-deflate with ${what} is declined.`,
-    expected: '101 without permessage-deflate, or an HTTP error',
-    change: withField('Sec-WebSocket-Extensions', offer),
-    judge: (answer) => {
-      if (answer.head === undefined) return { verdict: 'fail', seen: answer.what };
-      if (answer.head.status !== 101) return { verdict: 'pass', seen: statusLine(answer.head) };
-      return {
-        verdict: deflateParams(answer.head) === undefined ? 'pass' : 'fail',
-        seen: withFieldSeen(answer.head, 'Sec-WebSocket-Extensions'),
-      };
-    },
-  };
-}
-
-function answered(
-  id: string,
-  rfc: string,
-  offer: string,
-  expected: string,
-  holds: (params: DeflateParams) => boolean,
-): Probe {
-  return {
-    id,
-    rfc,
-    rule: `The response to "${offer}" has ${expected}.`,
-    expected,
-    change: withField('Sec-WebSocket-Extensions', offer),
-    judge: (answer) => {
-      if (answer.head === undefined) return { verdict: 'fail', seen: answer.what };
-      const params = deflateParams(answer.head);
-      const seen = withFieldSeen(answer.head, 'Sec-WebSocket-Extensions');
-      if (params === undefined) return { verdict: 'skip', seen: `the offer was declined: ${seen}` };
-      return { verdict: holds(params) ? 'pass' : 'fail', seen };
-    },
-  };
-}
-
-function deflateParams(head: ResponseHead): DeflateParams | undefined {
-  const parsed = parseExtensions(fieldValue(head, 'sec-websocket-extensions') ?? '');
-  if (!parsed.ok) return undefined;
-  const deflate = parsed.extensions.find(({ name }) => name === 'permessage-deflate');
-  return deflate && parseDeflate(deflate, 'response').params;
 }
 
 /** How long the pong of the pipelined ping may take. */

@@ -1,9 +1,14 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DurationMs, HeaderLine, Subprotocol, WebSocketUrl } from '../input-types.ts';
 
 const Verdict = z.enum(['pass', 'fail', 'skip']);
 
 const Status = z.enum(['passed', 'failed', 'interrupted']);
+
+/** What a header field can carry byte by byte (RFC 9110 section 5.5). */
+function isLatin1(text: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(text);
+}
 
 /** What every operation of this folder knows about how to reach its endpoint. */
 const reach = {
@@ -17,7 +22,7 @@ const reach = {
     )
     .meta({ placeholder: 'path' }),
   headers: z
-    .array(HeaderLine)
+    .array(HeaderLine.refine(isLatin1, 'expected characters of ISO 8859-1 only'))
     .default([])
     .describe('extra request header, may be repeated')
     .meta({ flag: 'header' }),
@@ -39,6 +44,7 @@ export const TestInput = z
     messages: z.int().min(1).max(100_000).default(100).describe('round trips to measure'),
     subprotocols: z
       .array(Subprotocol)
+      .refine((names) => new Set(names).size === names.length, 'expected each name once')
       .default([])
       .describe('subprotocol to offer, may be repeated')
       .meta({ flag: 'subprotocol', placeholder: 'name' }),

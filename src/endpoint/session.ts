@@ -9,7 +9,6 @@ import type { TestInput } from './schema.ts';
 /** What all checks of one run share. */
 export interface Session {
   readonly input: TestInput;
-  readonly url: string;
   readonly timeoutMs: number;
   /** Largest message in bytes the server is expected to take, and who said so. */
   readonly limitBytes: number;

@@ -109,7 +109,6 @@ class Run {
     this.#handshake = { protocol, extensions };
     return {
       input: this.#input,
-      url: target.url,
       timeoutMs: this.#input.timeoutMs,
       limitBytes: this.#limitOf(target),
       limitSource: project === undefined ? 'limit of --max-payload' : 'limit of the contract',

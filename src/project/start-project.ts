@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { EnvironmentError } from '../errors.ts';
 import { listeningPort } from './listening-line.ts';
 import { readProject } from './manifest.ts';
@@ -44,7 +45,7 @@ export async function startProject(
 ): Promise<RunningProject> {
   const project = await readProject(path);
   const { install, build } = project.manifest.commands;
-  if (install !== null && !existsSync(join(project.root, 'node_modules'))) {
+  if (install !== null && !isInstalled(project)) {
     await runStep('install', install, {
       project,
       options,
@@ -59,6 +60,13 @@ export async function startProject(
     });
   }
   return startServer(project, options);
+}
+
+/** What npm, pnpm and yarn write last: a killed installation leaves node_modules without it. */
+const INSTALLED = ['.package-lock.json', '.modules.yaml', '.yarn-integrity', '.yarn-state.yml'];
+
+function isInstalled({ root }: Project): boolean {
+  return INSTALLED.some((name) => existsSync(join(root, 'node_modules', name)));
 }
 
 /** Whether a file of the project is newer than the file that the start command runs. */
@@ -95,7 +103,8 @@ async function runStep(
   if (ended === 0) return;
   const how =
     ended === undefined ? `did not end within ${timeoutMs} ms` : `ended with exit code ${ended}`;
-  throw failed(`${stage} of the project: \`${command.join(' ')}\` ${how}`, tail);
+  const what = `${stage} of the project: \`${command.join(' ')}\` ${how}`;
+  throw failed({ what, command, project, tail });
 }
 
 async function startServer(
@@ -113,8 +122,7 @@ async function startServer(
   try {
     const { stdout } = server.process;
     if (stdout === null) throw new Error('the supervisor has no standard output');
-    const started = Promise.race([listeningPort(stdout), server.exited.then(() => undefined)]);
-    const port = await raced(started, startTimeoutMs, signal);
+    const port = await raced(portOrExit(stdout, server), startTimeoutMs, signal);
     signal.throwIfAborted();
     if (port === undefined) throw notStarted(server, { project, tail, startTimeoutMs });
     const status = await pollUntilReady({
@@ -125,16 +133,21 @@ async function startServer(
     signal.throwIfAborted();
     if (status !== 200) {
       const seen = status === undefined ? 'nothing' : `HTTP ${status}`;
-      throw failed(
-        `the server listens, but ${contract.ready} answers ${seen} instead of 200`,
-        tail,
-      );
+      const what = `the server listens, but ${contract.ready} answers ${seen} instead of 200`;
+      throw failed({ what, command: commands.start, project, tail });
     }
     return running(project, { server, port, tail });
   } catch (error) {
     await server.stop(2000);
     throw error;
   }
+}
+
+/** The port, or undefined once the server is over without having told one. */
+async function portOrExit(stdout: Readable, server: Supervised): Promise<number | undefined> {
+  const port = await listeningPort(stdout);
+  if (port === undefined) await server.exited;
+  return port;
 }
 
 function running(
@@ -154,18 +167,27 @@ function notStarted(
   server: Supervised,
   { project, tail, startTimeoutMs }: { project: Project; tail: OutputTail; startTimeoutMs: number },
 ): EnvironmentError {
-  const command = `\`${project.manifest.commands.start.join(' ')}\``;
-  return server.exitCode === undefined
-    ? failed(`${command} printed no "listening" line within ${startTimeoutMs} ms`, tail)
-    : failed(`${command} ended with exit code ${server.exitCode} before it listened`, tail);
+  const command = project.manifest.commands.start;
+  const how =
+    server.exitCode === undefined
+      ? `printed no "listening" line within ${startTimeoutMs} ms`
+      : `ended with exit code ${server.exitCode} before it listened`;
+  return failed({ what: `\`${command.join(' ')}\` ${how}`, command, project, tail });
 }
 
-function failed(message: string, tail: OutputTail): EnvironmentError {
+interface Failure {
+  readonly what: string;
+  readonly command: readonly string[];
+  readonly project: Project;
+  readonly tail: OutputTail;
+}
+
+function failed({ what, command, project, tail }: Failure): EnvironmentError {
   const lines = tail.lines(5);
   const said = lines.length === 0 ? 'it printed nothing' : `it printed:\n${lines.join('\n')}`;
-  return new EnvironmentError('WSK_ERR_PROJECT_FAILED', message, {
+  return new EnvironmentError('WSK_ERR_PROJECT_FAILED', `${what}; ${said}`, {
     cause: new Error(said),
-    hint: said,
+    hint: `to see it all: cd ${project.root} && ${command.join(' ')}`,
   });
 }
 

@@ -32,6 +32,9 @@ child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGTERM' ? 
 process.stdin.on('end', killAll).on('error', killAll).resume();
 `;
 
+/** How long the end of the output is waited for once the command is over. */
+const OUTPUT_GRACE_MS = 1000;
+
 /** A command that runs below a supervisor, in a process group of its own. */
 export class Supervised implements AsyncDisposable {
   readonly process: ChildProcess;
@@ -50,13 +53,19 @@ export class Supervised implements AsyncDisposable {
     // The pipe breaks when the supervisor is gone first; `exited` tells that already.
     this.process.stdin?.on('error', () => undefined);
     this.exited = new Promise((resolve) => {
-      this.process.once('error', () => resolve(127));
-      this.process.once('exit', (code) => resolve(code ?? 137));
-    }).then((code) => {
-      this.#exitCode = code as number;
-      // What the command itself may have left behind in its group.
-      this.#killGroup();
-      return code as number;
+      const settle = (code: number): void => {
+        this.#exitCode ??= code;
+        resolve(this.#exitCode);
+      };
+      this.process.once('error', () => settle(127));
+      this.process.once('exit', (code) => {
+        this.#exitCode = code ?? 137;
+        // What the command itself may have left behind in its group.
+        this.#killGroup();
+        // `close` comes once the output is read; unless somebody outside the group holds it open.
+        setTimeout(settle, OUTPUT_GRACE_MS, this.#exitCode).unref();
+      });
+      this.process.once('close', () => settle(this.#exitCode ?? 137));
     });
   }
 

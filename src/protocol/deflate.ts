@@ -45,30 +45,42 @@ const MAX_RESTARTS = 64;
 
 const EMPTY = Buffer.alloc(0);
 
-/** The data zlib may refer back to, kept here in place of a stream that would remember it. */
+/**
+ * The data zlib may refer back to, kept here in place of a stream that would remember it.
+ *
+ * Messages are appended to memory of twice the window, so that the window has to be moved only
+ * once in as many bytes as it is long.
+ */
 class History {
   readonly #size: number;
   #bytes: Buffer = EMPTY;
+  #end = 0;
 
   constructor(windowBits: number) {
     this.#size = 1 << windowBits;
   }
 
+  /** The options that make zlib know the window. */
   get options(): { dictionary?: Buffer } {
-    return this.#bytes.length === 0 ? {} : { dictionary: this.#bytes };
+    if (this.#end === 0) return {};
+    return { dictionary: this.#bytes.subarray(Math.max(0, this.#end - this.#size), this.#end) };
   }
 
   /** Copies what it keeps: the data itself belongs to whoever receives the message. */
   push(data: Buffer): void {
-    const kept = Math.min(this.#bytes.length, Math.max(0, this.#size - data.length));
-    this.#bytes = Buffer.concat([
-      this.#bytes.subarray(this.#bytes.length - kept),
-      data.subarray(Math.max(0, data.length - this.#size)),
-    ]);
+    const added = data.subarray(Math.max(0, data.length - this.#size));
+    if (this.#bytes.length === 0) this.#bytes = Buffer.allocUnsafe(2 * this.#size);
+    if (this.#end + added.length > this.#bytes.length) {
+      const kept = this.#size - added.length;
+      this.#bytes.copyWithin(0, this.#end - kept, this.#end);
+      this.#end = kept;
+    }
+    this.#bytes.set(added, this.#end);
+    this.#end += added.length;
   }
 
   forget(): void {
-    this.#bytes = EMPTY;
+    this.#end = 0;
   }
 }
 
@@ -142,13 +154,15 @@ export class Inflater {
       const { buffer, engine } = inflateRawSync(bytes, {
         ...this.#history.options,
         windowBits: this.#direction.windowBits,
-        // zlib wants at least 1 here; a byte too many is caught below.
+        // zlib wants at least 1 here, which is one too many for a message that is full already.
         maxOutputLength: Math.max(room, 1),
         info: true,
       }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
-      if (buffer.length > room) return this.#tooBig();
-      this.#history.push(buffer);
-      return { data: buffer, consumed: engine.bytesWritten };
+      if (room === 0 && buffer.length > 0) return this.#tooBig();
+      const consumed = engine.bytesWritten;
+      // Without takeover only the next part of the same message can refer back.
+      if (this.#direction.takeover || consumed < bytes.length) this.#history.push(buffer);
+      return { data: buffer, consumed };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return this.#tooBig();
       return violation('WSK_INVALID_DEFLATE', { reason: (error as Error).message });

@@ -35,7 +35,8 @@ export function describeFrame(frame: Frame): string {
 
 function describePayload({ opcode, payload, rsv1 }: Frame): string {
   if (payload.length === 0) return '';
-  if (opcode === Opcode.close && payload.length >= 2) {
+  if (opcode === Opcode.close) {
+    if (payload.length === 1) return hex(payload);
     const code = payload.readUInt16BE(0);
     const reason = payload.length > 2 ? ` ${describeBytes(payload.subarray(2))}` : '';
     return `${code} (${explainCloseCode(code)})${reason}`;

@@ -45,7 +45,7 @@ export function wordsOf(bytes: Uint8Array): Int32Array {
  *
  * Returns all resulting bytes or-ed together, four by four: `& NON_ASCII` tells for nothing
  * whether a text needs a UTF-8 check at all. Pass `words` (from `wordsOf(bytes)`) when many ranges
- * of the same bytes are to be masked.
+ * of the same bytes are to be masked. (Five parameters, because this runs for every frame.)
  */
 export function maskRange(
   bytes: Uint8Array,
@@ -70,6 +70,21 @@ export function maskRange(
     maskWords(words, first, last, LITTLE_ENDIAN ? wordKey : swapBytes(wordKey)) |
     maskBytes(bytes, tail, end, wordKey)
   );
+}
+
+/**
+ * Copies the first `length` bytes of `source` to the word at `at` of `target`, masked on the way.
+ *
+ * Writes whole words: up to three bytes behind the end change too. A key of 0 copies as it is.
+ */
+export function copyMasked(
+  source: Int32Array,
+  target: Int32Array,
+  { at, length, key }: { readonly at: number; readonly length: number; readonly key: number },
+): void {
+  const wordKey = LITTLE_ENDIAN ? key : swapBytes(key);
+  const count = (length + 3) >> 2;
+  for (let i = 0; i < count; i++) target[at + i] = (source[i] as number) ^ wordKey;
 }
 
 function maskBytes(bytes: Uint8Array, start: number, end: number, key: number): number {

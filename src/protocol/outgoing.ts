@@ -1,7 +1,7 @@
 import type { Deflater } from './deflate.ts';
 import { minimalLengthBytes, writeHeader } from './frame-header.ts';
 import { FramePool } from './frame-pool.ts';
-import { maskRange, packKey } from './mask.ts';
+import { copyMasked, maskRange, packKey, wordsOf } from './mask.ts';
 import { Opcode } from './opcode.ts';
 import { Utf8Stream } from './utf8.ts';
 import { viewOf } from './view.ts';
@@ -9,16 +9,18 @@ import { viewOf } from './view.ts';
 /** An unmasked payload above this size is not copied behind its header but queued as it is. */
 const MAX_COPIED_BYTES = 4096;
 
-/** Up to this size with its header, a frame is cut from the pool. */
+/** Up to this size a payload is cut from the pool with its header. */
 const MAX_POOLED_BYTES = 4096;
 
-/** Up to this length a text is encoded before its length in bytes is known: see `#pushShort`. */
+const POOL = new FramePool();
+
+/** Up to this length a text is encoded here first, which costs less than measuring it. */
 const MAX_SHORT_CHARS = 1024;
 
-/** The most bytes of UTF-8 that one UTF-16 code unit can take. */
-const MAX_UNIT_BYTES = 3;
-
-const POOL = new FramePool();
+/** Room for a short text: a UTF-16 code unit takes at most three bytes of UTF-8. */
+const SCRATCH = new Uint8Array(3 * MAX_SHORT_CHARS);
+const SCRATCH_WORDS = wordsOf(SCRATCH);
+const ENCODER = new TextEncoder();
 
 /** How to send a message or a fragment of one. */
 export interface SendOptions {
@@ -116,34 +118,18 @@ export class Outgoing {
   }
 
   #pushString(first: number, text: string): void {
-    if (text.length <= MAX_SHORT_CHARS) {
-      this.#pushShort(first, text);
+    if (text.length > MAX_SHORT_CHARS) {
+      const length = Buffer.byteLength(text);
+      const start = this.#begin(first, length, length);
+      this.#target.write(text, start);
+      this.#finish(start, length);
       return;
     }
-    const length = Buffer.byteLength(text);
+    const length = ENCODER.encodeInto(text, SCRATCH).written;
     const start = this.#begin(first, length, length);
-    this.#target.write(text, start);
-    this.#finish(start, length);
-  }
-
-  /**
-   * Encodes a short text behind the header it has if it is ASCII, which spares measuring it first.
-   * Any other text takes more bytes than code units, and gets its header afterwards.
-   */
-  #pushShort(first: number, text: string): void {
-    const units = text.length;
-    const room = MAX_UNIT_BYTES * units + 2;
-    const guess = this.#begin(first, units, room);
-    const target = this.#target;
-    const length = target.write(text, guess);
-    let start = guess;
-    if (length !== units) {
-      start = this.#frameStart + this.#headerBytes(length);
-      target.copyWithin(start, guess, guess + length);
-      this.#writeHeader(first, length);
-    }
-    POOL.release(guess + room - (start + length));
-    this.#finish(start, length);
+    const key = this.#writeKey(start);
+    copyMasked(SCRATCH_WORDS, POOL.words, { at: start >> 2, length, key });
+    this.#pushTarget(start, length);
   }
 
   #pushFrame(first: number, payload: Uint8Array): void {
@@ -157,37 +143,41 @@ export class Outgoing {
 
   /** Finds `room` for a payload in `#target`, writes its header, returns where it has to go. */
   #begin(first: number, length: number, room: number): number {
-    const headerBytes = this.#headerBytes(length);
-    const size = headerBytes + room;
-    this.#pooled = size <= MAX_POOLED_BYTES;
-    this.#frameStart = this.#pooled ? POOL.claim(size) : 0;
-    this.#target = this.#pooled ? POOL.bytes : Buffer.allocUnsafeSlow(size);
-    this.#writeHeader(first, length);
-    return this.#frameStart + headerBytes;
-  }
-
-  #headerBytes(length: number): number {
-    return 2 + minimalLengthBytes(length) + (this.#maskSource === undefined ? 0 : 4);
-  }
-
-  #writeHeader(first: number, length: number): void {
-    const lengthBytes = minimalLengthBytes(length);
     const masked = this.#maskSource !== undefined;
+    const lengthBytes = minimalLengthBytes(length);
+    const headerBytes = 2 + lengthBytes + (masked ? 4 : 0);
+    this.#pooled = room <= MAX_POOLED_BYTES;
+    const start = this.#pooled ? POOL.claim(headerBytes, room) : headerBytes;
+    this.#target = this.#pooled ? POOL.bytes : Buffer.allocUnsafeSlow(headerBytes + room);
+    this.#frameStart = start - headerBytes;
     writeHeader(this.#target, this.#frameStart, { first, length, lengthBytes, masked });
+    return start;
   }
 
   /** Masks the payload in `#target` and queues the frame. */
   #finish(start: number, length: number): void {
-    const target = this.#target;
-    const end = start + length;
+    const key = this.#writeKey(start);
     if (this.#maskSource !== undefined) {
-      // 5.3: "The masking key needs to be unpredictable"; where it comes from is the caller's duty.
-      const maskingKey = this.#maskSource();
-      for (let i = 0; i < 4; i++) target[start - 4 + i] = maskingKey[i] as number;
-      const key = packKey(maskingKey, 0);
-      maskRange(target, start, end, key, this.#pooled ? POOL.words : undefined);
+      maskRange(this.#target, start, start + length, key, this.#pooled ? POOL.words : undefined);
     }
-    this.#push(this.#pooled ? viewOf(target, this.#frameStart, end) : target);
+    this.#pushTarget(start, length);
+  }
+
+  /** Writes a fresh key before the payload and returns it packed; 0 if frames are not masked. */
+  #writeKey(start: number): number {
+    if (this.#maskSource === undefined) return 0;
+    // 5.3: "The masking key needs to be unpredictable"; where it comes from is the caller's duty.
+    const maskingKey = this.#maskSource();
+    if (maskingKey.length !== 4) {
+      throw new RangeError(`the mask source gave ${maskingKey.length} bytes, expected 4`);
+    }
+    for (let i = 0; i < 4; i++) this.#target[start - 4 + i] = maskingKey[i] as number;
+    return packKey(maskingKey, 0);
+  }
+
+  #pushTarget(start: number, length: number): void {
+    const target = this.#target;
+    this.#push(this.#pooled ? viewOf(target, this.#frameStart, start + length) : target);
     // Queued frames may be large; nothing else may keep them.
     this.#target = POOL.bytes;
   }

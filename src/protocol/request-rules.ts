@@ -49,6 +49,19 @@ const REQUEST_RULES: readonly Rule<RequestHead>[] = [
     check: ({ target }) => judge(!target.includes('#'), quote(target)),
   },
   {
+    id: 'request-target-host',
+    rfc: '6455#4.1',
+    rule: 'An absolute request target names the host and port of the Host field.',
+    code: 'WSK_REQUEST_TARGET',
+    expected: (head) => `the host ${describe(fieldValues(head, 'host'))}`,
+    check: (head) => {
+      if (!/^https?:/i.test(head.target)) return skip('the request target is a path');
+      const [host = ''] = fieldValues(head, 'host');
+      if (!isHost(host)) return skip('no usable Host');
+      return judge(namesHost(head.target, host), quote(head.target));
+    },
+  },
+  {
     id: 'request-fields',
     rfc: '6455#4.1',
     rule: 'The request keeps to the grammar of HTTP.',
@@ -254,6 +267,14 @@ const HOST = /^(?:\[[0-9a-f:.]+\]|[a-z0-9\-._~%!$&'()*+;=]+)(?::(\d{1,5}))?$/i;
 function isHost(text: string): boolean {
   const match = HOST.exec(text);
   return match !== null && Number(match[1] ?? 0) <= 65535;
+}
+
+/** Whether an absolute URI is at `host`, the default port said or unsaid. */
+function namesHost(target: string, host: string): boolean {
+  const scheme = target.slice(0, target.indexOf(':'));
+  const wanted = `${scheme}://${host}`;
+  if (!URL.canParse(target) || !URL.canParse(wanted)) return false;
+  return new URL(target).host === new URL(wanted).host;
 }
 
 /** RFC 6454 section 7.1: `null`, or scheme, host and port without a path. */

@@ -44,6 +44,9 @@ const PUMP_WAIT_MS = 60_000;
 /** Time that an abandoned channel gives the peer for the closing handshake. */
 const DISPOSE_TIMEOUT_MS = 250;
 
+/** Bytes to write one piece after the other; an async one may wait between its pieces. */
+export type RawChunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
 /**
  * A protocol `Connection` on a `Wire`: reads, answers pings and closes by itself.
  *
@@ -137,14 +140,15 @@ export class Channel implements AsyncDisposable {
    * Writes bytes past the connection, legal or not, one chunk after the other.
    *
    * What the connection itself wants to send waits until the last chunk is written, so that no pong
-   * ends up inside a frame. Stops and resolves to false when the stream breaks or the peer closes.
+   * ends up inside a frame. Stops and resolves to false when the stream breaks, when the peer closes
+   * or takes nothing for `stallMs`.
    */
-  writeRaw(chunks: Uint8Array | Iterable<Uint8Array>): Promise<boolean> {
+  writeRaw(chunks: Uint8Array | RawChunks, stallMs?: number): Promise<boolean> {
     const pieces = chunks instanceof Uint8Array ? [chunks] : chunks;
     return this.#exclusively(async () => {
-      for (const piece of pieces) {
+      for await (const piece of pieces) {
         if (this.connection.state === 'closed') return false;
-        if (!(await this.wire.write([piece]))) return false;
+        if (!(await this.wire.write([piece], stallMs))) return false;
       }
       return true;
     });

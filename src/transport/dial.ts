@@ -14,6 +14,7 @@ import { Channel } from './channel.ts';
 import { HttpFailure, httpStatusError, quoteBytes } from './http-failure.ts';
 import { openSocket } from './open-socket.ts';
 import type { TlsOptions } from './open-socket.ts';
+import { readBody } from './read-body.ts';
 import { readHead } from './read-head.ts';
 import type { HeadResult } from './read-head.ts';
 import type { Wire } from './wire.ts';
@@ -38,10 +39,6 @@ export interface DialOptions {
   /** Sees every piece of input after the handshake before the connection does. */
   readonly observe?: (bytes: Buffer) => void;
 }
-
-/** The longest part of an error's body that is read, and how long it is waited for. */
-const BODY_BYTES = 2048;
-const BODY_TIMEOUT_MS = 500;
 
 /**
  * Opens a WebSocket as a client.
@@ -68,7 +65,7 @@ export async function dial(address: string, options: DialOptions = {}): Promise<
     signal?.throwIfAborted();
     if (!('head' in result)) throw noHeadError(url, wire, result, timeoutMs);
     if (result.head.status !== 101) {
-      throw httpStatusError(url, new HttpFailure(result.head, await readBody(wire)));
+      throw httpStatusError(url, new HttpFailure(result.head, await readBody(wire, result.head)));
     }
     return createChannel(wire, { request: request.head, response: result.head }, options);
   } catch (error) {
@@ -110,18 +107,6 @@ function createChannel(
     },
     observe: options.observe,
   });
-}
-
-/** The start of a body: until it is long enough, the server ends it or stays silent. */
-async function readBody(wire: Wire): Promise<Buffer> {
-  const deadline = performance.now() + BODY_TIMEOUT_MS;
-  let body: Buffer = Buffer.alloc(0);
-  while (body.length < BODY_BYTES) {
-    const bytes = await wire.read(Math.max(0, deadline - performance.now()));
-    if (typeof bytes === 'string') break;
-    body = Buffer.concat([body, bytes]);
-  }
-  return body.subarray(0, BODY_BYTES);
 }
 
 /** TLS records start with their type and version 3.x: what a TLS server answers to plain text. */

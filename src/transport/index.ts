@@ -1,5 +1,5 @@
 export { Channel } from './channel.ts';
-export type { ChannelOptions, Handshake } from './channel.ts';
+export type { ChannelOptions, Handshake, RawChunks } from './channel.ts';
 export { dial } from './dial.ts';
 export type { DeflateOffer, DialOptions } from './dial.ts';
 export { HttpFailure, quoteBytes } from './http-failure.ts';

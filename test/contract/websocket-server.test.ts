@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { runProcess, resumeRun } from '../../src/babysitter/run.ts';
 import { RunReport } from '../../src/babysitter/schema.ts';
@@ -7,8 +8,8 @@ import { process as websocketServer } from '../../processes/websocket-server.ts'
 import { context } from '../support/note-runs.ts';
 import { runNode, websocketSkill } from '../support/programs.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+
+const bin = fileURLToPath(new URL('../../dist/src/cli/bin.js', import.meta.url));
 
 type Context = Parameters<typeof websocketServer>[1];
 
@@ -177,7 +178,6 @@ describe('the process, for real', () => {
     const cwd = desk({});
     const journal = path.join(cwd, 'runs', 'r1', 'journal');
     const args = ['run', 'websocket-server', '--inputs', 'inputs.json', '--json'];
-    const bin = fileURLToPath(new URL('../../dist/src/cli/bin.js', import.meta.url));
     const ended = await runNode(
       [bin, ...args, '--runs-dir', 'runs', '--run-id', 'r1'],
       { cwd },
@@ -199,10 +199,23 @@ describe('the process, for real', () => {
     });
   });
 
+  it('installs again what a killed installation has left half installed', async () => {
+    const cwd = desk({});
+    const controller = new AbortController();
+    const emit = ({ stage }: { stage: string }): void => {
+      if (stage === 'validate-handshake') controller.abort();
+    };
+    const first = await runProcess(input, context({ cwd, signal: controller.signal, emit }));
+    expect(first).toMatchObject({ status: 'interrupted', effects: [{ status: 'passed' }] });
+    mkdirSync(path.join(cwd, 'echo', 'node_modules', 'ws'), { recursive: true });
+    expect(await resumeRun({ runDir: first.runDir }, context({ cwd }))).toMatchObject({
+      status: 'passed',
+    });
+  });
+
   it.each([3, 4, 5, 6])('survives kill -9 after its event %i', async (events) => {
     const cwd = desk({});
     const journal = path.join(cwd, 'runs', 'r1', 'journal');
-    const bin = fileURLToPath(new URL('../../dist/src/cli/bin.js', import.meta.url));
     const args = ['run', 'websocket-server', '--inputs', 'inputs.json', '--runs-dir', 'runs'];
     const ended = await runNode([bin, ...args, '--run-id', 'r1'], { cwd }, (child) => {
       const timer = setInterval(() => {

@@ -52,7 +52,16 @@ const RULES: Readonly<Record<string, Rule>> = {
     packages: ['zod', SDK],
   },
   index: {
-    units: ['*', 'protocol', 'endpoint', 'generate', 'config', 'errors', 'operation', 'version'],
+    units: [
+      'babysitter',
+      'protocol',
+      'endpoint',
+      'generate',
+      'config',
+      'errors',
+      'operation',
+      'version',
+    ],
     packages: [],
   },
   tasks: {

@@ -75,7 +75,81 @@ describe('the export surface', () => {
       });
       surface[entry] = JSON.parse(stdout) as string[];
     }
-    expect(surface).toMatchInlineSnapshot();
+    expect(surface).toMatchInlineSnapshot(`
+      {
+        ".": [
+          "ERRORS",
+          "EnvironmentError",
+          "Settings",
+          "UsageError",
+          "VERSION",
+          "generateServer",
+          "loadSettings",
+          "resumeRun",
+          "runProcess",
+          "runTask",
+          "testEndpoint",
+          "validateHandshake",
+        ],
+        "./operations": [
+          "operations",
+        ],
+        "./processes/websocket-server": [
+          "process",
+        ],
+        "./protocol": [
+          "CloseCode",
+          "Connection",
+          "DEFAULT_LIMITS",
+          "DEFLATE_EXTENSION",
+          "Deflater",
+          "FrameDecoder",
+          "HeadDecoder",
+          "Inflater",
+          "MAX_CONTROL_BYTES",
+          "MAX_REASON_BYTES",
+          "Opcode",
+          "ProtocolError",
+          "Utf8Stream",
+          "VIOLATIONS",
+          "acceptKey",
+          "acceptOffer",
+          "checkRequest",
+          "checkResponse",
+          "createKey",
+          "createRejection",
+          "createRequest",
+          "createResponse",
+          "decodeClose",
+          "describeFrame",
+          "directionOf",
+          "encodeClose",
+          "encodeFrame",
+          "explainCloseCode",
+          "fieldValue",
+          "fieldValues",
+          "formatExtensions",
+          "isSendableCloseCode",
+          "mask",
+          "negotiate",
+          "opcodeName",
+          "parseDeflate",
+          "parseExtensions",
+          "rejectionStatus",
+          "toExtension",
+          "verifyRequest",
+          "verifyResponse",
+          "violation",
+        ],
+        "./tasks": [
+          "customHandlers",
+          "generateServer",
+          "tasks",
+          "testEndpoint",
+          "validateHandshake",
+        ],
+      }
+    `);
   });
 
   it('resolves nothing else', async () => {

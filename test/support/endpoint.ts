@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { TestInput, ValidateHandshakeInput } from '../../src/endpoint/schema.ts';
 import type { TestReport, ValidateHandshakeReport } from '../../src/endpoint/schema.ts';
 import { testEndpoint } from '../../src/endpoint/test-endpoint.ts';

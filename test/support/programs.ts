@@ -1,4 +1,8 @@
-import { spawn, type SpawnOptionsWithoutStdio } from 'node:child_process';
+import {
+  spawn,
+  type ChildProcessWithoutNullStreams,
+  type SpawnOptionsWithoutStdio,
+} from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -11,11 +15,14 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a Node program to its end; `kill` is called with its process as soon as it is started. */
+/** Sees a program as soon as it is started: to read along, to send it a signal. */
+type Watch = (child: ChildProcessWithoutNullStreams) => void;
+
+/** Runs a Node program to its end. */
 export async function runNode(
   args: readonly string[],
   options: SpawnOptionsWithoutStdio = {},
-  watch: (child: { kill: (signal: NodeJS.Signals) => boolean }) => void = () => undefined,
+  watch: Watch = () => undefined,
 ): Promise<Ended> {
   const child = spawn(process.execPath, args, { ...options, env: environment(options.env) });
   watch(child);
@@ -45,8 +52,9 @@ export async function babysitter(
 export async function websocketSkill(
   args: readonly string[],
   options: SpawnOptionsWithoutStdio = {},
+  watch?: Watch,
 ): Promise<Ended> {
-  return await runNode([`${root}/dist/src/cli/bin.js`, ...args], options);
+  return await runNode([`${root}/dist/src/cli/bin.js`, ...args], options, watch);
 }
 
 /** The test's environment with `changes`; without colours, whatever the terminal is. */

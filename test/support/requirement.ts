@@ -37,12 +37,12 @@ function attempt(install: () => void, probe: Probe): string | undefined {
 /** Installs a Debian package; throws where that cannot work (no apt-get, not root, no network). */
 export function installDebian(name: string): void {
   if (process.getuid?.() !== 0) throw new Error(`apt-get install ${name} needs root`);
-  const options = { stdio: 'pipe', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
-  execFileSync('apt-get', ['update', '-qq'], { ...options, stdio: 'pipe' });
-  execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', name], {
-    ...options,
-    stdio: 'pipe',
-  });
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const aptGet = (...args: string[]): void => {
+    execFileSync('apt-get', ['-qq', ...args], { env, stdio: 'pipe' });
+  };
+  aptGet('update');
+  aptGet('install', '-y', '--no-install-recommends', name);
 }
 
 /** A probe for a program: runs it with `args` and reports its absence as `<program> is missing`. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DurationMs, HeaderLine, Port, WebSocketUrl } from '../../src/input-types.ts';
 import { defineOperation } from '../../src/operation.ts';
 

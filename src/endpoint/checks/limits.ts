@@ -25,7 +25,7 @@ export const messageNearLimit: Check = {
   async run(turn) {
     const length = Math.max(1, turn.session.limitBytes - 1);
     await using channel = await turn.dial();
-    const written = channel.writeRaw(largeMessage(length));
+    const written = channel.writeRaw(inTime(turn, largeMessage(length)), turn.leftMs());
     if (!turn.session.echo.echoes) {
       await written;
       const seen = await expectAlive(turn, channel);
@@ -76,7 +76,7 @@ export const overLimit: Check = {
     const length = turn.session.limitBytes + 1;
     await using channel = await turn.dial();
     const reaction = await reactionTo(turn, channel, largeMessage(length));
-    return judgeRefusal(reaction, `a message of ${length} bytes`);
+    return judgeRefusal(turn, reaction, `a message of ${length} bytes`);
   },
 };
 
@@ -90,14 +90,14 @@ export const overLimitFragmented: Check = {
     const length = turn.session.limitBytes;
     await using channel = await turn.dial();
     const first = encodeFrame({
-      opcode: Opcode.binary,
+      opcode: Opcode.text,
       fin: false,
-      payload: Buffer.alloc(1),
+      payload: Buffer.from('.'),
       maskingKey: randomBytes(4),
     });
     void channel.writeRaw(first);
     const reaction = await reactionTo(turn, channel, largeMessage(length, Opcode.continuation));
-    return judgeRefusal(reaction, `fragments of 1 and ${length} bytes`);
+    return judgeRefusal(turn, reaction, `fragments of 1 and ${length} bytes`);
   },
 };
 
@@ -110,12 +110,20 @@ async function reactionTo(
   void channel.writeRaw(take(pieces, 2));
   const reaction = await silentReactionOf(channel, Math.min(ANNOUNCED_MS, turn.leftMs()));
   if (reaction !== 'stayed') return reaction;
-  await channel.writeRaw(pieces);
+  await channel.writeRaw(inTime(turn, pieces), turn.leftMs());
   return reactionOf(channel, turn.leftMs());
 }
 
-function judgeRefusal(reaction: Reaction, what: string): Outcome {
-  const expected = `expected a close with ${CloseCode.messageTooBig}`;
+/** Ends a stream that a slow reader would stretch beyond the time of the check. */
+function* inTime(turn: Turn, pieces: Iterable<Buffer>): Generator<Buffer> {
+  for (const piece of pieces) {
+    if (turn.leftMs() <= 0) return;
+    yield piece;
+  }
+}
+
+function judgeRefusal({ session }: Turn, reaction: Reaction, what: string): Outcome {
+  const expected = `expected a close with ${CloseCode.messageTooBig} (${session.limitSource})`;
   if (reaction === 'stayed') return fail(`the server took ${what}, ${expected}`);
   if (reaction === 'dropped') {
     return fail(

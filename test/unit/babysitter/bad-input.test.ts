@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runTask } from '../../../src/babysitter/run-task.ts';
@@ -173,6 +173,20 @@ describe('nothing is executed or changed', () => {
     });
     expect(snapshot(notes.runDir)).toEqual(before);
   });
+});
+
+it('says how to repair a damaged journal, and leaves the repair to its owner', async () => {
+  const notes = new NoteRun();
+  await requestFirst(notes);
+  const [event = ''] = readdirSync(path.join(notes.runDir, 'journal'));
+  writeFileSync(path.join(notes.runDir, 'journal', event), '{"type":');
+  const before = snapshot(notes.runDir);
+  await expect(notes.resume()).rejects.toMatchObject({
+    name: 'EnvironmentError',
+    code: 'WSK_ERR_RUN_FAILED',
+    hint: `repair it with: babysitter run:repair-journal ${notes.runDir}`,
+  });
+  expect(snapshot(notes.runDir)).toEqual(before);
 });
 
 it('finishes the creation of a run that has its inputs', async () => {

@@ -93,7 +93,7 @@ describe('parseCommandLine', () => {
     expect(answer('--version')).toBe('1.2.3\n');
     expect(answer('--help')).toContain('sample  Show what was understood');
     const help = answer('sample', '--help');
-    expect(help).toContain('--features <a,b>');
+    expect(help).toContain('--features <rooms,presence>');
     expect(help).toContain('largest message in bytes (default: 1000)');
     expect(help).toContain('websocket-skill sample thing --port 8080');
     expect(answer('help', 'sample')).toBe(help);

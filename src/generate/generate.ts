@@ -1,0 +1,98 @@
+import { formatHeader, formatManifest, MANIFEST_FILE } from '../project/manifest.ts';
+import type { Manifest } from '../project/manifest.ts';
+import { VERSION } from '../version.ts';
+import type { Answers } from './answers.ts';
+import { sha256 } from './sha256.ts';
+import { renderTemplate, templateManifest } from './template.ts';
+import { readTemplate, readWsBundle } from './template-source.ts';
+
+const INSTALL = ['npm', 'install', '--no-audit', '--no-fund'];
+/** The file of the echo template that a single file is made of. */
+const SINGLE_FILE_SOURCE = 'echo-server.js';
+
+/** What `generate` makes: files by path (with `/`, relative to the output folder), sorted. */
+export interface Generated {
+  readonly manifest: Manifest;
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** Makes the server that `answers` describe. The same answers give the same bytes, always. */
+export function generate(answers: Answers): Generated {
+  const template = readTemplate(answers.type);
+  const isOn = (feature: string): boolean =>
+    feature === 'project'
+      ? answers.form === 'project'
+      : answers.features.some((chosen) => chosen === feature);
+  const rendered = renderTemplate(template, isOn, valuesOf(answers));
+  if (answers.form === 'file') {
+    const manifest = manifestOf(answers, {
+      commands: { install: null, build: null, start: ['node', answers.fileName] },
+      files: new Map(),
+    });
+    const source = rendered.get(SINGLE_FILE_SOURCE) ?? '';
+    const text = `${formatHeader(manifest)}${source}\n${readWsBundle()}`;
+    return { manifest, files: new Map([[answers.fileName, text]]) };
+  }
+  const { build, start } = templateManifest(template);
+  const manifest = manifestOf(answers, {
+    commands: { install: INSTALL, build, start },
+    files: rendered,
+  });
+  const all = [...rendered, [MANIFEST_FILE, formatManifest(manifest)] as const];
+  return { manifest, files: new Map(sortByPath(all)) };
+}
+
+function sortByPath(files: Iterable<readonly [string, string]>): (readonly [string, string])[] {
+  return [...files].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** What the templates' placeholders stand for, as source text. */
+function valuesOf(answers: Answers): Record<string, string> {
+  return {
+    name: answers.name,
+    port: String(answers.port),
+    maxPayload: String(answers.maxPayload),
+    pingInterval: String(answers.pingInterval),
+    compression: answers.compression,
+    serverNoContextTakeover: String(answers.serverNoContextTakeover),
+    subprotocols: `[${answers.subprotocols.map(quote).join(', ')}]`,
+    subprotocolNames: answers.subprotocols.map((name) => `\`${name}\``).join(', ') || 'none',
+  };
+}
+
+/** A JavaScript string literal; a token (RFC 9110 section 5.6.2) holds neither `"` nor `\`. */
+function quote(token: string): string {
+  return token.includes("'") ? `"${token}"` : `'${token}'`;
+}
+
+function manifestOf(
+  answers: Answers,
+  made: { commands: Manifest['commands']; files: ReadonlyMap<string, string> },
+): Manifest {
+  const { language, type, name, port, compression, serverNoContextTakeover } = answers;
+  const { subprotocols, features, maxPayload, pingInterval } = answers;
+  const limits = { maxPayload, pingInterval };
+  const choices = { compression, serverNoContextTakeover, subprotocols, features };
+  return {
+    generator: 'websocket-skill',
+    version: VERSION,
+    language,
+    type,
+    answers: { language, type, name, port, ...choices, ...limits },
+    commands: made.commands,
+    contract: {
+      path: '/',
+      echo: type === 'echo',
+      maxPayload,
+      subprotocols: [...subprotocols],
+      health: '/healthz',
+      ready: '/readyz',
+      ...(type === 'chat' && {
+        probe: { send: '{"type":"ping","id":"probe"}', expect: '{"type":"pong","id":"probe"}' },
+      }),
+    },
+    files: Object.fromEntries(
+      sortByPath(made.files).map(([path, text]) => [path, sha256(text)] as const),
+    ),
+  };
+}

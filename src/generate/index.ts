@@ -1,0 +1,2 @@
+export { generateServer } from './generate-server.ts';
+export { GenerateServerInput, GenerateServerReport } from './schema.ts';

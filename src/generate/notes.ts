@@ -1,0 +1,69 @@
+import type { Answers } from './answers.ts';
+import type { Plan } from './plan.ts';
+
+/** Bytes above which a message is no longer chat. */
+const MUCH_FOR_CHAT = 1_048_576;
+
+/** What a person types next, in a POSIX shell in the folder of the call. */
+export function nextCommands(answers: Answers, given: string): string[] {
+  if (answers.form === 'file') return [`node ${shellWord(given)}`];
+  return [`cd ${shellWord(given)}`, 'npm install', 'npm start'];
+}
+
+interface Run {
+  readonly hasWritten: boolean;
+  readonly isInterrupted: boolean;
+  readonly force: boolean;
+}
+
+/** What somebody should know who asked for these answers: costs, limits, what was left alone. */
+export function notesOn(answers: Answers, plan: Plan, run: Run): string[] {
+  return [...notesOnWriting(plan, run), ...notesOnAnswers(answers)];
+}
+
+function notesOnWriting({ files, orphans }: Plan, run: Run): string[] {
+  const notes: string[] = [];
+  const differing = files.filter((file) => file.change === 'overwrite').length;
+  if (run.isInterrupted) notes.push('interrupted: nothing was written');
+  else if (!run.hasWritten) notes.push('dry run: nothing was written');
+  else if (files.every((file) => file.change === 'keep')) {
+    notes.push('every file is already there with the same content: nothing was written');
+  }
+  if (!run.hasWritten && differing > 0 && !run.force) {
+    notes.push(`files that exist and differ: ${differing}; only --force would overwrite them`);
+  }
+  for (const path of orphans) {
+    notes.push(`${path} is no longer part of the project, but it was edited and is left alone`);
+  }
+  return notes;
+}
+
+function notesOnAnswers(answers: Answers): string[] {
+  const { type, form, subprotocols, maxPayload, compression } = answers;
+  const notes: string[] = [];
+  if (form === 'file') notes.push('the file holds the ws package and needs no node_modules');
+  if (subprotocols.length > 0) {
+    notes.push(
+      `${subprotocols.join(', ')}: negotiated by name only; the messages stay this server's own`,
+    );
+  }
+  if (type === 'chat' && maxPayload > MUCH_FOR_CHAT) {
+    notes.push(
+      `a maximal payload of ${maxPayload} bytes is much for a chat, whose messages are refused ` +
+        'above 64 KiB; consider --max-payload 65536',
+    );
+  }
+  if (compression === 'permessage-deflate') {
+    notes.push(
+      'permessage-deflate costs up to some 120 KiB of memory per connection, against some 10 KiB ' +
+        'without; --compression none switches it off',
+    );
+  }
+  return notes;
+}
+
+/** `text` as one word of a POSIX shell. */
+function shellWord(text: string): string {
+  const safe = text.startsWith('-') ? `./${text}` : text;
+  return /^[\w@%+=:,./-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`;
+}

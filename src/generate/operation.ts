@@ -1,0 +1,26 @@
+import { defineOperation } from '../operation.ts';
+import { generateServer } from './generate-server.ts';
+import { GenerateServerInput, GenerateServerReport } from './schema.ts';
+import { viewGenerateServer } from './view.ts';
+
+/** `generate-server`. */
+export const generateServerOperation = defineOperation({
+  name: 'generate-server',
+  summary: 'Generate a WebSocket server as one file or as a project',
+  examples: [
+    'generate-server --type echo --output echo-server.js',
+    'generate-server --type chat --features rooms,presence,history --output chat-server/',
+  ],
+  input: GenerateServerInput,
+  output: GenerateServerReport,
+  defaults: (settings) => ({
+    port: settings.defaultPort,
+    maxPayload: settings.maxPayload,
+    pingInterval: settings.pingInterval,
+    compression: settings.compression.enabled ? ('permessage-deflate' as const) : ('none' as const),
+    serverNoContextTakeover: settings.compression.serverNoContextTakeover,
+    subprotocols: settings.subprotocols,
+  }),
+  view: viewGenerateServer,
+  run: generateServer,
+});

@@ -1,0 +1,88 @@
+import * as z from 'zod';
+import { evaluate, preprocess } from './preprocess.ts';
+import type { Features } from './preprocess.ts';
+
+const CommandLine = z.array(z.string()).min(1);
+
+/** `template.json`: how a template becomes a project. Not part of what is generated. */
+const TemplateManifest = z.strictObject({
+  /** Every feature that its markers may name. */
+  features: z.array(z.string()),
+  /** Files that belong to a condition: path to `rooms` or `!rooms`. */
+  files: z.record(z.string(), z.string()),
+  /** Files that npm would not publish under their real name: path to real path. */
+  rename: z.record(z.string(), z.string()),
+  /** By file: exact text of the template to what replaces it, with `{value}` in it. */
+  values: z.record(z.string(), z.record(z.string(), z.string())),
+  build: CommandLine.nullable(),
+  start: CommandLine,
+});
+export type TemplateManifest = z.output<typeof TemplateManifest>;
+
+const MANIFEST = 'template.json';
+
+/** Reads the template's own description. @throws Error when it is wrong: our own mistake */
+export function templateManifest(template: ReadonlyMap<string, string>): TemplateManifest {
+  const manifest = TemplateManifest.parse(JSON.parse(template.get(MANIFEST) ?? 'null'));
+  for (const record of [manifest.files, manifest.rename, manifest.values]) {
+    const stale = Object.keys(record).find((path) => !template.has(path));
+    if (stale !== undefined) throw new Error(`${MANIFEST} names ${stale}, which does not exist`);
+  }
+  return manifest;
+}
+
+/**
+ * The files of a template with `isOn` features and `values` filled in, by their final paths.
+ *
+ * @throws Error when the template contradicts itself: our own mistake
+ */
+export function renderTemplate(
+  template: ReadonlyMap<string, string>,
+  isOn: (feature: string) => boolean,
+  values: Readonly<Record<string, string>>,
+): Map<string, string> {
+  const manifest = templateManifest(template);
+  const features: Features = Object.fromEntries(
+    manifest.features.map((feature) => [feature, isOn(feature)]),
+  );
+  const files = new Map<string, string>();
+  for (const [path, text] of template) {
+    if (path === MANIFEST || !isIncluded(path, manifest, features)) continue;
+    const filled = fill(text, manifest.values[path] ?? {}, values, path);
+    files.set(manifest.rename[path] ?? path, preprocess(filled, features, path));
+  }
+  return files;
+}
+
+function isIncluded(path: string, manifest: TemplateManifest, features: Features): boolean {
+  const condition = manifest.files[path];
+  if (condition === undefined) return true;
+  return evaluate(condition, features, (message) => {
+    throw new Error(`${MANIFEST}: ${path}: ${message}`);
+  });
+}
+
+/** Replaces each key of `replacements` everywhere in `text`, in one pass. */
+function fill(
+  text: string,
+  replacements: Readonly<Record<string, string>>,
+  values: Readonly<Record<string, string>>,
+  path: string,
+): string {
+  const tokens = Object.keys(replacements);
+  const stale = tokens.find((token) => !text.includes(token));
+  if (stale !== undefined) throw new Error(`${path} does not contain ${JSON.stringify(stale)}`);
+  if (tokens.length === 0) return text;
+  const pattern = new RegExp(tokens.map(escape).join('|'), 'g');
+  return text.replace(pattern, (token) =>
+    (replacements[token] ?? '').replace(/\{(\w+)\}/g, (_, name: string) => {
+      const value = values[name];
+      if (value === undefined) throw new Error(`${path}: there is no value ${name}`);
+      return value;
+    }),
+  );
+}
+
+function escape(token: string): string {
+  return token.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}

@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Plan, PlannedFile } from './plan.ts';
+
+/**
+ * Carries out `plan`, all of it or nothing: everything is written to a staging folder on the same
+ * file system first, where a full disk shows, and moved into place then.
+ *
+ * @throws the file system's error; the output is then as it was before
+ */
+export function writeFiles(plan: Plan): void {
+  const undo = new UndoLog();
+  try {
+    if (existsSync(plan.root)) writeInto(plan, undo);
+    else writeNew(plan, undo);
+  } catch (error) {
+    undo.run();
+    throw error;
+  }
+}
+
+/** A new folder appears complete, by one rename. */
+function writeNew({ root, files }: Plan, undo: UndoLog): void {
+  const parent = dirname(root);
+  makeFolder(parent, undo);
+  const staging = join(parent, stagingName(basename(root)));
+  try {
+    stage(staging, files);
+    renameSync(staging, root);
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+/** Files of an existing folder are replaced one by one; the old ones are kept until the last. */
+function writeInto({ root, files }: Plan, undo: UndoLog): void {
+  const changed = files.filter((file) => file.change !== 'keep');
+  // Inside of the folder: a sibling could be on another file system, and renames do not cross.
+  const staging = join(root, stagingName('staging'));
+  const backup = join(staging, 'old');
+  try {
+    stage(join(staging, 'new'), changed);
+    for (const { path, change } of changed) {
+      const target = join(root, path);
+      if (change !== 'create') {
+        makeFolder(dirname(join(backup, path)));
+        move(target, join(backup, path), undo);
+      }
+      if (change === 'remove') continue;
+      makeFolder(dirname(target), undo);
+      move(join(staging, 'new', path), target, undo);
+    }
+  } catch (error) {
+    // Before the staging folder goes, which holds what was there.
+    undo.run();
+    throw error;
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+function stage(folder: string, files: readonly PlannedFile[]): void {
+  mkdirSync(folder, { recursive: true });
+  for (const { path, content } of files) {
+    if (content === undefined) continue;
+    makeFolder(dirname(join(folder, path)));
+    writeFileSync(join(folder, path), content);
+  }
+}
+
+/** Hidden, and new: two runs at the same time do not meet. */
+function stagingName(word: string): string {
+  return `.wsgen-${word}-${randomBytes(6).toString('hex')}`;
+}
+
+function makeFolder(folder: string, undo?: UndoLog): void {
+  const first = mkdirSync(folder, { recursive: true });
+  if (first !== undefined) undo?.push(() => rmSync(first, { recursive: true, force: true }));
+}
+
+function move(from: string, to: string, undo: UndoLog): void {
+  renameSync(from, to);
+  undo.push(() => renameSync(to, from));
+}
+
+/** Steps that lead back to the state before; run at most once. */
+class UndoLog {
+  readonly #steps: (() => void)[] = [];
+
+  push(step: () => void): void {
+    this.#steps.push(step);
+  }
+
+  run(): void {
+    for (const step of this.#steps.splice(0).reverse()) step();
+  }
+}

@@ -1,0 +1,40 @@
+import { fieldValue } from '../protocol/index.ts';
+import type { ResponseHead } from '../protocol/index.ts';
+import type { Wire } from './wire.ts';
+
+/** The longest part of a body that is read. */
+const BODY_BYTES = 2048;
+
+/** How long a body that does not say where it ends is waited for. */
+const BODY_TIMEOUT_MS = 500;
+
+const LAST_CHUNK = /(?:^|\r\n)0\r\n/;
+
+/** Reads the start of an error's body, for people to read: 2 KiB, or what comes in half a second. */
+export async function readBody(wire: Wire, head: ResponseHead): Promise<Buffer> {
+  const deadline = performance.now() + BODY_TIMEOUT_MS;
+  const chunked = /\bchunked\b/i.test(fieldValue(head, 'transfer-encoding') ?? '');
+  const announced = Number(fieldValue(head, 'content-length') ?? Infinity);
+  let raw: Buffer = Buffer.alloc(0);
+  while (raw.length < Math.min(BODY_BYTES, announced)) {
+    const bytes = await wire.read(Math.max(0, deadline - performance.now()));
+    if (typeof bytes === 'string') break;
+    raw = Buffer.concat([raw, bytes]);
+    if (chunked && LAST_CHUNK.test(raw.toString('latin1'))) break;
+  }
+  const start = raw.subarray(0, BODY_BYTES);
+  return chunked ? joinChunks(start) : start;
+}
+
+/** Takes the chunk sizes out (RFC 9112 section 7.1); the last chunk may be cut off. */
+function joinChunks(bytes: Buffer): Buffer {
+  const chunks: Buffer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const lineEnd = bytes.indexOf('\r\n', at);
+    const size = lineEnd < 0 ? 0 : Number.parseInt(bytes.toString('latin1', at, lineEnd), 16);
+    if (!(size > 0)) break;
+    chunks.push(bytes.subarray(lineEnd + 2, lineEnd + 2 + size));
+    at = lineEnd + 2 + size + 2;
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,16 @@
+/**
+ * Why this server closes a connection, and whether coming back can help.
+ *
+ * 1000 to 1015 are RFC 6455 section 7.4.1; 4000 to 4499 are this server's own and worth a
+ * reconnect (with a growing, random delay), 4500 to 4999 would be final.
+ */
+export const CLOSE_CODES = {
+  goingAway: { code: 1001, reason: 'server is shutting down', reconnect: true },
+  unsupportedData: { code: 1003, reason: 'text messages only', reconnect: false },
+  policyViolation: { code: 1008, reason: 'too many invalid messages', reconnect: false },
+  internalError: { code: 1011, reason: 'internal error', reconnect: true },
+  slowConsumer: { code: 4408, reason: 'client reads too slowly', reconnect: true },
+  rateLimited: { code: 4429, reason: 'too many messages', reconnect: true },
+} as const;
+
+export type CloseCode = keyof typeof CLOSE_CODES;

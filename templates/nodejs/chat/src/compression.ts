@@ -1,0 +1,46 @@
+import type { PerMessageDeflateOptions } from 'ws';
+import type { Config } from './config.ts';
+
+/** Log2 of the server's window: 2 KiB are plenty for chat and keep a connection small. */
+const SERVER_WINDOW_BITS = 11;
+
+/** permessage-deflate (RFC 7692) as `ws` wants it, tuned for memory rather than ratio. */
+export function compressionOptions(config: Config): PerMessageDeflateOptions | false {
+  if (config.COMPRESSION === 'none') return false;
+  return {
+    threshold: 1024,
+    // More parallel zlib calls fragment glibc's heap without being faster.
+    concurrencyLimit: 10,
+    serverNoContextTakeover: config.SERVER_NO_CONTEXT_TAKEOVER,
+    serverMaxWindowBits: SERVER_WINDOW_BITS,
+    zlibDeflateOptions: { level: 3, memLevel: 4, chunkSize: 4096 },
+    zlibInflateOptions: { chunkSize: 4096 },
+  };
+}
+
+/**
+ * The first offer in a Sec-WebSocket-Extensions header that this server can take. RFC 7692
+ * section 5.1: offers it cannot take are declined, while `ws` would fail the whole handshake.
+ */
+export function acceptableOffer(header: string | undefined): string | undefined {
+  return header
+    ?.split(',')
+    .map((offer) => offer.trim())
+    .find(isAcceptable);
+}
+
+function isAcceptable(offer: string): boolean {
+  const [name, ...parameters] = offer.split(';').map((part) => part.trim());
+  const names = parameters.map((parameter) => parameter.split('=')[0]);
+  return (
+    name === 'permessage-deflate' &&
+    new Set(names).size === names.length &&
+    parameters.every((parameter) => ACCEPTABLE_PARAMETER.test(parameter))
+  );
+}
+
+const ACCEPTABLE_PARAMETER = new RegExp(
+  '^(?:server_no_context_takeover|client_no_context_takeover' +
+    '|client_max_window_bits(?:="?(?:[89]|1[0-5])"?)?' +
+    `|server_max_window_bits="?1[${String(SERVER_WINDOW_BITS - 10)}-5]"?)$`,
+);

@@ -1,0 +1,135 @@
+import { STATUS_CODES } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Admission } from './admission.ts';
+import type { Config } from './config.ts';
+
+/** An HTTP answer that turns a handshake down. */
+export interface Refusal {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface HandshakeState {
+  readonly address: string;
+  readonly admission: Admission;
+  readonly isDraining: boolean;
+}
+
+/** Seconds after which a client that was turned down for load may come back. */
+const RETRY = { 'Retry-After': '5' } as const;
+
+/**
+ * Why a handshake is turned down, decided before any connection state exists; undefined admits it.
+ * What is left over (key, Upgrade header) is checked by `ws`.
+ */
+export function refusalFor(
+  request: IncomingMessage,
+  config: Config,
+  state: HandshakeState,
+): Refusal | undefined {
+  return (
+    checkRequest(request) ??
+    checkOrigin(request, config.ALLOWED_ORIGINS) ??
+    checkLoad(state) ??
+    checkSubprotocols(request, config.SUBPROTOCOLS)
+  );
+}
+
+function checkRequest(request: IncomingMessage): Refusal | undefined {
+  const { headers, method, httpVersion } = request;
+  if (pathOf(request) !== '/') return { status: 404, reason: 'no such path' };
+  // RFC 6455 section 4.2.1: a GET of HTTP/1.1 or higher, with a Host header.
+  if (method !== 'GET') return { status: 405, reason: 'GET only', headers: { Allow: 'GET' } };
+  if (httpVersion !== '1.1') return { status: 505, reason: 'HTTP/1.1 only' };
+  if (headers.host === undefined) return { status: 400, reason: 'Host header is missing' };
+  // RFC 6455 section 4.4: the answer to another version names the one that would do.
+  if (headers['sec-websocket-version'] !== '13') {
+    return {
+      status: 426,
+      reason: 'Sec-WebSocket-Version 13 only',
+      headers: { 'Sec-WebSocket-Version': '13', Upgrade: 'websocket' },
+    };
+  }
+  return undefined;
+}
+
+/**
+ * Keeps web pages of other sites out (RFC 6455 section 10.2). Browsers always send Origin, so a
+ * client without one is no web page and cannot be tricked by one.
+ */
+function checkOrigin(request: IncomingMessage, allowed: readonly string[]): Refusal | undefined {
+  const { origin, host = '' } = request.headers;
+  if (origin === undefined) return undefined;
+  const isAllowed = allowed.length > 0 ? allowed.includes(origin) : isSameHost(origin, host);
+  return isAllowed ? undefined : { status: 403, reason: 'Origin is not allowed' };
+}
+
+/** Compares host and port; the scheme is the page's, as TLS may end at a proxy before us. */
+function isSameHost(origin: string, host: string): boolean {
+  if (!URL.canParse(origin)) return false;
+  const page = new URL(origin);
+  const own = `${page.protocol}//${host}`;
+  return page.host !== '' && URL.canParse(own) && new URL(own).host === page.host;
+}
+
+function checkLoad({ address, admission, isDraining }: HandshakeState): Refusal | undefined {
+  if (isDraining) return { status: 503, reason: 'server is shutting down', headers: RETRY };
+  if (admission.isFull) return { status: 503, reason: 'server is full', headers: RETRY };
+  if (admission.isFullFor(address)) {
+    return { status: 429, reason: 'too many connections from your address', headers: RETRY };
+  }
+  return undefined;
+}
+
+/** A client that gets none of the subprotocols it asks for would have to fail; say so at once. */
+function checkSubprotocols(
+  request: IncomingMessage,
+  spoken: readonly string[],
+): Refusal | undefined {
+  const header = request.headers['sec-websocket-protocol'];
+  if (header === undefined) return undefined;
+  const offered = header.split(',').map((name) => name.trim());
+  if (offered.some((name) => spoken.includes(name))) return undefined;
+  const known = spoken.length > 0 ? spoken.join(', ') : 'none';
+  return { status: 400, reason: `unknown subprotocol; supported: ${known}` };
+}
+
+/** The server's favourite among the offered subprotocols; false: none was offered. */
+export function selectSubprotocol(
+  offered: ReadonlySet<string>,
+  spoken: readonly string[],
+): string | false {
+  return spoken.find((name) => offered.has(name)) ?? false;
+}
+
+/**
+ * The peer's address; behind `trustProxy` proxies the n-th entry of X-Forwarded-For from the
+ * right: those further left are whatever the client wrote.
+ */
+export function addressOf(request: IncomingMessage, trustProxy: number): string {
+  const chain = [request.headers['x-forwarded-for'] ?? ''].flat().join(',').split(',');
+  const forwarded = trustProxy > 0 ? (chain.at(-trustProxy)?.trim() ?? '') : '';
+  if (forwarded !== '') return forwarded;
+  return request.socket.remoteAddress ?? 'unknown';
+}
+
+/** The path of a request target, which may also be a whole URL (RFC 9112 section 3.2.2). */
+export function pathOf(request: IncomingMessage): string {
+  const [, path = ''] = /^(?:https?:\/\/[^/?#]*)?([^?#]*)/i.exec(request.url ?? '') ?? [];
+  return path === '' ? '/' : path;
+}
+
+/** Writes the HTTP answer and drops the connection. */
+export function refuse(socket: Duplex, { status, reason, headers = {} }: Refusal): void {
+  const lines = Object.entries({
+    Connection: 'close',
+    'Content-Type': 'text/plain',
+    'Content-Length': String(Buffer.byteLength(reason)),
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const statusLine = `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}\r\n`;
+  socket.once('finish', () => socket.destroy());
+  socket.end(`${statusLine}${lines.join('')}\r\n${reason}`);
+}

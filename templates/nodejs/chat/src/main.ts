@@ -1,0 +1,40 @@
+import { ConfigError, describeConfig, readConfig } from './config.ts';
+import { log } from './log.ts';
+import { ChatServer } from './server.ts';
+
+// A reader of the log that goes away (`npm start | head`) must not take the server with it.
+process.stdout.on('error', () => undefined);
+
+let stopping = false;
+
+if (process.argv.includes('--help')) process.stdout.write(describeConfig());
+else await start();
+
+async function start(): Promise<void> {
+  try {
+    const server = new ChatServer(readConfig(process.env));
+    const port = await server.listen();
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        void stop(server, signal);
+      });
+    }
+    log('info', 'listening', { port, url: `ws://localhost:${String(port)}` });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    log('error', error instanceof ConfigError ? 'bad-config' : 'listen-failed', {
+      message: error.message,
+    });
+    process.exitCode = error instanceof ConfigError ? 2 : 1;
+  }
+}
+
+/** The first signal drains and exits 0; a second one does not wait. */
+async function stop(server: ChatServer, signal: string): Promise<void> {
+  if (stopping) process.exit(1);
+  stopping = true;
+  log('info', 'draining', { signal, connections: server.connections });
+  await server.drain();
+  log('info', 'stopped');
+  process.exit(0);
+}

@@ -1,0 +1,54 @@
+import type { Client } from './client.ts';
+import type { Config } from './config.ts';
+// #if history
+import { History } from './history.ts';
+// #endif
+// #if presence
+import { encode } from './client.ts';
+import { Presence } from './presence.ts';
+// #endif
+
+/** One room: its members, and what is kept about it. */
+export class Room {
+  readonly name: string;
+  readonly members = new Set<Client>();
+  // #if presence
+  readonly presence: Presence;
+  // #endif
+  // #if history
+  readonly history: History;
+  // #endif
+  readonly #maxMembers: number;
+
+  constructor(name: string, config: Config) {
+    this.name = name;
+    this.#maxMembers = config.MAX_ROOM_MEMBERS;
+    // #if presence
+    this.presence = new Presence(config.PRESENCE_GRACE, config.MAX_ROOM_MEMBERS, (change) => {
+      // Presence repeats itself with every snapshot, so a client that lags may miss a change.
+      this.broadcast(encode({ ...change, room: name }), true);
+    });
+    // #endif
+    // #if history
+    this.history = new History(config.HISTORY_MESSAGES, config.HISTORY_BYTES);
+    // #endif
+  }
+
+  get isFull(): boolean {
+    return this.members.size >= this.#maxMembers;
+  }
+
+  broadcast(bytes: Buffer, droppable = false): void {
+    for (const member of this.members) member.sendEncoded(bytes, droppable);
+  }
+
+  enter(client: Client): void {
+    this.members.add(client);
+    client.rooms.set(this.name, this);
+  }
+
+  exit(client: Client): void {
+    this.members.delete(client);
+    client.rooms.delete(this.name);
+  }
+}

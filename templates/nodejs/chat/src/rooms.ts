@@ -1,0 +1,71 @@
+import type { Config } from './config.ts';
+import { Room } from './room.ts';
+
+/** All rooms by name. Rooms come with their first member and are forgotten some time after the last. */
+export class Rooms {
+  readonly #rooms = new Map<string, Room>();
+  readonly #config: Config;
+  // #if history
+  /** Empty rooms, longest empty first, with the timers that end their history. */
+  readonly #empty = new Map<Room, NodeJS.Timeout>();
+  // #endif
+
+  constructor(config: Config) {
+    this.#config = config;
+  }
+
+  get size(): number {
+    return this.#rooms.size;
+  }
+
+  /** The room called `name`, new if need be; undefined when there are too many. */
+  open(name: string): Room | undefined {
+    let room = this.#rooms.get(name);
+    if (room === undefined) {
+      // #if history
+      this.#makeSpace();
+      // #endif
+      if (this.#rooms.size >= this.#config.MAX_ROOMS) return undefined;
+      room = new Room(name, this.#config);
+      this.#rooms.set(name, room);
+    }
+    // #if history
+    clearTimeout(this.#empty.get(room));
+    this.#empty.delete(room);
+    // #endif
+    return room;
+  }
+
+  /** To be called whenever somebody left `room`, or was not let in. */
+  release(room: Room): void {
+    if (room.members.size > 0) return;
+    // #if history
+    const timer = setTimeout(() => {
+      this.#forget(room);
+    }, this.#config.HISTORY_TTL).unref();
+    this.#empty.set(room, timer);
+    // #else
+    //~ this.#forget(room);
+    // #endif
+  }
+
+  #forget(room: Room): void {
+    // #if presence
+    room.presence.dispose();
+    // #endif
+    // #if history
+    clearTimeout(this.#empty.get(room));
+    this.#empty.delete(room);
+    // #endif
+    this.#rooms.delete(room.name);
+  }
+  // #if history
+
+  /** Gives up the history of the room that is empty for the longest, if there is no other way. */
+  #makeSpace(): void {
+    if (this.#rooms.size < this.#config.MAX_ROOMS) return;
+    const [oldest] = this.#empty.keys();
+    if (oldest !== undefined) this.#forget(oldest);
+  }
+  // #endif
+}

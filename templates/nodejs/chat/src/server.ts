@@ -1,0 +1,154 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { WebSocketServer } from 'ws';
+import { Admission } from './admission.ts';
+import { Chat } from './chat.ts';
+import { acceptableOffer, compressionOptions } from './compression.ts';
+import type { Config } from './config.ts';
+import { addressOf, pathOf, refusalFor, refuse, selectSubprotocol } from './handshake.ts';
+import type { Refusal } from './handshake.ts';
+import { identify } from './identity.ts';
+import { log } from './log.ts';
+import { serve } from './session.ts';
+
+/** Milliseconds over which clients spread their reconnects after a drain. */
+const MAX_RETRY_AFTER_MS = 5000;
+/** RFC 9110 section 15.5.2: a 401 names a way to authenticate. */
+const UNIDENTIFIED = {
+  status: 401,
+  reason: 'unknown user',
+  headers: { 'WWW-Authenticate': 'Bearer' },
+} as const;
+/** Milliseconds a client gets to answer a close frame. */
+const CLOSE_TIMEOUT_MS = 5000;
+/** Raw connections beyond the WebSocket limit: handshakes to be refused, health checks. */
+const SPARE_CONNECTIONS = 1000;
+
+/** The HTTP server with its WebSocket endpoint. `listen`, then `drain` exactly once. */
+export class ChatServer {
+  readonly #config: Config;
+  readonly #http: Server;
+  readonly #sockets: WebSocketServer;
+  readonly #admission: Admission;
+  readonly #chat: Chat;
+  #phase: 'serving' | 'leaving' | 'draining' = 'serving';
+
+  constructor(config: Config) {
+    this.#config = config;
+    this.#admission = new Admission(config.MAX_CONNECTIONS, config.MAX_CONNECTIONS_PER_IP);
+    this.#chat = new Chat(config);
+    const socketOptions = {
+      noServer: true,
+      clientTracking: false,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+      maxPayload: config.MAX_PAYLOAD,
+      perMessageDeflate: compressionOptions(config),
+      handleProtocols: (offered: Set<string>) => selectSubprotocol(offered, config.SUBPROTOCOLS),
+    };
+    this.#sockets = new WebSocketServer(socketOptions);
+    this.#http = createServer(httpOptions(config), (request, response) => {
+      this.#answer(request, response);
+    });
+    this.#http.maxConnections = config.MAX_CONNECTIONS + SPARE_CONNECTIONS;
+    this.#http.on('upgrade', (request, socket, head) => {
+      this.#upgrade(request, socket, head);
+    });
+  }
+
+  /** Resolves to the port; rejects when the address is in use or not allowed. */
+  async listen(): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#http.once('error', reject);
+      this.#http.listen(this.#config.PORT, this.#config.HOST, resolve);
+    });
+    return (this.#http.address() as AddressInfo).port;
+  }
+
+  /**
+   * Says goodbye: not ready any more at once; after `DRAIN_DELAY`, in which load balancers notice,
+   * new clients are turned away and present ones closed with 1001; who is left after
+   * `DRAIN_TIMEOUT` is cut off.
+   */
+  async drain(): Promise<void> {
+    this.#phase = 'leaving';
+    await delay(this.#config.DRAIN_DELAY);
+    this.#phase = 'draining';
+    this.#chat.drain(MAX_RETRY_AFTER_MS);
+    const deadline = performance.now() + this.#config.DRAIN_TIMEOUT;
+    while (this.#admission.total > 0 && performance.now() < deadline) await delay(20);
+    this.#chat.terminate();
+    this.#http.close();
+    this.#http.closeAllConnections();
+  }
+
+  get connections(): number {
+    return this.#admission.total;
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Before anything else: a connection reset without a listener would end the process.
+    socket.on('error', () => socket.destroy());
+    const address = addressOf(request, this.#config.TRUST_PROXY);
+    const state = { address, admission: this.#admission, isDraining: this.#phase === 'draining' };
+    const refusal = refusalFor(request, this.#config, state);
+    const user = refusal === undefined ? identify(request) : undefined;
+    if (user === undefined) {
+      this.#refuse(request, socket, address, refusal ?? UNIDENTIFIED);
+      return;
+    }
+    const offer = acceptableOffer(request.headers['sec-websocket-extensions']);
+    if (offer === undefined) delete request.headers['sec-websocket-extensions'];
+    else request.headers['sec-websocket-extensions'] = offer;
+    this.#sockets.handleUpgrade(request, socket, head, (client) => {
+      this.#admission.enter(address);
+      client.once('close', () => {
+        this.#admission.leave(address);
+      });
+      serve(client, user, this.#chat, this.#config);
+    });
+  }
+
+  #refuse(request: IncomingMessage, socket: Duplex, address: string, refusal: Refusal): void {
+    const { status, reason } = refusal;
+    log('warn', 'handshake-refused', { status, reason, address, origin: request.headers.origin });
+    refuse(socket, refusal);
+  }
+
+  /** Health checks; everything else is told to upgrade or does not exist. */
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const { status, body } = this.#route(pathOf(request));
+    const headers: Record<string, string> = { 'Content-Type': 'application/json' };
+    // A body that nobody reads must not keep the connection.
+    if (request.method !== 'GET') headers['Connection'] = 'close';
+    // RFC 9110 section 15.5.22: a 426 names what to upgrade to.
+    if (status === 426) Object.assign(headers, { Upgrade: 'websocket', Connection: 'Upgrade' });
+    response.writeHead(status, headers).end(`${JSON.stringify(body)}\n`);
+  }
+
+  #route(path: string): { status: number; body: object } {
+    const connections = this.#admission.total;
+    if (path === '/healthz') return { status: 200, body: { status: 'ok' } };
+    if (path === '/readyz') {
+      const status = this.#phase === 'serving' && this.#admission.isFull ? 'full' : this.#phase;
+      return { status: status === 'serving' ? 200 : 503, body: { status, connections } };
+    }
+    if (path === '/') return { status: 426, body: { error: 'this is a WebSocket endpoint' } };
+    return { status: 404, body: { error: 'not found' } };
+  }
+}
+
+/**
+ * Time-outs for handshakes: a silent or dripping client is gone after HANDSHAKE_TIMEOUT plus one
+ * check. Node's own defaults would keep it for 90 s.
+ */
+function httpOptions(config: Config): object {
+  return {
+    headersTimeout: config.HANDSHAKE_TIMEOUT,
+    requestTimeout: config.HANDSHAKE_TIMEOUT * 2,
+    keepAliveTimeout: config.HANDSHAKE_TIMEOUT,
+    connectionsCheckingInterval: Math.min(1000, config.HANDSHAKE_TIMEOUT),
+  };
+}

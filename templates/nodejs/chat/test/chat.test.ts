@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { connect, startServer } from './support.ts';
+import type { TestServer } from './support.ts';
+
+// #if rooms
+const ROOM = { room: 'lobby' };
+// #else
+//~ const ROOM = {};
+// #endif
+
+describe('chat', () => {
+  let host: TestServer;
+  before(async () => {
+    host = await startServer({
+      MAX_BUFFERED: '65536',
+      // A client that does not read answers no pings either.
+      PING_INTERVAL: '60000',
+      RATE_LIMIT: '100000',
+      RATE_BURST: '100000',
+      // Compressed, the messages of one letter below would never fill a buffer.
+      COMPRESSION: 'none',
+    });
+  });
+  after(() => host[Symbol.asyncDispose]());
+
+  it('sends a message to everybody, its sender included, and acknowledges it', async () => {
+    const ada = await connect(host.port, 'ada');
+    const bob = await connect(host.port, 'bob');
+    // #if rooms
+    for (const client of [ada, bob]) await client.request({ type: 'join', ...ROOM });
+    // #endif
+    const ack = await ada.request({ type: 'message', ...ROOM, text: 'hello' });
+    assert.equal(ack.type, 'ack');
+    for (const client of [ada, bob]) {
+      const message = await client.nextOf('message');
+      assert.equal(message['from'], 'ada');
+      assert.equal(message['text'], 'hello');
+    }
+    ada.socket.terminate();
+    bob.socket.terminate();
+  });
+
+  it('closes who does not read with 4408 and goes on for the others', async () => {
+    const ada = await connect(host.port, 'ada');
+    const slow = await connect(host.port, 'slow');
+    // #if rooms
+    for (const client of [ada, slow]) await client.request({ type: 'join', ...ROOM });
+    // #endif
+    slow.socket.pause();
+    // More than the socket buffers of any system hold on the way.
+    const text = 'x'.repeat(4096);
+    for (let sent = 0; sent < 4000; sent += 1) {
+      const ack = await ada.request({ type: 'message', ...ROOM, text });
+      assert.equal(ack.type, 'ack');
+    }
+    ada.socket.terminate();
+    slow.socket.resume();
+    assert.equal(await slow.closed, 4408);
+  });
+});

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { connect, refusalStatus, startServer } from './support.ts';
+
+it('is not ready from the first moment on, but serves until load balancers had time', async () => {
+  const { port, server } = await startServer({ DRAIN_DELAY: '300' });
+  const base = `http://localhost:${String(port)}`;
+  assert.equal((await fetch(`${base}/readyz`)).status, 200);
+  const drained = server.drain();
+  assert.equal((await fetch(`${base}/readyz`)).status, 503);
+  assert.equal((await fetch(`${base}/healthz`)).status, 200);
+  const client = await connect(port);
+  assert.equal((await client.nextOf('draining')).type, 'draining');
+  assert.equal(await client.closed, 1001);
+  await drained;
+});
+
+it('turns new clients away while it waits for the present ones', async () => {
+  const { port, server } = await startServer({ DRAIN_TIMEOUT: '500' });
+  const stuck = await connect(port);
+  stuck.socket.pause();
+  const drained = server.drain();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(await refusalStatus(port), 503);
+  await drained;
+  stuck.socket.resume();
+  await stuck.closed;
+});
+
+it('cuts off a client that does not say goodbye', async () => {
+  const { port, server } = await startServer({ DRAIN_TIMEOUT: '100' });
+  const client = await connect(port);
+  client.socket.pause();
+  await server.drain();
+  client.socket.resume();
+  await client.closed;
+});

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { connect as connectTcp } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { connect, startServer } from './support.ts';
+import type { TestServer } from './support.ts';
+
+describe('session', () => {
+  let host: TestServer;
+  before(async () => {
+    host = await startServer({
+      MAX_PAYLOAD: '100000',
+      MAX_BUFFERED: '1024',
+      PING_INTERVAL: '50',
+      RATE_LIMIT: '50',
+      RATE_BURST: '50',
+    });
+  });
+  after(() => host[Symbol.asyncDispose]());
+
+  it('welcomes a client and answers its pings', async () => {
+    const client = await connect(host.port);
+    assert.deepEqual(await client.request({ type: 'ping' }), { type: 'pong', id: 'request' });
+    client.socket.close();
+    assert.equal(await client.closed, 1005);
+  });
+
+  it('answers invalid messages with an error that carries their id', async () => {
+    const client = await connect(host.port);
+    const cases = [
+      { send: 'not json', code: 'bad_json', id: undefined },
+      { send: '{"type":"nonsense","id":"1"}', code: 'bad_message', id: '1' },
+      { send: '{"type":"ping","id":"2","extra":1}', code: 'bad_message', id: '2' },
+      { send: '{"type":"ping","__proto__":{"admin":true}}', code: 'bad_message', id: undefined },
+      { send: `{"type":"ping","id":"${'x'.repeat(70_000)}"}`, code: 'too_large', id: undefined },
+    ];
+    for (const { send, code, id } of cases) {
+      client.send(send);
+      const error = await client.nextOf('error');
+      assert.deepEqual({ code: error['code'], id: error['id'] }, { code, id }, send.slice(0, 60));
+    }
+    client.socket.terminate();
+  });
+
+  it('closes with 1008 over invalid messages without end', async () => {
+    const client = await connect(host.port);
+    for (let sent = 0; sent < 30; sent += 1) client.send('x');
+    assert.equal(await client.closed, 1008);
+  });
+
+  it('closes with 4429 over too many messages', async () => {
+    const client = await connect(host.port);
+    for (let sent = 0; sent < 100; sent += 1) client.send({ type: 'ping' });
+    assert.equal(await client.closed, 4429);
+  });
+
+  it('closes with 1003 over binary and with 1009 over too large messages', async () => {
+    const binary = await connect(host.port);
+    binary.socket.send(Buffer.from('{"type":"ping"}'));
+    assert.equal(await binary.closed, 1003);
+    const large = await connect(host.port);
+    large.send('x'.repeat(100_001));
+    assert.equal(await large.closed, 1009);
+  });
+
+  it('survives malformed frames', async () => {
+    const client = await connect(host.port);
+    const raw = connectTcp(host.port, 'localhost');
+    raw.on('error', () => undefined);
+    raw.write(
+      `GET / HTTP/1.1\r\nHost: localhost:${String(host.port)}\r\nUpgrade: websocket\r\n` +
+        'Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n' +
+        'Sec-WebSocket-Version: 13\r\n\r\n',
+    );
+    raw.write(Buffer.from('f78100000000ff', 'hex'));
+    await new Promise((resolve) => raw.resume().once('close', resolve));
+    assert.equal((await client.request({ type: 'ping' }))['type'], 'pong');
+    client.socket.terminate();
+  });
+
+  it('cuts off a peer that answers no pings', async () => {
+    const client = await connect(host.port, 'ada', { autoPong: false });
+    assert.equal(await client.closed, 1006);
+  });
+});

@@ -1,0 +1,101 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { WebSocket } from 'ws';
+import type { ClientOptions } from 'ws';
+import { readConfig } from '../src/config.ts';
+import { ChatServer } from '../src/server.ts';
+
+/** A server on a port of the system's choice, for one test. */
+export interface TestServer extends AsyncDisposable {
+  readonly port: number;
+  readonly server: ChatServer;
+}
+
+/** Starts a server whose settings are the defaults but for `env`. */
+export async function startServer(env: Record<string, string> = {}): Promise<TestServer> {
+  const server = new ChatServer(readConfig({ PORT: '0', DRAIN_TIMEOUT: '1000', ...env }));
+  const port = await server.listen();
+  return { port, server, [Symbol.asyncDispose]: () => server.drain() };
+}
+
+/** What a test client receives: any object with a type. */
+export interface Received {
+  readonly type: string;
+  readonly [key: string]: unknown;
+}
+
+/** A client that queues what it receives, so that a test reads it in order. */
+export class TestClient {
+  readonly socket: WebSocket;
+  readonly closed: Promise<number>;
+  readonly #queue: Received[] = [];
+  #wake: () => void = () => undefined;
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+    this.closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.on('error', () => undefined);
+    socket.on('message', (data: Buffer) => {
+      this.#queue.push(JSON.parse(data.toString()) as Received);
+      this.#wake();
+    });
+  }
+
+  send(message: unknown): void {
+    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
+  }
+
+  /** The next message, whatever it is. */
+  async next(): Promise<Received> {
+    while (this.#queue.length === 0) {
+      if (this.socket.readyState === WebSocket.CLOSED) throw new Error('the connection is closed');
+      await Promise.race([
+        new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        }),
+        this.closed,
+      ]);
+    }
+    return this.#queue.shift() as Received;
+  }
+
+  /** Skips messages up to the next one of `type`. */
+  async nextOf(type: string): Promise<Received> {
+    let message = await this.next();
+    while (message.type !== type) message = await this.next();
+    return message;
+  }
+
+  /** Sends `command` with an id and waits for the reply with that id. */
+  async request(command: object, id = 'request'): Promise<Received> {
+    this.send({ ...command, id });
+    let message = await this.next();
+    while (message['id'] !== id) message = await this.next();
+    return message;
+  }
+}
+
+/** Connects as `user` and reads the welcome. */
+export async function connect(
+  port: number,
+  user = 'ada',
+  options: ClientOptions & { protocols?: string[] } = {},
+): Promise<TestClient> {
+  const url = `ws://localhost:${String(port)}/?user=${user}`;
+  const client = new TestClient(new WebSocket(url, options.protocols ?? [], options));
+  await client.nextOf('welcome');
+  return client;
+}
+
+/** The HTTP status with which the server turns a handshake down. */
+export async function refusalStatus(
+  port: number,
+  options: ClientOptions & { path?: string; protocols?: string[] } = {},
+): Promise<number | undefined> {
+  const url = `ws://localhost:${String(port)}${options.path ?? '/'}`;
+  const socket = new WebSocket(url, options.protocols ?? [], options);
+  socket.on('error', () => undefined);
+  const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+  response.destroy();
+  return response.statusCode;
+}

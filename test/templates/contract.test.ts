@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { CHAT_CHECKS, ROOM_CHECKS } from './chat-checks.ts';
+import { CHECKS } from './checks.ts';
+import type { Check, Kind } from './checks.ts';
+import { ECHO_CHECKS } from './echo-checks.ts';
+import { generateForTest, soonWithin } from './generated.ts';
+import type { GeneratedServer } from './generated.ts';
+
+type Input = Parameters<typeof generateForTest>[0];
+
+const EVERYTHING = ['rooms', 'presence', 'history'] as const;
+
+/** One contract for every kind of output, through the network and the process alone. */
+const SERVERS: readonly {
+  name: string;
+  kind: Kind;
+  input: Input;
+  checks: Record<string, Check>;
+}[] = [
+  {
+    name: 'echo server in one file',
+    kind: 'echo',
+    input: { type: 'echo', output: 'echo-server.js' },
+    checks: { ...CHECKS, ...ECHO_CHECKS },
+  },
+  {
+    name: 'echo project',
+    kind: 'echo',
+    input: { type: 'echo', compression: 'none', subprotocols: ['v1'] },
+    checks: { ...CHECKS, ...ECHO_CHECKS },
+  },
+  {
+    name: 'chat server without features',
+    kind: 'chat',
+    input: { type: 'chat', compression: 'none' },
+    checks: { ...CHECKS, ...CHAT_CHECKS },
+  },
+  {
+    name: 'chat server with every feature',
+    kind: 'chat',
+    input: { type: 'chat', features: [...EVERYTHING], subprotocols: ['v1'] },
+    checks: { ...CHECKS, ...CHAT_CHECKS, ...ROOM_CHECKS },
+  },
+];
+
+describe.each(SERVERS)('$name', ({ kind, input, checks }) => {
+  let server: GeneratedServer;
+  beforeAll(async () => {
+    server = await generateForTest(input);
+  });
+  afterAll(() => server.dispose());
+
+  it.each(Object.entries(checks))('%s', async (_, check) => {
+    await check({ boot: server.boot, kind, soon: soonWithin(10_000) });
+  });
+});

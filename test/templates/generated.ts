@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import type * as z from 'zod';
+import { generateServer, GenerateServerInput } from '../../src/generate/index.ts';
+import { readProject } from '../../src/project/manifest.ts';
+import { operationContext } from '../support/operation-context.ts';
+import { startServerProcess } from '../support/server-process.ts';
+import type { ServerProcess } from '../support/server-process.ts';
+import { within } from '../support/test-client.ts';
+import type { Boot, CheckContext } from './checks.ts';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A generated server on disk; `dispose` removes it. */
+export interface GeneratedServer {
+  /** The folder it is in. */
+  readonly folder: string;
+  /** The folder, or the single file. */
+  readonly project: string;
+  /** Paths of its files, relative to the folder. */
+  readonly files: readonly string[];
+  readonly boot: Boot;
+  readonly dispose: () => void;
+}
+
+/**
+ * Generates a server into a new folder and builds it, unless told otherwise. What `npm install` would bring
+ * is linked from this package, whose versions satisfy the generated ones.
+ */
+export async function generateForTest(
+  input: z.input<typeof GenerateServerInput>,
+  { isBuilt = true } = {},
+): Promise<GeneratedServer> {
+  const folder = mkdtempSync(path.join(realpathSync(tmpdir()), 'websocket-skill-'));
+  const dispose = (): void => rmSync(folder, { recursive: true, force: true });
+  try {
+    const output = input.output ?? 'server/';
+    const parsed = GenerateServerInput.parse({ ...input, output });
+    const report = await generateServer(parsed, operationContext({ cwd: folder }));
+    const { root: cwd, manifest } = await readProject(report.output);
+    const { install, build } = manifest.commands;
+    if (install !== null) symlinkSync(path.join(root, 'node_modules'), `${cwd}/node_modules`);
+    if (build !== null && isBuilt) compile(cwd);
+    const project = install === null ? report.output : cwd;
+    const files = report.files.map((file) => file.path);
+    return { folder: cwd, project, files, boot: (env) => start(project, env), dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** Runs the compiler on a generated project; throws what it says. */
+export function compile(folder: string): void {
+  const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
+  try {
+    execFileSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8', stdio: 'pipe' });
+  } catch (error) {
+    throw new Error(String((error as { stdout?: unknown }).stdout ?? error), { cause: error });
+  }
+}
+
+/** Starts the generated server at `project` as its manifest says, for the running test at most. */
+export async function start(
+  project: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> {
+  const { root: cwd, manifest } = await readProject(project);
+  const server = await startServerProcess(manifest.commands.start.slice(1), { cwd, env });
+  // A check that never ends does not get to dispose of its server.
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  return server;
+}
+
+/** `CheckContext.soon` with a bound. */
+export function soonWithin(milliseconds: number): CheckContext['soon'] {
+  return (promise, what) => within(promise, milliseconds, what);
+}

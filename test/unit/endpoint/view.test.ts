@@ -1,0 +1,70 @@
+import { expect, it } from 'vitest';
+import type { TestReport } from '../../../src/endpoint/schema.ts';
+import { viewTest, viewValidateHandshake } from '../../../src/endpoint/view.ts';
+
+const REPORT: TestReport = {
+  operation: 'test',
+  target: 'ws://h/',
+  status: 'failed',
+  success: false,
+  handshake: { protocol: null, extensions: '' },
+  metrics: {
+    messagesSent: 3,
+    messagesReceived: 2,
+    lost: 1,
+    roundTrip: 'ping',
+    avgLatencyMs: 1.5,
+    p50Ms: 1,
+    p95Ms: 2,
+    p99Ms: 2,
+    compressionRatio: 0.2,
+    compressionRatioSent: 0.2,
+    compressionRatioReceived: null,
+    bytesSent: 1,
+    bytesReceived: 2,
+    durationMs: 3,
+  },
+  checks: [
+    { id: 'text', rfc: '6455#5.6', title: 'text', verdict: 'fail', detail: 'why', durationMs: 1 },
+  ],
+};
+
+it('lays out the report of test', () => {
+  expect(viewTest(REPORT)).toEqual({
+    title: 'test of ws://h/',
+    facts: [
+      ['subprotocol', 'none'],
+      ['extensions', 'none'],
+      ['messages', '3 sent, 2 back, 1 lost'],
+      ['latency', 'p50 1 ms, p95 2 ms, p99 2 ms, mean 1.5 ms (ping and pong)'],
+      ['compression', 'sent 20.0 %, received nothing of the payload'],
+    ],
+    table: {
+      columns: ['check', 'verdict', 'RFC', 'detail'],
+      rows: [['text', 'fail', '6455#5.6', 'why']],
+    },
+  });
+});
+
+it('leaves out figures that were not measured', () => {
+  const metrics = { ...REPORT.metrics, p50Ms: null, compressionRatio: null };
+  expect(viewTest({ ...REPORT, metrics }).facts?.map(([label]) => label)).toEqual([
+    'subprotocol',
+    'extensions',
+    'messages',
+  ]);
+});
+
+it('lays out the report of validate-handshake', () => {
+  const row = { id: 'a', rfc: 'b', rule: 'c', verdict: 'pass', seen: 'd', expected: 'e' } as const;
+  const summary = { passed: 1, failed: 0, skipped: 0 };
+  const view = viewValidateHandshake({
+    operation: 'validate-handshake',
+    target: 'ws://h/',
+    status: 'passed',
+    success: true,
+    rules: [row],
+    summary,
+  });
+  expect(view.table?.rows).toEqual([['a', 'pass', 'b', 'd', 'e']]);
+});
