@@ -141,6 +141,7 @@ export class CaseConnection implements Stage, IncomingSink {
 
   /** Runs the timers that are due. */
   expire(now: number): void {
+    if (this.#timers.nextAt === undefined || this.#timers.nextAt > now) return;
     this.#enter(now);
     this.#timers.expire(now);
     this.#leave();

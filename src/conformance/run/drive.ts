@@ -53,6 +53,9 @@ class Driver {
   }
 
   #receive(chunk: Buffer): void {
+    // What is due is due, even if the event loop comes to it late: otherwise a race of two timers,
+    // ours and the peer's, would be decided by who wakes up first.
+    this.#connection.expire(performance.now());
     this.#connection.receive(chunk, performance.now());
     this.#settle();
   }
@@ -114,6 +117,7 @@ class Driver {
     if (this.#finished) return;
     this.#finished = true;
     clearTimeout(this.#timer);
+    this.#connection.expire(performance.now());
     this.#connection.lost(performance.now());
     this.#done();
   }
