@@ -133,10 +133,14 @@ export class LogWriter {
   readonly rows: LogRow[] = [];
   readonly #offsets = { sent: 0, received: 0 };
 
-  /** A frame that went over the wire; `masked` ones get a key of their own. */
+  /** A frame that went over the wire. */
   frame(direction: 'sent' | 'received', init: FrameInit & { readonly atMs?: number }): this {
     const { atMs = 1, ...bits } = init;
-    const bytes = encodeFrame(bits);
+    return this.header(direction, encodeFrame(bits), bits, atMs);
+  }
+
+  /** What a frame's `bytes` begin with; the rest may follow as octets. */
+  header(direction: 'sent' | 'received', bytes: Buffer, bits: FrameInit, atMs = 1): this {
     const payload = Buffer.from(bits.payload ?? []);
     this.rows.push({
       kind: 'frame',

@@ -78,7 +78,7 @@ export function lateUtf8Check(): CaseResult {
   const wait = (tag: string, atMs: number, expired: boolean) =>
     ({ kind: 'wait', atMs, delayS: 1, tag, expired }) as const;
   const log = new LogWriter()
-    .octets('sent', frame.subarray(0, 6), 0)
+    .header('sent', frame.subarray(0, 6), { opcode: 1, fin: false, maskingKey: KEY })
     .octets('sent', frame.subarray(6, 17), 0)
     .row(wait('A', 0, false))
     .row(wait('A', 1000, true))

@@ -92,6 +92,7 @@ const BEHAVIOR: readonly Row[] = [
     /^6\.4\./,
     'Broken UTF-8 is noticed late',
     'Validate text while it arrives, byte by byte, and fail with 1007 at the first byte that cannot be right; waiting for the end of the message is allowed, but lets a peer fill the memory.',
+    ({ behavior }) => behavior === 'NON-STRICT',
   ),
   ofCases(
     /^6\./,
@@ -198,12 +199,14 @@ const FALLBACK: Row = {
  */
 export function adviceFor(outcome: Outcome): Advice[] {
   const broken = VIOLATION_ADVICE[outcome.violation ?? ''];
-  if (broken !== undefined) return [broken];
   const behavior = [...BEHAVIOR, FALLBACK].find(({ when }) => when(outcome));
+  if (broken !== undefined) return outcome.mustFail ? listed(behavior, broken) : [broken];
   // A plain FAILED says nothing that is not known when the messages were wrong as well.
   const told = behavior !== undefined && outcome.behaviorClose === 'FAILED';
   const close = told ? undefined : CLOSE.find(({ when }) => when(outcome));
-  return [behavior, close].flatMap((row) =>
-    row === undefined ? [] : [{ title: row.title, fix: row.fix }],
-  );
+  return listed(behavior, close);
+}
+
+function listed(...rows: readonly (Advice | undefined)[]): Advice[] {
+  return rows.flatMap((row) => (row === undefined ? [] : [{ title: row.title, fix: row.fix }]));
 }

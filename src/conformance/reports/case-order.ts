@@ -3,11 +3,11 @@
  */
 export function compareCaseIds(a: string, b: string): number {
   const [left, right] = [a.split('.'), b.split('.')];
-  for (let index = 0; index < Math.max(left.length, right.length); index++) {
+  for (let index = 0; index < Math.min(left.length, right.length); index++) {
     const difference = comparePart(left[index] ?? '', right[index] ?? '');
     if (difference !== 0) return difference;
   }
-  return 0;
+  return left.length - right.length;
 }
 
 function comparePart(a: string, b: string): number {

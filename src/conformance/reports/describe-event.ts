@@ -2,8 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import type { CaseEvent, Clip } from '../result.ts';
 import { printable } from './printable.ts';
 
-/** Payload shown of one event: characters of text, or octets in hex. */
+/** Payload shown of one event: characters of text, and octets in hex. */
 const MAX_SHOWN = 40;
+const MAX_OCTETS = 24;
 
 /** Describes what a case expected or saw: `text "Hello" (5 bytes)`. */
 export function describeEvent(event: CaseEvent): string {
@@ -33,8 +34,8 @@ function quoted(text: string, length: number): string {
 }
 
 function spaced(hex: string): string {
-  const shown = hex.slice(0, 2 * MAX_SHOWN).replace(/..(?=.)/g, '$& ');
-  return hex.length > 2 * MAX_SHOWN ? `${shown} …` : shown;
+  const shown = hex.slice(0, 2 * MAX_OCTETS).replace(/..(?=.)/g, '$& ');
+  return hex.length > 2 * MAX_OCTETS ? `${shown} …` : shown;
 }
 
 /** `nothing`, or the events one after the other, at most `limit` of them. */

@@ -3,7 +3,7 @@ import type { CaseResult, Clip, LogRow, RunOptions } from '../result.ts';
 import { describePayload } from './describe-event.ts';
 import { findOffence, type FrameRow, type Offence } from './offence.ts';
 import { printable } from './printable.ts';
-import { headerHex, rebuildFrames } from './rebuild-frames.ts';
+import { headerHex, rebuildFrames, wholePayload } from './rebuild-frames.ts';
 
 /** A line of the frame log as a reader sees it. */
 export interface LogLine {
@@ -54,7 +54,7 @@ export function frameLog(result: CaseResult, role: RunOptions['role']): FrameLog
   const at = offence === undefined ? -1 : rows.indexOf(offence.frame);
   const lines = rows.map((row, index) =>
     offence !== undefined && index === at
-      ? { ...describeRow(row), dump: dumpOf(offence) }
+      ? { ...describeRow(row), dump: dumpOf(offence, result.log) }
       : describeRow(row),
   );
   return cut(lines, at);
@@ -101,12 +101,12 @@ function describeRow(row: LogRow): LogLine {
 }
 
 function describeFrameRow(row: FrameRow): Omit<LogLine, 'ms'> {
-  const { direction, opcode, fin, rsv, payload, repeatTo, chopBytes } = row;
+  const { direction, opcode, fin, rsv, chopBytes } = row;
+  const payload = wholePayload(row);
   const flags = [
     ...(fin ? [] : ['fin 0']),
     ...(rsv === 0 ? [] : [`rsv ${rsv.toString(2).padStart(3, '0')}`]),
     ...(chopBytes === null ? [] : [`in pieces of ${chopBytes}`]),
-    ...(repeatTo === null ? [] : [`repeated to ${repeatTo} bytes`]),
   ];
   return {
     direction: direction === 'sent' ? 'out' : 'in',
@@ -127,13 +127,13 @@ function closeText(payload: Clip): string {
   return `${code} ${explainCloseCode(code)}${reason.length === 0 ? '' : ` ${describePayload(reason, false)}`}`;
 }
 
-function dumpOf({ frame, at, length, text }: Offence): Dump {
-  const { payload, repeatTo } = frame;
+function dumpOf({ frame, at, length, text }: Offence, log: readonly LogRow[]): Dump {
+  const payload = wholePayload(frame);
   const shown = payload.hex.slice(0, 2 * Math.max(DUMP_BYTES, at + length));
   return {
-    header: headerHex(frame),
+    header: headerHex(frame, log),
     payload: shown,
-    more: (repeatTo ?? payload.length) - shown.length / 2,
+    more: payload.length - shown.length / 2,
     at,
     length,
     text,

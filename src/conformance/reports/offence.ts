@@ -25,8 +25,8 @@ type Fault = Omit<Offence, 'frame'>;
 
 /**
  * Finds the byte to show first in the log of a case that is no pass: the peer's own breach of the
- * protocol, else the illegal byte of the tester that the peer did not refuse, else the first byte
- * of an echo that is not what was sent. Undefined where no byte is to blame (nothing came back).
+ * protocol or the illegal byte of the tester that the peer did not refuse, whichever came first,
+ * else the first byte of an echo that is not what was sent. Undefined where no byte is to blame.
  */
 export function findOffence(
   result: CaseResult,
@@ -35,13 +35,11 @@ export function findOffence(
 ): Offence | undefined {
   const received = frames.filter(({ direction }) => direction === 'received');
   const sent = frames.filter(({ direction }) => direction === 'sent');
-  return (
-    findBreach(result, received) ??
-    (result.expectedClose?.closedByMe === false || hasIllegalClose(sent)
-      ? findUnrefused(sent, role)
-      : undefined) ??
-    findDifference(result, received)
-  );
+  const toRefuse = result.expectedClose?.closedByMe === false || hasIllegalClose(sent);
+  const first = [findBreach(result, received), toRefuse ? findUnrefused(sent, role) : undefined]
+    .filter((offence) => offence !== undefined)
+    .sort((a, b) => frames.indexOf(a.frame) - frames.indexOf(b.frame))[0];
+  return first ?? findDifference(result, received);
 }
 
 function findBreach({ findings }: CaseResult, received: readonly FrameRow[]): Offence | undefined {

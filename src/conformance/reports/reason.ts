@@ -2,35 +2,39 @@ import type { CaseEvent, CaseResult } from '../result.ts';
 import { describeEvent, describeEvents } from './describe-event.ts';
 import { printable } from './printable.ts';
 
-/** What the judge says when no list of expected events was met; it names no event. */
+/** What the judge says of lists of events; which events these were, it leaves out. */
 const EVENTS_DIFFER = /^actual events differ/i;
+const EVENTS_MATCH = /^actual events match/i;
 
 /** Why a case is not a pass, on one line, with what was expected and what was seen. */
 export function reasonOf(result: CaseResult): string {
   if (result.notRun !== null) return printable(`not run: ${result.notRun}`);
   if (!result.opened) return 'the opening handshake was never completed';
-  const reasons = [
-    ...result.findings.slice(0, 1).map(({ violation }) => violation.message),
-    ...(result.behavior === 'OK' ? [] : [behaviorReason(result)]),
-    ...(result.behaviorClose === 'OK' ? [] : [closeReason(result)]),
-    ...(result.guard === null ? [] : [result.guard]),
-  ];
+  const behavior = result.behavior === 'OK' ? [] : behaviorReason(result);
+  const close = result.behaviorClose === 'OK' ? [] : [closeReason(result)];
+  const breach = result.findings.slice(0, 1).map(({ violation }) => violation.message);
+  const guard = result.guard === null ? [] : [result.guard];
+  // Where the peer had to fail the connection, what it did instead is the second thing to say.
+  const reasons =
+    result.expectedClose?.closedByMe === false
+      ? [...close, ...behavior, ...breach.map((text) => `the peer itself: ${text}`), ...guard]
+      : [...breach, ...behavior, ...close, ...guard];
   return printable([...new Set(reasons)].join('; '));
 }
 
-function behaviorReason(result: CaseResult): string {
-  const { behavior, expected, received } = result;
+function behaviorReason(judged: CaseResult): string[] {
+  const { behavior, expected, received, result } = judged;
   const wanted = expected.OK;
-  if (behavior === 'UNIMPLEMENTED') return 'the peer does not speak permessage-deflate';
-  if (wanted === undefined) return result.result.replace(/\.$/, '');
-  if (behavior === 'NON-STRICT' || EVENTS_DIFFER.test(result.result)) {
-    return (
+  if (behavior === 'UNIMPLEMENTED') return ['the peer does not speak permessage-deflate'];
+  if (wanted !== undefined && (behavior === 'NON-STRICT' || EVENTS_DIFFER.test(result))) {
+    return [
       tooLate(wanted, received) ??
-      spoiledEcho(wanted, received) ??
-      `expected ${describeEvents(wanted)}, received ${describeEvents(received)}`
-    );
+        spoiledEcho(wanted, received) ??
+        `expected ${describeEvents(wanted)}, received ${describeEvents(received)}`,
+    ];
   }
-  return result.result.replace(/\.$/, '');
+  // Section 7 repeats the reason for a wrong code here.
+  return EVENTS_MATCH.test(result) || result === judged.resultClose ? [] : [clause(result)];
 }
 
 /** A wait more than expected: the peer took its time to fail the connection. */
@@ -52,11 +56,9 @@ function spoiledEcho(wanted: readonly CaseEvent[], received: readonly CaseEvent[
     { ...event, payload: { ...event.payload, hex: expected.payload.hex } },
     expected,
   );
-  const at = Math.floor(
-    [...hex].findIndex((digit, place) => digit !== expected.payload.hex[place]) / 2,
-  );
-  return sameShape && at >= 0
-    ? `the echo of ${length} bytes differs from what was sent at byte ${at}`
+  const digit = Array.from(hex).findIndex((one, place) => one !== expected.payload.hex[place]);
+  return sameShape && digit >= 0
+    ? `the echo of ${length} bytes differs from what was sent at byte ${Math.floor(digit / 2)}`
     : undefined;
 }
 
@@ -74,7 +76,13 @@ function closeReason({ behaviorClose, resultClose, close, expectedClose }: CaseR
       ? 'the peer closed the connection, the tester should have'
       : 'the peer did not fail the connection';
   }
-  return close.wasNotCleanReason === null || behaviorClose !== 'UNCLEAN'
-    ? resultClose
-    : close.wasNotCleanReason;
+  if (behaviorClose === 'UNCLEAN') {
+    return `the connection was not closed cleanly${close.wasNotCleanReason === null ? '' : `: ${close.wasNotCleanReason}`}`;
+  }
+  return clause(resultClose);
+}
+
+/** A sentence of Autobahn's in the middle of one of ours. */
+function clause(sentence: string): string {
+  return `${sentence.slice(0, 1).toLowerCase()}${sentence.slice(1).replace(/\.$/, '')}`;
 }

@@ -1,84 +1,80 @@
-import { encodeFrame, FrameDecoder } from '../../protocol/index.ts';
-import { clip, type LogRow } from '../result.ts';
+import { encodeFrame, mask } from '../../protocol/index.ts';
+import { clip, type Clip, type LogRow } from '../result.ts';
 import type { FrameRow } from './offence.ts';
 
 type OctetsRow = Extract<LogRow, { kind: 'octets' }>;
 
 /**
- * Turns the log of a connection into frames: octets that a frame row already accounts for are left
- * out, and frames that were written piece by piece (6.4.3, 6.4.4) are put together from the pieces.
+ * Turns the log of a connection into frames: octets that a frame row accounts for are left out,
+ * and the pieces of a frame that was written one after the other (6.4.3, 6.4.4) become its payload.
  */
 export function rebuildFrames(log: readonly LogRow[]): LogRow[] {
   const frames = log.filter((row) => row.kind === 'frame');
-  const loose = new Set(
-    log.filter((row) => row.kind === 'octets').filter((row) => !isCovered(row, frames)),
+  const loose = log
+    .filter((row) => row.kind === 'octets')
+    .filter((row) => !frames.some((frame) => isPartOf(row, frame)));
+  const pieces = new Map<LogRow, LogRow>();
+  const rebuilt = new Map(
+    frames.map((frame) => [frame, withPieces(frame, loose, pieces)] as const),
   );
-  const sent = rebuild([...loose].filter(({ direction }) => direction === 'sent'));
   return log.flatMap((row): LogRow[] => {
+    if (row.kind === 'frame') return [rebuilt.get(row) ?? row];
     if (row.kind !== 'octets') return [row];
-    if (!loose.has(row)) return [];
-    const rebuilt = sent.find(({ from }) => from === row);
-    return rebuilt === undefined ? [row] : [rebuilt.frame, row];
+    return loose.includes(row) ? [pieces.get(row) ?? row] : [];
   });
 }
 
-function isCovered(row: OctetsRow, frames: readonly FrameRow[]): boolean {
-  return frames.some(
-    ({ direction, offset, headerBytes, payload, repeatTo }) =>
-      direction === row.direction &&
-      offset < row.offset + row.octets.length &&
-      row.offset < offset + headerBytes + (repeatTo ?? payload.length),
+function isPartOf({ direction, offset, octets }: OctetsRow, frame: FrameRow): boolean {
+  return (
+    direction === frame.direction && frame.offset < offset + octets.length && offset < endOf(frame)
   );
 }
 
-interface Rebuilt {
-  /** The piece in which the frame starts. */
-  readonly from: OctetsRow;
-  readonly frame: FrameRow;
+function endOf({ offset, headerBytes, payload, repeatTo }: FrameRow): number {
+  return offset + headerBytes + (repeatTo ?? payload.length);
 }
 
-/** Decodes `pieces` as far as they are complete and follow each other without a gap. */
-function rebuild(pieces: readonly OctetsRow[]): Rebuilt[] {
-  const decoder = new FrameDecoder();
-  const rebuilt: Rebuilt[] = [];
-  let offset = pieces[0]?.offset ?? 0;
-  let end = offset;
-  for (const { octets, offset: start } of pieces) {
-    if (start !== end || octets.hex.length !== 2 * octets.length) break;
-    decoder.receive(Buffer.from(octets.hex, 'hex'));
-    end += octets.length;
-    for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
-      const at = offset;
-      const from = pieces.find((piece) => piece.offset + piece.octets.length > at);
-      offset += frame.wireBytes;
-      if (from === undefined) continue;
-      rebuilt.push({
-        from,
-        frame: {
-          kind: 'frame',
-          atMs: from.atMs,
-          direction: from.direction,
-          opcode: frame.opcode,
-          fin: frame.fin,
-          rsv: (frame.rsv1 ? 4 : 0) | (frame.rsv2 ? 2 : 0) | (frame.rsv3 ? 1 : 0),
-          masked: frame.maskingKey !== undefined,
-          maskingKey: frame.maskingKey?.toString('hex') ?? null,
-          payload: clip(frame.payload),
-          offset: at,
-          headerBytes: frame.wireBytes - frame.payload.length,
-          repeatTo: null,
-          chopBytes: null,
-          sync: from.sync,
-        },
-      });
+/** Adds what was sent right behind `frame`, unmasked; `pieces` gets each of the pieces unmasked. */
+function withPieces(
+  frame: FrameRow,
+  loose: readonly OctetsRow[],
+  pieces: Map<LogRow, LogRow>,
+): FrameRow {
+  const start = endOf(frame);
+  let payload = Buffer.alloc(0);
+  for (const row of loose) {
+    if (row.direction !== 'sent' || frame.direction !== 'sent') continue;
+    if (row.offset !== start + payload.length) continue;
+    const bytes = Buffer.from(row.octets.hex, 'hex');
+    if (frame.maskingKey !== null) {
+      mask(bytes, Buffer.from(frame.maskingKey, 'hex'), payload.length);
     }
+    pieces.set(row, { ...row, octets: clip(bytes, row.octets.length) });
+    payload = Buffer.concat([payload, bytes]);
   }
-  return rebuilt;
+  return payload.length === 0 ? frame : { ...frame, payload: clip(payload) };
 }
 
-/** The header of `frame` in hex, as it was on the wire. */
-export function headerHex(frame: FrameRow): string {
+/** The payload of a frame as it went over the wire, where the log keeps only the unit repeated. */
+export function wholePayload({ payload, repeatTo }: FrameRow): Clip {
+  if (repeatTo === null || payload.length === 0) return payload;
+  const unit = Buffer.from(payload.hex, 'hex');
+  const head = Buffer.alloc(Math.min(repeatTo, CLIPPED_UNITS * unit.length), unit);
+  return clip(head, repeatTo);
+}
+
+/** Enough of a repeated unit to fill a clip, and more than anybody reads. */
+const CLIPPED_UNITS = 256;
+
+/** The header of `frame` in hex: from the octets of the log, else made again from its fields. */
+export function headerHex(frame: FrameRow, log: readonly LogRow[]): string {
   const { opcode, fin, rsv, maskingKey, headerBytes, payload, repeatTo } = frame;
+  for (const row of log) {
+    if (row.kind !== 'octets' || row.direction !== frame.direction) continue;
+    const at = 2 * (frame.offset - row.offset);
+    const hex = at < 0 ? '' : row.octets.hex.slice(at, at + 2 * headerBytes);
+    if (hex.length === 2 * headerBytes) return hex;
+  }
   const lengthBytes = headerBytes - 2 - (maskingKey === null ? 0 : 4);
   return encodeFrame({
     opcode,
