@@ -11,6 +11,12 @@ import { renderHtml } from './html.ts';
 import { renderJunit } from './junit.ts';
 import { renderMarkdown } from './markdown.ts';
 
+/** A file of the report; rendered when it is written, as there may be hundreds. */
+interface ReportFile {
+  readonly name: string;
+  readonly render: () => string;
+}
+
 /**
  * Writes every report of `run` into `outputDir` and returns the paths, the page first.
  *
@@ -22,33 +28,34 @@ export async function writeReports(
   outputDir: string,
   comparison?: Comparison,
 ): Promise<string[]> {
-  const files = new CaseFiles(run);
-  try {
-    await mkdir(outputDir, { recursive: true });
-    const cases: string[] = [];
-    for (const result of run.agents.flatMap((agent) => agent.cases)) {
-      const name = files.nameOf(result.agent, result.id);
-      cases.push(await replace(outputDir, name, renderAutobahnCase(result, run.options.role)));
-    }
-    return [
-      await replace(outputDir, 'index.html', renderHtml(run, files, comparison)),
-      await replace(outputDir, 'summary.md', renderMarkdown(run, comparison)),
-      await replace(outputDir, 'junit.xml', renderJunit(run)),
-      await replace(outputDir, 'index.json', renderAutobahnIndex(run, files)),
-      ...cases,
-    ];
-  } catch (cause) {
-    throw new EnvironmentError(
-      'WSK_ERR_OUTPUT_NOT_WRITABLE',
-      `the report cannot be written to ${outputDir}`,
-      { cause, hint: 'choose another folder with --output' },
-    );
+  const files = reportFiles(run, comparison);
+  await attempt(outputDir, () => mkdir(outputDir, { recursive: true }));
+  for (const { name, render } of [...files].reverse()) {
+    const text = render();
+    await attempt(outputDir, () => replace(path.join(outputDir, name), text));
   }
+  return files.map(({ name }) => path.join(outputDir, name));
 }
 
-async function replace(folder: string, name: string, text: string): Promise<string> {
-  const file = path.join(folder, name);
-  const temporary = path.join(folder, `.${randomUUID()}.tmp`);
+function reportFiles(run: ConformanceRun, comparison: Comparison | undefined): ReportFile[] {
+  const files = new CaseFiles(run);
+  return [
+    { name: 'index.html', render: () => renderHtml(run, files, comparison) },
+    { name: 'summary.md', render: () => renderMarkdown(run, comparison) },
+    { name: 'junit.xml', render: () => renderJunit(run) },
+    { name: 'index.json', render: () => renderAutobahnIndex(run, files) },
+    ...run.agents.flatMap(({ cases }) =>
+      cases.map((result) => ({
+        name: files.nameOf(result.agent, result.id),
+        render: () => renderAutobahnCase(result, run.options.role),
+      })),
+    ),
+  ];
+}
+
+/** Replaces `file` by a new one in one step. */
+async function replace(file: string, text: string): Promise<void> {
+  const temporary = path.join(path.dirname(file), `.${randomUUID()}.tmp`);
   try {
     await writeFile(temporary, text);
     await rename(temporary, file);
@@ -56,5 +63,16 @@ async function replace(folder: string, name: string, text: string): Promise<stri
     await rm(temporary, { force: true });
     throw error;
   }
-  return file;
+}
+
+async function attempt(outputDir: string, act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act();
+  } catch (cause) {
+    throw new EnvironmentError(
+      'WSK_ERR_OUTPUT_NOT_WRITABLE',
+      `the report cannot be written to ${outputDir}`,
+      { cause, hint: 'choose another folder with --output' },
+    );
+  }
 }

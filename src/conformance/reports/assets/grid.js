@@ -54,8 +54,10 @@ function gridHead() {
 
 function sectionBody(section, indexes, onOpen) {
   const open = isOpen(section, indexes);
+  // Each row is a stop as soon as it is made, so they are made from top to bottom.
+  const band = bandRow(section, indexes, open, onOpen);
   const rows = open ? packsOf(indexes).flatMap((pack) => packRows(pack, onOpen)) : [];
-  return element('tbody', {}, bandRow(section, indexes, open, onOpen), ...rows);
+  return element('tbody', {}, band, ...rows);
 }
 
 function isOpen(section, indexes) {
@@ -207,20 +209,17 @@ function cellButton(index, agent, result) {
   const spoken = [
     `${id}, ${report.agents[agent]}: ${label.toLowerCase()}`,
     code === null ? undefined : `close code ${code}`,
-    result?.expected === undefined ? undefined : 'as expected',
+    result?.expected && 'as expected',
     change && `${change.direction} than before`,
-  ].filter(Boolean);
+  ].filter(isSomething);
   return element(
     'button',
     {
       type: 'button',
       tabindex: '-1',
-      class: [
-        'cell',
-        style,
-        result?.expected === undefined ? '' : 'expected',
-        change === undefined ? '' : `change-${change.direction}`,
-      ].join(' '),
+      class: ['cell', style, result?.expected && 'expected', change && `change-${change.direction}`]
+        .filter(isSomething)
+        .join(' '),
       'aria-label': spoken.join(', '),
       'data-index': String(index),
       'data-agent': String(agent),

@@ -64,7 +64,7 @@ describe('payloads', () => {
   });
 
   it('are cut at 64 octets above', () => {
-    const shown = `${'*'.repeat(61)}`;
+    const shown = '*'.repeat(61);
     expect(received(Buffer.alloc(61, '*'))).toEqual([['message', `${shown} ...`, true]]);
     expect(received(Buffer.alloc(300, '*'))).toEqual([['message', `${'*'.repeat(64)} ...`, true]]);
   });
