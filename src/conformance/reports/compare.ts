@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UsageError } from '../../errors.ts';
 import type { Behavior, BehaviorClose, ConformanceRun } from '../result.ts';
 import { compareCaseIds } from './case-order.ts';
