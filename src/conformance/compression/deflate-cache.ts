@@ -1,5 +1,5 @@
 /** Compressed messages that are kept for other cases, in bytes. */
-const BUDGET = 96 * 1024 * 1024;
+const BUDGET = 64 * 1024 * 1024;
 
 /**
  * Compressed messages, for cases that send the same ones: without context takeover a message is

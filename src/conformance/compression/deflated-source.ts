@@ -22,6 +22,8 @@ export class DeflatedSource implements MessageSource {
   readonly binary: boolean;
   readonly #corpus: Corpus;
   readonly #size: number;
+  /** Of the echo that is waited for. */
+  #expectedBytes = 0;
   readonly #deflater: Deflater;
   readonly #inflater: Inflater;
   /** Undefined with context takeover: then every message depends on those before it. */
@@ -44,6 +46,7 @@ export class DeflatedSource implements MessageSource {
 
   message(index: number): SourceMessage {
     const plain = this.#corpus.cut(this.#size, index);
+    this.#expectedBytes = plain.length;
     const deflate = (): Buffer => this.#deflater.deflate(plain, true);
     const deflated =
       this.#cached === undefined
@@ -53,6 +56,6 @@ export class DeflatedSource implements MessageSource {
   }
 
   inflate(deflated: Buffer): Buffer | Violation {
-    return this.#inflater.inflate(deflated);
+    return this.#inflater.inflate(deflated, this.#expectedBytes);
   }
 }

@@ -7,7 +7,7 @@ import { seededRandom } from './random.ts';
 
 type Random = () => number;
 
-function pick<Item>(items: readonly Item[], random: Random): Item {
+function pick<Item>(items: ArrayLike<Item>, random: Random): Item {
   return items[Math.floor(random() * items.length)] as Item;
 }
 
@@ -54,26 +54,25 @@ export function makeImage(): Buffer {
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {
       const shape = 118 + 60 * Math.sin(x / 71) * Math.cos(y / 53) + 30 * Math.sin((x + y) / 29);
-      const noise = (random() + random() + random() + random() - 2) * 14;
+      const noise = (random() + random() + random() + random() - 2) * 9;
       pixels[y * side + x] = Math.max(0, Math.min(255, Math.round(shape + noise)));
     }
   }
   return Buffer.concat([header, pixels]);
 }
 
-const SYLLABLES = (
-  'da der die und in zu den das nicht von sie ist des sich mit dem dass er es ein ich auf so eine ' +
-  'auch als an nach wie im fuer man aber aus durch wenn nur war noch wer den will geist licht herz ' +
-  'welt nacht kraft leben seele himmel erde tag wort sinn tat macht freund mann hand auge blut'
-).split(' ');
+/** Letters as often as they are in a language, more or less. */
+const VOWELS = 'eeeeeeeaaaiiiioouu';
+const CONSONANTS = 'nnnnnrrrrssssttttddhhhllccggmmbbwwffkkzzpvj';
 
-/** Words of which few are frequent and many are rare, as in a language. */
+/** Words of which the first, the frequent ones, are short. */
 function makeWords(random: Random, count: number): string[] {
   return Array.from({ length: count }, (_, index) => {
-    if (index < SYLLABLES.length) return SYLLABLES[index] as string;
-    const parts = 1 + Math.floor(random() * 2.6);
-    const stem = Array.from({ length: parts }, () => pick(SYLLABLES, random)).join('');
-    return stem + pick(['', 'en', 'er', 'e', 't', 'lich', 'ung'], random);
+    const length = 2 + Math.floor(random() * (index < 60 ? 2.5 : 8));
+    const letters = Array.from({ length }, (__, at) =>
+      pick((at + index) % 2 === 0 || random() < 0.25 ? CONSONANTS : VOWELS, random),
+    );
+    return letters.join('');
   });
 }
 
@@ -81,7 +80,7 @@ function sentence(words: readonly string[], random: Random): string {
   const length = 4 + Math.floor(random() * 7);
   const chosen = Array.from(
     { length },
-    () => words[Math.floor(words.length * random() ** 2.3)] as string,
+    () => words[Math.floor(words.length * random() ** 6)] as string,
   );
   const text = chosen.join(' ');
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${pick([',', '.', ';', '!', ''], random)}\n`;
@@ -90,7 +89,7 @@ function sentence(words: readonly string[], random: Random): string {
 /** 222 218 octets of verse in UTF-8. */
 export function makeProse(): Buffer {
   const random = seededRandom(3);
-  const words = makeWords(random, 4000).map((word, index) =>
+  const words = makeWords(random, 2600).map((word, index) =>
     index % 23 === 0 ? word.replace('a', '\u00e4').replace('u', '\u00fc') : word,
   );
   const length = 222_218;
@@ -136,10 +135,10 @@ export function makeDocument(): Buffer {
       { length: 40 },
       () => `${String(object).padStart(10, '0')} ${digits(random, 5)} 00000 n /F${object % 9} Tf\n`,
     ).join('');
-    const stream = Buffer.alloc(3420);
+    const stream = Buffer.alloc(3220);
     for (let index = 0; index < stream.length; index++) stream[index] = Math.floor(random() * 256);
     const part = Buffer.concat([
-      Buffer.from(`${object} 0 obj\n<< /Length 3420 >>\nstream\n`),
+      Buffer.from(`${object} 0 obj\n<< /Length 3220 >>\nstream\n`),
       stream,
       Buffer.from(`\nendstream\nendobj\n${plain}`),
     ]);

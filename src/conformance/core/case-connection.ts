@@ -29,6 +29,9 @@ const SERVER_DROP_S = 1;
  */
 export const GUARD_S = 3;
 
+/** Autobahn waits up to 1000 seconds for an echo; a peer that is silent for this long is not about to. */
+const IDLE_S = 30;
+
 /** No case expects a longer message, so nothing beyond it need be kept. */
 const KEPT_BYTES = 1024 * 1024;
 
@@ -42,6 +45,11 @@ export interface CaseConnectionOptions {
   readonly source?: MessageSource | undefined;
   /** Octets of the opening handshake, for the counters. */
   readonly preopen?: { readonly sent: number; readonly received: number };
+  /**
+   * Seconds without an octet in either direction after which a case that would wait longer is
+   * closed; absent: 30.
+   */
+  readonly idleS?: number | undefined;
   /** Milliseconds on the clock of all calls. */
   readonly now: number;
 }
@@ -67,6 +75,7 @@ export class CaseConnection implements Stage, IncomingSink {
   readonly #player: Player;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #now: number;
+  #activeAt: number;
   #drop: Drop | undefined;
   #guard: string | null = null;
   #guardTimer: TimerHandle | undefined;
@@ -78,6 +87,7 @@ export class CaseConnection implements Stage, IncomingSink {
     const { definition, role, source } = options;
     this.#options = options;
     this.#now = options.now;
+    this.#activeAt = options.now;
     this.#traffic = new TrafficMeter(options.preopen ?? { sent: 0, received: 0 });
     this.#outgoing = new Outgoing({
       maskSource: role === 'client' ? options.maskSource : undefined,
@@ -132,6 +142,7 @@ export class CaseConnection implements Stage, IncomingSink {
   receive(chunk: Buffer, now: number): void {
     if (this.#lost) return;
     this.#enter(now);
+    this.#activeAt = now;
     if (this.#state === 'open') this.#traffic.received(chunk.length);
     this.log.logOctets('received', chunk, { offset: this.#traffic.streamOffset, sync: false });
     this.#traffic.streamOffset += chunk.length;
@@ -147,9 +158,15 @@ export class CaseConnection implements Stage, IncomingSink {
     this.#leave();
   }
 
+  /** Octets that were drained have gone out: the peer is not idle. */
+  touch(now: number): void {
+    this.#activeAt = now;
+  }
+
   /** Lets the next queued piece go. */
   pump(now: number): void {
     this.#enter(now);
+    this.#activeAt = now;
     this.#outgoing.pump(this.#state === 'closed');
     this.#leave();
   }
@@ -219,6 +236,8 @@ export class CaseConnection implements Stage, IncomingSink {
       this.log.add({ kind: 'timer', timer: 'close', delayS, expired: true });
       this.close();
     });
+    const idleS = this.#options.idleS ?? IDLE_S;
+    if (delayS > idleS) this.#watchIdle(idleS);
   }
 
   continueAfter(delayS: number, tag: string, run: () => void): void {
@@ -412,6 +431,20 @@ export class CaseConnection implements Stage, IncomingSink {
     return this.#timers.set(this.#now + delayS * 1000, () => {
       // Autobahn's timers find a closed connection and do nothing.
       if (this.#state !== 'closed') run();
+    });
+  }
+
+  /** Closes, as the timer of the case would later, once nothing has moved for `idleS`. */
+  #watchIdle(idleS: number): void {
+    const restS = idleS - (this.#now - this.#activeAt) / 1000;
+    this.#after(Math.max(restS, 0), () => {
+      if (!this.open) return;
+      if (this.#now - this.#activeAt < idleS * 1000) {
+        this.#watchIdle(idleS);
+        return;
+      }
+      this.#guard = `nothing came from the peer for ${idleS} seconds`;
+      this.close();
     });
   }
 

@@ -25,6 +25,8 @@ export interface DialTarget {
   /** The name in the report; undefined: what the server calls itself. */
   readonly agent: string | undefined;
   readonly cache: DeflateCache;
+  /** Seconds a silent peer is waited for in a case that would wait longer. */
+  readonly idleS: () => number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -119,6 +121,7 @@ async function shakeHands(socket: Socket, task: CaseTask, target: DialTarget): P
     server: fieldValue(head, 'server'),
     connection: createConnection(task, agreement.deflate, {
       cache: target.cache,
+      idleS: target.idleS(),
       preopen: { sent: request.bytes.length, received: response.length },
     }),
     rest: decoder.rest(),
@@ -129,7 +132,11 @@ async function shakeHands(socket: Socket, task: CaseTask, target: DialTarget): P
 function createConnection(
   { definition }: CaseTask,
   deflate: NegotiatedDeflate | undefined,
-  options: { cache: DeflateCache; preopen: { sent: number; received: number } },
+  options: {
+    cache: DeflateCache;
+    idleS: number | undefined;
+    preopen: { sent: number; received: number };
+  },
 ): CaseConnection {
   const { script } = definition;
   return new CaseConnection({
@@ -141,6 +148,7 @@ function createConnection(
         ? new DeflatedSource({ script, deflate, role: 'client', cache: options.cache })
         : undefined,
     preopen: options.preopen,
+    idleS: options.idleS,
     now: performance.now(),
   });
 }

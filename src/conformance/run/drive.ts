@@ -4,6 +4,9 @@ import type { CaseConnection } from '../core/case-connection.ts';
 /** How long TCP may take to go away after what was written last is to be flushed. */
 const FLUSH_MS = 1000;
 
+/** Large messages are written in slices of this size, to see that the peer takes them. */
+const SLICE_BYTES = 1024 * 1024;
+
 /**
  * Moves octets and time between a socket and a case until TCP is gone; `rest` came with the
  * handshake. Resolves when the case has been told that it is.
@@ -83,8 +86,18 @@ class Driver {
     const [first] = chunks;
     if (first === undefined) return;
     // One write for many small frames; a single one goes out without a copy.
-    this.#socket.write(chunks.length === 1 ? first : Buffer.concat(chunks));
+    const bytes = chunks.length === 1 ? first : Buffer.concat(chunks);
+    for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+      const slice = bytes.subarray(at, at + SLICE_BYTES);
+      if (bytes.length <= SLICE_BYTES) this.#socket.write(slice);
+      else this.#socket.write(slice, this.#touch);
+    }
   }
+
+  /** A slice of a large message is out: a slow peer takes its time, but it is not idle. */
+  readonly #touch = (): void => {
+    this.#connection.touch(performance.now());
+  };
 
   #arm(at: number | undefined): void {
     if (at === this.#timerAt) return;
