@@ -78,7 +78,8 @@ function embed(value: unknown): string {
 
 function heading(run: ConformanceRun): string {
   const [first] = run.agents;
-  if (run.agents.length === 1 && first !== undefined) return printable(first.agent) || 'peer';
+  if (first === undefined) return printable(run.options.target);
+  if (run.agents.length === 1) return printable(first.agent) || run.options.role;
   return `${run.agents.length} ${run.options.role}s`;
 }
 

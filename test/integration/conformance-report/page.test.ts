@@ -238,6 +238,15 @@ browserRequirement('the report page')('the page of a run', () => {
     );
   });
 
+  it('is a page also for a run that came to nothing', async () => {
+    const page = await open(runOf([], { interrupted: true }));
+    expect(await page.locator('h1').innerText()).toBe('ws://localhost:9001');
+    expect(await page.locator('.note').innerText()).toContain('interrupted');
+    expect(await page.locator('#none').isVisible()).toBe(true);
+    await page.keyboard.press('n');
+    await page.keyboard.press('j');
+  });
+
   it('opens a pass with its definition', async () => {
     const page = await open(runOf([caseResult({ id: '1.1.1' }), caseResult({ id: '1.1.2' })]));
     await page.getByRole('button', { name: /1 Framing/ }).click();
