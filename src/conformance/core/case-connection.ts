@@ -1,11 +1,11 @@
-import { isUtf8 } from 'node:buffer';
-import { CloseCode, Opcode, Utf8Stream, violation } from '../../protocol/index.ts';
+import { CloseCode, Opcode } from '../../protocol/index.ts';
 import type { Violation } from '../../protocol/index.ts';
 import type { CaseDefinition, FrameStep, MessageStep } from '../case.ts';
-import { clip } from '../result.ts';
+import type { CloseFacts } from '../result.ts';
 import { CaseLog } from './case-log.ts';
-import { PEER_DROPPED, isKnownCloseCode, newCloseState } from './close-state.ts';
-import type { CloseState } from './close-state.ts';
+import { PEER_DROPPED } from './close-state.ts';
+import { Closing } from './closing.ts';
+import type { Drop } from './closing.ts';
 import { createPlayer } from './create-player.ts';
 import { Incoming } from './incoming.ts';
 import type { IncomingFrame, IncomingMessage, IncomingSink, Position } from './incoming.ts';
@@ -15,12 +15,6 @@ import type { DeflatedMessage, Player, Stage } from './player.ts';
 import { Timers } from './timers.ts';
 import type { TimerHandle } from './timers.ts';
 import { TrafficMeter } from './traffic-meter.ts';
-
-/** Seconds the peer has to answer the tester's close frame. */
-const CLOSE_HANDSHAKE_S = 1;
-
-/** Seconds a server has, after the closing handshake, to drop TCP. */
-const SERVER_DROP_S = 1;
 
 /**
  * Seconds after which a connection ends that waits for the peer and has no timer of its own.
@@ -54,9 +48,6 @@ export interface CaseConnectionOptions {
   readonly now: number;
 }
 
-/** How TCP is to be dropped: after what was written went out, or at once. */
-export type Drop = 'flush' | 'abort';
-
 /**
  * One case on one open connection, with the closing behaviour of Autobahn's own endpoint.
  *
@@ -66,22 +57,18 @@ export type Drop = 'flush' | 'abort';
  */
 export class CaseConnection implements Stage, IncomingSink {
   readonly log = new CaseLog();
-  readonly ending: CloseState = newCloseState();
   readonly #options: CaseConnectionOptions;
   readonly #timers = new Timers();
   readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;
   readonly #traffic: TrafficMeter;
+  readonly #closing: Closing;
   readonly #player: Player;
-  #state: 'open' | 'closing' | 'closed' = 'open';
   #now: number;
   #activeAt: number;
-  #drop: Drop | undefined;
   #guard: string | null = null;
   #guardTimer: TimerHandle | undefined;
-  #closeTimer: TimerHandle | undefined;
   #lost = false;
-  #broken = false;
 
   constructor(options: CaseConnectionOptions) {
     const { definition, role, source } = options;
@@ -99,6 +86,20 @@ export class CaseConnection implements Stage, IncomingSink {
       keptBytes: keepsPayload(definition) ? KEPT_BYTES : 0,
       sink: this,
     });
+    this.#closing = new Closing({
+      role,
+      sendCloseFrame: (payload) => {
+        this.frame({ do: 'frame', opcode: Opcode.close, payload });
+      },
+      after: (delayS, run) => this.#after(delayS, run),
+      clear: (timer) => {
+        this.#timers.clear(timer);
+      },
+      report: (breach) => {
+        const offset = Math.max(0, this.#traffic.streamOffset - 1);
+        this.log.addBreach(breach, { offset, bytes: Buffer.alloc(0), index: 0 });
+      },
+    });
     this.#player = createPlayer(definition, this, source);
   }
 
@@ -115,8 +116,13 @@ export class CaseConnection implements Stage, IncomingSink {
     return this.#guard;
   }
 
+  /** How the connection ends, or ended. */
+  get ending(): CloseFacts {
+    return this.#closing.facts;
+  }
+
   get drop(): Drop | undefined {
-    return this.#drop;
+    return this.#closing.drop;
   }
 
   get nextTimerAt(): number | undefined {
@@ -143,7 +149,7 @@ export class CaseConnection implements Stage, IncomingSink {
     if (this.#lost) return;
     this.#enter(now);
     this.#activeAt = now;
-    if (this.#state === 'open') this.#traffic.received(chunk.length);
+    if (this.open) this.#traffic.received(chunk.length);
     this.log.logOctets('received', chunk, { offset: this.#traffic.streamOffset, sync: false });
     this.#traffic.streamOffset += chunk.length;
     if (!this.deaf) this.#incoming.receive(chunk);
@@ -167,7 +173,7 @@ export class CaseConnection implements Stage, IncomingSink {
   pump(now: number): void {
     this.#enter(now);
     this.#activeAt = now;
-    this.#outgoing.pump(this.#state === 'closed');
+    this.#outgoing.pump(this.#closing.isClosed);
     this.#leave();
   }
 
@@ -176,16 +182,14 @@ export class CaseConnection implements Stage, IncomingSink {
     if (this.#lost) return;
     this.#enter(now);
     this.#lost = true;
-    this.#state = 'closed';
     this.#timers.clearAll();
-    const close = this.ending;
-    if (!close.wasClean && !close.droppedByMe) close.wasNotCleanReason ??= PEER_DROPPED;
+    this.#closing.lost(PEER_DROPPED);
   }
 
   // --- Stage ---
 
   get open(): boolean {
-    return this.#state === 'open';
+    return this.#closing.isOpen;
   }
 
   frame(step: FrameStep): void {
@@ -219,14 +223,14 @@ export class CaseConnection implements Stage, IncomingSink {
   }
 
   close(code?: number, reason?: Buffer): void {
-    this.#sendClose({ code, reason, isReply: false });
+    this.#closing.close(code, reason);
   }
 
   killAfter(delayS: number): void {
     this.log.add({ kind: 'timer', timer: 'kill', delayS, expired: false });
     this.#after(delayS, () => {
       this.log.add({ kind: 'timer', timer: 'kill', delayS, expired: true });
-      this.#fail(CloseCode.goingAway, 'Going Away');
+      this.#closing.fail(CloseCode.goingAway, 'Going Away');
     });
   }
 
@@ -252,34 +256,18 @@ export class CaseConnection implements Stage, IncomingSink {
 
   /** Nothing that comes once TCP is (to be) dropped counts. */
   get deaf(): boolean {
-    return this.#state === 'closed' || this.#broken;
+    return this.#closing.isDeaf;
   }
 
   onFrame(frame: IncomingFrame): void {
     this.log.countFrame('received', frame.opcode);
     this.#traffic.receivedFrame(frame.length, this.open);
-    if (!this.log.enabled) return;
-    const { opcode, fin, rsv, maskingKey, payload, length, offset, headerBytes } = frame;
-    this.log.add({
-      kind: 'frame',
-      direction: 'received',
-      opcode,
-      fin,
-      rsv,
-      masked: maskingKey !== undefined,
-      maskingKey: maskingKey?.toString('hex') ?? null,
-      payload: clip(payload, length),
-      offset,
-      headerBytes,
-      repeatTo: null,
-      chopBytes: null,
-      sync: false,
-    });
+    this.log.logReceived(frame);
   }
 
   onViolation(breach: Violation, position: Position): void {
-    this.#addFinding(breach, position);
-    this.#fail(breach.closeCode, breach.message);
+    this.log.addBreach(breach, position);
+    this.#closing.fail(breach.closeCode, breach.message);
   }
 
   onMessage(message: IncomingMessage): void {
@@ -289,7 +277,7 @@ export class CaseConnection implements Stage, IncomingSink {
   }
 
   onControl(opcode: number, payload: Buffer): void {
-    if (opcode === Opcode.close) this.#onClose(payload);
+    if (opcode === Opcode.close) this.#closing.receive(payload);
     else if (opcode === Opcode.pong) this.#player.onPong(payload);
     else if (opcode === Opcode.ping && this.open) {
       this.#outgoing.writeFrame({ do: 'frame', opcode: Opcode.pong, payload });
@@ -297,115 +285,8 @@ export class CaseConnection implements Stage, IncomingSink {
   }
 
   onBroken(breach: Violation, position: Position): void {
-    this.#addFinding(breach, position);
-    this.#break();
-  }
-
-  // --- closing ---
-
-  #onClose(payload: Buffer): void {
-    const close = this.ending;
-    const code = payload.length >= 2 ? payload.readUInt16BE(0) : null;
-    // Set before it is looked at: reports show what the peer sent, valid or not.
-    close.remoteCloseCode = code;
-    if (code !== null && !isKnownCloseCode(code)) {
-      this.#report(violation('WSK_CLOSE_CODE', { code }));
-      this.#fail(CloseCode.protocolError, `invalid close code ${code}`);
-    }
-    if (!this.#takeReason(payload.subarray(2))) return;
-    if (this.#state === 'closing') this.#finishHandshake();
-    else if (this.#state === 'open') this.#answerClose();
-    // The answer to our close was itself a breach, and TCP is dropped for it.
-    else close.wasClean = false;
-  }
-
-  /** False: Autobahn stumbles over a reason that is no UTF-8 and drops TCP. */
-  #takeReason(reason: Buffer): boolean {
-    if (reason.length === 0) return true;
-    if (isUtf8(reason)) {
-      this.ending.remoteCloseReason = reason.toString();
-      return true;
-    }
-    this.#report(violation('WSK_INVALID_UTF8', { where: 'close reason' }));
-    if (!new Utf8Stream().push(reason))
-      this.#fail(CloseCode.invalidPayload, 'invalid close reason');
-    this.#break();
-    return false;
-  }
-
-  /** The peer answered our close frame. */
-  #finishHandshake(): void {
-    this.#timers.clear(this.#closeTimer);
-    this.ending.wasClean = true;
-    if (this.#options.role === 'server') {
-      this.#dropTcp('abort');
-      return;
-    }
-    // RFC 6455 7.1.1: it is the server that should close TCP first.
-    this.#after(SERVER_DROP_S, () => {
-      this.ending.wasClean = false;
-      this.ending.wasNotCleanReason = 'server did not drop TCP connection (in time)';
-      this.ending.wasServerConnectionDropTimeout = true;
-      this.#dropTcp('abort');
-    });
-  }
-
-  /** The peer closes first: the answer is 1000 whatever the peer said. */
-  #answerClose(): void {
-    this.ending.wasClean = true;
-    this.#sendClose({ code: CloseCode.normal, reason: undefined, isReply: true });
-    if (this.#options.role === 'server') this.#dropTcp('flush');
-  }
-
-  #sendClose(options: {
-    code: number | undefined;
-    reason: Buffer | undefined;
-    isReply: boolean;
-  }): void {
-    if (!this.open) return;
-    const { code, reason, isReply } = options;
-    const head = Buffer.alloc(code === undefined ? 0 : 2);
-    if (code !== undefined) head.writeUInt16BE(code);
-    this.frame({
-      do: 'frame',
-      opcode: Opcode.close,
-      payload: Buffer.concat([head, reason ?? Buffer.alloc(0)]),
-    });
-    this.#state = 'closing';
-    const close = this.ending;
-    close.closedByMe = !isReply;
-    close.localCloseCode = code ?? null;
-    close.localCloseReason = reason?.toString('hex') ?? null;
-    if (isReply) return;
-    this.#closeTimer = this.#after(CLOSE_HANDSHAKE_S, () => {
-      close.wasClean = false;
-      close.wasNotCleanReason = 'peer did not respond (in time) in closing handshake';
-      close.wasCloseHandshakeTimeout = true;
-      this.#dropTcp('abort');
-    });
-  }
-
-  /** RFC 6455 7.1.7, in two steps: the first failure sends a close frame, the second drops TCP. */
-  #fail(code: number, reason: string): void {
-    if (this.#state === 'closed') return;
-    this.ending.failedByMe = true;
-    if (this.open) this.close(code, Buffer.from(reason));
-    else this.#dropTcp('flush');
-  }
-
-  /** The tester cannot go on; unlike a drop of its own will this is not held against it. */
-  #break(): void {
-    if (this.#broken) return;
-    this.#broken = true;
-    this.ending.wasNotCleanReason ??= 'the tester could not go on after what the peer sent';
-    this.#drop ??= 'abort';
-  }
-
-  #dropTcp(how: Drop): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    this.ending.droppedByMe = true;
-    this.#drop = how;
+    this.log.addBreach(breach, position);
+    this.#closing.break();
   }
 
   // --- time and order ---
@@ -423,14 +304,14 @@ export class CaseConnection implements Stage, IncomingSink {
     this.#guardTimer = this.#after(GUARD_S, () => {
       this.#guard = `the peer did not drop TCP within ${GUARD_S} seconds, and Autobahn would wait for ever`;
       // To the verdict it looks like a tester that lost patience.
-      this.#dropTcp('abort');
+      this.#closing.dropTcp('abort');
     });
   }
 
   #after(delayS: number, run: () => void): TimerHandle {
     return this.#timers.set(this.#now + delayS * 1000, () => {
       // Autobahn's timers find a closed connection and do nothing.
-      if (this.#state !== 'closed') run();
+      if (!this.#closing.isClosed) run();
     });
   }
 
@@ -447,34 +328,9 @@ export class CaseConnection implements Stage, IncomingSink {
       this.close();
     });
   }
-
-  #report(breach: Violation): void {
-    const bytes = Buffer.alloc(0);
-    this.#addFinding(breach, {
-      offset: Math.max(0, this.#traffic.streamOffset - 1),
-      bytes,
-      index: 0,
-    });
-  }
-
-  #addFinding(breach: Violation, { offset, bytes, index }: Position): void {
-    const from = Math.max(0, index - FINDING_BEFORE);
-    this.log.addFinding({
-      violation: breach,
-      offset,
-      octets: {
-        from: offset - (index - from),
-        hex: bytes.toString('hex', from, Math.min(bytes.length, index + FINDING_AFTER)),
-      },
-    });
-  }
 }
-
-/** Octets shown before and after the one that breaks a rule. */
-const FINDING_BEFORE = 32;
-const FINDING_AFTER = 64;
 
 /** Of messages whose length alone counts nothing is kept. */
 function keepsPayload({ script }: CaseDefinition): boolean {
-  return script.kind === 'events' || script.kind === 'compression';
+  return script.kind !== 'length' && script.kind !== 'rounds';
 }

@@ -1,11 +1,17 @@
+import type { Violation } from '../../protocol/index.ts';
 import { clip } from '../result.ts';
 import type { Counts, Finding, LogRow } from '../result.ts';
+import type { IncomingFrame, Position } from './incoming.ts';
 
 /** Rows a log holds at most; what comes after them is counted, not kept. */
 const MAX_ROWS = 4000;
 
 /** Findings a log holds at most: the first one is what matters. */
 const MAX_FINDINGS = 8;
+
+/** Octets kept before and after the one that breaks a rule. */
+const OCTETS_BEFORE = 32;
+const OCTETS_AFTER = 64;
 
 /** `Omit` that keeps a union a union. */
 type WithoutTime<Row> = Row extends unknown ? Omit<Row, 'atMs'> : never;
@@ -39,8 +45,35 @@ export class CaseLog {
     if (this.rows.length < MAX_ROWS) this.rows.push({ ...row, atMs: this.atMs });
   }
 
-  addFinding(finding: Finding): void {
-    if (this.findings.length < MAX_FINDINGS) this.findings.push(finding);
+  addBreach(breach: Violation, { offset, bytes, index }: Position): void {
+    if (this.findings.length >= MAX_FINDINGS) return;
+    const from = Math.max(0, index - OCTETS_BEFORE);
+    const to = Math.min(bytes.length, index + OCTETS_AFTER);
+    this.findings.push({
+      violation: breach,
+      offset,
+      octets: { from: offset - (index - from), hex: bytes.toString('hex', from, to) },
+    });
+  }
+
+  logReceived(frame: IncomingFrame): void {
+    if (!this.#enabled) return;
+    const { opcode, fin, rsv, maskingKey, payload, length, offset, headerBytes } = frame;
+    this.add({
+      kind: 'frame',
+      direction: 'received',
+      opcode,
+      fin,
+      rsv,
+      masked: maskingKey !== undefined,
+      maskingKey: maskingKey?.toString('hex') ?? null,
+      payload: clip(payload, length),
+      offset,
+      headerBytes,
+      repeatTo: null,
+      chopBytes: null,
+      sync: false,
+    });
   }
 
   countOctets(direction: 'sent' | 'received', length: number): void {

@@ -22,13 +22,13 @@ const COMPRESSION_WIDTH = 4;
 export function planStages(tasks: readonly CaseTask[], concurrency: number): Lane[][] {
   const of = (wanted: (definition: CaseDefinition) => boolean): CaseTask[] =>
     tasks.filter(({ definition }) => wanted(definition));
-  const quickly = of(({ script }) => script.kind === 'events');
   const limits = of(({ script }) => script.kind === 'length' || script.kind === 'rounds');
   const compressed = of(({ script }) => script.kind === 'compression');
+  const others = tasks.filter((task) => !limits.includes(task) && !compressed.includes(task));
   if (concurrency === 1) return [[{ tasks, width: 1 }]];
   const stages: Lane[][] = [
     [
-      { tasks: [...quickly].sort((a, b) => waitsOf(b) - waitsOf(a)), width: concurrency },
+      { tasks: [...others].sort((a, b) => waitsOf(b) - waitsOf(a)), width: concurrency },
       { tasks: limits, width: Math.min(LIMIT_WIDTH, concurrency) },
     ],
     [
