@@ -13,13 +13,17 @@ function node(...args) {
   execFileSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
 }
 
-/** Replaces a module that reads files of the package by one that holds what it would read. */
+/**
+ * Replaces a module that reads files of the package by one that holds what it would read: one line
+ * of text, which no tool takes for source code of its own.
+ */
 function embed(module, name, value) {
+  const text = JSON.stringify(JSON.stringify(value));
   return {
     name: `embed ${module}`,
     setup({ onLoad }) {
       onLoad({ filter: new RegExp(`${module}\\.js$`) }, () => ({
-        contents: `export const ${name} = () => (${JSON.stringify(value)});`,
+        contents: `export const ${name} = () => JSON.parse(${text});`,
       }));
     },
   };

@@ -1,5 +1,5 @@
 // Writes the generated parts of the documents: what stands between <!-- flags:<operation> --> and
-// <!-- /flags -->, and likewise errors and exit-codes. `--check` writes nothing and exits 1 with
+// <!-- /flags -->, and likewise errors, violations and exit-codes. `--check` writes nothing and exits 1 with
 // the names of the stale files.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
@@ -52,6 +52,7 @@ export async function sectionsOfPackage() {
   const { ExitCode } = await import('../dist/src/cli/exit-code.js');
   const { flagTable, table } = await import('../dist/src/derive/markdown.js');
   const { ERRORS } = await import('../dist/src/errors.js');
+  const { VIOLATIONS } = await import('../dist/src/protocol/index.js');
   return {
     flags(name) {
       const operation = commands.find((candidate) => candidate.name === name);
@@ -63,6 +64,15 @@ export async function sectionsOfPackage() {
       table(
         ['code', 'raised for'],
         Object.entries(ERRORS).map(([code, text]) => [`\`${code}\``, text]),
+      ),
+    violations: () =>
+      table(
+        ['code', 'close code', 'broken rule'],
+        Object.entries(VIOLATIONS).map(([code, { closeCode, rfc }]) => [
+          `\`${code}\``,
+          String(closeCode),
+          `RFC ${rfc.replace('#', ' section ')}`,
+        ]),
       ),
     'exit-codes': () =>
       table(

@@ -40,7 +40,9 @@ async function invoke({ operation, args, json }: Invocation): Promise<number> {
     const report = await operation.run(input, context);
     progress.end();
     process.stdout.write(
-      json ? `${JSON.stringify(report, null, 2)}\n` : renderView(operation.view(report), report),
+      json
+        ? `${JSON.stringify(report, null, 2)}\n`
+        : renderView(operation.view(report), report, process.stdout.columns),
     );
     return exitCodeOf(report);
   } catch (error) {

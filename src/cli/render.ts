@@ -4,12 +4,16 @@ import type { Report, View } from '../operation.ts';
 
 const REPORT_BUGS = 'this is a bug in websocket-skill: please report it with the lines above';
 
-/** Lays a view out for a terminal; colours follow NO_COLOR, FORCE_COLOR and whether it is one. */
-export function renderView(view: View, report: Report): string {
+/**
+ * Lays a view out for a terminal of `width` characters.
+ *
+ * Colours follow NO_COLOR, FORCE_COLOR and whether it is a terminal.
+ */
+export function renderView(view: View, report: Report, width = 100): string {
   const blocks = [
     `${badge(report.status)} ${colors.bold(view.title)}`,
     renderFacts(view.facts ?? []),
-    view.table === undefined ? '' : renderTable(view.table),
+    view.table === undefined ? '' : renderTable(view.table, width),
     (view.notes ?? []).map((note) => `  ${colors.dim('·')} ${note}`).join('\n'),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
@@ -32,28 +36,42 @@ function renderFacts(facts: readonly (readonly [string, string])[]): string {
   return facts.map(([label, value]) => `  ${colors.dim(label.padEnd(width))}  ${value}`).join('\n');
 }
 
-/** Wider cells are broken into several lines, so that a row fits a terminal. */
+/** Wider cells are broken into several lines; the last column gets what the terminal has left. */
 const MAX_CELL = 44;
 
-function renderTable({ columns, rows }: View.Table): string {
-  const cells = [columns, ...rows].map((row) => row.map(wrap));
-  const widths = columns.map((_, index) =>
-    Math.max(...cells.flatMap((row) => (row[index] ?? ['']).map((line) => line.length))),
-  );
-  return cells
-    .flatMap((row, index) => {
-      const paint = index === 0 ? colors.dim : paintVerdict;
-      const height = Math.max(...row.map((lines) => lines.length));
-      return Array.from({ length: height }, (_, line) =>
-        `  ${row.map((lines, at) => paint((lines[line] ?? '').padEnd(widths[at] ?? 0))).join('  ')}`.trimEnd(),
-      );
+function renderTable({ columns, rows }: View.Table, width: number): string {
+  const last = columns.length - 1;
+  const all = [columns, ...rows];
+  const head = all.map((row) => row.slice(0, last).map((cell) => wrap(cell, MAX_CELL)));
+  const widths = columns
+    .slice(0, last)
+    .map((_, at) => Math.max(...head.flatMap((row) => (row[at] ?? []).map((line) => line.length))));
+  const taken = widths.reduce((sum, cell) => sum + cell + 2, 2);
+  const tail = Math.max(MAX_CELL, width - taken);
+  return all
+    .flatMap((row, at) => {
+      const cells = [...(head[at] ?? []), wrap(row[last] ?? '', tail)];
+      return layRow(cells, widths, at === 0 ? colors.dim : paintVerdict);
     })
     .join('\n');
 }
 
+/** The lines of one row, cell beside cell. */
+function layRow(
+  row: readonly string[][],
+  widths: readonly number[],
+  paint: (cell: string) => string,
+): string[] {
+  const height = Math.max(...row.map((lines) => lines.length));
+  return Array.from({ length: height }, (_, line) => {
+    const cells = row.map((lines, at) => paint((lines[line] ?? '').padEnd(widths[at] ?? 0)));
+    return `  ${cells.join('  ')}`.trimEnd();
+  });
+}
+
 /** Breaks at spaces, and inside a word only where the word alone is too long. */
-function wrap(text: string): string[] {
-  const pieces = text.match(new RegExp(`.{1,${MAX_CELL}}(?:\\s+|$)|.{1,${MAX_CELL}}`, 'g')) ?? [''];
+function wrap(text: string, limit: number): string[] {
+  const pieces = text.match(new RegExp(`.{1,${limit}}(?:\\s+|$)|.{1,${limit}}`, 'g')) ?? [''];
   return pieces.map((piece) => piece.trimEnd());
 }
 

@@ -38,26 +38,34 @@ function writeInto({ root, files }: Plan, undo: UndoLog): void {
   const changed = files.filter((file) => file.change !== 'keep');
   // Inside of the folder: a sibling could be on another file system, and renames do not cross.
   const staging = join(root, stagingName('staging'));
-  const backup = join(staging, 'old');
   try {
     stage(join(staging, 'new'), changed);
-    for (const { path, change } of changed) {
-      const target = join(root, path);
-      if (change !== 'create') {
-        makeFolder(dirname(join(backup, path)));
-        move(target, join(backup, path), undo);
-      }
-      if (change === 'remove') continue;
-      makeFolder(dirname(target), undo);
-      move(join(staging, 'new', path), target, undo);
-    }
+    for (const file of changed) moveIntoPlace(file, { root, staging, undo });
   } catch (error) {
-    // Before the staging folder goes, which holds what was there.
+    // Throws when that fails; the staging folder then holds the only copy and has to stay.
     undo.run();
-    throw error;
-  } finally {
     rmSync(staging, { recursive: true, force: true });
+    throw error;
   }
+  rmSync(staging, { recursive: true, force: true });
+}
+
+interface Move {
+  readonly root: string;
+  readonly staging: string;
+  readonly undo: UndoLog;
+}
+
+function moveIntoPlace({ path, change }: PlannedFile, { root, staging, undo }: Move): void {
+  const target = join(root, path);
+  if (change !== 'create') {
+    const backup = join(staging, 'old', path);
+    makeFolder(dirname(backup));
+    move(target, backup, undo);
+  }
+  if (change === 'remove') return;
+  makeFolder(dirname(target), undo);
+  move(join(staging, 'new', path), target, undo);
 }
 
 function stage(folder: string, files: readonly PlannedFile[]): void {

@@ -141,6 +141,17 @@ export const CHECKS = {
     }
   },
 
+  'refuses to start with a wrong setting or a port that is taken, in one sentence': async ({
+    boot,
+  }) => {
+    const wrong = await failureOf(boot({ PORT: '70000' }));
+    expect(wrong).toMatch(/ended with 2 .*PORT is "70000".* expected an integer from 0 to 65535/);
+    await using server = await boot();
+    const taken = await failureOf(boot({ PORT: String(server.port) }));
+    expect(taken).toMatch(/ended with 1 .*EADDRINUSE/);
+    expect(wrong + taken).not.toMatch(/\n {4}at /);
+  },
+
   'limits connections in total and per address': async ({ boot }) => {
     await using server = await boot({
       MAX_CONNECTIONS: '3',
@@ -281,6 +292,22 @@ export const CHECKS = {
     }
   },
 } as const satisfies Readonly<Record<string, Check>>;
+
+/** What takes as long as the defaults say. */
+export const SLOW_CHECKS = {
+  'drops a silent client within 10 s when nobody set anything': async ({ boot }) => {
+    await using server = await boot();
+    const silent = await openRaw(server.port);
+    await within(readToEnd(silent), 10_000, 'the end of a silent client');
+  },
+} as const satisfies Readonly<Record<string, Check>>;
+
+async function failureOf(promise: Promise<unknown>): Promise<string> {
+  return await promise.then(
+    () => 'it started',
+    (error: unknown) => String(error),
+  );
+}
 
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 10));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { CHAT_CHECKS, ROOM_CHECKS } from './chat-checks.ts';
-import { CHECKS } from './checks.ts';
+import { CHECKS, SLOW_CHECKS } from './checks.ts';
 import type { Check, Kind } from './checks.ts';
 import { ECHO_CHECKS } from './echo-checks.ts';
 import { generateForTest, soonWithin } from './generated.ts';
@@ -21,7 +21,7 @@ const SERVERS: readonly {
     name: 'echo server in one file',
     kind: 'echo',
     input: { type: 'echo', output: 'echo-server.js' },
-    checks: { ...CHECKS, ...ECHO_CHECKS },
+    checks: { ...CHECKS, ...ECHO_CHECKS, ...SLOW_CHECKS },
   },
   {
     name: 'echo project',
@@ -39,7 +39,7 @@ const SERVERS: readonly {
     name: 'chat server with every feature',
     kind: 'chat',
     input: { type: 'chat', features: [...EVERYTHING], subprotocols: ['v1'] },
-    checks: { ...CHECKS, ...CHAT_CHECKS, ...ROOM_CHECKS },
+    checks: { ...CHECKS, ...CHAT_CHECKS, ...ROOM_CHECKS, ...SLOW_CHECKS },
   },
 ];
 

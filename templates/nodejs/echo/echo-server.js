@@ -88,7 +88,7 @@ function main() {
   });
 
   server.on('error', (error) => {
-    log('error', 'listen-failed', { code: error.code, message: error.message });
+    console.error(error.message);
     process.exit(1);
   });
   server.listen(config.port, config.host, () => {

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +9,12 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocketServer, type ServerOptions } from 'ws';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const source = fileURLToPath(new URL('../../../skills/websocket', import.meta.url));
+const root = new URL('../../../', import.meta.url);
+const source = fileURLToPath(new URL('skills/websocket', root));
+const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
+  dependencies: object;
+  peerDependencies: object;
+};
 
 interface Result {
   readonly exitCode: number;
@@ -23,6 +29,9 @@ interface Place {
   readonly skill: (...args: string[]) => Promise<Result>;
 }
 
+/** What the program is built on: none of it may be found from where the script lies. */
+const PACKAGES = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)];
+
 /** Copies the skill's folder, and nothing else, to where no package can be found. */
 function copyAlone(): Place {
   const folder = temporaryFolder();
@@ -30,9 +39,8 @@ function copyAlone(): Place {
   const copy = path.join(folder, 'agent/skills/websocket');
   mkdirSync(project);
   cpSync(source, copy, { recursive: true });
-  for (let at = copy; at !== path.dirname(at); at = path.dirname(at)) {
-    expect(existsSync(path.join(at, 'node_modules')), `${at}/node_modules`).toBe(false);
-  }
+  const require = createRequire(path.join(copy, 'scripts/websocket.mjs'));
+  for (const name of PACKAGES) expect(() => require.resolve(name), name).toThrow(/Cannot find/);
   const script = path.join(copy, 'scripts/websocket.mjs');
   const env = { PATH: process.env['PATH'], HOME: folder, NO_COLOR: '1' };
   return {

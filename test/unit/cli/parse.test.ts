@@ -2,9 +2,10 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine, type Answer, type Invocation } from '../../../src/cli/parse.ts';
-import { UsageError } from '../../../src/errors.ts';
+import type { UsageError } from '../../../src/errors.ts';
 import { sampleOperation } from '../../support/sample-operation.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { usageErrorOf } from '../../support/usage-error.ts';
 
 const program = { version: '1.2.3', commands: [sampleOperation] };
 
@@ -18,15 +19,8 @@ function answer(...argv: string[]): string {
   return (parseCommandLine(argv, program, '/') as Answer).text;
 }
 
-function refusal(...argv: string[]): UsageError {
-  try {
-    parseCommandLine(argv, program, '/');
-  } catch (error) {
-    if (error instanceof UsageError) return error;
-    throw error;
-  }
-  throw new Error('the command line was accepted');
-}
+const refusal = (...argv: string[]): UsageError =>
+  usageErrorOf(() => parseCommandLine(argv, program, '/'));
 
 describe('parseCommandLine', () => {
   it('reads every kind of flag by its field', () => {

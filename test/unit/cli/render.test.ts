@@ -81,6 +81,7 @@ it('breaks a wide cell into lines below each other', () => {
       },
     },
     { operation: 'sample', status: 'passed', success: true },
+    40,
   );
   expect(text.split('\n').slice(2, -1)).toEqual([
     '  rule    seen',
@@ -89,4 +90,16 @@ it('breaks a wide cell into lines below each other', () => {
     `          ${'x'.repeat(44)}`,
     `          ${'x'.repeat(16)}`,
   ]);
+});
+
+it('gives the last column what the terminal has left', () => {
+  const view = {
+    title: 'wide',
+    table: { columns: ['id', 'detail'], rows: [['a', 'x'.repeat(80)]] },
+  };
+  const report = { operation: 'sample', status: 'passed', success: true } as const;
+  expect(renderView(view, report, 90)).toContain(`  a   ${'x'.repeat(80)}\n`);
+  expect(renderView(view, report, 70)).toContain(
+    `  a   ${'x'.repeat(64)}\n      ${'x'.repeat(16)}\n`,
+  );
 });

@@ -2,8 +2,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CONFIG_PATH, loadSettings } from '../../../src/config/index.ts';
-import { UsageError } from '../../../src/errors.ts';
+import type { UsageError } from '../../../src/errors.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { usageErrorOf } from '../../support/usage-error.ts';
 
 function project(yaml: string): string {
   const folder = temporaryFolder();
@@ -12,15 +13,8 @@ function project(yaml: string): string {
   return folder;
 }
 
-function failure(cwd: string, env: NodeJS.ProcessEnv = {}): UsageError {
-  try {
-    loadSettings({ cwd, env });
-  } catch (error) {
-    if (error instanceof UsageError) return error;
-    throw error;
-  }
-  throw new Error('the configuration was accepted');
-}
+const failure = (cwd: string, env: NodeJS.ProcessEnv = {}): UsageError =>
+  usageErrorOf(() => loadSettings({ cwd, env }));
 
 describe('loadSettings', () => {
   it('falls back to the documented defaults', () => {

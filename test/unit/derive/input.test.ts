@@ -1,20 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { Settings } from '../../../src/config/index.ts';
 import { resolveInput } from '../../../src/derive/input.ts';
-import { UsageError } from '../../../src/errors.ts';
+import type { UsageError } from '../../../src/errors.ts';
 import { sampleOperation } from '../../support/sample-operation.ts';
+import { usageErrorOf } from '../../support/usage-error.ts';
 
 const settings = Settings.parse({ defaultPort: 9000, maxPayload: 77 });
 
-function refusal(args: Record<string, unknown>, naming: 'flag' | 'field' = 'field'): UsageError {
-  try {
-    resolveInput(sampleOperation, { target: 'x', ...args }, settings, naming);
-  } catch (error) {
-    if (error instanceof UsageError) return error;
-    throw error;
-  }
-  throw new Error('the input was accepted');
-}
+const refusal = (args: Record<string, unknown>, naming?: 'flag' | 'field'): UsageError =>
+  usageErrorOf(() => resolveInput(sampleOperation, { target: 'x', ...args }, settings, naming));
 
 describe('resolveInput', () => {
   it('takes arguments first, then settings, then the schema’s defaults', () => {

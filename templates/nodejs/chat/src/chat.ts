@@ -10,7 +10,7 @@ import { Rooms } from './rooms.ts';
 
 type CommandOf<Type extends Command['type']> = Extract<Command, { type: Type }>;
 
-/** What the server does with valid commands. It knows clients and rooms, but no sockets. */
+/** What the server does with valid commands. It knows clients, but no sockets. */
 export class Chat {
   readonly #config: Config;
   readonly #clients = new Set<Client>();

@@ -20,6 +20,12 @@ export interface HandshakeState {
 /** Seconds after which a client that was turned down for load may come back. */
 const RETRY = { 'Retry-After': '5' } as const;
 
+export const DRAINING: Refusal = {
+  status: 503,
+  reason: 'server is shutting down',
+  headers: RETRY,
+};
+
 /**
  * Why a handshake is turned down, decided before any connection state exists; undefined admits it.
  * What is left over (key, Upgrade header) is checked by `ws`.
@@ -75,7 +81,7 @@ function isSameHost(origin: string, host: string): boolean {
 }
 
 function checkLoad({ address, admission, isDraining }: HandshakeState): Refusal | undefined {
-  if (isDraining) return { status: 503, reason: 'server is shutting down', headers: RETRY };
+  if (isDraining) return DRAINING;
   if (admission.isFull) return { status: 503, reason: 'server is full', headers: RETRY };
   if (admission.isFullFor(address)) {
     return { status: 429, reason: 'too many connections from your address', headers: RETRY };

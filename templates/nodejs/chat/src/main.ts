@@ -22,9 +22,7 @@ async function start(): Promise<void> {
     log('info', 'listening', { port, url: `ws://localhost:${String(port)}` });
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    log('error', error instanceof ConfigError ? 'bad-config' : 'listen-failed', {
-      message: error.message,
-    });
+    process.stderr.write(`${error.message}\n`);
     process.exitCode = error instanceof ConfigError ? 2 : 1;
   }
 }

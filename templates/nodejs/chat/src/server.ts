@@ -8,9 +8,10 @@ import { Admission } from './admission.ts';
 import { Chat } from './chat.ts';
 import { acceptableOffer, compressionOptions } from './compression.ts';
 import type { Config } from './config.ts';
-import { addressOf, pathOf, refusalFor, refuse, selectSubprotocol } from './handshake.ts';
+import { addressOf, DRAINING, pathOf, refusalFor, refuse, selectSubprotocol } from './handshake.ts';
 import type { Refusal } from './handshake.ts';
 import { identify } from './identity.ts';
+import type { Identify } from './identity.ts';
 import { log } from './log.ts';
 import { serve } from './session.ts';
 
@@ -30,14 +31,16 @@ const SPARE_CONNECTIONS = 1000;
 /** The HTTP server with its WebSocket endpoint. `listen`, then `drain` exactly once. */
 export class ChatServer {
   readonly #config: Config;
+  readonly #identify: Identify;
   readonly #http: Server;
   readonly #sockets: WebSocketServer;
   readonly #admission: Admission;
   readonly #chat: Chat;
   #phase: 'serving' | 'leaving' | 'draining' = 'serving';
 
-  constructor(config: Config) {
+  constructor(config: Config, identifyClient: Identify = identify) {
     this.#config = config;
+    this.#identify = identifyClient;
     this.#admission = new Admission(config.MAX_CONNECTIONS, config.MAX_CONNECTIONS_PER_IP);
     this.#chat = new Chat(config);
     const socketOptions = {
@@ -92,26 +95,52 @@ export class ChatServer {
     // Before anything else: a connection reset without a listener would end the process.
     socket.on('error', () => socket.destroy());
     const address = addressOf(request, this.#config.TRUST_PROXY);
-    const state = { address, admission: this.#admission, isDraining: this.#phase === 'draining' };
-    const refusal = refusalFor(request, this.#config, state);
-    const user = refusal === undefined ? identify(request) : undefined;
-    if (user === undefined) {
-      this.#refuse(request, socket, address, refusal ?? UNIDENTIFIED);
+    const refusal = this.#refusalFor(request, address);
+    if (refusal !== undefined) {
+      this.#refuse(request, socket, refusal);
+      return;
+    }
+    // Takes its place before anybody is waited for: meanwhile thousands could pass the check.
+    this.#admission.enter(address);
+    socket.once('close', () => {
+      this.#admission.leave(address);
+    });
+    void this.#shakeHands(request, socket, head);
+  }
+
+  #refusalFor(request: IncomingMessage, address: string): Refusal | undefined {
+    const isDraining = this.#phase === 'draining';
+    return refusalFor(request, this.#config, { address, admission: this.#admission, isDraining });
+  }
+
+  async #shakeHands(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const user = await this.#identifyInTime(request, socket);
+    if (typeof user !== 'string' || this.#phase === 'draining') {
+      this.#refuse(request, socket, typeof user === 'string' ? DRAINING : user);
       return;
     }
     const offer = acceptableOffer(request.headers['sec-websocket-extensions']);
     if (offer === undefined) delete request.headers['sec-websocket-extensions'];
     else request.headers['sec-websocket-extensions'] = offer;
     this.#sockets.handleUpgrade(request, socket, head, (client) => {
-      this.#admission.enter(address);
-      client.once('close', () => {
-        this.#admission.leave(address);
-      });
       serve(client, user, this.#chat, this.#config);
     });
   }
 
-  #refuse(request: IncomingMessage, socket: Duplex, address: string, refusal: Refusal): void {
+  async #identifyInTime(request: IncomingMessage, socket: Duplex): Promise<string | Refusal> {
+    const timer = setTimeout(() => socket.destroy(), this.#config.HANDSHAKE_TIMEOUT);
+    try {
+      return (await this.#identify(request)) ?? UNIDENTIFIED;
+    } catch (error) {
+      log('error', 'identify-failed', { message: String(error) });
+      return { status: 500, reason: 'internal error' };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #refuse(request: IncomingMessage, socket: Duplex, refusal: Refusal): void {
+    const address = addressOf(request, this.#config.TRUST_PROXY);
     const { status, reason } = refusal;
     log('warn', 'handshake-refused', { status, reason, address, origin: request.headers.origin });
     refuse(socket, refusal);

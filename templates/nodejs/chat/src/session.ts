@@ -34,7 +34,15 @@ export function serve(socket: WebSocket, user: string, chat: Chat, config: Confi
       return;
     }
     const command = guard.admit(toBuffer(data));
-    if (command !== undefined) chat.receive(client, command);
+    if (command === undefined) return;
+    try {
+      chat.receive(client, command);
+    } catch (error) {
+      // A mistake in the code for one command must not end the process for everybody.
+      const trace = error instanceof Error ? error.stack : String(error);
+      log('error', 'command-failed', { client: client.id, type: command.type, trace });
+      client.close('internalError');
+    }
   });
   socket.on('ping', () => {
     guard.admitPing();

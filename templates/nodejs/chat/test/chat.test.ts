@@ -4,9 +4,9 @@ import { connect, startServer } from './support.ts';
 import type { TestServer } from './support.ts';
 
 // #if rooms
-const ROOM = { room: 'lobby' };
+const WHERE = { room: 'lobby' };
 // #else
-//~ const ROOM = {};
+//~ const WHERE = {};
 // #endif
 
 describe('chat', () => {
@@ -22,15 +22,15 @@ describe('chat', () => {
       COMPRESSION: 'none',
     });
   });
-  after(() => host[Symbol.asyncDispose]());
+  after(() => host.stop());
 
   it('sends a message to everybody, its sender included, and acknowledges it', async () => {
     const ada = await connect(host.port, 'ada');
     const bob = await connect(host.port, 'bob');
     // #if rooms
-    for (const client of [ada, bob]) await client.request({ type: 'join', ...ROOM });
+    for (const client of [ada, bob]) await client.request({ type: 'join', ...WHERE });
     // #endif
-    const ack = await ada.request({ type: 'message', ...ROOM, text: 'hello' });
+    const ack = await ada.request({ type: 'message', ...WHERE, text: 'hello' });
     assert.equal(ack.type, 'ack');
     for (const client of [ada, bob]) {
       const message = await client.nextOf('message');
@@ -45,13 +45,13 @@ describe('chat', () => {
     const ada = await connect(host.port, 'ada');
     const slow = await connect(host.port, 'slow');
     // #if rooms
-    for (const client of [ada, slow]) await client.request({ type: 'join', ...ROOM });
+    for (const client of [ada, slow]) await client.request({ type: 'join', ...WHERE });
     // #endif
     slow.socket.pause();
     // More than the socket buffers of any system hold on the way.
     const text = 'x'.repeat(4096);
     for (let sent = 0; sent < 4000; sent += 1) {
-      const ack = await ada.request({ type: 'message', ...ROOM, text });
+      const ack = await ada.request({ type: 'message', ...WHERE, text });
       assert.equal(ack.type, 'ack');
     }
     ada.socket.terminate();

@@ -17,7 +17,7 @@ describe('config', () => {
   });
 
   it('takes origins only as browsers send them', () => {
-    const origins = 'https://a.example,http://b.example:8080';
+    const origins = 'https://a.example,http://b.example:8443';
     assert.deepEqual(readConfig({ ALLOWED_ORIGINS: origins }).ALLOWED_ORIGINS, origins.split(','));
     for (const origin of ['*', 'a.example', 'https://a.example/', 'https://a.example:443']) {
       assert.throws(() => readConfig({ ALLOWED_ORIGINS: origin }), ConfigError, origin);

@@ -16,7 +16,7 @@ describe('handshake', () => {
       TRUST_PROXY: '1',
     });
   });
-  after(() => host[Symbol.asyncDispose]());
+  after(() => host.stop());
 
   it('admits a page from this host and a client that is no page', async () => {
     const page = await connect(host.port, 'ada', {

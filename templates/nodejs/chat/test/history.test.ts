@@ -10,7 +10,7 @@ describe('history', () => {
   before(async () => {
     host = await startServer({ HISTORY_MESSAGES: '3' });
   });
-  after(() => host[Symbol.asyncDispose]());
+  after(() => host.stop());
 
   it('closes the gap of a client that comes back', async () => {
     const ada = await connect(host.port, 'ada');

@@ -10,7 +10,7 @@ describe('presence', () => {
   before(async () => {
     host = await startServer({ PRESENCE_GRACE: '100' });
   });
-  after(() => host[Symbol.asyncDispose]());
+  after(() => host.stop());
 
   it('sends who is there on joining, and every change after that', async () => {
     const ada = await connect(host.port, 'ada');

@@ -8,7 +8,7 @@ describe('rooms', () => {
   before(async () => {
     host = await startServer({ MAX_ROOMS: '2', MAX_ROOM_MEMBERS: '2', MAX_ROOMS_PER_CLIENT: '2' });
   });
-  after(() => host[Symbol.asyncDispose]());
+  after(() => host.stop());
 
   it('keeps messages inside of their room', async () => {
     const ada = await connect(host.port, 'ada');

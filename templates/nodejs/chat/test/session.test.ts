@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { connect as connectTcp } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { WebSocketServer } from 'ws';
+import { Chat } from '../src/chat.ts';
+import { readConfig } from '../src/config.ts';
+import { serve } from '../src/session.ts';
 import { connect, startServer } from './support.ts';
 import type { TestServer } from './support.ts';
 
@@ -15,7 +21,7 @@ describe('session', () => {
       RATE_BURST: '50',
     });
   });
-  after(() => host[Symbol.asyncDispose]());
+  after(() => host.stop());
 
   it('welcomes a client and answers its pings', async () => {
     const client = await connect(host.port);
@@ -80,5 +86,22 @@ describe('session', () => {
   it('cuts off a peer that answers no pings', async () => {
     const client = await connect(host.port, 'ada', { autoPong: false });
     assert.equal(await client.closed, 1006);
+  });
+
+  it('closes with 1011 when the code for a command fails, and goes on', async () => {
+    const broken = new Chat(readConfig({}));
+    broken.receive = () => {
+      throw new Error('a mistake');
+    };
+    const http = createServer().listen(0);
+    const sockets = new WebSocketServer({ server: http });
+    sockets.on('connection', (socket) => {
+      serve(socket, 'ada', broken, readConfig({}));
+    });
+    const client = await connect((http.address() as AddressInfo).port);
+    client.send({ type: 'ping' });
+    assert.equal(await client.closed, 1011);
+    sockets.close();
+    http.close();
   });
 });

@@ -3,19 +3,25 @@ import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
 import { readConfig } from '../src/config.ts';
+import type { Identify } from '../src/identity.ts';
 import { ChatServer } from '../src/server.ts';
 
 /** A server on a port of the system's choice, for one test. */
-export interface TestServer extends AsyncDisposable {
+export interface TestServer {
   readonly port: number;
   readonly server: ChatServer;
+  readonly stop: () => Promise<void>;
 }
 
 /** Starts a server whose settings are the defaults but for `env`. */
-export async function startServer(env: Record<string, string> = {}): Promise<TestServer> {
-  const server = new ChatServer(readConfig({ PORT: '0', DRAIN_TIMEOUT: '1000', ...env }));
+export async function startServer(
+  env: Record<string, string> = {},
+  identify?: Identify,
+): Promise<TestServer> {
+  const config = readConfig({ PORT: '0', DRAIN_TIMEOUT: '1000', ...env });
+  const server = new ChatServer(config, identify);
   const port = await server.listen();
-  return { port, server, [Symbol.asyncDispose]: () => server.drain() };
+  return { port, server, stop: () => server.drain() };
 }
 
 /** What a test client receives: any object with a type. */
