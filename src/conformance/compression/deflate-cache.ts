@@ -26,7 +26,8 @@ export class DeflateCache {
     const made = make();
     this.#makeRoom(made.length, key);
     if (this.#bytes + made.length <= BUDGET) {
-      series.set(index, made);
+      // A copy: what zlib returns is a view of memory that was meant for the longest output.
+      series.set(index, Buffer.from(made));
       this.#bytes += made.length;
     }
     return made;

@@ -45,11 +45,15 @@ export class CaseLog {
     if (this.rows.length < MAX_ROWS) this.rows.push({ ...row, atMs: this.atMs });
   }
 
+  addFinding(finding: Finding): void {
+    if (this.findings.length < MAX_FINDINGS) this.findings.push(finding);
+  }
+
+  /** A breach with the octets around it. */
   addBreach(breach: Violation, { offset, bytes, index }: Position): void {
-    if (this.findings.length >= MAX_FINDINGS) return;
     const from = Math.max(0, index - OCTETS_BEFORE);
     const to = Math.min(bytes.length, index + OCTETS_AFTER);
-    this.findings.push({
+    this.addFinding({
       violation: breach,
       offset,
       octets: { from: offset - (index - from), hex: bytes.toString('hex', from, to) },

@@ -21,5 +21,7 @@ export function createPlayer(
       return new RoundsPlayer(script, stage);
     case 'compression':
       return new CompressionPlayer(script, stage, source);
+    case 'exchange':
+      throw new TypeError('the folder extended plays its cases itself');
   }
 }

@@ -7,6 +7,7 @@ import { close, message } from '../cases/steps.ts';
 import { CaseConnection } from '../core/case-connection.ts';
 import { BY_TESTER } from '../core/by-tester.ts';
 import { DeflateCache } from '../compression/deflate-cache.ts';
+import { acceptExchange } from '../extended/index.ts';
 import type { CaseResult } from '../result.ts';
 import { acceptCase, readRequest, requestProblem } from './accept-case.ts';
 import type { Request } from './accept-case.ts';
@@ -128,7 +129,10 @@ export class FuzzingServer implements AsyncDisposable {
     }
     const key = keyOf(agent, task);
     this.#results.delete(key);
-    const result = await acceptCase(socket, request, task, { agent, cache: this.#cache });
+    const { script } = task.definition;
+    const result = await (script.kind === 'exchange'
+      ? acceptExchange(socket, request, { task, script, agent })
+      : acceptCase(socket, request, task, { agent, cache: this.#cache }));
     this.#results.set(key, result);
     this.#options.onResult(result);
     for (const tell of this.#waiting.get(key) ?? []) tell(result);

@@ -1,4 +1,4 @@
-import type { CaseDefinition } from '../case.ts';
+import type { CaseDefinition, CompressionScript, CorpusName } from '../case.ts';
 import type { CaseTask } from './outcome.ts';
 
 /** Cases that may run side by side, and how many of them at a time. */
@@ -11,7 +11,7 @@ export interface Lane {
 const LIMIT_WIDTH = 2;
 
 /** What it takes to keep a peer busy that compresses in several threads. */
-const COMPRESSION_WIDTH = 4;
+const COMPRESSION_WIDTH = 5;
 
 /**
  * Which cases run at the same time: stages one after the other, the lanes of a stage together.
@@ -49,8 +49,23 @@ function waitsOf({ definition: { script } }: CaseTask): number {
   return script.send.reduce((sum, step) => sum + (step.do === 'wait' ? step.delayS : 0), 0);
 }
 
-/** Cases with the same messages together, so that they are compressed once; the largest first. */
+/** Corpora from those that take their time to those that do not. */
+const SLOWEST_FIRST: readonly CorpusName[] = ['image', 'document', 'prose', 'html', 'json'];
+
+/**
+ * Cases with the same messages together, so that they are compressed once; the slowest first, so
+ * that none of them is left alone at the end.
+ */
 function byMessages({ definition: a }: CaseTask, { definition: b }: CaseTask): number {
   if (a.script.kind !== 'compression' || b.script.kind !== 'compression') return 0;
-  return b.script.size - a.script.size || a.script.corpus.localeCompare(b.script.corpus);
+  const rank = ({ corpus }: CompressionScript): number => SLOWEST_FIRST.indexOf(corpus);
+  return (
+    b.script.size - a.script.size ||
+    rank(a.script) - rank(b.script) ||
+    framesOf(b.script) - framesOf(a.script)
+  );
+}
+
+function framesOf({ size, fragmentBytes }: CompressionScript): number {
+  return fragmentBytes === 0 ? 1 : size / fragmentBytes;
 }
