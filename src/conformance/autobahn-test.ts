@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { OperationContext } from '../operation.ts';
 import { VERSION } from '../version.ts';
 import { allCases } from './cases/index.ts';
+import { extendedCases } from './extended/index.ts';
 import { readExpectedFailures, weighExpectations } from './expected-failures.ts';
 import type { ExpectedRow } from './expected-failures.ts';
 import { compareRuns, readOtherIndex, writeReports } from './reports/index.ts';
@@ -47,7 +48,7 @@ export async function autobahnTest(
 
 /** A client asks for a case by its place in the selection, a server gets Autobahn's own numbers. */
 function selectTasks(input: AutobahnTestInput): CaseTask[] {
-  const all = allCases();
+  const all = [...allCases(), ...(input.extended ? extendedCases(input.role) : [])];
   return selectCases(all, input).map((definition, index) => ({
     definition: input.quick ? quicken(definition) : definition,
     number: input.role === 'client' ? index + 1 : all.indexOf(definition) + 1,

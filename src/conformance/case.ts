@@ -1,3 +1,4 @@
+import type { ExchangeScript } from './extended/script.ts';
 import type { ExpectedClose, ExpectedLabel } from './result.ts';
 
 /**
@@ -15,11 +16,13 @@ export interface CaseDefinition {
   readonly description: string;
   /** What a conforming peer does, in a sentence. */
   readonly expectation: string;
+  /** What the peer has to be for this case; absent: server or client. */
+  readonly peers?: readonly ('server' | 'client')[];
   readonly script: Script;
 }
 
-/** The four shapes of cases. */
-export type Script = EventScript | LengthScript | RoundsScript | CompressionScript;
+/** The four shapes of Autobahn's cases, and that of the extended ones, which `extended/` plays. */
+export type Script = EventScript | LengthScript | RoundsScript | CompressionScript | ExchangeScript;
 
 /** Steps out, an exact list of events in: sections 1 to 7 and 10. */
 export interface EventScript {

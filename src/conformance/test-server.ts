@@ -4,6 +4,7 @@ import type { HeaderList } from '../protocol/index.ts';
 import type { OperationContext } from '../operation.ts';
 import { startProject } from '../project/index.ts';
 import { DeflateCache } from './compression/deflate-cache.ts';
+import { dialExchange } from './extended/index.ts';
 import type { CaseResult } from './result.ts';
 import { dialCase } from './run/dial-case.ts';
 import type { DialTarget } from './run/dial-case.ts';
@@ -45,7 +46,7 @@ export async function testServer(
       tasks,
       concurrency: input.concurrency,
       signal: stop.signal,
-      run: (task) => dialCase(task, target),
+      run: (task) => runTask(task, target),
       onDone: (result, done) => {
         patience.note(result);
         context.emit({ stage: sectionTitle(result.id), done, total: tasks.length });
@@ -61,6 +62,11 @@ export async function testServer(
   } finally {
     context.signal.removeEventListener('abort', onAbort);
   }
+}
+
+function runTask(task: CaseTask, target: DialTarget): Promise<CaseResult> {
+  const { script } = task.definition;
+  return script.kind === 'exchange' ? dialExchange(task, script, target) : dialCase(task, target);
 }
 
 async function openServer(
