@@ -6,7 +6,7 @@ import { FuzzingServer } from './run/fuzzing-server.ts';
 import { LagWatch } from './run/lag-watch.ts';
 import type { CaseTask } from './run/outcome.ts';
 import type { AutobahnTestInput } from './schema.ts';
-import { sectionTitle } from './section-title.ts';
+import { SectionProgress } from './section-progress.ts';
 import type { Played } from './test-server.ts';
 
 /**
@@ -24,6 +24,8 @@ export async function testClients(
 ): Promise<Played> {
   using lag = new LagWatch();
   const results = new Map<string, CaseResult>();
+  const ids = tasks.map(({ definition }) => definition.id);
+  const progress = new SectionProgress(ids, input.failOn, context.emit);
   const notes: string[] = [];
   const played = (): Played => ({
     target: `ws://${input.host}:${server.port}`,
@@ -42,7 +44,7 @@ export async function testClients(
     port: input.port,
     onResult: (result) => {
       results.set(`${result.agent} ${result.id}`, result);
-      context.emit({ stage: sectionTitle(result.id), done: results.size, total: tasks.length });
+      progress.add(result);
     },
     onReport: () => report(played()),
     onStop: stop,

@@ -13,7 +13,7 @@ import type { CaseTask } from './run/outcome.ts';
 import { Patience } from './run/patience.ts';
 import { runCases } from './run/run-cases.ts';
 import type { AutobahnTestInput } from './schema.ts';
-import { sectionTitle } from './section-title.ts';
+import { SectionProgress } from './section-progress.ts';
 
 /** What became of the cases with one peer or several. */
 export interface Played {
@@ -41,15 +41,17 @@ export async function testServer(
   if (context.signal.aborted) onAbort();
   try {
     const patience = new Patience();
+    const ids = tasks.map(({ definition }) => definition.id);
+    const progress = new SectionProgress(ids, input.failOn, context.emit);
     const target = dialTarget(input, server.url, { patience, signal: stop.signal });
     const { results, notes } = await runCases({
       tasks,
       concurrency: input.concurrency,
       signal: stop.signal,
       run: (task) => runTask(task, target),
-      onDone: (result, done) => {
+      onDone: (result) => {
         patience.note(result);
-        context.emit({ stage: sectionTitle(result.id), done, total: tasks.length });
+        progress.add(result);
       },
     });
     const agent = input.agent ?? results.find(({ opened }) => opened)?.agent ?? 'UnknownServer';

@@ -14,7 +14,7 @@ export interface RunCasesOptions {
   /** Runs one case; throws `EnvironmentError` when there is no connection to the peer. */
   readonly run: (task: CaseTask) => Promise<CaseResult>;
   /** Told after each case, before it is known whether it will be run again. */
-  readonly onDone: (result: CaseResult, done: number) => void;
+  readonly onDone: (result: CaseResult) => void;
 }
 
 export interface RanCases {
@@ -48,9 +48,10 @@ class Scheduler {
   #serial: boolean;
   #everOpened = false;
   #deaf = 0;
+  /** The cases begun last, the newest at the end: one of them may be what killed the peer. */
+  readonly #begun: string[] = [];
   /** Why nothing more can be run. */
   #dead: string | undefined;
-  #done = 0;
 
   constructor(options: RunCasesOptions) {
     this.#options = options;
@@ -118,16 +119,21 @@ class Scheduler {
   async #runTask(task: CaseTask, alone: boolean, retry: Retry = 'not needed'): Promise<CaseResult> {
     const result =
       this.#dead === undefined ? await this.#attempt(task, alone) : notRun(task, this.#dead);
-    if (result.opened) this.#everOpened = true;
+    if (result.opened) this.#noteOpened(task);
     this.#watchForDeafness(result, alone);
     if (!result.opened && !alone && this.#dead === undefined) {
       this.#unopened.push(task);
       return result;
     }
     this.#results.set(task, { ...result, retry });
-    this.#done++;
-    this.#options.onDone(result, this.#done);
+    this.#options.onDone(result);
     return result;
+  }
+
+  #noteOpened({ definition }: CaseTask): void {
+    this.#everOpened = true;
+    this.#begun.push(definition.id);
+    if (this.#begun.length > this.#options.concurrency) this.#begun.shift();
   }
 
   async #attempt(task: CaseTask, alone: boolean): Promise<CaseResult> {
@@ -145,7 +151,7 @@ class Scheduler {
           await sleep(patience, undefined, { signal });
           continue;
         }
-        if (alone) this.#dead = `the peer no longer accepts connections: ${error.message}`;
+        if (alone) this.#giveUp(`the peer no longer accepts connections: ${error.message}`);
         return notRun(task, error.message);
       }
     }
@@ -159,7 +165,19 @@ class Scheduler {
     if (!alone && this.#everOpened) return;
     this.#deaf++;
     if (this.#deaf < DEAF_LIMIT) return;
-    this.#dead ??= `the peer accepts connections but answered ${this.#deaf} opening handshakes in a row with nothing`;
+    this.#giveUp(
+      `the peer accepts connections but answered ${this.#deaf} opening handshakes in a row with nothing`,
+    );
+  }
+
+  /** Nothing more is run; what is left gets `reason`. */
+  #giveUp(reason: string): void {
+    if (this.#dead !== undefined) return;
+    this.#dead = reason;
+    const before = this.#everOpened
+      ? ` The last cases it took a connection for: ${this.#begun.join(', ')}.`
+      : '';
+    this.notes.push(`The run ended early: ${reason}.${before}`);
   }
 
   /**
