@@ -1,4 +1,4 @@
-import { CloseCode, Opcode } from '../../protocol/index.ts';
+import { CloseCode, Opcode, isControlOpcode } from '../../protocol/index.ts';
 import type { Violation } from '../../protocol/index.ts';
 import type { CaseDefinition, FrameStep, MessageStep } from '../case.ts';
 import type { CloseFacts } from '../result.ts';
@@ -148,7 +148,7 @@ export class CaseConnection implements Stage, IncomingSink {
   receive(chunk: Buffer, now: number): void {
     if (this.#lost) return;
     this.#enter(now);
-    this.#activeAt = now;
+    this.#stir();
     if (this.open) this.#traffic.received(chunk.length);
     this.log.logOctets('received', chunk, { offset: this.#traffic.streamOffset, sync: false });
     this.#traffic.streamOffset += chunk.length;
@@ -172,7 +172,7 @@ export class CaseConnection implements Stage, IncomingSink {
   /** Lets the next queued piece go. */
   pump(now: number): void {
     this.#enter(now);
-    this.#activeAt = now;
+    this.#stir();
     this.#outgoing.pump(this.#closing.isClosed);
     this.#leave();
   }
@@ -193,7 +193,9 @@ export class CaseConnection implements Stage, IncomingSink {
   }
 
   frame(step: FrameStep): void {
-    this.#traffic.sentFrames(1, step.repeatTo ?? step.payload.length, this.open);
+    if (!isControlOpcode(step.opcode)) {
+      this.#traffic.sentFrames(1, step.repeatTo ?? step.payload.length, this.open);
+    }
     this.#outgoing.writeFrame(step);
   }
 
@@ -261,7 +263,7 @@ export class CaseConnection implements Stage, IncomingSink {
 
   onFrame(frame: IncomingFrame): void {
     this.log.countFrame('received', frame.opcode);
-    this.#traffic.receivedFrame(frame.length, this.open);
+    if (!isControlOpcode(frame.opcode)) this.#traffic.receivedFrame(frame.length, this.open);
     this.log.logReceived(frame);
   }
 
@@ -294,6 +296,11 @@ export class CaseConnection implements Stage, IncomingSink {
   #enter(now: number): void {
     this.#now = now;
     this.log.atMs = now - this.#options.now;
+  }
+
+  /** Something moved. */
+  #stir(): void {
+    this.#activeAt = this.#now;
     this.#timers.clear(this.#guardTimer);
     this.#guardTimer = undefined;
   }

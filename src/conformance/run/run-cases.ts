@@ -121,7 +121,7 @@ class Scheduler {
       this.#dead === undefined ? await this.#attempt(task, alone) : notRun(task, this.#dead);
     if (result.opened) this.#noteOpened(task);
     this.#watchForDeafness(result, alone);
-    if (!result.opened && !alone && this.#dead === undefined) {
+    if (!result.opened && isDoubtful(result) && !alone && this.#dead === undefined) {
       this.#unopened.push(task);
       return result;
     }
