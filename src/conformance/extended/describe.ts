@@ -12,6 +12,7 @@ export function describeExpectation(grades: readonly Grade[]): string {
     grades
       .filter((grade) => grade.verdict === verdict)
       .map(({ outcome }) => describeOutcome(outcome))
+      .filter((text, index, all) => all.indexOf(text) === index)
       .join(', or ');
   const [ok, tolerated, informational] = [of('OK'), of('NON-STRICT'), of('INFORMATIONAL')];
   return [

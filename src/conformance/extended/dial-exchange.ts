@@ -1,14 +1,23 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  DEFLATE_EXTENSION,
   acceptKey,
   createKey,
   createRequest,
   fieldValue,
   formatExtensions,
+  parseExtensions,
   toExtension,
   verifyResponse,
+  violation,
 } from '../../protocol/index.ts';
-import type { HeaderList, NegotiatedDeflate } from '../../protocol/index.ts';
+import type {
+  HeaderList,
+  NegotiatedDeflate,
+  ResponseHead,
+  Violation,
+} from '../../protocol/index.ts';
 import { EnvironmentError } from '../../errors.ts';
 import { openSocket } from '../../transport/index.ts';
 import type { OpenSocketOptions } from '../../transport/index.ts';
@@ -141,7 +150,7 @@ function judgeAnswer(answer: Answer, request: HeadDraft): Opened {
   }
   const verified = verifyResponse(head, asRequest(request));
   const names = (fieldValue(head, 'sec-websocket-extensions') ?? '').toLowerCase();
-  const breach = verified.ok ? undefined : verified.violation;
+  const breach = verified.ok ? findStranger(head) : verified.violation;
   const deflate = verified.ok ? verified.deflate : undefined;
   return {
     opening: { is: 'accepted', breach, deflate: names.includes('permessage-deflate') },
@@ -150,9 +159,22 @@ function judgeAnswer(answer: Answer, request: HeadDraft): Opened {
   };
 }
 
+/** No server can know an extension that cases have made up, not even one that they offered. */
+function findStranger(head: ResponseHead): Violation | undefined {
+  const parsed = parseExtensions(fieldValue(head, 'sec-websocket-extensions') ?? '');
+  const names = parsed.ok ? parsed.extensions.map(({ name }) => name) : [];
+  const stranger = names.find((name) => name !== DEFLATE_EXTENSION);
+  if (stranger === undefined) return undefined;
+  const expected = 'no extension that does not exist';
+  return violation('WSK_EXTENSIONS', { seen: `extension ${stranger}`, expected });
+}
+
 function isInOrder(opening: OpeningResult): boolean {
   return opening.is === 'accepted' && opening.breach === undefined;
 }
+
+/** Milliseconds a server has to die of what it met, if it does. */
+const SETTLE_MS = 100;
 
 /** Milliseconds for another connection, from TCP to the echo of the greeting. */
 const SERVED_MS = 3000;
@@ -160,6 +182,7 @@ const SERVED_MS = 3000;
 /** Whether the server still does for others what it is there for. */
 async function isServed(script: ExchangeScript, target: ExchangeTarget): Promise<boolean> {
   const ordinary: ExchangeScript = { ...script, opening: { edits: [] }, windowBits: undefined };
+  await sleep(SETTLE_MS);
   try {
     await using wire = await openSocket(target.url, {
       ...socketOptions(target),

@@ -1,3 +1,4 @@
+import { TLSSocket } from 'node:tls';
 import { CloseCode, Opcode } from '../../protocol/index.ts';
 import type { Wire } from '../../transport/index.ts';
 import type { EndingResult, HeardFrame, Observation } from './observation.ts';
@@ -11,6 +12,8 @@ const GREETING = Buffer.from('are you still there?');
 /** Milliseconds for the answer to a close frame, and for the drop of TCP behind it. */
 const CLOSE_MS = 1500;
 const DROP_MS = 1500;
+
+const FLUSH_MS = 20;
 
 export interface PlayOptions {
   readonly script: ExchangeScript;
@@ -89,12 +92,26 @@ async function act(
       return talk.listen(action.ms);
     case 'until-closed':
       return talk.listen(script.waitMs, () => talk.peerClose !== undefined);
+    case 'until-pong': {
+      const { payload } = action;
+      const came = (): boolean =>
+        talk.heard.some((frame) => frame.type === 'pong' && frame.payload.equals(payload));
+      return talk.listen(script.waitMs, () => came() || talk.peerClose !== undefined);
+    }
     case 'end':
       wire.end();
       return;
     case 'reset':
-      wire.socket.resetAndDestroy();
+      // What was just written has to be out, or Node ends the connection in order.
+      await talk.listen(FLUSH_MS);
+      reset(wire);
   }
+}
+
+/** Below TLS there is no way to TCP, and whoever drops it there says no more either. */
+function reset({ socket }: Wire): void {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** A text every peer has to echo that is still there. */

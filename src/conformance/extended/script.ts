@@ -80,6 +80,8 @@ export type Action =
   | { readonly do: 'wait'; readonly ms: number }
   /** Goes on as soon as the peer has sent a close frame, or after `waitMs`. */
   | { readonly do: 'until-closed' }
+  /** Goes on as soon as the peer has sent this pong, or after `waitMs`. */
+  | { readonly do: 'until-pong'; readonly payload: Buffer }
   /** Ends the tester's half of TCP. */
   | { readonly do: 'end' }
   /** Resets TCP. */

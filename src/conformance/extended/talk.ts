@@ -198,10 +198,9 @@ export class Talk implements IncomingSink {
   }
 
   #onClose(payload: Buffer): void {
-    if (this.peerClose !== undefined) return;
     const code = payload.length < 2 ? null : payload.readUInt16BE(0);
     const reason = payload.subarray(2);
-    this.peerClose = { code, reason };
+    this.peerClose ??= { code, reason };
     // 7.4: codes that may not be sent; 5.5.1: the reason is UTF-8.
     if (code !== null && !isSendableCloseCode(code)) {
       this.#report(violation('WSK_CLOSE_CODE', { code }), payload);

@@ -168,6 +168,11 @@ export function goesOn(...heard: readonly HeardEvent[]): readonly Grade[] {
   return [ok({ is: 'open', heard })];
 }
 
+/** The peer goes on after both, whichever came first: what answers a ping need not wait. */
+export function goesOnInAnyOrder(one: HeardEvent, other: HeardEvent): readonly Grade[] {
+  return [...goesOn(one, other), ...goesOn(other, one)];
+}
+
 /** The peer fails the connection with one of `codes`, no code or a drop of TCP. */
 export function fails(codes: readonly number[], heard: Heard = []): readonly Grade[] {
   return [ok({ is: 'failed', codes, heard })];
