@@ -42,7 +42,7 @@ export async function testServerBeyond(
 
 /** Runs extended cases with a client, which is given the address to connect to. */
 export async function testClientBeyond(
-  connect: (url: string) => Promise<void>,
+  connect: (url: string) => unknown,
   ids?: readonly string[],
   width = 4,
 ): Promise<CaseResult[]> {

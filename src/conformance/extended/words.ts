@@ -185,4 +185,8 @@ export const UNOPENED: readonly Grade[] = [
     { is: 'failed', codes: [1002, 1006, 1008, 1010, 1011] },
     'a close frame needs an established connection, which this response cannot make (6455#7.1.7)',
   ),
+  nonStrict(
+    { is: 'quiet' },
+    'the client did not take the connection for open, but left it to the tester to drop it',
+  ),
 ];

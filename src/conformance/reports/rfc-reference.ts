@@ -119,6 +119,26 @@ const SECTIONS: Readonly<Record<string, Row>> = {
     'Handling of Invalid Data',
     'Received data is never trusted: what is invalid fails the connection.',
   ],
+  '6455#11.3.1': [
+    'Sec-WebSocket-Key',
+    'The header must not appear more than once in a request, and not at all in a response.',
+  ],
+  '6455#11.3.3': [
+    'Sec-WebSocket-Accept',
+    'The header must not appear more than once in a response, and not at all in a request.',
+  ],
+  '6455#11.3.4': [
+    'Sec-WebSocket-Protocol',
+    'A request may spread its subprotocols over several headers; a response has one header at most.',
+  ],
+  '6455#11.3.5': [
+    'Sec-WebSocket-Version',
+    'A request has the header once; a response may have it several times, to name several versions.',
+  ],
+  '6455#11.7': [
+    'WebSocket Close Code Number Registry',
+    'Codes that were registered after the RFC, as 1012 to 1014, may be sent like those it defines.',
+  ],
   '7692#5': [
     'Extension Negotiation',
     'An offer with parameters that cannot be accepted is declined; an answer that was not asked for fails the connection.',
