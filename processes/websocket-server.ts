@@ -1,8 +1,8 @@
 /**
  * @process specializations/network-programming/websocket-server
- * @description Generate a WebSocket server, hold its opening handshake against RFC 6455 and test it end to end, with an optional agent step for custom message handling and an optional review.
- * @inputs { projectName?: string, language?: string, type?: string, features?: string[], outputDir?: string, port?: number, compression?: string, subprotocols?: string[], messages?: number, force?: boolean, customHandlers?: string, review?: boolean }
- * @outputs { success: boolean, projectName: string, serverConfig: object, implementation: object, testResults: object, artifacts: array, duration: number, metadata: object }
+ * @description Generate a WebSocket server, hold its opening handshake against RFC 6455, test it end to end and, if it echoes, run Autobahn's cases, with an optional agent step for custom message handling and an optional review.
+ * @inputs { projectName?: string, language?: string, type?: string, features?: string[], outputDir?: string, port?: number, compression?: string, subprotocols?: string[], messages?: number, force?: boolean, autobahn?: boolean | object, customHandlers?: string, review?: boolean }
+ * @outputs { success: boolean, projectName: string, serverConfig: object, implementation: object, testResults: object, compliance: object, artifacts: array, duration: number, metadata: object }
  * @example
  * websocket-skill run websocket-server --inputs inputs.json
  * // inputs.json: { "projectName": "chat", "features": ["rooms", "presence", "history"], "outputDir": "chat-server" }
@@ -10,13 +10,20 @@
  */
 
 import type { ProcessContext } from '@a5c-ai/babysitter-sdk/dist/runtime/types.js';
-import { customHandlers, generateServer, testEndpoint, validateHandshake } from '../tasks/index.ts';
+import {
+  autobahnTest,
+  customHandlers,
+  generateServer,
+  testEndpoint,
+  validateHandshake,
+} from '../tasks/index.ts';
 import type { CustomHandlersResult, ResultOf } from '../tasks/index.ts';
 
 type GenerateArgs = Parameters<typeof generateServer.build>[0];
 type Generated = Partial<ResultOf<typeof generateServer>>;
 type Handshake = Partial<ResultOf<typeof validateHandshake>>;
 type Tested = Partial<ResultOf<typeof testEndpoint>>;
+type Conformance = Partial<ResultOf<typeof autobahnTest>>;
 
 /** What the process takes; everything has a default. */
 export interface WebsocketServerInputs {
@@ -34,6 +41,12 @@ export interface WebsocketServerInputs {
   readonly messages?: number;
   /** Overwrite files in `outputDir` that differ. */
   readonly force?: boolean;
+  /**
+   * Whether an echo server has to pass Autobahn's cases, and which; without a word all but sections
+   * 12 and 13, which take minutes. A server that does not echo cannot be judged by them.
+   */
+  readonly autobahn?:
+    boolean | { readonly cases?: string[]; readonly exclude?: string[]; readonly quick?: boolean };
   /** Message handling that an agent is to write into the project before it is tested. */
   readonly customHandlers?: string;
   /** Whether someone has to approve the project before it is started. */
@@ -42,7 +55,7 @@ export interface WebsocketServerInputs {
 
 /** What the process returns. */
 export interface WebsocketServerOutputs {
-  /** Generated, approved where asked for, and neither the handshake nor a check failed. */
+  /** Generated, approved where asked for, and no rule, check or case failed. */
   readonly success: boolean;
   readonly projectName: string;
   readonly serverConfig: Readonly<Record<string, unknown>>;
@@ -59,6 +72,12 @@ export interface WebsocketServerOutputs {
     readonly skippedTests: number;
     readonly failures: readonly string[];
     readonly metrics: Tested['metrics'] | null;
+  };
+  /** The counts are null where Autobahn's cases were not run. */
+  readonly compliance: {
+    readonly rfc6455: boolean;
+    readonly autobahnPassed: number | null;
+    readonly autobahnFailed: number | null;
   };
   readonly artifacts: readonly { readonly path: string; readonly bytes: number }[];
   /** Milliseconds since the run was created; under a host that does not say when, 0. */
@@ -86,9 +105,9 @@ export async function process(
   const judged = approved === false ? {} : await judge(inputs, project, ctx);
 
   const handled = handlers === null || handlers.success;
-  const passed = judged.handshake?.success === true && judged.tested?.success === true;
+  const compliance = complianceOf(judged);
   return {
-    success: handled && passed,
+    success: handled && compliance.rfc6455,
     projectName: inputs.projectName ?? DEFAULT_NAME,
     serverConfig: config,
     implementation: {
@@ -98,6 +117,7 @@ export async function process(
       customHandlers: handlers,
     },
     testResults: resultsOf(judged),
+    compliance,
     artifacts: artifactsOf(project, generated),
     duration: durationOf(host.startedAt, ctx),
     metadata: { processId: PROCESS_ID, approved },
@@ -167,10 +187,11 @@ async function review(
 interface Judged {
   readonly handshake?: Handshake;
   readonly tested?: Tested;
+  readonly conformance?: Conformance | null;
 }
 
 async function judge(
-  { messages, subprotocols }: WebsocketServerInputs,
+  { type, messages, subprotocols, autobahn = true }: WebsocketServerInputs,
   project: string,
   ctx: Context,
 ): Promise<Judged> {
@@ -180,7 +201,22 @@ async function judge(
     ...(messages !== undefined && { messages }),
     ...(subprotocols !== undefined && { subprotocols }),
   });
-  return { handshake, tested };
+  if (type !== 'echo' || autobahn === false) return { handshake, tested, conformance: null };
+  const selection = autobahn === true ? { exclude: SLOW_SECTIONS } : autobahn;
+  const conformance: Conformance = await ctx.task(autobahnTest, { project, ...selection });
+  return { handshake, tested, conformance };
+}
+
+/** Sections with permessage-deflate: 1000 messages in each of 216 cases. */
+const SLOW_SECTIONS = ['12.*', '13.*'];
+
+function complianceOf({ handshake, tested, conformance }: Judged) {
+  const passed = handshake?.success === true && tested?.success === true;
+  return {
+    rfc6455: passed && (conformance === null || conformance?.success === true),
+    autobahnPassed: conformance?.compliance?.autobahnPassed ?? null,
+    autobahnFailed: conformance?.compliance?.autobahnFailed ?? null,
+  };
 }
 
 function resultsOf({ handshake, tested }: Judged): WebsocketServerOutputs['testResults'] {

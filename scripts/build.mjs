@@ -1,7 +1,8 @@
 // Compiles the library (dist/) and bundles the command line into the one file that the installed
-// skill runs, templates inside: skills/websocket/scripts/websocket.mjs, which is also the npm bin.
+// skill runs, templates and report page inside: skills/websocket/scripts/websocket.mjs, which is
+// also the npm bin.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -12,11 +13,26 @@ function node(...args) {
   execFileSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
 }
 
+/**
+ * Replaces a module that reads files of the package by one that holds what it would read: one line
+ * of text, which no tool takes for source code of its own.
+ */
+function embed(module, name, value) {
+  const text = JSON.stringify(JSON.stringify(value));
+  return {
+    name: `embed ${module}`,
+    setup({ onLoad }) {
+      onLoad({ filter: new RegExp(`${module}\\.js$`) }, () => ({
+        contents: `export const ${name} = () => JSON.parse(${text});`,
+      }));
+    },
+  };
+}
+
 /** Bundles dist/ into `outfile`; the same input gives the same bytes. */
 export async function bundle(outfile) {
   const { collectTemplates } = await import('../dist/src/generate/template-source.js');
-  // Twice: one line of text in the bundle, which no tool takes for source code of its own.
-  const embedded = JSON.stringify(JSON.stringify(collectTemplates()));
+  const { reportAssets } = await import('../dist/src/conformance/reports/report-assets.js');
   await build({
     absWorkingDir: root,
     entryPoints: ['dist/src/cli/bin.js'],
@@ -37,14 +53,8 @@ export async function bundle(outfile) {
       ].join('\n'),
     },
     plugins: [
-      {
-        name: 'embed-templates',
-        setup({ onLoad }) {
-          onLoad({ filter: /generate\/template-files\.js$/ }, () => ({
-            contents: `export const templateFiles = () => JSON.parse(${embedded});`,
-          }));
-        },
-      },
+      embed('generate/template-files', 'templateFiles', collectTemplates()),
+      embed('conformance/reports/report-assets', 'reportAssets', reportAssets()),
     ],
   });
   chmodSync(outfile, 0o755);
@@ -53,6 +63,9 @@ export async function bundle(outfile) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   rmSync(`${root}/dist`, { recursive: true, force: true });
   node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
+  // tsc leaves alone what is not TypeScript.
+  const assets = 'src/conformance/reports/assets';
+  cpSync(`${root}/${assets}`, `${root}/dist/${assets}`, { recursive: true });
   node('scripts/embed-ws.mjs');
   await bundle(`${root}/${BUNDLE}`);
 }

@@ -17,6 +17,7 @@ export const ERRORS = {
   WSK_ERR_BAD_TASK_INPUT: 'a corrupt or foreign tasks/<effectId>/input.json',
   WSK_ERR_OUTPUT_NOT_WRITABLE: 'the output path cannot be written',
   WSK_ERR_FILE_NOT_READABLE: 'an input file cannot be read',
+  WSK_ERR_LISTEN: 'the address to listen on cannot be had',
   WSK_ERR_DNS: 'the host name does not resolve',
   WSK_ERR_REFUSED: 'nothing listens at the address',
   WSK_ERR_CONNECTION_LOST: 'the connection broke before the handshake was complete',

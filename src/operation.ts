@@ -6,6 +6,17 @@ export interface Progress {
   readonly stage: string;
   readonly done?: number;
   readonly total?: number;
+  /** What the whole consists of, in the order in which it is shown. */
+  readonly parts?: readonly ProgressPart[];
+}
+
+/** A part of what is being done, such as a section of a test suite. */
+export interface ProgressPart {
+  readonly name: string;
+  readonly done: number;
+  readonly total: number;
+  /** How many of those done did not come out well. */
+  readonly failed: number;
 }
 
 /** What an operation may know of the world around it: cancellation, progress, folder and clock. */

@@ -1,3 +1,4 @@
+import { autobahnTestOperation } from './conformance/operation.ts';
 import { testOperation, validateHandshakeOperation } from './endpoint/operation.ts';
 import { generateServerOperation } from './generate/operation.ts';
 import type { Operation } from './operation.ts';
@@ -6,5 +7,6 @@ import type { Operation } from './operation.ts';
 export const operations: readonly Operation[] = [
   generateServerOperation,
   testOperation,
+  autobahnTestOperation,
   validateHandshakeOperation,
 ];

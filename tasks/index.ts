@@ -1,3 +1,4 @@
+import { autobahnTestOperation } from '../src/conformance/operation.ts';
 import { testOperation, validateHandshakeOperation } from '../src/endpoint/operation.ts';
 import { generateServerOperation } from '../src/generate/operation.ts';
 import { operations } from '../src/operations.ts';
@@ -15,6 +16,9 @@ export const generateServer = defineOperationTask(generateServerOperation);
 
 /** `websocket/test`; named as its library function, since `test` says too little in an import. */
 export const testEndpoint = defineOperationTask(testOperation);
+
+/** `websocket/autobahn-test`. */
+export const autobahnTest = defineOperationTask(autobahnTestOperation);
 
 /** `websocket/validate-handshake`. */
 export const validateHandshake = defineOperationTask(validateHandshakeOperation);

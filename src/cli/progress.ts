@@ -1,19 +1,34 @@
-import type { Progress } from '../operation.ts';
+import colors from 'picocolors';
+import type { Progress, ProgressPart } from '../operation.ts';
 
 const QUIET_MS = 1000;
+/** A list of parts is looked at while it fills, so it comes sooner and changes more often. */
+const PARTS_MS = 150;
+const BAR_WIDTH = 20;
 
-/** Where progress is written; a terminal gets one line that changes, anything else plain lines. */
+/** Where progress is written; a terminal gets lines that change, anything else plain lines. */
 interface Sink {
   readonly isTTY?: boolean;
+  /** Size of the terminal. */
+  readonly rows?: number;
+  readonly columns?: number;
   write(text: string): unknown;
 }
 
-/** Prints progress once an operation has run for a second, at most once a second. */
+/**
+ * Prints progress once an operation has run for a second, at most once a second.
+ *
+ * Progress with parts is a list on a terminal, if it is high enough, and elsewhere a line for each
+ * part that is done.
+ */
 export class ProgressPrinter {
   readonly #sink: Sink;
   readonly #now: () => number;
   #last: number;
   #lineOpen = false;
+  /** Lines of the list on the terminal, under which the cursor stands. */
+  #listLines = 0;
+  readonly #partsDone = new Set<string>();
 
   constructor(sink: Sink, now: () => number) {
     this.#sink = sink;
@@ -22,12 +37,15 @@ export class ProgressPrinter {
   }
 
   readonly emit = (progress: Progress): void => {
-    if (this.#now() - this.#last < QUIET_MS) return;
+    const { parts } = progress;
+    if (parts !== undefined && this.#sink.isTTY !== true) this.#printParts(parts);
+    const asList = parts !== undefined && this.#hasRoomFor(parts.length + 1);
+    if (this.#now() - this.#last < (asList ? PARTS_MS : QUIET_MS)) return;
     this.#last = this.#now();
-    const { stage, done, total } = progress;
-    const text =
-      done === undefined ? stage : `${stage} ${done}${total === undefined ? '' : `/${total}`}`;
-    if (this.#sink.isTTY === true) {
+    const text = summarize(progress);
+    if (asList) {
+      this.#drawList([`… ${text}`, ...parts.map(partLine)]);
+    } else if (this.#sink.isTTY === true) {
       this.#sink.write(`\r\u001b[2K… ${text}`);
       this.#lineOpen = true;
     } else {
@@ -35,9 +53,53 @@ export class ProgressPrinter {
     }
   };
 
-  /** Removes the changing line before the report is printed. */
+  /** Removes what changes before the report is printed. */
   end(): void {
     if (this.#lineOpen) this.#sink.write('\r\u001b[2K');
+    if (this.#listLines > 0) this.#sink.write(eraseLines(this.#listLines));
     this.#lineOpen = false;
+    this.#listLines = 0;
   }
+
+  #hasRoomFor(lines: number): boolean {
+    const { isTTY, rows = 24, columns = 80 } = this.#sink;
+    return isTTY === true && lines < rows && columns >= WIDEST_LINE;
+  }
+
+  #drawList(lines: readonly string[]): void {
+    const erase = this.#listLines > 0 ? eraseLines(this.#listLines) : '';
+    this.#sink.write(`${erase}${lines.join('\n')}\n`);
+    this.#listLines = lines.length;
+  }
+
+  /** Without a terminal: a line for each part as soon as it is done. */
+  #printParts(parts: readonly ProgressPart[]): void {
+    for (const { name, done, total, failed } of parts) {
+      if (done < total || this.#partsDone.has(name)) continue;
+      this.#partsDone.add(name);
+      this.#sink.write(`… ${name}: ${done}${failed === 0 ? '' : `, ${failed} failed`}\n`);
+    }
+  }
+}
+
+function summarize({ stage, done, total }: Progress): string {
+  if (done === undefined) return stage;
+  return `${stage} ${done}${total === undefined ? '' : `/${total}`}`;
+}
+
+/** Names are cut, as a line that wraps would be two when it is erased. */
+const NAME_WIDTH = 28;
+const WIDEST_LINE = 2 + NAME_WIDTH + 1 + BAR_WIDTH + 12 + 14;
+
+function partLine({ name, done, total, failed }: ProgressPart): string {
+  const filled = total === 0 ? BAR_WIDTH : Math.round((BAR_WIDTH * done) / total);
+  const bar = `${'█'.repeat(filled)}${colors.dim('░'.repeat(BAR_WIDTH - filled))}`;
+  const label = name.slice(0, NAME_WIDTH).padEnd(NAME_WIDTH);
+  const count = `${done}/${total}`.padStart(10);
+  return `  ${label} ${bar}${count}${failed === 0 ? '' : `  ${colors.red(`${failed} failed`)}`}`;
+}
+
+/** Goes to the start of the list and clears everything below. */
+function eraseLines(lines: number): string {
+  return `\u001b[${lines}F\u001b[J`;
 }

@@ -53,35 +53,52 @@ const EMPTY = Buffer.alloc(0);
  */
 class History {
   readonly #size: number;
+  /** Room for twice the window, so that the newest data is only moved once in a while. */
   #bytes: Buffer = EMPTY;
+  #start = 0;
   #end = 0;
 
   constructor(windowBits: number) {
     this.#size = 1 << windowBits;
   }
 
-  /** The options that make zlib know the window. */
+  /** The dictionary is a view that the next `push` may change: zlib has copied it by then. */
   get options(): { dictionary?: Buffer } {
-    if (this.#end === 0) return {};
-    return { dictionary: this.#bytes.subarray(Math.max(0, this.#end - this.#size), this.#end) };
+    return this.#end === this.#start
+      ? {}
+      : { dictionary: this.#bytes.subarray(this.#start, this.#end) };
   }
 
   /** Copies what it keeps: the data itself belongs to whoever receives the message. */
   push(data: Buffer): void {
-    const added = data.subarray(Math.max(0, data.length - this.#size));
+    if (data.length === 0) return;
     if (this.#bytes.length === 0) this.#bytes = Buffer.allocUnsafe(2 * this.#size);
-    if (this.#end + added.length > this.#bytes.length) {
-      const kept = this.#size - added.length;
+    const added = Math.min(data.length, this.#size);
+    if (this.#end + added > this.#bytes.length) {
+      const kept = Math.min(this.#end - this.#start, this.#size - added);
       this.#bytes.copyWithin(0, this.#end - kept, this.#end);
+      this.#start = 0;
       this.#end = kept;
     }
-    this.#bytes.set(added, this.#end);
-    this.#end += added.length;
+    data.copy(this.#bytes, this.#end, data.length - added);
+    this.#end += added;
+    this.#start = Math.max(this.#start, this.#end - this.#size);
   }
 
   forget(): void {
+    this.#start = 0;
     this.#end = 0;
   }
+}
+
+/** What zlib asks for at least and by default as the size of its output pieces. */
+const MIN_CHUNK = 64;
+const DEFAULT_CHUNK = 16 * 1024;
+const MAX_CHUNK = 256 * 1024;
+
+/** Output pieces that fit `bytes`: small messages waste no memory, large ones need no joining. */
+function chunkSizeFor(bytes: number): number {
+  return Math.max(MIN_CHUNK, Math.min(MAX_CHUNK, bytes));
 }
 
 /** Compresses the messages one side sends, synchronously. */
@@ -104,6 +121,8 @@ export class Deflater {
       ...this.#history.options,
       windowBits: this.#windowBits,
       finishFlush: constants.Z_SYNC_FLUSH,
+      // Noise grows by five bytes in each block of 16 KiB or more, and the flush adds five.
+      chunkSize: chunkSizeFor(data.length + (data.length >>> 10) + 16),
     });
     if (fin && !this.#direction.takeover) this.#history.forget();
     else this.#history.push(data);
@@ -124,8 +143,12 @@ export class Inflater {
     this.#limit = limit;
   }
 
-  /** Inflates the joined payloads of one message. */
-  inflate(deflated: Buffer): Buffer | Violation {
+  /**
+   * Inflates the joined payloads of one message.
+   *
+   * `expectedBytes` is how long it will probably be; a good guess saves memory.
+   */
+  inflate(deflated: Buffer, expectedBytes = DEFAULT_CHUNK): Buffer | Violation {
     // Not a DEFLATE stream at all, strictly; zlib itself produces it for an empty message when it
     // has nothing to flush, so peers do send it.
     if (deflated.length === 0) return EMPTY;
@@ -138,7 +161,7 @@ export class Inflater {
           reason: `more than ${MAX_RESTARTS} final blocks`,
         });
       }
-      const result = this.#inflatePart(rest, this.#limit - length);
+      const result = this.#inflatePart(rest, this.#limit - length, expectedBytes);
       if ('code' in result) return result;
       rest = rest.subarray(result.consumed);
       parts.push(result.data);
@@ -149,13 +172,19 @@ export class Inflater {
   }
 
   /** Inflates up to the end of the first final block. */
-  #inflatePart(bytes: Buffer, room: number): { data: Buffer; consumed: number } | Violation {
+  #inflatePart(
+    bytes: Buffer,
+    room: number,
+    expectedBytes: number,
+  ): { data: Buffer; consumed: number } | Violation {
     try {
       const { buffer, engine } = inflateRawSync(bytes, {
         ...this.#history.options,
         windowBits: this.#direction.windowBits,
         // zlib wants at least 1 here, which is one too many for a message that is full already.
         maxOutputLength: Math.max(room, 1),
+        // A byte to spare lets zlib see the end of the message without another piece.
+        chunkSize: chunkSizeFor(expectedBytes + 1),
         info: true,
       }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
       if (room === 0 && buffer.length > 0) return this.#tooBig();

@@ -5,7 +5,7 @@ export type { DeflateOffer, DialOptions } from './dial.ts';
 export { HttpFailure, quoteBytes } from './http-failure.ts';
 export { listen } from './listen.ts';
 export type { Listener, ListenOptions } from './listen.ts';
-export { openSocket } from './open-socket.ts';
+export { connectSocket, openSocket } from './open-socket.ts';
 export type { OpenSocketOptions, TlsOptions } from './open-socket.ts';
 export { readHead } from './read-head.ts';
 export type { HeadResult } from './read-head.ts';

@@ -27,11 +27,20 @@ export interface OpenSocketOptions {
  * Throws `EnvironmentError` with WSK_ERR_DNS, _REFUSED, _TLS, _TIMEOUT or _CONNECTION_LOST.
  */
 export async function openSocket(url: URL, options: OpenSocketOptions = {}): Promise<Wire> {
+  return new Wire(await connectSocket(url, options));
+}
+
+/**
+ * As `openSocket`, for whoever needs the bare socket: nothing reads from it, and half-open
+ * connections stay open.
+ */
+export async function connectSocket(url: URL, options: OpenSocketOptions = {}): Promise<Socket> {
   const { timeoutMs = 5000, signal } = options;
   signal?.throwIfAborted();
   const secure = url.protocol === 'wss:';
   const socket = secure ? createTlsSocket(url, options.tls ?? {}) : createSocket(url);
-  const wire = new Wire(socket);
+  // Whatever happens between here and the caller's own listener must not end the process.
+  socket.on('error', () => undefined);
   const drop = (): void => void socket.destroy();
   signal?.addEventListener('abort', drop, { once: true });
   socket.once('close', () => signal?.removeEventListener('abort', drop));
@@ -42,7 +51,7 @@ export async function openSocket(url: URL, options: OpenSocketOptions = {}): Pro
     signal?.throwIfAborted();
     throw explain(error as NodeJS.ErrnoException, { url, secure, timeoutMs, socket });
   }
-  return wire;
+  return socket;
 }
 
 /** The port of `url`, with the defaults of RFC 6455 section 3. */

@@ -30,6 +30,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   transport: { units: ['protocol', 'errors'], packages: [] },
   project: { units: ['errors'], packages: ['zod'] },
   endpoint: FEATURE,
+  conformance: { ...FEATURE, packages: ['zod', 'yaml'] },
   generate: FEATURE,
   config: { units: ['operation', 'errors', 'nearest'], packages: ['zod', 'yaml'] },
   operations: { units: ['*/operation', 'operation'], packages: [] },

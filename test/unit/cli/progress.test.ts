@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { ProgressPrinter } from '../../../src/cli/progress.ts';
 
-function record(isTTY: boolean) {
+function record(isTTY: boolean, size: { rows?: number; columns?: number } = {}) {
   const written: string[] = [];
   const clock = { at: 0 };
   const printer = new ProgressPrinter(
-    { isTTY, write: (text: string) => written.push(text) },
+    { isTTY, ...size, write: (text: string) => written.push(text) },
     () => clock.at,
   );
   return { written, clock, printer };
@@ -26,4 +26,51 @@ it('keeps one changing line on a terminal and removes it at the end', () => {
   printer.end();
   printer.end();
   expect(written).toEqual(['\r\u001b[2K… installing', '\r\u001b[2K']);
+});
+
+const parts = (done: number, failed = 0) => [
+  { name: '1 Framing', done: 16, total: 16, failed: 0 },
+  { name: '6 UTF-8', done, total: 145, failed },
+];
+
+it('lists parts on a terminal, over the list before, and removes them at the end', () => {
+  const { written, clock, printer } = record(true);
+  clock.at = 200;
+  printer.emit({ stage: 'ws', done: 16, total: 161, parts: parts(0) });
+  clock.at = 250;
+  printer.emit({ stage: 'ws', done: 20, total: 161, parts: parts(4) });
+  clock.at = 400;
+  printer.emit({ stage: 'ws', done: 161, total: 161, parts: parts(145, 3) });
+  printer.end();
+  expect(written.map((text) => text.replace(/\u001b\[\d*m/g, ''))).toEqual([
+    [
+      '… ws 16/161',
+      '  1 Framing                    ████████████████████     16/16',
+      '  6 UTF-8                      ░░░░░░░░░░░░░░░░░░░░     0/145',
+      '',
+    ].join('\n'),
+    [
+      '\u001b[3F\u001b[J… ws 161/161',
+      '  1 Framing                    ████████████████████     16/16',
+      '  6 UTF-8                      ████████████████████   145/145  3 failed',
+      '',
+    ].join('\n'),
+    '\u001b[3F\u001b[J',
+  ]);
+});
+
+it.each([{ rows: 3 }, { columns: 40 }])('has one line where the list has no room: %o', (size) => {
+  const { written, clock, printer } = record(true, size);
+  clock.at = 1500;
+  printer.emit({ stage: 'ws', done: 16, total: 161, parts: parts(0) });
+  expect(written).toEqual(['\r\u001b[2K… ws 16/161']);
+});
+
+it('prints a plain line for each part that is done, once', () => {
+  const { written, clock, printer } = record(false);
+  clock.at = 100;
+  printer.emit({ stage: 'ws', done: 16, total: 161, parts: parts(0) });
+  printer.emit({ stage: 'ws', done: 161, total: 161, parts: parts(145, 3) });
+  printer.emit({ stage: 'ws', done: 161, total: 161, parts: parts(145, 3) });
+  expect(written).toEqual(['… 1 Framing: 16\n', '… 6 UTF-8: 145, 3 failed\n']);
 });

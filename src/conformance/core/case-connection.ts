@@ -1,0 +1,343 @@
+import { CloseCode, Opcode, isControlOpcode } from '../../protocol/index.ts';
+import type { Violation } from '../../protocol/index.ts';
+import type { CaseDefinition, FrameStep, MessageStep } from '../case.ts';
+import type { CloseFacts } from '../result.ts';
+import { CaseLog } from './case-log.ts';
+import { PEER_DROPPED } from './close-state.ts';
+import { Closing } from './closing.ts';
+import type { Drop } from './closing.ts';
+import { createPlayer } from './create-player.ts';
+import { Incoming } from './incoming.ts';
+import type { IncomingFrame, IncomingMessage, IncomingSink, Position } from './incoming.ts';
+import type { MessageSource } from './message-source.ts';
+import { Outgoing } from './outgoing.ts';
+import type { DeflatedMessage, Player, Stage } from './player.ts';
+import { Timers } from './timers.ts';
+import type { TimerHandle } from './timers.ts';
+import { TrafficMeter } from './traffic-meter.ts';
+
+/**
+ * Seconds after which a connection ends that waits for the peer and has no timer of its own.
+ *
+ * Autobahn would wait for ever: for a peer that closed first and then never drops TCP.
+ */
+export const GUARD_S = 3;
+
+/** Autobahn waits up to 1000 seconds for an echo; a peer that is silent for this long is not about to. */
+const IDLE_S = 30;
+
+/** No case expects a longer message, so nothing beyond it need be kept. */
+const KEPT_BYTES = 1024 * 1024;
+
+export interface CaseConnectionOptions {
+  readonly definition: CaseDefinition;
+  /** What the tester is on this connection. */
+  readonly role: 'client' | 'server';
+  /** Four fresh octets for each frame of a client. */
+  readonly maskSource: () => Buffer;
+  /** The messages of a compression case; absent if permessage-deflate is not in force. */
+  readonly source?: MessageSource | undefined;
+  /** Octets of the opening handshake, for the counters. */
+  readonly preopen?: { readonly sent: number; readonly received: number };
+  /**
+   * Seconds without an octet in either direction after which a case that would wait longer is
+   * closed; absent: 30.
+   */
+  readonly idleS?: number | undefined;
+  /** Milliseconds on the clock of all calls. */
+  readonly now: number;
+}
+
+/**
+ * One case on one open connection, with the closing behaviour of Autobahn's own endpoint.
+ *
+ * Sans-I/O: call `start`, `receive`, `expire`, `pump` and `lost`, each with the time; after each of
+ * them write what `drain` returns, drop TCP if `drop` is set, wake up at `nextTimerAt`, and call
+ * `pump` in the next turn of the event loop while `hasQueued` is true.
+ */
+export class CaseConnection implements Stage, IncomingSink {
+  readonly log = new CaseLog();
+  readonly #options: CaseConnectionOptions;
+  readonly #timers = new Timers();
+  readonly #incoming: Incoming;
+  readonly #outgoing: Outgoing;
+  readonly #traffic: TrafficMeter;
+  readonly #closing: Closing;
+  readonly #player: Player;
+  #now: number;
+  #activeAt: number;
+  #guard: string | null = null;
+  #guardTimer: TimerHandle | undefined;
+  #lost = false;
+
+  constructor(options: CaseConnectionOptions) {
+    const { definition, role, source } = options;
+    this.#options = options;
+    this.#now = options.now;
+    this.#activeAt = options.now;
+    this.#traffic = new TrafficMeter(options.preopen ?? { sent: 0, received: 0 });
+    this.#outgoing = new Outgoing({
+      maskSource: role === 'client' ? options.maskSource : undefined,
+      log: this.log,
+    });
+    this.#incoming = new Incoming({
+      masked: role === 'server',
+      inflate: source && ((deflated) => source.inflate(deflated)),
+      keptBytes: keepsPayload(definition) ? KEPT_BYTES : 0,
+      sink: this,
+    });
+    this.#closing = new Closing({
+      role,
+      sendCloseFrame: (payload) => {
+        this.frame({ do: 'frame', opcode: Opcode.close, payload });
+      },
+      after: (delayS, run) => this.#after(delayS, run),
+      clear: (timer) => {
+        this.#timers.clear(timer);
+      },
+      report: (breach) => {
+        const offset = Math.max(0, this.#traffic.streamOffset - 1);
+        this.log.addBreach(breach, { offset, bytes: Buffer.alloc(0), index: 0 });
+      },
+    });
+    this.#player = createPlayer(definition, this, source);
+  }
+
+  get player(): Player {
+    return this.#player;
+  }
+
+  get traffic(): TrafficMeter {
+    return this.#traffic;
+  }
+
+  /** Why the guard ended the connection; null if it did not. */
+  get guard(): string | null {
+    return this.#guard;
+  }
+
+  /** How the connection ends, or ended. */
+  get ending(): CloseFacts {
+    return this.#closing.facts;
+  }
+
+  get drop(): Drop | undefined {
+    return this.#closing.drop;
+  }
+
+  get nextTimerAt(): number | undefined {
+    return this.#timers.nextAt;
+  }
+
+  get hasQueued(): boolean {
+    return this.#outgoing.hasQueued;
+  }
+
+  drain(): Buffer[] {
+    return this.#outgoing.drain();
+  }
+
+  /** The connection is open: the case begins. */
+  start(now: number): void {
+    this.#enter(now);
+    this.#player.start();
+    this.#leave();
+  }
+
+  /** Takes `chunk` over. */
+  receive(chunk: Buffer, now: number): void {
+    if (this.#lost) return;
+    this.#enter(now);
+    this.#stir();
+    if (this.open) this.#traffic.received(chunk.length);
+    this.log.logOctets('received', chunk, { offset: this.#traffic.streamOffset, sync: false });
+    this.#traffic.streamOffset += chunk.length;
+    if (!this.deaf) this.#incoming.receive(chunk);
+    this.#leave();
+  }
+
+  /** Runs the timers that are due. */
+  expire(now: number): void {
+    if (this.#timers.nextAt === undefined || this.#timers.nextAt > now) return;
+    this.#enter(now);
+    this.#timers.expire(now);
+    this.#leave();
+  }
+
+  /** Octets that were drained have gone out: the peer is not idle. */
+  touch(now: number): void {
+    this.#activeAt = now;
+  }
+
+  /** Lets the next queued piece go. */
+  pump(now: number): void {
+    this.#enter(now);
+    this.#stir();
+    this.#outgoing.pump(this.#closing.isClosed);
+    this.#leave();
+  }
+
+  /** TCP is gone, whoever dropped it. */
+  lost(now: number): void {
+    if (this.#lost) return;
+    this.#enter(now);
+    this.#lost = true;
+    this.#timers.clearAll();
+    this.#closing.lost(PEER_DROPPED);
+  }
+
+  // --- Stage ---
+
+  get open(): boolean {
+    return this.#closing.isOpen;
+  }
+
+  frame(step: FrameStep): void {
+    if (!isControlOpcode(step.opcode)) {
+      this.#traffic.sentFrames(1, step.repeatTo ?? step.payload.length, this.open);
+    }
+    this.#outgoing.writeFrame(step);
+  }
+
+  message(step: MessageStep): void {
+    // Autobahn's own messages, unlike its frames, need an open connection.
+    if (this.open) this.#outgoing.writeMessage(step);
+  }
+
+  header(opcode: number, fin: boolean, length: number): void {
+    this.#outgoing.writeHeader(opcode, fin, length);
+  }
+
+  payload(payload: Buffer): void {
+    this.#outgoing.writePayload(payload);
+  }
+
+  deflated({ deflated, binary, fragmentBytes, length }: DeflatedMessage): void {
+    if (!this.open) return;
+    const opcode = binary ? Opcode.binary : Opcode.text;
+    const frames = this.#outgoing.writeFragments(deflated, {
+      opcode,
+      fragmentBytes,
+      compressed: true,
+    });
+    this.#traffic.sentFrames(frames, deflated.length, true);
+    this.#traffic.sentMessage(length);
+  }
+
+  close(code?: number, reason?: Buffer): void {
+    this.#closing.close(code, reason);
+  }
+
+  killAfter(delayS: number): void {
+    this.log.add({ kind: 'timer', timer: 'kill', delayS, expired: false });
+    this.#after(delayS, () => {
+      this.log.add({ kind: 'timer', timer: 'kill', delayS, expired: true });
+      this.#closing.fail(CloseCode.goingAway, 'Going Away');
+    });
+  }
+
+  closeAfter(delayS: number): void {
+    this.log.add({ kind: 'timer', timer: 'close', delayS, expired: false });
+    this.#after(delayS, () => {
+      this.log.add({ kind: 'timer', timer: 'close', delayS, expired: true });
+      this.close();
+    });
+    const idleS = this.#options.idleS ?? IDLE_S;
+    if (delayS > idleS) this.#watchIdle(idleS);
+  }
+
+  continueAfter(delayS: number, tag: string, run: () => void): void {
+    this.log.add({ kind: 'wait', delayS, tag, expired: false });
+    this.#after(delayS, () => {
+      this.log.add({ kind: 'wait', delayS, tag, expired: true });
+      run();
+    });
+  }
+
+  // --- IncomingSink ---
+
+  /** Nothing that comes once TCP is (to be) dropped counts. */
+  get deaf(): boolean {
+    return this.#closing.isDeaf;
+  }
+
+  onFrame(frame: IncomingFrame): void {
+    this.log.countFrame('received', frame.opcode);
+    if (!isControlOpcode(frame.opcode)) this.#traffic.receivedFrame(frame.length, this.open);
+    this.log.logReceived(frame);
+  }
+
+  onViolation(breach: Violation, position: Position): void {
+    this.log.addBreach(breach, position);
+    this.#closing.fail(breach.closeCode, breach.message);
+  }
+
+  onMessage(message: IncomingMessage): void {
+    if (this.open) this.#traffic.receivedMessage(message.length);
+    // Whoever has failed the connection has no use for messages; pongs still count.
+    if (!this.ending.failedByMe) this.#player.onMessage(message);
+  }
+
+  onControl(opcode: number, payload: Buffer): void {
+    if (opcode === Opcode.close) this.#closing.receive(payload);
+    else if (opcode === Opcode.pong) this.#player.onPong(payload);
+    else if (opcode === Opcode.ping && this.open) {
+      this.#outgoing.writeFrame({ do: 'frame', opcode: Opcode.pong, payload });
+    }
+  }
+
+  onBroken(breach: Violation, position: Position): void {
+    this.log.addBreach(breach, position);
+    this.#closing.break();
+  }
+
+  // --- time and order ---
+
+  #enter(now: number): void {
+    this.#now = now;
+    this.log.atMs = now - this.#options.now;
+  }
+
+  /** Something moved. */
+  #stir(): void {
+    this.#activeAt = this.#now;
+    this.#timers.clear(this.#guardTimer);
+    this.#guardTimer = undefined;
+  }
+
+  #leave(): void {
+    this.#traffic.octetsSent(this.#outgoing.octets, this.open);
+    if (this.#lost || this.#timers.nextAt !== undefined || this.#outgoing.hasQueued) return;
+    this.#guardTimer = this.#after(GUARD_S, () => {
+      this.#guard = `the peer did not drop TCP within ${GUARD_S} seconds, and Autobahn would wait for ever`;
+      // To the verdict it looks like a tester that lost patience.
+      this.#closing.dropTcp('abort');
+    });
+  }
+
+  #after(delayS: number, run: () => void): TimerHandle {
+    return this.#timers.set(this.#now + delayS * 1000, () => {
+      // Autobahn's timers find a closed connection and do nothing.
+      if (!this.#closing.isClosed) run();
+    });
+  }
+
+  /** Closes, as the timer of the case would later, once nothing has moved for `idleS`. */
+  #watchIdle(idleS: number): void {
+    const restS = idleS - (this.#now - this.#activeAt) / 1000;
+    this.#after(Math.max(restS, 0), () => {
+      if (!this.open) return;
+      if (this.#now - this.#activeAt < idleS * 1000) {
+        this.#watchIdle(idleS);
+        return;
+      }
+      this.#guard = `nothing came from the peer for ${idleS} seconds`;
+      this.close();
+    });
+  }
+}
+
+/** Of messages whose length alone counts nothing is kept. */
+function keepsPayload({ script }: CaseDefinition): boolean {
+  return script.kind !== 'length' && script.kind !== 'rounds';
+}

@@ -1,0 +1,89 @@
+import type { CompressionScript } from '../case.ts';
+import type { CaseEvent, ExpectedClose } from '../result.ts';
+import { BY_TESTER } from './by-tester.ts';
+import type { IncomingMessage } from './incoming.ts';
+import type { MessageSource } from './message-source.ts';
+import type { Player, PlayerVerdict, Stage } from './player.ts';
+
+/** Sends compressed messages, each after the echo of the one before, and compares every octet. */
+export class CompressionPlayer implements Player {
+  readonly expectedClose: ExpectedClose = BY_TESTER;
+  readonly received: readonly CaseEvent[] = [];
+  readonly #script: CompressionScript;
+  readonly #stage: Stage;
+  readonly #source: MessageSource | undefined;
+  #sent = 0;
+  #plain: Buffer | undefined;
+  #verdict: PlayerVerdict;
+
+  /** Without `source` the peer did not agree to compress. */
+  constructor(script: CompressionScript, stage: Stage, source: MessageSource | undefined) {
+    this.#script = script;
+    this.#stage = stage;
+    this.#source = source;
+    this.#verdict =
+      source === undefined
+        ? { behavior: 'UNIMPLEMENTED', result: 'The peer did not agree to permessage-deflate.' }
+        : { behavior: 'FAILED', result: `Case did not finish within ${script.waitS} seconds.` };
+  }
+
+  start(): void {
+    this.#stage.log.enable(false);
+    if (this.#source === undefined) {
+      this.#stage.log.enable(true);
+      this.#stage.close(1000);
+      return;
+    }
+    this.#stage.closeAfter(this.#script.waitS);
+    this.#sendOne(this.#source);
+  }
+
+  onMessage(message: IncomingMessage): void {
+    const source = this.#source;
+    const problem = this.#problemOf(message);
+    if (problem !== undefined || source === undefined) {
+      this.#finish({
+        behavior: 'FAILED',
+        result: `Echo'ed message ${problem ?? 'contents'} differs from what I sent.`,
+      });
+    } else if (this.#sent < this.#script.rounds) {
+      this.#sendOne(source);
+    } else {
+      this.#finish({ behavior: 'OK', result: "Ok, received all echo'ed messages in time." });
+    }
+  }
+
+  onPong(): void {
+    // Not what this case is about.
+  }
+
+  verdict(): PlayerVerdict {
+    return this.#verdict;
+  }
+
+  #problemOf(message: IncomingMessage): 'type' | 'length' | 'contents' | undefined {
+    const plain = this.#plain;
+    if (plain === undefined) return 'contents';
+    if (message.binary !== this.#source?.binary) return 'type';
+    if (message.length !== plain.length) return 'length';
+    return message.payload.equals(plain) ? undefined : 'contents';
+  }
+
+  #finish(verdict: PlayerVerdict): void {
+    this.#verdict = verdict;
+    this.#plain = undefined;
+    this.#stage.log.enable(true);
+    this.#stage.close(1000);
+  }
+
+  #sendOne(source: MessageSource): void {
+    const { plain, deflated } = source.message(this.#sent++);
+    this.#plain = plain;
+    this.#stage.deflated({
+      deflated,
+      binary: source.binary,
+      fragmentBytes: this.#script.fragmentBytes,
+      length: plain.length,
+    });
+  }
+}

@@ -1,0 +1,27 @@
+import type { CaseDefinition } from '../case.ts';
+import { CompressionPlayer } from './compression-player.ts';
+import { EventPlayer } from './event-player.ts';
+import { LengthPlayer } from './length-player.ts';
+import type { MessageSource } from './message-source.ts';
+import type { Player, Stage } from './player.ts';
+import { RoundsPlayer } from './rounds-player.ts';
+
+/** The player for a case; `source` yields the messages of one with compression in force. */
+export function createPlayer(
+  { script }: CaseDefinition,
+  stage: Stage,
+  source: MessageSource | undefined,
+): Player {
+  switch (script.kind) {
+    case 'events':
+      return new EventPlayer(script, stage);
+    case 'length':
+      return new LengthPlayer(script, stage);
+    case 'rounds':
+      return new RoundsPlayer(script, stage);
+    case 'compression':
+      return new CompressionPlayer(script, stage, source);
+    case 'exchange':
+      throw new TypeError('the folder extended plays its cases itself');
+  }
+}

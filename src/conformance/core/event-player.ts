@@ -1,0 +1,152 @@
+import { Opcode } from '../../protocol/index.ts';
+import type { EventScript, ExpectedEvent, Step } from '../case.ts';
+import { clip } from '../result.ts';
+import type { CaseEvent, ExpectedClose, ExpectedLabel } from '../result.ts';
+import type { IncomingMessage } from './incoming.ts';
+import { NOT_AS_EXPECTED } from './player.ts';
+import type { Player, PlayerVerdict, Stage } from './player.ts';
+
+/** What came, in full as far as it can matter. */
+type Seen = ExpectedEvent & { readonly length?: number };
+
+/** Plays a list of steps and holds the list of what comes against those expected. */
+export class EventPlayer implements Player {
+  readonly expectedClose: ExpectedClose;
+  readonly #script: EventScript;
+  readonly #stage: Stage;
+  readonly #seen: Seen[] = [];
+
+  constructor(script: EventScript, stage: Stage) {
+    this.#script = script;
+    this.#stage = stage;
+    this.expectedClose = script.close;
+  }
+
+  get received(): readonly CaseEvent[] {
+    return this.#seen.map(describe);
+  }
+
+  start(): void {
+    this.#play(0);
+  }
+
+  onMessage({ binary, payload, length }: IncomingMessage): void {
+    this.#see({ type: 'message', binary, payload, length });
+  }
+
+  onPong(payload: Buffer): void {
+    this.#see({ type: 'pong', payload: Buffer.from(payload) });
+  }
+
+  verdict(): PlayerVerdict {
+    const label = this.#labels().find(([, events]) => this.#matches(events))?.[0];
+    if (this.#script.ruling === 'fragments' && !this.#sentFragments()) {
+      return {
+        behavior: 'FAILED',
+        result: 'The tester did not send the fragments it should have.',
+      };
+    }
+    return label === undefined
+      ? { behavior: 'FAILED', result: NOT_AS_EXPECTED }
+      : { behavior: label, result: 'Actual events match at least one expected.' };
+  }
+
+  #labels(): [ExpectedLabel, readonly ExpectedEvent[]][] {
+    return Object.entries(this.#script.expect) as [ExpectedLabel, readonly ExpectedEvent[]][];
+  }
+
+  #matches(events: readonly ExpectedEvent[]): boolean {
+    return (
+      events.length === this.#seen.length &&
+      events.every((event, index) => isSame(event, this.#seen[index]))
+    );
+  }
+
+  /** 10.1.1 is about the fragments the tester makes: one text frame and 50 continuations. */
+  #sentFragments(): boolean {
+    const { log } = this.#stage;
+    return log.framesSent(Opcode.text) === 1 && log.framesSent(Opcode.continuation) === 50;
+  }
+
+  #see(event: Seen): void {
+    this.#seen.push(event);
+    // The finish rule: closes as soon as every list is fulfilled, so never with two of them.
+    if (this.#script.suppressClose === true || !this.expectedClose.closedByMe) return;
+    if (this.#labels().every(([, events]) => this.#matches(events))) {
+      this.#stage.close(this.expectedClose.closeCode[0]);
+    }
+  }
+
+  #play(from: number): void {
+    for (let index = from; index < this.#script.send.length; index++) {
+      const step = this.#script.send[index] as Step;
+      if (step.do !== 'wait') {
+        this.#do(step);
+        continue;
+      }
+      const next = index + 1;
+      this.#stage.continueAfter(step.delayS, step.tag, () => {
+        if (step.recorded) {
+          if (!this.#stage.open) return;
+          this.#seen.push({ type: 'timeout', tag: step.tag });
+        }
+        this.#play(next);
+      });
+      return;
+    }
+  }
+
+  #do(step: Exclude<Step, { do: 'wait' }>): void {
+    const stage = this.#stage;
+    switch (step.do) {
+      case 'frame':
+        stage.frame(step);
+        return;
+      case 'message':
+        stage.message(step);
+        return;
+      case 'close':
+        stage.close(step.code, step.reason);
+        return;
+      case 'header':
+        stage.header(step.opcode, step.fin, step.length);
+        return;
+      case 'payload':
+        stage.payload(step.payload);
+        return;
+      case 'kill':
+        stage.killAfter(step.delayS);
+        return;
+      case 'close-after':
+        stage.closeAfter(step.delayS);
+        return;
+    }
+  }
+}
+
+/** The octets of an expected event as a result keeps them. */
+export function describe(event: Seen): CaseEvent {
+  switch (event.type) {
+    case 'message':
+      return { type: 'message', binary: event.binary, payload: clip(event.payload, event.length) };
+    case 'pong':
+      return { type: 'pong', payload: clip(event.payload) };
+    case 'timeout':
+      return { type: 'timeout', tag: event.tag };
+  }
+}
+
+function isSame(expected: ExpectedEvent, seen: Seen | undefined): boolean {
+  switch (expected.type) {
+    case 'timeout':
+      return seen?.type === 'timeout' && seen.tag === expected.tag;
+    case 'pong':
+      return seen?.type === 'pong' && seen.payload.equals(expected.payload);
+    case 'message':
+      return (
+        seen?.type === 'message' &&
+        seen.binary === expected.binary &&
+        seen.payload.equals(expected.payload)
+      );
+  }
+}

@@ -1,0 +1,68 @@
+import type { LengthScript } from '../case.ts';
+import type { CaseEvent, ExpectedClose } from '../result.ts';
+import { BY_TESTER } from './by-tester.ts';
+import type { IncomingMessage } from './incoming.ts';
+import type { Player, PlayerVerdict, Stage } from './player.ts';
+
+/** Sends one large message and looks at the type and length of its echo. */
+export class LengthPlayer implements Player {
+  readonly expectedClose: ExpectedClose = BY_TESTER;
+  readonly received: readonly CaseEvent[] = [];
+  readonly #script: LengthScript;
+  readonly #stage: Stage;
+  #verdict: PlayerVerdict;
+
+  constructor(script: LengthScript, stage: Stage) {
+    this.#script = script;
+    this.#stage = stage;
+    const result = `Did not receive message within ${script.waitS} seconds.`;
+    this.#verdict = { behavior: 'FAILED', result };
+  }
+
+  start(): void {
+    const { send, waitS } = this.#script;
+    this.#stage.log.enable(false);
+    if (send.do === 'frame') this.#stage.frame(send);
+    else this.#stage.message(send);
+    this.#stage.closeAfter(waitS);
+  }
+
+  onMessage(message: IncomingMessage): void {
+    const problem = lengthProblem(message, this.#script);
+    // As in Autobahn a wrong message does not take back that the right one came.
+    this.#verdict =
+      problem === undefined
+        ? {
+            behavior: 'OK',
+            result: `Received ${nameOf(message)} message of length ${message.length}.`,
+          }
+        : { behavior: this.#verdict.behavior, result: problem };
+    this.#stage.log.enable(true);
+    this.#stage.close(1000);
+  }
+
+  onPong(): void {
+    // Not what this case is about.
+  }
+
+  verdict(): PlayerVerdict {
+    return this.#verdict;
+  }
+}
+
+/** What is wrong with type or length of an echo, in Autobahn's words. */
+export function lengthProblem(
+  message: IncomingMessage,
+  expected: { readonly binary: boolean; readonly length: number },
+): string | undefined {
+  const name = expected.binary ? 'binary' : 'text';
+  if (message.binary !== expected.binary) {
+    return `Expected ${name} message with payload, but got ${nameOf(message)}.`;
+  }
+  if (message.length === expected.length) return undefined;
+  return `Expected ${name} message with payload of length ${expected.length}, but got ${message.length}.`;
+}
+
+function nameOf({ binary }: IncomingMessage): string {
+  return binary ? 'binary' : 'text';
+}

@@ -1,0 +1,48 @@
+import type { FrameStep, MessageStep } from '../case.ts';
+import type { Behavior, CaseEvent, ExpectedClose } from '../result.ts';
+import type { CaseLog } from './case-log.ts';
+import type { IncomingMessage } from './incoming.ts';
+
+/** A message that was compressed before: `length` counts what it is inflated. */
+export interface DeflatedMessage {
+  readonly deflated: Buffer;
+  readonly binary: boolean;
+  readonly fragmentBytes: number;
+  readonly length: number;
+}
+
+/** What a player may do with the connection. */
+export interface Stage {
+  readonly open: boolean;
+  readonly log: CaseLog;
+  frame(step: FrameStep): void;
+  message(step: MessageStep): void;
+  header(opcode: number, fin: boolean, length: number): void;
+  payload(payload: Buffer): void;
+  deflated(message: DeflatedMessage): void;
+  /** Begins the closing handshake; ignored unless the connection is open. */
+  close(code?: number, reason?: Buffer): void;
+  killAfter(delayS: number): void;
+  closeAfter(delayS: number): void;
+  continueAfter(delayS: number, tag: string, run: () => void): void;
+}
+
+/** How a player judges what came, before the closing of the connection is looked at. */
+export interface PlayerVerdict {
+  readonly behavior: Behavior;
+  readonly result: string;
+}
+
+/** Plays one case on an open connection. */
+export interface Player {
+  readonly expectedClose: ExpectedClose;
+  readonly received: readonly CaseEvent[];
+  start(): void;
+  onMessage(message: IncomingMessage): void;
+  onPong(payload: Buffer): void;
+  /** Asked once TCP is gone. */
+  verdict(): PlayerVerdict;
+}
+
+/** What Autobahn says of a case that none of its lists fits. */
+export const NOT_AS_EXPECTED = 'Actual events differ from any expected.';

@@ -1,0 +1,64 @@
+import { Opcode } from '../../protocol/index.ts';
+import type { RoundsScript } from '../case.ts';
+import type { CaseEvent, ExpectedClose } from '../result.ts';
+import { BY_TESTER } from './by-tester.ts';
+import type { IncomingMessage } from './incoming.ts';
+import { lengthProblem } from './length-player.ts';
+import type { Player, PlayerVerdict, Stage } from './player.ts';
+
+/** Sends a message at a time, the next one upon each echo. */
+export class RoundsPlayer implements Player {
+  readonly expectedClose: ExpectedClose = BY_TESTER;
+  readonly received: readonly CaseEvent[] = [];
+  readonly #script: RoundsScript;
+  readonly #stage: Stage;
+  readonly #payload: Buffer;
+  #sent = 0;
+  #verdict: PlayerVerdict;
+
+  constructor(script: RoundsScript, stage: Stage) {
+    this.#script = script;
+    this.#stage = stage;
+    this.#payload = Buffer.alloc(script.length, script.unit);
+    const result = `Case did not finish within ${script.waitS} seconds.`;
+    this.#verdict = { behavior: 'FAILED', result };
+  }
+
+  start(): void {
+    this.#stage.log.enable(false);
+    this.#stage.closeAfter(this.#script.waitS);
+    this.#sendOne();
+  }
+
+  onMessage(message: IncomingMessage): void {
+    const problem = lengthProblem(message, this.#script);
+    if (problem !== undefined) {
+      this.#finish({ behavior: 'FAILED', result: problem });
+    } else if (this.#sent < this.#script.rounds) {
+      // Counted by what was sent: of a peer that echoes twice only half as many are waited for.
+      this.#sendOne();
+    } else {
+      this.#finish({ behavior: 'OK', result: "Ok, received all echo'ed messages in time." });
+    }
+  }
+
+  onPong(): void {
+    // Not what this case is about.
+  }
+
+  verdict(): PlayerVerdict {
+    return this.#verdict;
+  }
+
+  #finish(verdict: PlayerVerdict): void {
+    this.#verdict = verdict;
+    this.#stage.log.enable(true);
+    this.#stage.close(1000);
+  }
+
+  #sendOne(): void {
+    this.#sent++;
+    const opcode = this.#script.binary ? Opcode.binary : Opcode.text;
+    this.#stage.frame({ do: 'frame', opcode, payload: this.#payload });
+  }
+}

@@ -1,0 +1,58 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parse } from 'yaml';
+import * as z from 'zod';
+import { UsageError } from '../errors.ts';
+import type { AgentResults, ExpectedFailure, FailOn } from './result.ts';
+import { isFailure, verdictOf } from './verdict.ts';
+
+const Row = z.strictObject({
+  case: z.string().min(1),
+  agent: z.string().min(1).optional(),
+  reason: z.string().min(1),
+});
+
+/** A case that is known to fail, and why. */
+export type ExpectedRow = z.output<typeof Row>;
+
+/**
+ * Reads the file of expected failures: a list of `{ case, agent?, reason }`.
+ *
+ * Throws UsageError WSK_ERR_FILE_NOT_READABLE or WSK_ERR_INVALID_INPUT.
+ */
+export async function readExpectedFailures(file: string, cwd: string): Promise<ExpectedRow[]> {
+  let text: string;
+  try {
+    text = await readFile(path.resolve(cwd, file), 'utf8');
+  } catch (cause) {
+    throw new UsageError('WSK_ERR_FILE_NOT_READABLE', `${file} cannot be read`, { cause });
+  }
+  try {
+    // Failsafe: everything is text, or 2.10 would be the number 2.1.
+    return z.array(Row).parse(parse(text, { schema: 'failsafe' }) ?? []);
+  } catch (cause) {
+    const [issue] = cause instanceof z.ZodError ? cause.issues : [];
+    const where = issue === undefined ? String(cause) : `${issue.path.join('.')}: ${issue.message}`;
+    throw new UsageError('WSK_ERR_INVALID_INPUT', `${file} holds no expected failures (${where})`, {
+      cause,
+      hint: 'write rows like `- case: "6.4.1"` with a `reason` and, if need be, an `agent`',
+    });
+  }
+}
+
+/** Says of each row whether the case still fails. */
+export function weighExpectations(
+  rows: readonly ExpectedRow[],
+  agents: readonly AgentResults[],
+  failOn: FailOn,
+): ExpectedFailure[] {
+  return rows.map((row) => {
+    const results = agents
+      .filter(({ agent }) => row.agent === undefined || row.agent === agent)
+      .flatMap(({ cases }) => cases.filter(({ id }) => id === row.case));
+    const failing = results.filter((result) => isFailure(verdictOf(result), failOn));
+    const outcome =
+      results.length === 0 ? 'unused' : failing.length === 0 ? 'stale' : 'failed as expected';
+    return { ...row, outcome };
+  });
+}

@@ -1,0 +1,343 @@
+import { Opcode } from '../../../protocol/index.ts';
+import type { HeardEvent, WireFrame } from '../script.ts';
+import {
+  SERVERS,
+  binary,
+  close,
+  continuation,
+  fails,
+  frame,
+  goesOn,
+  goesOnInAnyOrder,
+  gotBinary,
+  gotPong,
+  gotText,
+  hex,
+  nonStrict,
+  ok,
+  ping,
+  pong,
+  send,
+  text,
+} from '../words.ts';
+import type { Row } from '../words.ts';
+
+/** x.4: lengths, masks, reserved bits and opcodes that Autobahn does not try. */
+
+const HELLO = 'Hello';
+
+interface Illegal {
+  readonly id: string;
+  readonly title: string;
+  readonly sends: string;
+  readonly frames: readonly WireFrame[];
+}
+
+interface LongLength {
+  readonly id: string;
+  readonly title: string;
+  readonly sends: string;
+  readonly frames: readonly WireFrame[];
+  readonly echo: HeardEvent;
+}
+
+/** 5.2: "the minimal number of bytes MUST be used to encode the length", which binds the sender. */
+const LONG_LENGTHS: readonly LongLength[] = [
+  {
+    id: 'x.4.1.1',
+    title: '5 octets in 16 bits',
+    sends: 'Sends a text of 5 octets with a length of 16 bits.',
+    frames: [text(HELLO, { lengthBytes: 2 })],
+    echo: gotText(HELLO),
+  },
+  {
+    id: 'x.4.1.2',
+    title: '5 octets in 64 bits',
+    sends: 'Sends a text of 5 octets with a length of 64 bits.',
+    frames: [text(HELLO, { lengthBytes: 8 })],
+    echo: gotText(HELLO),
+  },
+  {
+    id: 'x.4.1.3',
+    title: '1000 octets in 64 bits',
+    sends: 'Sends a binary message of 1000 octets with a length of 64 bits.',
+    frames: [binary(Buffer.alloc(1000, 0xfe), { lengthBytes: 8 })],
+    echo: gotBinary(Buffer.alloc(1000, 0xfe)),
+  },
+  {
+    id: 'x.4.1.4',
+    title: '0 octets in 16 bits',
+    sends: 'Sends an empty text with a length of 16 bits.',
+    frames: [text('', { lengthBytes: 2 })],
+    echo: gotText(''),
+  },
+  {
+    id: 'x.4.1.5',
+    title: 'a ping of 5 octets in 16 bits',
+    sends: 'Sends a ping of 5 octets with a length of 16 bits.',
+    frames: [ping(HELLO, { lengthBytes: 2 })],
+    echo: gotPong(HELLO),
+  },
+  {
+    id: 'x.4.1.6',
+    title: 'a last fragment of 5 octets in 16 bits',
+    sends: 'Sends a message whose last fragment has 5 octets and a length of 16 bits.',
+    frames: [text(HELLO, { fin: false }), continuation(HELLO, { lengthBytes: 2 })],
+    echo: gotText(HELLO + HELLO),
+  },
+];
+
+function longLength({ frames, echo, ...row }: LongLength): Row {
+  return {
+    rfc: '6455#5.2',
+    ...row,
+    send: [send(...frames)],
+    ending: 'greet',
+    expect: [
+      ...fails([1002]),
+      nonStrict(
+        { is: 'open', heard: [echo] },
+        'the length is not in its shortest form, but no RFC says that a receiver has to refuse it',
+      ),
+    ],
+  };
+}
+
+/** 5.2: of a 64-bit length "the most significant bit MUST be 0". */
+const TOP_BIT: readonly Illegal[] = [
+  {
+    id: 'x.4.2.1',
+    title: '2^63 + 5 octets',
+    sends: 'Announces 2^63 + 5 octets and sends 5.',
+    frames: [text(HELLO, { declaredLength: 2n ** 63n + 5n, lengthBytes: 8 })],
+  },
+  {
+    id: 'x.4.2.2',
+    title: '2^64 - 1 octets',
+    sends: 'Announces 2^64 - 1 octets and sends 5.',
+    frames: [text(HELLO, { declaredLength: 2n ** 64n - 1n, lengthBytes: 8 })],
+  },
+];
+
+/** Legal lengths that nobody can hold: 10.4 wants limits, and no code for them is a MUST. */
+const HUGE: readonly Row[] = [
+  huge('x.4.2.3', '2^62 octets', 2n ** 62n),
+  huge('x.4.2.4', '2^32 + 5 octets', 2n ** 32n + 5n),
+];
+
+function huge(id: string, title: string, declaredLength: bigint): Row {
+  return {
+    id,
+    title,
+    rfc: '6455#10.4',
+    sends: `Announces ${title} and sends 5.`,
+    send: [send(text(HELLO, { declaredLength, lengthBytes: 8 }))],
+    thenServes: true,
+    expect: [
+      // 7.4.1: 1009 is for a message that is too big to process; 1002 or 1008 say less.
+      ok({ is: 'failed', codes: [1009, 1002, 1008] }),
+      nonStrict({ is: 'quiet' }, 'the peer waits for the rest, which it has no room for'),
+    ],
+  };
+}
+
+/** 5.1: "a server MUST NOT mask", "a client MUST mask"; who receives it otherwise closes. */
+const WRONG_MASKS: readonly Illegal[] = [
+  {
+    id: 'x.4.3.1',
+    title: 'a text with the wrong masking',
+    sends: 'Sends a text as only the other side may send it.',
+    frames: [text(HELLO, { masking: 'wrong' })],
+  },
+  {
+    id: 'x.4.3.2',
+    title: 'an empty text with the wrong masking',
+    sends: 'Sends an empty text as only the other side may send it.',
+    frames: [text('', { masking: 'wrong' })],
+  },
+  {
+    id: 'x.4.3.3',
+    title: 'a ping with the wrong masking',
+    sends: 'Sends a ping as only the other side may send it.',
+    frames: [ping(HELLO, { masking: 'wrong' })],
+  },
+  {
+    id: 'x.4.3.4',
+    title: 'a pong with the wrong masking',
+    sends: 'Sends a pong as only the other side may send it.',
+    frames: [pong(HELLO, { masking: 'wrong' })],
+  },
+  {
+    id: 'x.4.3.5',
+    title: 'a last fragment with the wrong masking',
+    sends: 'Sends a message whose last fragment is masked as only the other side may do.',
+    frames: [text(HELLO, { fin: false }), continuation(HELLO, { masking: 'wrong' })],
+  },
+];
+
+const MASKS: readonly Row[] = [
+  {
+    id: 'x.4.3.6',
+    title: 'a close frame with the wrong masking',
+    rfc: '6455#5.1',
+    sends: 'Sends a close frame as only the other side may send it.',
+    send: [send(close(1000, '', { masking: 'wrong' }))],
+    expect: [
+      ok({ is: 'closed', codes: [1002] }),
+      ok({ is: 'dropped' }),
+      // The connection ends either way, and the wrong masking does no harm any more.
+      nonStrict({ is: 'closed', codes: [1000] }, 'the peer took the frame for a close frame'),
+    ],
+  },
+  {
+    id: 'x.4.3.7',
+    title: 'a masking key of zeros',
+    rfc: '6455#5.3',
+    sends: 'Sends a text with a masking key of four zeros, as unlikely as any other.',
+    peers: SERVERS,
+    send: [send(text(HELLO, { masking: 'zeros' }))],
+    ending: 'greet',
+    expect: goesOn(gotText(HELLO)),
+  },
+  {
+    id: 'x.4.3.8',
+    title: 'a key for each fragment',
+    rfc: '6455#5.3',
+    sends: 'Sends a message in fragments of 1, 2, 3 and 4 octets, each with a key of its own.',
+    peers: SERVERS,
+    send: [
+      send(
+        text('1', { fin: false }),
+        continuation('22', { fin: false }),
+        continuation('333', { fin: false }),
+        continuation('4444'),
+      ),
+    ],
+    ending: 'greet',
+    expect: goesOn(gotText('1223334444')),
+  },
+];
+
+/** Reserved bits and opcodes in the middle of a message, and where no extension is in force. */
+const RESERVED: readonly Illegal[] = [
+  {
+    id: 'x.4.4.1',
+    title: 'RSV1 on a continuation',
+    sends: 'Sends a message whose last fragment has RSV1, without an extension.',
+    frames: [text(HELLO, { fin: false }), continuation(HELLO, { rsv1: true })],
+  },
+  {
+    id: 'x.4.4.2',
+    title: 'RSV2 on a continuation',
+    sends: 'Sends a message whose last fragment has RSV2.',
+    frames: [text(HELLO, { fin: false }), continuation(HELLO, { rsv2: true })],
+  },
+  {
+    id: 'x.4.4.3',
+    title: 'RSV1 on a ping',
+    sends: 'Sends a ping with RSV1, without an extension.',
+    frames: [ping(HELLO, { rsv1: true })],
+  },
+  {
+    id: 'x.4.4.4',
+    title: 'RSV3 on a pong',
+    sends: 'Sends a pong with RSV3.',
+    frames: [pong(HELLO, { rsv3: true })],
+  },
+  {
+    id: 'x.4.4.5',
+    title: 'a reserved opcode inside a message',
+    sends: 'Sends a first fragment, a frame with opcode 3, the last fragment.',
+    frames: [text(HELLO, { fin: false }), frame(3, HELLO), continuation(HELLO)],
+  },
+  {
+    id: 'x.4.4.6',
+    title: 'a reserved control opcode inside a message',
+    sends: 'Sends a first fragment, a frame with opcode 11, the last fragment.',
+    frames: [text(HELLO, { fin: false }), frame(11, ''), continuation(HELLO)],
+  },
+  {
+    id: 'x.4.4.7',
+    title: 'a ping inside a message that is too long',
+    sends: 'Sends a first fragment, a ping of 126 octets, the last fragment.',
+    frames: [text(HELLO, { fin: false }), ping(Buffer.alloc(126)), continuation(HELLO)],
+  },
+];
+
+/** Legal, and easy to get wrong. */
+const LEGAL: readonly Row[] = [
+  {
+    id: 'x.4.5.1',
+    title: 'a character in four fragments',
+    rfc: '6455#5.6',
+    sends: 'Sends a character of four octets in four fragments, with a ping between them.',
+    send: [
+      send(
+        text(hex('f0'), { fin: false }),
+        continuation(hex('9f'), { fin: false }),
+        ping('inside'),
+        continuation(hex('98'), { fin: false }),
+        continuation(hex('80')),
+      ),
+    ],
+    ending: 'greet',
+    expect: goesOnInAnyOrder(gotPong('inside'), gotText(hex('f09f9880'))),
+  },
+  {
+    id: 'x.4.5.2',
+    title: 'a byte order mark',
+    rfc: '6455#8.1',
+    sends: 'Sends a text that starts with U+FEFF, which is a character like any other.',
+    send: [send(text(hex('efbbbf 48656c6c6f')))],
+    ending: 'greet',
+    expect: goesOn(gotText(hex('efbbbf 48656c6c6f'))),
+  },
+  {
+    id: 'x.4.5.3',
+    title: 'a text with U+0000',
+    rfc: '6455#5.6',
+    sends: 'Sends a text with a zero octet in the middle.',
+    send: [send(text('before\0after'))],
+    ending: 'greet',
+    expect: goesOn(gotText('before\0after')),
+  },
+  {
+    id: 'x.4.5.4',
+    title: 'a fragmented message of each type',
+    rfc: '6455#5.4',
+    sends: 'Sends a text and a binary message in two fragments each, of the same octets.',
+    send: [
+      send(
+        text(HELLO, { fin: false }),
+        continuation(''),
+        frame(Opcode.binary, HELLO, { fin: false }),
+        continuation(''),
+      ),
+    ],
+    ending: 'greet',
+    expect: goesOn(gotText(HELLO), { type: 'binary', payload: Buffer.from(HELLO) }),
+  },
+];
+
+function illegal(rfc: string): (row: Illegal) => Row {
+  return ({ frames, ...row }) => ({
+    rfc,
+    ...row,
+    send: [send(...frames)],
+    expect: fails([1002]),
+  });
+}
+
+export const FRAMES: readonly Row[] = [
+  ...LONG_LENGTHS.map(longLength),
+  ...TOP_BIT.map((row): Row => ({
+    ...illegal('6455#5.2')(row),
+    // A peer that sees a length it cannot hold may say so before it looks at the bit.
+    expect: fails([1002, 1009]),
+  })),
+  ...HUGE,
+  ...WRONG_MASKS.map(illegal('6455#5.1')),
+  ...MASKS,
+  ...RESERVED.map(illegal('6455#5.2')),
+  ...LEGAL,
+];

@@ -1,0 +1,437 @@
+import type { Grade, HeadEdit } from '../script.ts';
+import {
+  ACCEPTED,
+  REFUSED,
+  SERVERS,
+  add,
+  drop,
+  goesOn,
+  gotPong,
+  gotText,
+  informational,
+  line,
+  nonStrict,
+  ok,
+  ping,
+  send,
+  set,
+  start,
+  text,
+} from '../words.ts';
+import type { Row } from '../words.ts';
+
+/** x.1: opening handshakes that a server has to take, refuse or survive. */
+
+const KEY = 'Sec-WebSocket-Key';
+const VERSION = 'Sec-WebSocket-Version';
+
+const REQUEST = '6455#4.2.1';
+
+interface Request {
+  readonly id: string;
+  readonly title: string;
+  readonly sends: string;
+  readonly edits: readonly HeadEdit[];
+  readonly rfc?: string;
+}
+
+/** Requests a server has to refuse: 4.2.1 wants each of these parts to be there and in order. */
+const REFUSALS: readonly Request[] = [
+  {
+    id: 'x.1.1.1',
+    title: 'no Upgrade',
+    sends: 'Asks without Upgrade.',
+    edits: [drop('Upgrade')],
+  },
+  {
+    id: 'x.1.1.2',
+    title: 'another Upgrade',
+    sends: 'Asks for an upgrade to h2c.',
+    edits: [set('Upgrade', 'h2c')],
+  },
+  {
+    id: 'x.1.1.3',
+    title: 'no Connection',
+    sends: 'Asks without Connection.',
+    edits: [drop('Connection')],
+  },
+  {
+    id: 'x.1.1.4',
+    title: 'Connection without Upgrade',
+    sends: 'Asks with Connection: keep-alive.',
+    edits: [set('Connection', 'keep-alive')],
+  },
+  { id: 'x.1.1.5', title: 'no key', sends: 'Asks without a key.', edits: [drop(KEY)] },
+  {
+    id: 'x.1.1.6',
+    title: 'an empty key',
+    sends: 'Asks with a key of no characters.',
+    edits: [set(KEY, '')],
+  },
+  {
+    id: 'x.1.1.7',
+    title: 'a key of 15 bytes',
+    sends: 'Asks with a key that decodes to 15 bytes.',
+    edits: [set(KEY, Buffer.alloc(15, 'k').toString('base64'))],
+  },
+  {
+    id: 'x.1.1.8',
+    title: 'a key of 17 bytes',
+    sends: 'Asks with a key that decodes to 17 bytes.',
+    edits: [set(KEY, Buffer.alloc(17, 'k').toString('base64'))],
+  },
+  {
+    id: 'x.1.1.9',
+    title: 'a key that is no base64',
+    sends: 'Asks with a key of 24 characters, of which 22 are exclamation marks.',
+    edits: [set(KEY, `${'!'.repeat(22)}==`)],
+  },
+  {
+    id: 'x.1.1.10',
+    title: 'two keys',
+    sends: 'Asks with two Sec-WebSocket-Key fields.',
+    edits: [add(KEY, Buffer.alloc(16, 'k').toString('base64'))],
+    rfc: '6455#11.3.1',
+  },
+  { id: 'x.1.1.11', title: 'no version', sends: 'Asks without a version.', edits: [drop(VERSION)] },
+  {
+    id: 'x.1.1.12',
+    title: 'two versions',
+    sends: 'Asks with two Sec-WebSocket-Version fields, 13 and 12.',
+    edits: [add(VERSION, '12')],
+    rfc: '6455#11.3.5',
+  },
+  {
+    id: 'x.1.1.13',
+    title: 'HTTP/1.0',
+    sends: 'Asks in HTTP/1.0.',
+    edits: [start('GET {path} HTTP/1.0')],
+  },
+  {
+    id: 'x.1.1.14',
+    title: 'POST',
+    sends: 'Asks with the method POST.',
+    edits: [start('POST {path} HTTP/1.1'), add('Content-Length', '0')],
+  },
+  { id: 'x.1.1.15', title: 'no Host', sends: 'Asks without Host.', edits: [drop('Host')] },
+  {
+    id: 'x.1.1.16',
+    title: 'two Hosts',
+    sends: 'Asks with two Host fields, of which HTTP allows one.',
+    edits: [add('Host', 'example.com')],
+  },
+  {
+    id: 'x.1.1.17',
+    title: 'white space before a colon',
+    sends: 'Asks with "Upgrade : websocket", which is no field (RFC 9112 section 5.1).',
+    edits: [drop('Upgrade'), line('Upgrade : websocket')],
+  },
+  {
+    id: 'x.1.1.18',
+    title: 'a key in a folded line',
+    sends: 'Asks with the key in a continuation line of another field, hence without one.',
+    edits: [drop(KEY), line('X-Folded: a'), line(` ${KEY}: {key}`)],
+  },
+];
+
+/** Versions: 4.2.2 item 5 and 4.4. */
+const VERSIONS: readonly Row[] = [
+  {
+    id: 'x.1.2.1',
+    title: 'an unknown version',
+    rfc: '6455#4.4',
+    sends: 'Asks for version 12.',
+    opening: { edits: [set(VERSION, '12')] },
+    expect: [
+      ok({ is: 'refused', status: [426], field: { name: VERSION, element: '13' } }),
+      // 4.2.2 has 426 as an example, and the field as a MUST.
+      ok({ is: 'refused', field: { name: VERSION, element: '13' } }),
+    ],
+  },
+  {
+    id: 'x.1.2.2',
+    title: 'a version that is no number',
+    rfc: '6455#4.4',
+    sends: 'Asks for version "thirteen".',
+    opening: { edits: [set(VERSION, 'thirteen')] },
+    expect: [
+      ok({ is: 'refused', field: { name: VERSION, element: '13' } }),
+      nonStrict({ is: 'refused' }, 'a version that is none may be refused as bad syntax'),
+    ],
+  },
+  {
+    id: 'x.1.2.3',
+    title: 'the version of the draft',
+    rfc: '6455#4.4',
+    sends: 'Asks for version 8, that of the drafts before the RFC.',
+    opening: { edits: [set(VERSION, '8')] },
+    expect: [
+      ok({ is: 'refused', field: { name: VERSION, element: '13' } }),
+      informational(
+        { is: 'accepted', anyhow: true },
+        'a server may speak the draft, too; its frames are the same (6455#4.4)',
+      ),
+    ],
+  },
+];
+
+/** Requests a server has to take, however they are written. */
+const ACCEPTANCES: readonly Request[] = [
+  { id: 'x.1.3.1', title: 'an ordinary request', sends: 'Asks as everybody does.', edits: [] },
+  {
+    id: 'x.1.3.2',
+    title: 'names in lower case',
+    sends: 'Asks with the names of all fields in lower case.',
+    edits: [{ edit: 'letters', to: 'lower' }],
+  },
+  {
+    id: 'x.1.3.3',
+    title: 'names in upper case',
+    sends: 'Asks with the names of all fields in upper case.',
+    edits: [{ edit: 'letters', to: 'upper' }],
+  },
+  {
+    id: 'x.1.3.4',
+    title: 'Upgrade in other letters',
+    sends: 'Asks with Upgrade: WebSocket.',
+    edits: [set('Upgrade', 'WebSocket')],
+  },
+  {
+    id: 'x.1.3.5',
+    title: 'Connection in other letters',
+    sends: 'Asks with Connection: upgrade.',
+    edits: [set('Connection', 'upgrade')],
+  },
+  {
+    id: 'x.1.3.6',
+    title: 'a list in Connection',
+    sends: 'Asks with Connection: keep-alive, Upgrade.',
+    edits: [set('Connection', 'keep-alive, Upgrade')],
+  },
+  {
+    id: 'x.1.3.7',
+    title: 'two Connection fields',
+    sends: 'Asks with Connection: keep-alive and, in a field of its own, Connection: Upgrade.',
+    edits: [set('Connection', 'keep-alive'), add('Connection', 'Upgrade')],
+  },
+  {
+    id: 'x.1.3.8',
+    title: 'fields the other way round',
+    sends: 'Asks with the fields in reverse order.',
+    edits: [{ edit: 'reverse' }],
+  },
+  {
+    id: 'x.1.3.9',
+    title: 'an absolute target',
+    sends: 'Asks for http://host/path, which every server has to take (RFC 9112 section 3.2.2).',
+    edits: [start('GET http://{host}{path} HTTP/1.1')],
+  },
+  {
+    id: 'x.1.3.10',
+    title: 'much white space',
+    sends: 'Asks with spaces and tabs around the values.',
+    edits: [set('Upgrade', ' \t websocket \t'), set('Connection', '  Upgrade  ')],
+  },
+];
+
+/** What HTTP leaves open, and limits (RFC 6455 10.4; RFC 9110 5.4). */
+const EDGES: readonly Row[] = [
+  {
+    id: 'x.1.4.1',
+    title: 'a list in Upgrade',
+    rfc: REQUEST,
+    sends: 'Asks with Upgrade: h2c, websocket.',
+    opening: { edits: [set('Upgrade', 'h2c, websocket')] },
+    ending: 'greet',
+    expect: [
+      ...goesOn(),
+      nonStrict({ is: 'refused' }, 'the field holds websocket, and a list is what HTTP makes it'),
+    ],
+  },
+  {
+    id: 'x.1.4.2',
+    title: 'a folded field',
+    rfc: '6455#4.1',
+    sends: 'Asks with a field whose value goes on in the next line (RFC 9112 section 5.2).',
+    opening: { edits: [line('X-Folded: a'), line(' b')] },
+    ending: 'greet',
+    expect: [ok({ is: 'refused', status: [400] }), ...goesOn()],
+  },
+  {
+    id: 'x.1.4.3',
+    title: 'a subprotocol in a folded line',
+    rfc: '6455#4.2.2',
+    sends: 'Asks with Sec-WebSocket-Protocol in a continuation line of another field.',
+    opening: { edits: [line('X-Folded: a'), line(' Sec-WebSocket-Protocol: chat')] },
+    ending: 'opening',
+    expect: [...REFUSED, ...ACCEPTED],
+  },
+  {
+    id: 'x.1.4.4',
+    title: 'a field of 8 KiB',
+    rfc: '6455#4.2.1',
+    sends: 'Asks with a field of 8 KiB beside the others.',
+    opening: { edits: [add('X-Filler', 'a'.repeat(8192))] },
+    ending: 'greet',
+    expect: [...goesOn(), nonStrict({ is: 'refused' }, 'cookies of this size are in use')],
+  },
+  {
+    id: 'x.1.4.5',
+    title: 'a field of 1 MiB',
+    rfc: '6455#10.4',
+    sends: 'Asks with a field of 1 MiB beside the others.',
+    opening: { edits: [add('X-Filler', 'a'.repeat(1024 * 1024))] },
+    ending: 'greet',
+    thenServes: true,
+    expect: [
+      ok({ is: 'refused', status: [400, 413, 414, 431] }),
+      nonStrict({ is: 'hung-up' }, 'an answer of 4xx is what RFC 9110 section 5.4 asks for'),
+      informational({ is: 'open' }, 'the server has no limit below 1 MiB, and no RFC sets one'),
+    ],
+  },
+  {
+    id: 'x.1.4.6',
+    title: '80 fields',
+    rfc: REQUEST,
+    sends: 'Asks with 80 fields beside the others.',
+    opening: { edits: Array.from({ length: 80 }, (_, n) => add(`X-Filler-${n}`, 'a')) },
+    ending: 'greet',
+    expect: [...goesOn(), nonStrict({ is: 'refused' }, 'no RFC limits the number of fields')],
+  },
+  {
+    id: 'x.1.4.7',
+    title: 'a head without an end',
+    rfc: '6455#10.4',
+    sends: 'Begins a request and goes on with 4 MiB of fields, but never ends it.',
+    opening: {
+      edits: [],
+      endless: { line: `X-Filler: ${'a'.repeat(100)}`, bytes: 4 * 1024 * 1024 },
+    },
+    ending: 'opening',
+    thenServes: true,
+    expect: [
+      ok({ is: 'refused', status: [400, 408, 413, 431] }),
+      ok({ is: 'hung-up' }),
+      nonStrict({ is: 'unanswered' }, 'the server takes 4 MiB of a head that has no end'),
+    ],
+  },
+  {
+    id: 'x.1.4.8',
+    title: 'a request in three packets',
+    rfc: REQUEST,
+    sends: 'Sends the request in pieces of 100 octets, 50 ms apart.',
+    opening: { edits: [], pieces: { bytes: 100, gapMs: 50 } },
+    ending: 'greet',
+    expect: goesOn(),
+  },
+  {
+    id: 'x.1.4.9',
+    title: 'a request octet by octet',
+    rfc: REQUEST,
+    sends: 'Sends the request octet by octet, one every two milliseconds.',
+    opening: { edits: [], pieces: { bytes: 1, gapMs: 2 } },
+    ending: 'greet',
+    expect: goesOn(),
+  },
+  {
+    id: 'x.1.4.10',
+    title: 'a ping behind the request',
+    rfc: '6455#4.1',
+    sends: 'Sends a ping in the packet of the request, too early for a client.',
+    opening: { edits: [], early: [ping('early')] },
+    ending: 'greet',
+    expect: [ok({ is: 'open', heard: [gotPong('early')] }), ...early()],
+  },
+  {
+    id: 'x.1.4.11',
+    title: 'half a frame behind the request',
+    rfc: '6455#4.1',
+    sends: 'Sends the first fragment in the packet of the request, the last one after the answer.',
+    opening: { edits: [], early: [text('behind the ', { fin: false })] },
+    send: [send({ opcode: 0, payload: Buffer.from('request') })],
+    ending: 'greet',
+    expect: [ok({ is: 'open', heard: [gotText('behind the request')] }), ...early()],
+  },
+];
+
+/** A client has to wait for the response (4.1), so a server may also refuse what comes early. */
+function early(): Grade[] {
+  return [
+    nonStrict({ is: 'refused' }, 'a client that does not wait may be refused, TCP makes it likely'),
+    nonStrict({ is: 'open' }, 'what came with the request was lost'),
+    nonStrict({ is: 'failed', codes: [1002] }, 'what came with the request was lost or refused'),
+  ];
+}
+
+/** Subprotocols and extensions. */
+const NAMES: readonly Row[] = [
+  {
+    id: 'x.1.5.1',
+    title: 'a subprotocol nobody knows',
+    rfc: '6455#4.2.2',
+    sends: 'Offers the subprotocol wsk.unknown.v0.',
+    opening: { edits: [set('Sec-WebSocket-Protocol', 'wsk.unknown.v0')] },
+    ending: 'opening',
+    expect: [
+      ...ACCEPTED,
+      nonStrict({ is: 'refused' }, '4.2.2 has the field left out, not refused'),
+    ],
+  },
+  {
+    id: 'x.1.5.2',
+    title: 'subprotocols in two fields',
+    rfc: '6455#11.3.4',
+    sends: 'Offers two unknown subprotocols in two fields, as 11.3.4 allows.',
+    opening: {
+      edits: [
+        drop('Sec-WebSocket-Protocol'),
+        add('Sec-WebSocket-Protocol', 'wsk.unknown.v0'),
+        add('Sec-WebSocket-Protocol', 'wsk.unknown.v1'),
+      ],
+    },
+    ending: 'opening',
+    expect: [
+      ...ACCEPTED,
+      nonStrict({ is: 'refused' }, '4.2.2 has the field left out, not refused'),
+    ],
+  },
+  {
+    id: 'x.1.5.3',
+    title: 'an extension nobody knows',
+    rfc: '6455#9.1',
+    sends: 'Offers the extension x-wsk-unknown.',
+    opening: { edits: [set('Sec-WebSocket-Extensions', 'x-wsk-unknown; level=1')] },
+    ending: 'greet',
+    expect: goesOn(),
+  },
+  {
+    id: 'x.1.5.4',
+    title: 'extensions in two fields',
+    rfc: '6455#9.1',
+    sends: 'Offers two unknown extensions in two fields.',
+    opening: {
+      edits: [
+        add('Sec-WebSocket-Extensions', 'x-wsk-unknown'),
+        add('Sec-WebSocket-Extensions', 'x-wsk-other'),
+      ],
+    },
+    ending: 'greet',
+    expect: goesOn(),
+  },
+];
+
+function refusal({ edits, ...request }: Request): Row {
+  return { rfc: REQUEST, ...request, opening: { edits }, ending: 'opening', expect: REFUSED };
+}
+
+function acceptance({ edits, ...request }: Request): Row {
+  return { rfc: REQUEST, ...request, opening: { edits }, ending: 'greet', expect: goesOn() };
+}
+
+export const REQUESTS: readonly Row[] = [
+  ...REFUSALS.map(refusal),
+  ...VERSIONS.map((row): Row => ({ ...row, ending: 'opening' })),
+  ...ACCEPTANCES.map(acceptance),
+  ...EDGES,
+  ...NAMES,
+].map((row) => ({ ...row, peers: SERVERS }));

@@ -1,0 +1,207 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  DEFLATE_EXTENSION,
+  acceptKey,
+  createKey,
+  createRequest,
+  fieldValue,
+  formatExtensions,
+  parseExtensions,
+  toExtension,
+  verifyResponse,
+  violation,
+} from '../../protocol/index.ts';
+import type {
+  HeaderList,
+  NegotiatedDeflate,
+  ResponseHead,
+  Violation,
+} from '../../protocol/index.ts';
+import { EnvironmentError } from '../../errors.ts';
+import { openSocket } from '../../transport/index.ts';
+import type { OpenSocketOptions } from '../../transport/index.ts';
+import { VERSION } from '../../version.ts';
+import { CaseLog } from '../core/case-log.ts';
+import type { CaseResult } from '../result.ts';
+import type { CaseTask } from '../run/outcome.ts';
+import { Guard } from './guard.ts';
+import { asRequest, editHead, encodeHead } from './head-draft.ts';
+import type { HeadDraft } from './head-draft.ts';
+import type { Observation, OpeningResult } from './observation.ts';
+import { NOT_PLAYED, greet, play } from './play.ts';
+import { readAnswer } from './read-opening.ts';
+import type { Answer } from './read-opening.ts';
+import type { ExchangeScript } from './script.ts';
+import { sendHead } from './send-head.ts';
+import { Session } from './session.ts';
+import { toExchangeResult } from './to-result.ts';
+
+/** How to reach the server under test. */
+export interface ExchangeTarget {
+  readonly url: URL;
+  readonly headers: HeaderList;
+  readonly protocols: readonly string[];
+  /** False accepts any certificate. */
+  readonly verifyTls: boolean;
+  /** The name in the report; undefined: what the server calls itself. */
+  readonly agent: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Milliseconds for TCP and TLS. */
+const OPEN_TIMEOUT_MS = 5000;
+
+/**
+ * Runs one extended case against a server, on a connection of its own.
+ *
+ * Throws `EnvironmentError` if there is no TCP (or TLS) connection, and the signal's reason when it
+ * is aborted; everything behind that is a result.
+ */
+export async function dialExchange(
+  task: CaseTask,
+  script: ExchangeScript,
+  target: ExchangeTarget,
+): Promise<CaseResult> {
+  const startedAt = new Date();
+  const began = performance.now();
+  const { signal } = target;
+  await using wire = await openSocket(target.url, socketOptions(target));
+  using guard = new Guard(wire, script.waitMs);
+  const log = new CaseLog();
+  const session = new Session({ script, wire, role: 'client', log });
+  const request = draftRequest(script, target);
+  await sendHead(request, { opening: script.opening, wire, talk: session.talk });
+  const answer = await readAnswer(wire, script.waitMs);
+  signal.throwIfAborted();
+  const opened = judgeAnswer(answer, request);
+  const goesOn = script.ending !== 'opening' && isInOrder(opened.opening);
+  const lacking = goesOn ? session.compress(opened.deflate) : undefined;
+  const played =
+    goesOn && lacking === undefined
+      ? await play({ script, talk: session.talk, wire, role: 'client' })
+      : NOT_PLAYED;
+  wire.destroy();
+  const served = script.thenServes ? await isServed(script, target) : undefined;
+  signal.throwIfAborted();
+  const seen: Observation = {
+    opening: opened.opening,
+    ...played,
+    served,
+    lacking,
+    guard: guard.reason,
+  };
+  return toExchangeResult({
+    task,
+    script,
+    agent: target.agent ?? opened.server ?? 'UnknownServer',
+    startedAt,
+    durationMs: performance.now() - began,
+    httpRequest: clipText(encodeHead(request).toString('latin1')),
+    httpResponse: answer.text === '' ? null : answer.text,
+    log,
+    sentClose: session.talk.sentClose,
+    seen,
+  });
+}
+
+/** Most of a request that a report shows. */
+const SHOWN_CHARACTERS = 4096;
+
+function clipText(text: string): string {
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}...` : text;
+}
+
+function socketOptions({ verifyTls, signal }: ExchangeTarget): OpenSocketOptions {
+  return { tls: { rejectUnauthorized: verifyTls }, timeoutMs: OPEN_TIMEOUT_MS, signal };
+}
+
+function draftRequest({ opening }: ExchangeScript, target: ExchangeTarget): HeadDraft {
+  const key = createKey(randomBytes(16));
+  const { deflate } = opening;
+  const { head } = createRequest({
+    url: target.url,
+    key,
+    protocols: target.protocols,
+    extensions: deflate === undefined ? '' : formatExtensions([toExtension(deflate.offer)]),
+    headers: [['User-Agent', `websocket-skill/${VERSION}`], ...target.headers],
+  });
+  const draft = { start: `${head.method} ${head.target} ${head.version}`, fields: head.fields };
+  const placeholders = { path: head.target, host: target.url.host, key, accept: acceptKey(key) };
+  return editHead(draft, opening.edits, placeholders);
+}
+
+interface Opened {
+  readonly opening: OpeningResult;
+  readonly deflate: NegotiatedDeflate | undefined;
+  /** What the server calls itself. */
+  readonly server: string | undefined;
+}
+
+function judgeAnswer(answer: Answer, request: HeadDraft): Opened {
+  if (answer.head === undefined) {
+    const opening = answer.is === 'not-http' ? answer : ({ is: answer.is } as const);
+    return { opening, deflate: undefined, server: undefined };
+  }
+  const { head } = answer;
+  const server = fieldValue(head, 'server');
+  if (head.status !== 101) {
+    return { opening: { is: 'refused', head }, deflate: undefined, server };
+  }
+  const verified = verifyResponse(head, asRequest(request));
+  const names = (fieldValue(head, 'sec-websocket-extensions') ?? '').toLowerCase();
+  const breach = verified.ok ? findStranger(head) : verified.violation;
+  const deflate = verified.ok ? verified.deflate : undefined;
+  return {
+    opening: { is: 'accepted', breach, deflate: names.includes('permessage-deflate') },
+    deflate,
+    server,
+  };
+}
+
+/** No server can know an extension that cases have made up, not even one that they offered. */
+function findStranger(head: ResponseHead): Violation | undefined {
+  const parsed = parseExtensions(fieldValue(head, 'sec-websocket-extensions') ?? '');
+  const names = parsed.ok ? parsed.extensions.map(({ name }) => name) : [];
+  const stranger = names.find((name) => name !== DEFLATE_EXTENSION);
+  if (stranger === undefined) return undefined;
+  const expected = 'no extension that does not exist';
+  return violation('WSK_EXTENSIONS', { seen: `extension ${stranger}`, expected });
+}
+
+function isInOrder(opening: OpeningResult): boolean {
+  return opening.is === 'accepted' && opening.breach === undefined;
+}
+
+/** Milliseconds a server has to die of what it met, if it does. */
+const SETTLE_MS = 100;
+
+/** Milliseconds for another connection, from TCP to the echo of the greeting. */
+const SERVED_MS = 3000;
+
+/** Whether the server still does for others what it is there for. */
+async function isServed(script: ExchangeScript, target: ExchangeTarget): Promise<boolean> {
+  const ordinary: ExchangeScript = { ...script, opening: { edits: [] }, windowBits: undefined };
+  await sleep(SETTLE_MS);
+  try {
+    await using wire = await openSocket(target.url, {
+      ...socketOptions(target),
+      timeoutMs: SERVED_MS,
+    });
+    const session = new Session({
+      script: ordinary,
+      wire,
+      role: 'client',
+      log: new CaseLog(),
+    });
+    await wire.write([encodeHead(draftRequest(ordinary, target))]);
+    const answer = await readAnswer(wire, SERVED_MS);
+    if (answer.head?.status !== 101) return false;
+    return (await greet(session.talk, SERVED_MS)) !== undefined;
+  } catch (error) {
+    target.signal.throwIfAborted();
+    // No connection is the answer here, and the next case reports it as what it is.
+    if (error instanceof EnvironmentError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,81 @@
+import { PEER_DROPPED, newCloseState } from '../core/close-state.ts';
+import type { CaseLog } from '../core/case-log.ts';
+import type { CaseResult, CloseFacts } from '../result.ts';
+import type { CaseTask } from '../run/outcome.ts';
+import { toEvent } from './describe.ts';
+import { grade } from './grade.ts';
+import type { Observation } from './observation.ts';
+import type { ExchangeScript } from './script.ts';
+
+export interface ExchangeOutcome {
+  readonly task: CaseTask;
+  readonly script: ExchangeScript;
+  readonly agent: string;
+  readonly startedAt: Date;
+  readonly durationMs: number;
+  readonly httpRequest: string | null;
+  readonly httpResponse: string | null;
+  readonly log: CaseLog;
+  readonly sentClose: number | null | undefined;
+  readonly seen: Observation;
+}
+
+/** Makes the result of an extended case. */
+export function toExchangeResult(outcome: ExchangeOutcome): CaseResult {
+  const { task, script, log, seen } = outcome;
+  const { definition } = task;
+  const counts = log.counts();
+  return {
+    id: definition.id,
+    number: task.number,
+    title: definition.title,
+    rfc: definition.rfc,
+    description: definition.description,
+    expectation: definition.expectation,
+    agent: outcome.agent,
+    ...grade(script, seen),
+    // These cases refuse and are refused by design: only a peer that says nothing was not there.
+    opened: seen.opening.is !== 'unanswered',
+    expected: {},
+    expectedClose: null,
+    received: seen.heard.map(toEvent),
+    close: closeFacts(outcome),
+    httpRequest: outcome.httpRequest,
+    httpResponse: outcome.httpResponse,
+    startedAt: outcome.startedAt.toISOString(),
+    durationMs: outcome.durationMs,
+    reportTime: false,
+    reportCompressionRatio: false,
+    traffic: null,
+    rxOctetStats: counts.rxOctets,
+    txOctetStats: counts.txOctets,
+    rxFrameStats: counts.rxFrames,
+    txFrameStats: counts.txFrames,
+    log: log.rows,
+    logEnabled: log.enabled,
+    findings: log.findings,
+    retry: 'not needed',
+    guard: seen.guard,
+    notRun: null,
+    quick: task.quick,
+  };
+}
+
+function closeFacts({ seen, sentClose }: ExchangeOutcome): CloseFacts {
+  const { end, answeredClose, droppedInTime } = seen;
+  const closed = end?.is === 'closed';
+  const clean = closed || answeredClose === true;
+  return {
+    ...newCloseState(),
+    closedByMe: answeredClose !== undefined,
+    droppedByMe: droppedInTime === false,
+    wasClean: clean,
+    wasNotCleanReason: end?.is === 'dropped' ? PEER_DROPPED : null,
+    wasOpenHandshakeTimeout: seen.opening.is === 'unanswered',
+    wasCloseHandshakeTimeout: answeredClose === false,
+    wasServerConnectionDropTimeout: droppedInTime === false,
+    localCloseCode: sentClose ?? null,
+    remoteCloseCode: closed ? end.code : null,
+    remoteCloseReason: closed ? end.reason.toString() : null,
+  };
+}

@@ -1,0 +1,192 @@
+import { Opcode } from '../../protocol/index.ts';
+import type { CaseDefinition } from '../case.ts';
+import { describeExpectation } from './describe.ts';
+import type {
+  Action,
+  ExchangeScript,
+  Grade,
+  HeadEdit,
+  Heard,
+  HeardEvent,
+  Pieces,
+  WireFrame,
+} from './script.ts';
+import { closeFrame } from './talk.ts';
+
+/** The words the tables of extended cases are written in. */
+
+/** A case as the tables have it; the rest has defaults. */
+export interface Row extends Partial<Omit<ExchangeScript, 'kind' | 'expect' | 'opening'>> {
+  readonly id: string;
+  readonly title: string;
+  readonly rfc: string;
+  /** What the tester does, in a sentence. */
+  readonly sends: string;
+  readonly opening?: Partial<ExchangeScript['opening']>;
+  readonly expect: readonly Grade[];
+  readonly peers?: CaseDefinition['peers'];
+}
+
+/** Milliseconds a peer has to react, as in most of Autobahn's cases and its close handshake. */
+const WAIT_MS = 2000;
+
+export function toCase(row: Row): CaseDefinition {
+  const { id, title, rfc, sends, opening, expect, peers, ...rest } = row;
+  return {
+    id,
+    title,
+    rfc,
+    description: sends,
+    expectation: describeExpectation(expect),
+    ...(peers === undefined ? {} : { peers }),
+    script: {
+      kind: 'exchange',
+      opening: { edits: [], ...opening },
+      send: [],
+      ending: 'react',
+      waitMs: WAIT_MS,
+      ownReply: false,
+      windowBits: undefined,
+      thenServes: false,
+      ...rest,
+      expect,
+    },
+  };
+}
+
+export const SERVERS = ['server'] as const;
+export const CLIENTS = ['client'] as const;
+
+// --- heads ---
+
+export function start(line: string): HeadEdit {
+  return { edit: 'start', line };
+}
+
+export function drop(name: string): HeadEdit {
+  return { edit: 'drop', name };
+}
+
+export function set(name: string, value: string): HeadEdit {
+  return { edit: 'set', name, value };
+}
+
+export function add(name: string, value: string): HeadEdit {
+  return { edit: 'add', name, value };
+}
+
+export function line(text: string): HeadEdit {
+  return { edit: 'line', line: text };
+}
+
+// --- frames ---
+
+type Traits = Omit<WireFrame, 'opcode' | 'payload'>;
+
+export function frame(opcode: number, payload: Buffer | string, traits: Traits = {}): WireFrame {
+  return { opcode, payload: Buffer.from(payload), ...traits };
+}
+
+export function text(payload: Buffer | string, traits?: Traits): WireFrame {
+  return frame(Opcode.text, payload, traits);
+}
+
+export function binary(payload: Buffer | string, traits?: Traits): WireFrame {
+  return frame(Opcode.binary, payload, traits);
+}
+
+export function continuation(payload: Buffer | string, traits?: Traits): WireFrame {
+  return frame(Opcode.continuation, payload, traits);
+}
+
+export function ping(payload: Buffer | string, traits?: Traits): WireFrame {
+  return frame(Opcode.ping, payload, traits);
+}
+
+export function pong(payload: Buffer | string, traits?: Traits): WireFrame {
+  return frame(Opcode.pong, payload, traits);
+}
+
+/** A close frame with any code and any octets as its reason. */
+export function close(code: number, reason: Buffer | string = '', traits?: Traits): WireFrame {
+  return { ...closeFrame(code, reason), ...traits };
+}
+
+export function hex(digits: string): Buffer {
+  return Buffer.from(digits.replaceAll(' ', ''), 'hex');
+}
+
+// --- actions ---
+
+/** Frames in one write. */
+export function send(...frames: readonly WireFrame[]): Action {
+  return { do: 'frames', frames };
+}
+
+/** The same, cut into pieces with time between them. */
+export function slowly(pieces: Pieces, ...frames: readonly WireFrame[]): Action {
+  return { do: 'frames', frames, pieces };
+}
+
+export function wait(ms: number): Action {
+  return { do: 'wait', ms };
+}
+
+// --- outcomes ---
+
+export function gotText(payload: Buffer | string): HeardEvent {
+  return { type: 'text', payload: Buffer.from(payload) };
+}
+
+export function gotBinary(payload: Buffer | string): HeardEvent {
+  return { type: 'binary', payload: Buffer.from(payload) };
+}
+
+export function gotPong(payload: Buffer | string): HeardEvent {
+  return { type: 'pong', payload: Buffer.from(payload) };
+}
+
+export function ok(outcome: Grade['outcome']): Grade {
+  return { verdict: 'OK', outcome };
+}
+
+export function nonStrict(outcome: Grade['outcome'], why: string): Grade {
+  return { verdict: 'NON-STRICT', outcome, why };
+}
+
+export function informational(outcome: Grade['outcome'], why: string): Grade {
+  return { verdict: 'INFORMATIONAL', outcome, why };
+}
+
+/** 4.2.1: "the server MUST stop processing the client's handshake and return an HTTP response". */
+export const REFUSED: readonly Grade[] = [ok({ is: 'refused' })];
+
+export const ACCEPTED: readonly Grade[] = [ok({ is: 'accepted' })];
+
+/** The peer goes on, after `heard`. */
+export function goesOn(...heard: readonly HeardEvent[]): readonly Grade[] {
+  return [ok({ is: 'open', heard })];
+}
+
+/** The peer goes on after both, whichever came first: what answers a ping need not wait. */
+export function goesOnInAnyOrder(one: HeardEvent, other: HeardEvent): readonly Grade[] {
+  return [...goesOn(one, other), ...goesOn(other, one)];
+}
+
+/** The peer fails the connection with one of `codes`, no code or a drop of TCP. */
+export function fails(codes: readonly number[], heard: Heard = []): readonly Grade[] {
+  return [ok({ is: 'failed', codes, heard })];
+}
+
+/** The peer drops TCP before the WebSocket is open; a close frame is one step too late. */
+export const UNOPENED: readonly Grade[] = [
+  ok({ is: 'dropped' }),
+  nonStrict(
+    { is: 'failed', codes: [1002, 1006, 1008, 1010, 1011] },
+    'a close frame needs an established connection, which this response cannot make (6455#7.1.7)',
+  ),
+  nonStrict(
+    { is: 'quiet' },
+    'the client did not take the connection for open, but left it to the tester to drop it',
+  ),
+];

@@ -1,0 +1,1 @@
+export { autobahnTest } from './autobahn-test.ts';

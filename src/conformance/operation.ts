@@ -1,0 +1,20 @@
+import { defineOperation } from '../operation.ts';
+import { autobahnTest } from './autobahn-test.ts';
+import { AutobahnTestInput, AutobahnTestReport } from './schema.ts';
+import { viewAutobahnTest } from './view.ts';
+
+/** `websocket-skill autobahn-test`. */
+export const autobahnTestOperation = defineOperation({
+  name: 'autobahn-test',
+  summary: "Run Autobahn's 517 conformance cases against a server or against clients",
+  examples: [
+    'autobahn-test --url ws://localhost:8080',
+    'autobahn-test --project chat-server --cases "1.*,7.*"',
+    'autobahn-test --url ws://localhost:8080 --exclude "9.*,12.*,13.*" --fail-on non-strict',
+    'autobahn-test --role client --port 9001 --spawn "node client.js"',
+  ],
+  input: AutobahnTestInput,
+  output: AutobahnTestReport,
+  view: viewAutobahnTest,
+  run: autobahnTest,
+});

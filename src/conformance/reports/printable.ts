@@ -1,0 +1,21 @@
+/**
+ * Makes text that may come from a peer fit for people: control characters, invisible ones and
+ * those that turn the direction of writing are shown as `\u202e`.
+ *
+ * This is not an escape for HTML, XML or Markdown; each renderer does its own.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, showCodePoint);
+}
+
+/** The same for the head of an HTTP message, whose line ends stay line ends. */
+export function printableLines(text: string): string {
+  return text.split(/\r?\n/).map(printable).join('\n');
+}
+
+function showCodePoint(character: string): string {
+  const short = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' }[character];
+  if (short !== undefined) return short;
+  const hex = (character.codePointAt(0) ?? 0).toString(16);
+  return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, '0')}`;
+}

@@ -1,0 +1,88 @@
+import type { CaseEvent, CaseResult } from '../result.ts';
+import { describeEvent, describeEvents } from './describe-event.ts';
+import { printable } from './printable.ts';
+
+/** What the judge says of lists of events; which events these were, it leaves out. */
+const EVENTS_DIFFER = /^actual events differ/i;
+const EVENTS_MATCH = /^actual events match/i;
+
+/** Why a case is not a pass, on one line, with what was expected and what was seen. */
+export function reasonOf(result: CaseResult): string {
+  if (result.notRun !== null) return printable(`not run: ${result.notRun}`);
+  if (!result.opened) return 'the opening handshake was never completed';
+  const behavior = result.behavior === 'OK' ? [] : behaviorReason(result);
+  const close = result.behaviorClose === 'OK' ? [] : [closeReason(result)];
+  const breach = result.findings.slice(0, 1).map(({ violation }) => violation.message);
+  const guard = result.guard === null ? [] : [result.guard];
+  // Where the peer had to fail the connection, what it did instead is the second thing to say.
+  const reasons =
+    result.expectedClose?.closedByMe === false
+      ? [...close, ...behavior, ...breach.map((text) => `the peer itself: ${text}`), ...guard]
+      : [...breach, ...behavior, ...close, ...guard];
+  return printable([...new Set(reasons)].join('; '));
+}
+
+function behaviorReason(judged: CaseResult): string[] {
+  const { behavior, expected, received, result } = judged;
+  const wanted = expected.OK;
+  if (behavior === 'UNIMPLEMENTED') return ['the peer does not speak permessage-deflate'];
+  if (wanted !== undefined && (behavior === 'NON-STRICT' || EVENTS_DIFFER.test(result))) {
+    return [
+      tooLate(wanted, received) ??
+        spoiledEcho(wanted, received) ??
+        `expected ${describeEvents(wanted)}, received ${describeEvents(received)}`,
+    ];
+  }
+  // Section 7 repeats the reason for a wrong code here.
+  return EVENTS_MATCH.test(result) || result === judged.resultClose ? [] : [clause(result)];
+}
+
+/** A wait more than expected: the peer took its time to fail the connection. */
+function tooLate(wanted: readonly CaseEvent[], received: readonly CaseEvent[]) {
+  const last = received[wanted.length];
+  return last?.type === 'timeout' && wanted.every((event, at) => isSame(event, received[at]))
+    ? `${describeEvent(last)}, expected to be failed before`
+    : undefined;
+}
+
+/** Of an echo that has the right type and length, only where it differs is worth a word. */
+function spoiledEcho(wanted: readonly CaseEvent[], received: readonly CaseEvent[]) {
+  const index = received.findIndex((event, at) => !isSame(event, wanted[at]));
+  const [event, expected] = [received[index], wanted[index]];
+  if (event === undefined || expected === undefined) return undefined;
+  if (event.type === 'timeout' || expected.type === 'timeout') return undefined;
+  const { length, hex } = event.payload;
+  const sameShape = isSame(
+    { ...event, payload: { ...event.payload, hex: expected.payload.hex } },
+    expected,
+  );
+  const digit = Array.from(hex).findIndex((one, place) => one !== expected.payload.hex[place]);
+  return sameShape && digit >= 0
+    ? `the echo of ${length} bytes differs from what was sent at byte ${Math.floor(digit / 2)}`
+    : undefined;
+}
+
+function isSame(a: CaseEvent, b: CaseEvent | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function closeReason({ behaviorClose, resultClose, close, expectedClose }: CaseResult): string {
+  if (behaviorClose === 'WRONG CODE') {
+    const wanted = expectedClose?.closeCode.join(' or ') ?? '';
+    return `close code ${close.remoteCloseCode ?? 'none'}, expected ${wanted} or none`;
+  }
+  if (behaviorClose === 'FAILED' && expectedClose !== null) {
+    return expectedClose.closedByMe
+      ? 'the peer closed the connection, the tester should have'
+      : 'the peer did not fail the connection';
+  }
+  if (behaviorClose === 'UNCLEAN') {
+    return `the connection was not closed cleanly${close.wasNotCleanReason === null ? '' : `: ${close.wasNotCleanReason}`}`;
+  }
+  return clause(resultClose);
+}
+
+/** A sentence of Autobahn's in the middle of one of ours. */
+function clause(sentence: string): string {
+  return `${sentence.slice(0, 1).toLowerCase()}${sentence.slice(1).replace(/\.$/, '')}`;
+}

@@ -1,0 +1,211 @@
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { EnvironmentError } from '../../errors.ts';
+import { createRejection, createResponse } from '../../protocol/index.ts';
+import type { CaseDefinition } from '../case.ts';
+import { close, message } from '../cases/steps.ts';
+import { CaseConnection } from '../core/case-connection.ts';
+import { BY_TESTER } from '../core/by-tester.ts';
+import { DeflateCache } from '../compression/deflate-cache.ts';
+import { acceptExchange } from '../extended/index.ts';
+import type { CaseResult } from '../result.ts';
+import { acceptCase, readRequest, requestProblem } from './accept-case.ts';
+import type { Request } from './accept-case.ts';
+import { drive } from './drive.ts';
+import type { CaseTask } from './outcome.ts';
+
+export interface FuzzingServerOptions {
+  /** The selected cases in order; a client asks for them by their place in this list, from 1. */
+  readonly cases: readonly CaseDefinition[];
+  readonly quick: boolean;
+  /** 0: the system picks one. */
+  readonly port: number;
+  readonly host: string;
+  readonly onResult: (result: CaseResult) => void;
+  /** A client wants its report; what it waits for. */
+  readonly onReport: () => Promise<void>;
+  /** A client wants the server to stop. */
+  readonly onStop: () => void;
+}
+
+/**
+ * Autobahn's fuzzing server: clients connect, ask for a case by its number and are tested.
+ *
+ * It speaks the paths that drivers of clients use: /getCaseCount, /runCase, /getCaseInfo,
+ * /getCaseStatus, /updateReports and /stopServer.
+ */
+export class FuzzingServer implements AsyncDisposable {
+  readonly #options: FuzzingServerOptions;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #cache = new DeflateCache();
+  readonly #waiting = new Map<string, ((result: CaseResult) => void)[]>();
+  readonly #results = new Map<string, CaseResult>();
+
+  private constructor(options: FuzzingServerOptions) {
+    this.#options = options;
+    this.#server = createServer((socket) => void this.#serve(socket));
+  }
+
+  /** Throws `EnvironmentError` WSK_ERR_LISTEN if the port cannot be had. */
+  static async listen(options: FuzzingServerOptions): Promise<FuzzingServer> {
+    const fuzzing = new FuzzingServer(options);
+    const { host, port } = options;
+    await new Promise<void>((resolve, reject) => {
+      fuzzing.#server.once('error', (cause: NodeJS.ErrnoException) => {
+        reject(
+          new EnvironmentError(
+            'WSK_ERR_LISTEN',
+            `cannot listen on ${host}:${port} (${cause.code ?? cause.message})`,
+            { cause, hint: 'is another server running there? choose another --port' },
+          ),
+        );
+      });
+      fuzzing.#server.listen(port, host, resolve);
+    });
+    return fuzzing;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) =>
+      this.#server.close(() => {
+        resolve();
+      }),
+    );
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    this.#sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.once('close', () => this.#sockets.delete(socket));
+    socket.setNoDelay(true);
+    const request = await readRequest(socket);
+    if (request === undefined) {
+      socket.destroy();
+      return;
+    }
+    const problem = requestProblem(request.head);
+    if (problem === undefined) await this.#route(socket, request);
+    else refuse(socket, 400, problem);
+  }
+
+  async #route(socket: Socket, request: Request): Promise<void> {
+    const { pathname, searchParams } = new URL(request.head.target, 'http://tester');
+    switch (pathname) {
+      case '/getCaseCount':
+        return say(socket, request, String(this.#options.cases.length));
+      case '/runCase':
+        return this.#runCase(socket, request, searchParams);
+      case '/getCaseInfo':
+        return this.#sayInfo(socket, request, searchParams);
+      case '/getCaseStatus':
+        return this.#sayStatus(socket, request, searchParams);
+      case '/updateReports':
+        await this.#options.onReport();
+        await say(socket, request, undefined);
+        if (/^(?:true|yes)$/.test(searchParams.get('shutdownOnComplete') ?? ''))
+          this.#options.onStop();
+        return;
+      case '/stopServer':
+        socket.destroy();
+        this.#options.onStop();
+        return;
+      default:
+        refuse(socket, 404, `${pathname} is none of the paths of a fuzzing server`);
+    }
+  }
+
+  async #runCase(socket: Socket, request: Request, query: URLSearchParams): Promise<void> {
+    const task = this.#taskOf(query);
+    const agent = query.get('agent');
+    if (task === undefined || agent === null) {
+      refuse(socket, 500, 'expected ?case=<number> or ?casetuple=<id>, and &agent=<name>');
+      return;
+    }
+    const key = keyOf(agent, task);
+    this.#results.delete(key);
+    const { script } = task.definition;
+    const result = await (script.kind === 'exchange'
+      ? acceptExchange(socket, request, { task, script, agent })
+      : acceptCase(socket, request, task, { agent, cache: this.#cache }));
+    this.#results.set(key, result);
+    this.#options.onResult(result);
+    for (const tell of this.#waiting.get(key) ?? []) tell(result);
+    this.#waiting.delete(key);
+  }
+
+  async #sayInfo(socket: Socket, request: Request, query: URLSearchParams): Promise<void> {
+    const task = this.#taskOf(query);
+    if (task === undefined) {
+      refuse(socket, 500, 'expected ?case=<number>');
+      return;
+    }
+    const { id, description } = task.definition;
+    await say(socket, request, JSON.stringify({ id, description }));
+  }
+
+  async #sayStatus(socket: Socket, request: Request, query: URLSearchParams): Promise<void> {
+    const task = this.#taskOf(query);
+    const agent = query.get('agent');
+    if (task === undefined || agent === null) {
+      refuse(socket, 500, 'expected ?case=<number> and &agent=<name>');
+      return;
+    }
+    const key = keyOf(agent, task);
+    const result =
+      this.#results.get(key) ??
+      (await new Promise<CaseResult>((resolve) => {
+        this.#waiting.set(key, [...(this.#waiting.get(key) ?? []), resolve]);
+      }));
+    await say(socket, request, JSON.stringify({ behavior: result.behavior }));
+  }
+
+  #taskOf(query: URLSearchParams): CaseTask | undefined {
+    const { cases, quick } = this.#options;
+    const tuple = query.get('casetuple');
+    const index =
+      tuple === null
+        ? Number(query.get('case') ?? 0) - 1
+        : cases.findIndex(({ id }) => id === tuple);
+    const definition = cases[index];
+    return definition && { definition, number: index + 1, quick };
+  }
+}
+
+function keyOf(agent: string, { definition }: CaseTask): string {
+  return `${definition.id} ${agent}`;
+}
+
+function refuse(socket: Socket, status: number, reason: string): void {
+  socket.end(createRejection({ status, body: reason }));
+}
+
+/** Accepts the connection, says `text`, if there is any, and closes without a code. */
+async function say(socket: Socket, request: Request, text: string | undefined): Promise<void> {
+  const definition: CaseDefinition = {
+    id: 'say',
+    title: 'an answer of the fuzzing server',
+    rfc: '6455#7.1.2',
+    description: '',
+    expectation: '',
+    script: {
+      kind: 'events',
+      send: [...(text === undefined ? [] : [message(text)]), close()],
+      expect: { OK: [] },
+      close: BY_TESTER,
+    },
+  };
+  socket.write(createResponse({ request: request.head }));
+  const connection = new CaseConnection({
+    definition,
+    role: 'server',
+    maskSource: () => Buffer.alloc(4),
+    now: performance.now(),
+  });
+  await drive(socket, connection, request.rest);
+}

@@ -1,0 +1,87 @@
+import type { CaseDefinition } from '../case.ts';
+import type { CaseConnection } from '../core/case-connection.ts';
+import { newCloseState } from '../core/close-state.ts';
+import { describe } from '../core/event-player.ts';
+import { judge } from '../core/judge.ts';
+import type { CaseEvent, CaseResult, CloseFacts, ExpectedLabel } from '../result.ts';
+
+/** One case as the runner hands it out. */
+export interface CaseTask {
+  readonly definition: CaseDefinition;
+  /** The number reports show. */
+  readonly number: number;
+  readonly quick: boolean;
+}
+
+export interface OutcomeInput {
+  readonly task: CaseTask;
+  readonly agent: string;
+  readonly role: 'client' | 'server';
+  readonly startedAt: Date;
+  readonly durationMs: number;
+  readonly httpRequest: string | null;
+  readonly httpResponse: string | null;
+  /** The connection that was open, or what is known of the end of one that never was. */
+  readonly connection: CaseConnection | undefined;
+  readonly neverOpen?: Partial<CloseFacts>;
+  readonly notRun?: string;
+}
+
+/** Makes the result of a case from what happened. */
+export function toResult(input: OutcomeInput): CaseResult {
+  const { task, connection, role } = input;
+  const { definition } = task;
+  const close = connection?.ending ?? { ...newCloseState(), ...input.neverOpen };
+  const player = connection?.player;
+  const judgement = judge({
+    definition,
+    role,
+    close,
+    played: player ? { verdict: player.verdict(), expectedClose: player.expectedClose } : null,
+  });
+  const counts = connection?.log.counts();
+  const compression = definition.script.kind === 'compression';
+  return {
+    id: definition.id,
+    number: task.number,
+    title: definition.title,
+    rfc: definition.rfc,
+    description: definition.description,
+    expectation: definition.expectation,
+    agent: input.agent,
+    ...judgement,
+    opened: connection !== undefined,
+    expected: connection === undefined ? {} : expectedOf(definition),
+    expectedClose: player?.expectedClose ?? null,
+    received: player?.received ?? [],
+    close: { ...close },
+    httpRequest: input.httpRequest,
+    httpResponse: input.httpResponse,
+    startedAt: input.startedAt.toISOString(),
+    durationMs: input.durationMs,
+    reportTime: definition.script.kind !== 'events',
+    reportCompressionRatio: compression,
+    traffic:
+      compression && judgement.behavior === 'OK' ? (connection?.traffic.snapshot() ?? null) : null,
+    rxOctetStats: counts?.rxOctets ?? {},
+    txOctetStats: counts?.txOctets ?? {},
+    rxFrameStats: counts?.rxFrames ?? {},
+    txFrameStats: counts?.txFrames ?? {},
+    log: connection?.log.rows ?? [],
+    logEnabled: connection?.log.enabled ?? true,
+    findings: connection?.log.findings ?? [],
+    retry: 'not needed',
+    guard: connection?.guard ?? null,
+    notRun: input.notRun ?? null,
+    quick: task.quick,
+  };
+}
+
+function expectedOf({ script }: CaseDefinition): CaseResult['expected'] {
+  if (script.kind !== 'events') return {};
+  const expected: Partial<Record<ExpectedLabel, readonly CaseEvent[]>> = {};
+  for (const [label, events] of Object.entries(script.expect)) {
+    expected[label as ExpectedLabel] = events.map(describe);
+  }
+  return expected;
+}

@@ -1,0 +1,157 @@
+import * as z from 'zod';
+import { HeaderLine, Port, Subprotocol, WebSocketUrl } from '../input-types.ts';
+
+export const AutobahnTestInput = z
+  .strictObject({
+    role: z
+      .enum(['server', 'client'])
+      .default('server')
+      .describe('what is under test; for a client this side listens, and clients come to it'),
+    url: WebSocketUrl.optional().describe('server under test'),
+    project: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'generated project (folder or single file) to start, test and stop, in place of a url',
+      )
+      .meta({ placeholder: 'path' }),
+    port: Port.default(9001).describe('port to listen on for clients'),
+    host: z
+      .string()
+      .min(1)
+      .default('127.0.0.1')
+      .describe('address to listen on for clients')
+      .meta({ placeholder: 'address' }),
+    spawn: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('command line that runs the client under test; the test ends with it')
+      .meta({ placeholder: 'command' }),
+    cases: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('ids or patterns of the cases to run, as 1.*,7.1.*; all if absent')
+      .meta({ separator: ',', placeholder: 'patterns' }),
+    exclude: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('ids or patterns of cases to leave out')
+      .meta({ separator: ',', placeholder: 'patterns' }),
+    quick: z
+      .boolean()
+      .default(false)
+      .describe('20 in place of 1000 messages in each case of sections 12 and 13'),
+    extended: z
+      .boolean()
+      .default(false)
+      .describe('also run the cases beyond Autobahn, whose ids start with x.'),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(16)
+      .describe('cases at the same time; what fails is run again alone'),
+    failOn: z
+      .enum(['failed', 'non-strict', 'unimplemented'])
+      .default('failed')
+      .describe('the mildest verdict that fails the run'),
+    output: z
+      .string()
+      .min(1)
+      .default('autobahn-report')
+      .describe('folder for the reports')
+      .meta({ placeholder: 'folder' }),
+    agent: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('name of the peer in the reports; what the server calls itself if absent')
+      .meta({ placeholder: 'name' }),
+    expectedFailures: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('YAML file of cases that are known to fail, each with a reason')
+      .meta({ placeholder: 'file' }),
+    compare: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('index.json of an earlier report, or of Autobahn, to say what got better or worse')
+      .meta({ placeholder: 'file' }),
+    headers: z
+      .array(HeaderLine)
+      .default([])
+      .describe('extra request header, may be repeated')
+      .meta({ flag: 'header' }),
+    subprotocols: z
+      .array(Subprotocol)
+      .default([])
+      .describe('subprotocol to offer, may be repeated')
+      .meta({ flag: 'subprotocol', placeholder: 'name' }),
+    insecure: z.boolean().default(false).describe('accept any TLS certificate'),
+  })
+  .refine(
+    ({ role, url, project }) =>
+      role === 'client'
+        ? url === undefined && project === undefined
+        : (url === undefined) !== (project === undefined),
+    { message: 'expected either a url or a project, or the role client', path: ['url'] },
+  )
+  .refine(({ role, spawn }) => role === 'client' || spawn === undefined, {
+    message: 'needs the role client',
+    path: ['spawn'],
+  });
+export type AutobahnTestInput = z.output<typeof AutobahnTestInput>;
+
+const Verdict = z.enum(['pass', 'non-strict', 'fail', 'informational', 'unimplemented']);
+
+/** One case that did not simply pass. */
+export const CaseRow = z.object({
+  agent: z.string(),
+  id: z.string(),
+  title: z.string(),
+  /** Section it rests on, as `6455#5.2`. */
+  rfc: z.string(),
+  verdict: Verdict,
+  /** In Autobahn's words. */
+  behavior: z.string(),
+  behaviorClose: z.string(),
+  /** Why, on one line. */
+  reason: z.string(),
+  /** Why this was to be expected; null if it was not. */
+  expected: z.string().nullable(),
+});
+export type CaseRow = z.output<typeof CaseRow>;
+
+export const AutobahnTestReport = z.object({
+  operation: z.literal('autobahn-test'),
+  /** URL of the server, or the one at which clients found the tester. */
+  target: z.string(),
+  status: z.enum(['passed', 'failed', 'interrupted']),
+  success: z.boolean(),
+  agents: z.array(z.string()),
+  /** Cases that were selected, for each agent. */
+  selected: z.number(),
+  /** How many cases came to which verdict, over all agents. */
+  verdicts: z.record(Verdict, z.number()),
+  compliance: z.object({
+    /** No case outside of the expected failures fails. */
+    rfc6455: z.boolean(),
+    autobahnPassed: z.number(),
+    autobahnFailed: z.number(),
+  }),
+  /** What did not pass, in the order of the cases. */
+  cases: z.array(CaseRow),
+  /** Rows of the file of expected failures that do not fail any more. */
+  staleExpectations: z.array(z.string()),
+  /** The comparison with an earlier report, in lines; empty without one. */
+  comparison: z.array(z.string()),
+  notes: z.array(z.string()),
+  /** The page, the summary, JUnit and `index.json`. */
+  reports: z.array(z.string()),
+  durationMs: z.number(),
+});
+export type AutobahnTestReport = z.output<typeof AutobahnTestReport>;

@@ -1,0 +1,89 @@
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import {
+  freePort,
+  recordedVerdicts,
+  runSuite,
+  startPeer,
+  stopTester,
+  urlOf,
+  verdictsById,
+} from '../support/conformance-peers.ts';
+
+/**
+ * Our verdicts beside those of the real suite, for peers of every kind: in order, strict in another
+ * way, wrong, and never dropping TCP. `bench/oracle.mjs` does the same for all of them.
+ */
+
+const recorded = recordedVerdicts();
+
+/** Cases that wait for a minute when the peer does not echo. */
+const SLOW = new Set(['9.7.1']);
+
+function known(groups: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  const verdicts = Object.entries(verdictsById(groups ?? {})).filter(([id]) => !SLOW.has(id));
+  expect(verdicts.length).toBeGreaterThan(8);
+  return Object.fromEntries(verdicts);
+}
+
+describe('servers', () => {
+  it.each([
+    'none',
+    'mask',
+    'drop-on-open',
+    'drop-on-close',
+    'double-echo',
+    'fail-1000',
+    'ignore-violations',
+    'lax-close,reply-echo',
+    'msg-after-close',
+    'no-tcp-drop',
+    'pong-last-only',
+    'reply-bad-code',
+    'unasked-ext',
+    'utf8-at-end',
+    'http-400',
+  ])('%s: every verdict equals Autobahn’s', async (flags) => {
+    const expected = known(recorded.wrongServers[flags]);
+    await using server = startPeer('wrong-server.mjs', '0', flags);
+    const run = await runSuite({ url: await urlOf(server), cases: Object.keys(expected) });
+    expect(run.verdicts).toEqual(expected);
+  });
+
+  it('ws: every verdict outside of sections 12 and 13 equals Autobahn’s', async () => {
+    const expected = Object.fromEntries(
+      Object.entries(known(recorded.ws['server plain'])).filter(([id]) => !/^1[23]\./.test(id)),
+    );
+    await using server = startPeer('ws-echo-server.mjs', 'plain');
+    const run = await runSuite({ url: await urlOf(server), cases: Object.keys(expected) });
+    expect(run.verdicts).toEqual(expected);
+  });
+});
+
+describe('clients', () => {
+  it.each([
+    'none',
+    'client-drops',
+    'drop-on-open',
+    'drop-on-close',
+    'fail-empty',
+    'ignore-violations',
+    'msg-after-close',
+    'reply-bad-code',
+    'utf8-at-end',
+  ])('%s: every verdict equals Autobahn’s', async (flags) => {
+    const expected = known(recorded.wrongClients[flags]);
+    const ids = Object.keys(expected);
+    const port = await freePort();
+    const tested = runSuite({ role: 'client', port, cases: ids });
+    const shares = Array.from({ length: 4 }, (_, at) => ids.filter((_id, n) => n % 4 === at));
+    await Promise.all(
+      shares.map(async (share) => {
+        await using client = startPeer('wrong-client.mjs', String(port), flags, share.join(','));
+        await once(client, 'exit');
+      }),
+    );
+    await stopTester(port);
+    expect((await tested).verdicts).toEqual(expected);
+  });
+});

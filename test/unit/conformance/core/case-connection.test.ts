@@ -1,0 +1,266 @@
+import { describe, expect, it } from 'vitest';
+import { CasePlay, closePayload } from '../../../support/case-play.ts';
+
+const text = (payload: string) => ({ opcode: 1, payload: Buffer.from(payload) });
+const close = (code: number) => ({ opcode: 8, payload: closePayload(code) });
+
+describe('a peer that does all right', () => {
+  it('gets the close frame as soon as its echo is there, and OK for both', () => {
+    const play = new CasePlay('7.1.1');
+    expect(play.frames().map(({ opcode }) => opcode)).toEqual([1]);
+    play.send(text('Hello World!'));
+    const [frame] = play.frames();
+    expect([frame?.opcode, frame?.payload.toString('hex')]).toEqual([8, '03e8']);
+    play.send(close(1000));
+    expect(play.verdict()).toBe('OK / OK');
+  });
+
+  it('may answer the close without a code', () => {
+    const play = new CasePlay('7.1.1');
+    play.send(text('Hello World!'));
+    play.send({ opcode: 8 });
+    expect(play.verdict()).toBe('OK / OK');
+  });
+
+  it('may drop TCP where it has to fail the connection', () => {
+    expect(new CasePlay('3.1').verdict()).toBe('OK / OK');
+  });
+});
+
+describe('timers', () => {
+  it('fail the connection with 1001 in a case that kills', () => {
+    const play = new CasePlay('1.1.1');
+    play.frames();
+    play.wait(1);
+    expect(play.frames().map(({ payload }) => payload.toString())).toEqual([
+      closePayload(1001, 'Going Away').toString(),
+    ]);
+    play.send(close(1001));
+    expect(play.verdict()).toBe('FAILED / WRONG CODE');
+  });
+
+  it('close without a code in a case that closes', () => {
+    const play = new CasePlay('2.2');
+    play.frames();
+    play.wait(1);
+    expect(play.frames().map(({ opcode, payload }) => [opcode, payload.length])).toEqual([[8, 0]]);
+  });
+
+  it('drop TCP a second after a close frame that is not answered', () => {
+    const play = new CasePlay('2.2');
+    play.wait(1.9);
+    expect(play.connection.drop).toBeUndefined();
+    play.wait(0.1);
+    expect(play.connection.drop).toBe('abort');
+    expect(play.verdict()).toBe('FAILED / UNCLEAN');
+    expect(play.connection.ending.wasCloseHandshakeTimeout).toBe(true);
+  });
+
+  it('make TCP that nobody drops FAILED BY CLIENT where the case kills first', () => {
+    const play = new CasePlay('7.3.3');
+    play.send(close(1000));
+    play.wait(1);
+    expect(play.connection.drop).toBe('flush');
+    expect(play.verdict()).toBe('OK / FAILED BY CLIENT');
+  });
+
+  it('make TCP that nobody drops UNCLEAN where the drop timer comes first', () => {
+    const play = new CasePlay('1.1.6');
+    play.send({ opcode: 1, payload: Buffer.alloc(65_535, '*') });
+    play.send(close(1000));
+    play.wait(1);
+    expect(play.connection.drop).toBe('abort');
+    expect(play.verdict()).toBe('OK / UNCLEAN');
+  });
+
+  it('do nothing once TCP is gone', () => {
+    const play = new CasePlay('1.1.1');
+    play.end();
+    expect(play.connection.nextTimerAt).toBeUndefined();
+  });
+});
+
+describe('the guard', () => {
+  it('ends a case in which Autobahn would wait for ever', () => {
+    const play = new CasePlay('2.2');
+    play.send(close(1000));
+    play.wait(3.9);
+    expect(play.connection.guard).toBeNull();
+    play.wait(0.2);
+    expect(play.connection.guard).toContain('Autobahn would wait for ever');
+    expect(play.connection.drop).toBe('abort');
+  });
+
+  it('closes a case that would wait a hundred seconds for a silent peer', () => {
+    const play = new CasePlay('9.3.9', { idleS: 30 });
+    play.frames();
+    play.wait(29);
+    expect(play.frames()).toEqual([]);
+    play.wait(1);
+    expect(play.frames().map(({ opcode }) => opcode)).toEqual([8]);
+    expect(play.connection.guard).toBe('nothing came from the peer for 30 seconds');
+  });
+
+  it('is patient with a peer that still sends something', () => {
+    const play = new CasePlay('9.3.9', { idleS: 30 });
+    play.frames();
+    for (let round = 0; round < 3; round++) {
+      play.wait(25);
+      play.send({ opcode: 10 });
+    }
+    expect(play.frames()).toEqual([]);
+  });
+});
+
+describe('what comes from the peer', () => {
+  it('counts after the close frame of the tester, too', () => {
+    const play = new CasePlay('7.1.4');
+    play.send(text('Hello World!'));
+    play.send(close(1000));
+    expect(play.verdict()).toBe('FAILED / OK');
+  });
+
+  it('counts no longer for a server that has read the answer to its close frame', () => {
+    const play = new CasePlay('7.1.4', { role: 'server' });
+    play.send(close(1000));
+    play.send(text('late'));
+    expect(play.connection.drop).toBe('abort');
+    expect(play.verdict()).toBe('OK / OK');
+  });
+
+  it('is no message for a tester that has failed the connection, but still a pong', () => {
+    const message = new CasePlay('1.1.2');
+    message.wait(1);
+    message.send(text('*'.repeat(125)));
+    expect(message.connection.player.received).toEqual([]);
+
+    const pong = new CasePlay('2.2');
+    pong.send({ opcode: 10, payload: Buffer.from('Hello, world!'), maskingKey: Buffer.alloc(4) });
+    pong.send(close(1002));
+    expect(pong.verdict()).toBe('OK / WRONG CODE');
+  });
+
+  it('is answered if it is a ping, and not recorded', () => {
+    const play = new CasePlay('7.1.1');
+    play.frames();
+    play.send({ opcode: 9, payload: Buffer.from('hi') });
+    expect(play.frames().map(({ opcode, payload }) => [opcode, payload.toString()])).toEqual([
+      [10, 'hi'],
+    ]);
+    expect(play.connection.player.received).toEqual([]);
+  });
+});
+
+describe('a peer that breaks the protocol', () => {
+  it('gets 1002 for the first breach, and TCP is dropped for the second', () => {
+    const play = new CasePlay('1.1.1');
+    play.frames();
+    play.receive(Buffer.from('c100', 'hex'));
+    expect(play.frames().map(({ payload }) => payload.readUInt16BE(0))).toEqual([1002]);
+    expect(play.connection.drop).toBeUndefined();
+    play.receive(Buffer.from('c100', 'hex'));
+    expect(play.connection.drop).toBe('flush');
+  });
+
+  it('gets 1007 and loses TCP at once for text that is no UTF-8', () => {
+    const play = new CasePlay('1.1.1');
+    play.frames();
+    play.receive(Buffer.from('8103414280', 'hex'));
+    expect(play.frames().map(({ payload }) => payload.readUInt16BE(0))).toEqual([1007]);
+    expect(play.connection.drop).toBe('flush');
+    expect(play.connection.log.findings[0]).toMatchObject({
+      violation: { code: 'WSK_INVALID_UTF8' },
+      offset: 4,
+      octets: { from: 0, hex: '8103414280' },
+    });
+  });
+
+  it('gets 1007 and may still answer for text that ends inside a character', () => {
+    const play = new CasePlay('1.1.1');
+    play.receive(Buffer.from('8101c3', 'hex'));
+    expect(play.connection.drop).toBeUndefined();
+    play.send(close(1007));
+    expect(play.verdict()).toBe('FAILED / WRONG CODE');
+  });
+
+  it('loses TCP for a close code that may not be sent, as the answer to a close', () => {
+    const play = new CasePlay('7.1.2');
+    play.send(close(1005));
+    expect(play.connection.ending.remoteCloseCode).toBe(1005);
+    expect(play.verdict()).toBe('OK / UNCLEAN');
+  });
+
+  it('loses TCP for a close reason that is no UTF-8', () => {
+    const play = new CasePlay('3.1');
+    play.send({ opcode: 8, payload: Buffer.from('03eaff', 'hex') });
+    expect(play.connection.drop).toBe('abort');
+    expect(play.verdict()).toBe('OK / FAILED');
+  });
+
+  it('is told where in the stream it did so, also in a frame cut in two', () => {
+    const play = new CasePlay('1.1.1');
+    play.send(text('first'));
+    play.receive(Buffer.from('81', 'hex'), Buffer.from('8000000000', 'hex'));
+    expect(
+      play.connection.log.findings.map(({ violation, offset }) => [violation.code, offset]),
+    ).toEqual([['WSK_MASKED_FRAME', 8]]);
+  });
+
+  it('may use a 64-bit length for a short message, and the message is still read', () => {
+    const play = new CasePlay('7.1.1');
+    play.receive(
+      Buffer.concat([Buffer.from('817f000000000000000c', 'hex'), Buffer.from('Hello World!')]),
+    );
+    expect(play.connection.log.findings[0]?.violation.code).toBe('WSK_LENGTH_NOT_MINIMAL');
+    expect(play.verdict()).toBe('FAILED / UNCLEAN');
+  });
+});
+
+describe('what the tester writes', () => {
+  it('ends a message that fills its fragments with an empty one', () => {
+    const play = new CasePlay('6.2.4');
+    const frames = play.frames();
+    expect(frames).toHaveLength(12);
+    expect(frames.at(-1)).toMatchObject({ opcode: 0, fin: true, payload: Buffer.alloc(0) });
+    expect(frames[0]).toMatchObject({ opcode: 1, fin: false });
+  });
+
+  it('is masked with a key for each frame as a client, and not masked as a server', () => {
+    expect(new CasePlay('7.1.1').frames()[0]?.maskingKey?.toString('hex')).toBe('37fa213d');
+    expect(new CasePlay('7.1.1', { role: 'server' }).frames()[0]?.maskingKey).toBeUndefined();
+  });
+
+  it('goes out octet by octet where the case says so, one in each turn, in order', () => {
+    const play = new CasePlay('2.11', { role: 'server' });
+    expect(play.pieces().map((piece) => piece.length)).toEqual([1]);
+    play.connection.pump(0);
+    expect(play.pieces().map((piece) => piece.length)).toEqual([1]);
+    play.pump();
+    expect(Buffer.concat(play.pieces()).toString('latin1')).toContain('payload-9');
+  });
+
+  it('waits behind the pieces, also a pong, and is thrown away when TCP is dropped', () => {
+    const play = new CasePlay('2.6', { role: 'server' });
+    play.pieces();
+    play.send({ opcode: 9, payload: Buffer.from('peer') });
+    expect(play.pieces()).toEqual([]);
+    play.pump();
+    expect(Buffer.concat(play.pieces()).subarray(-6).toString('latin1')).toBe('\x8a\x04peer');
+  });
+
+  it('is one frame in three pieces in 6.4.3, a second apart, and then an empty one', () => {
+    const play = new CasePlay('6.4.3', { role: 'server' });
+    expect(Buffer.concat(play.pieces()).toString('hex')).toBe('0115cebae1bdb9cf83cebcceb5');
+    play.wait(1);
+    expect(Buffer.concat(play.pieces()).toString('hex')).toBe('f4908080');
+    play.wait(1);
+    expect(Buffer.concat(play.pieces()).toString('hex')).toBe('6564697465648000');
+  });
+
+  it('closes raw in 3.7, so that it stays open and the peer has to close', () => {
+    const play = new CasePlay('3.7');
+    expect(play.frames()).toMatchObject([{ opcode: 8, rsv1: true, rsv2: true, rsv3: true }]);
+    play.send(close(1002));
+    expect(play.verdict()).toBe('OK / OK');
+  });
+});
