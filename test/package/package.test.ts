@@ -87,6 +87,7 @@ describe('the export surface', () => {
           "Settings",
           "UsageError",
           "VERSION",
+          "autobahnTest",
           "generateServer",
           "loadSettings",
           "resumeRun",
@@ -146,6 +147,7 @@ describe('the export surface', () => {
           "violation",
         ],
         "./tasks": [
+          "autobahnTest",
           "customHandlers",
           "generateServer",
           "tasks",
