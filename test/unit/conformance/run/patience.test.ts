@@ -3,7 +3,12 @@ import { Patience } from '../../../../src/conformance/run/patience.ts';
 import { caseResult } from '../../../support/conformance-run.ts';
 
 const message = { type: 'message', binary: false, payload: { length: 1, hex: '2a' } } as const;
-const echoed = caseResult({ id: '1.1.1', opened: true, expected: { OK: [message] }, received: [message] });
+const echoed = caseResult({
+  id: '1.1.1',
+  opened: true,
+  expected: { OK: [message] },
+  received: [message],
+});
 const mute = caseResult({ id: '1.1.1', opened: true, expected: { OK: [message] }, received: [] });
 const idle = caseResult({
   id: '9.1.1',
