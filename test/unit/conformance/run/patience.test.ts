@@ -3,9 +3,15 @@ import { Patience } from '../../../../src/conformance/run/patience.ts';
 import { caseResult } from '../../../support/conformance-run.ts';
 
 const message = { type: 'message', binary: false, payload: { length: 1, hex: '2a' } } as const;
-const echoed = caseResult({ opened: true, expected: { OK: [message] }, received: [message] });
-const mute = caseResult({ opened: true, expected: { OK: [message] }, received: [] });
+const echoed = caseResult({
+  id: '1.1.1',
+  opened: true,
+  expected: { OK: [message] },
+  received: [message],
+});
+const mute = caseResult({ id: '1.1.1', opened: true, expected: { OK: [message] }, received: [] });
 const idle = caseResult({
+  id: '1.1.1',
   opened: true,
   reportTime: true,
   behavior: 'FAILED',

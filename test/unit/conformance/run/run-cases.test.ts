@@ -43,7 +43,7 @@ const refused = (): EnvironmentError =>
   new EnvironmentError('WSK_ERR_REFUSED', 'refused', { cause: new Error() });
 
 const silent = (): Partial<CaseResult> => {
-  const { close } = caseResult({});
+  const { close } = caseResult({ id: '1.1.1' });
   return {
     behavior: 'FAILED',
     behaviorClose: 'FAILED',
