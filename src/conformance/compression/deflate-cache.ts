@@ -1,43 +1,66 @@
 /** Compressed messages that are kept for other cases, in bytes. */
 const BUDGET = 64 * 1024 * 1024;
 
+interface Series {
+  readonly messages: Map<number, Buffer>;
+  bytes: number;
+  users: number;
+}
+
+/** One series of compressed messages in use; `release` it when its case is over. */
+export interface CachedSeries {
+  /** The message `index`, made by `make` unless it is there. */
+  get(index: number, make: () => Buffer): Buffer;
+  release(): void;
+}
+
 /**
  * Compressed messages, for cases that send the same ones: without context takeover a message is
  * compressed to the same octets wherever it stands.
  *
- * Most of a run's work would be to compress them again and again.
+ * Most of a run's work would be to compress them again and again. A series that nobody uses is
+ * given up as soon as another one begins.
  */
 export class DeflateCache {
-  readonly #series = new Map<string, Map<number, Buffer>>();
+  readonly #series = new Map<string, Series>();
   #bytes = 0;
 
-  /** The message `index` of the series `key`, made by `make` unless it is there. */
-  get(key: string, index: number, make: () => Buffer): Buffer {
+  /** Takes the series `key` into use. */
+  open(key: string): CachedSeries {
     let series = this.#series.get(key);
     if (series === undefined) {
-      series = new Map();
-    } else {
-      this.#series.delete(key);
+      this.#dropUnused();
+      series = { messages: new Map(), bytes: 0, users: 0 };
+      this.#series.set(key, series);
     }
-    // The series used last stands last, so the first one is the one to give up.
-    this.#series.set(key, series);
-    const found = series.get(index);
+    series.users++;
+    const open = series;
+    return {
+      get: (index, make) => this.#get(open, index, make),
+      release: () => {
+        open.users--;
+      },
+    };
+  }
+
+  #get(series: Series, index: number, make: () => Buffer): Buffer {
+    const found = series.messages.get(index);
     if (found !== undefined) return found;
     const made = make();
-    this.#makeRoom(made.length, key);
     if (this.#bytes + made.length <= BUDGET) {
       // A copy: what zlib returns is a view of memory that was meant for the longest output.
-      series.set(index, Buffer.from(made));
+      series.messages.set(index, Buffer.from(made));
+      series.bytes += made.length;
       this.#bytes += made.length;
     }
     return made;
   }
 
-  #makeRoom(bytes: number, keep: string): void {
+  #dropUnused(): void {
     for (const [key, series] of this.#series) {
-      if (this.#bytes + bytes <= BUDGET || key === keep) return;
-      for (const message of series.values()) this.#bytes -= message.length;
+      if (series.users > 0) continue;
       this.#series.delete(key);
+      this.#bytes -= series.bytes;
     }
   }
 }

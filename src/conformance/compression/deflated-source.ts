@@ -4,7 +4,7 @@ import type { CompressionScript } from '../case.ts';
 import type { MessageSource, SourceMessage } from '../core/message-source.ts';
 import { corpus } from './corpus.ts';
 import type { Corpus } from './corpus.ts';
-import type { DeflateCache } from './deflate-cache.ts';
+import type { CachedSeries, DeflateCache } from './deflate-cache.ts';
 
 /** The largest message in bytes a peer may inflate to: the longest there is, four octets a unit. */
 const INFLATE_LIMIT = 4 * 131_072;
@@ -27,7 +27,7 @@ export class DeflatedSource implements MessageSource {
   readonly #deflater: Deflater;
   readonly #inflater: Inflater;
   /** Undefined with context takeover: then every message depends on those before it. */
-  readonly #cached: { readonly cache: DeflateCache; readonly key: string } | undefined;
+  readonly #cached: CachedSeries | undefined;
 
   constructor({ script, deflate, role, cache }: DeflatedSourceOptions) {
     const outgoing = directionOf(deflate, role);
@@ -40,7 +40,7 @@ export class DeflatedSource implements MessageSource {
       INFLATE_LIMIT,
     );
     if (!outgoing.takeover) {
-      this.#cached = { cache, key: `${script.corpus} ${script.size} ${outgoing.windowBits}` };
+      this.#cached = cache.open(`${script.corpus} ${script.size} ${outgoing.windowBits}`);
     }
   }
 
@@ -48,14 +48,15 @@ export class DeflatedSource implements MessageSource {
     const plain = this.#corpus.cut(this.#size, index);
     this.#expectedBytes = plain.length;
     const deflate = (): Buffer => this.#deflater.deflate(plain, true);
-    const deflated =
-      this.#cached === undefined
-        ? deflate()
-        : this.#cached.cache.get(this.#cached.key, index, deflate);
+    const deflated = this.#cached?.get(index, deflate) ?? deflate();
     return { plain, deflated };
   }
 
   inflate(deflated: Buffer): Buffer | Violation {
     return this.#inflater.inflate(deflated, this.#expectedBytes);
+  }
+
+  release(): void {
+    this.#cached?.release();
   }
 }

@@ -54,7 +54,7 @@ export function makeImage(): Buffer {
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {
       const shape = 118 + 60 * Math.sin(x / 71) * Math.cos(y / 53) + 30 * Math.sin((x + y) / 29);
-      const noise = (random() + random() + random() + random() - 2) * 9;
+      const noise = (random() + random() + random() + random() - 2) * 8.2;
       pixels[y * side + x] = Math.max(0, Math.min(255, Math.round(shape + noise)));
     }
   }
@@ -89,7 +89,7 @@ function sentence(words: readonly string[], random: Random): string {
 /** 222 218 octets of verse in UTF-8. */
 export function makeProse(): Buffer {
   const random = seededRandom(3);
-  const words = makeWords(random, 2600).map((word, index) =>
+  const words = makeWords(random, 2400).map((word, index) =>
     index % 23 === 0 ? word.replace('a', '\u00e4').replace('u', '\u00fc') : word,
   );
   const length = 222_218;
@@ -135,10 +135,10 @@ export function makeDocument(): Buffer {
       { length: 40 },
       () => `${String(object).padStart(10, '0')} ${digits(random, 5)} 00000 n /F${object % 9} Tf\n`,
     ).join('');
-    const stream = Buffer.alloc(3220);
+    const stream = Buffer.alloc(3150);
     for (let index = 0; index < stream.length; index++) stream[index] = Math.floor(random() * 256);
     const part = Buffer.concat([
-      Buffer.from(`${object} 0 obj\n<< /Length 3220 >>\nstream\n`),
+      Buffer.from(`${object} 0 obj\n<< /Length 3150 >>\nstream\n`),
       stream,
       Buffer.from(`\nendstream\nendobj\n${plain}`),
     ]);

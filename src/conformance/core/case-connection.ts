@@ -184,6 +184,7 @@ export class CaseConnection implements Stage, IncomingSink {
     this.#lost = true;
     this.#timers.clearAll();
     this.#closing.lost(PEER_DROPPED);
+    this.#options.source?.release();
   }
 
   // --- Stage ---

@@ -13,4 +13,6 @@ export interface MessageSource {
   message(index: number): SourceMessage;
   /** What the peer sends, inflated, or why it cannot be. */
   inflate(deflated: Buffer): Buffer | Violation;
+  /** The case is over. */
+  release(): void;
 }

@@ -11,7 +11,7 @@ export interface Lane {
 const LIMIT_WIDTH = 2;
 
 /** What it takes to keep a peer busy that compresses in several threads. */
-const COMPRESSION_WIDTH = 5;
+const COMPRESSION_WIDTH = 12;
 
 /**
  * Which cases run at the same time: stages one after the other, the lanes of a stage together.

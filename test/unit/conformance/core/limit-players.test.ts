@@ -61,6 +61,7 @@ describe('compressed messages', () => {
       plain: Buffer.from(`message ${index}`),
       deflated: Buffer.alloc(600, index),
     }),
+    release: () => undefined,
     inflate: (deflated) => Buffer.from(`message ${deflated[0] ?? 0}`),
   };
   const echoed = (index: number) => ({ opcode: 1, rsv1: true, payload: Buffer.of(index) });

@@ -11,7 +11,7 @@ const echoed = caseResult({
 });
 const mute = caseResult({ id: '1.1.1', opened: true, expected: { OK: [message] }, received: [] });
 const idle = caseResult({
-  id: '9.1.1',
+  id: '1.1.1',
   opened: true,
   reportTime: true,
   behavior: 'FAILED',

@@ -1,0 +1,86 @@
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { runSuite, startPeer, urlOf } from '../support/conformance-peers.ts';
+
+/** Something of every section that takes no minutes. */
+const SOME = ['1.*', '3.*', '4.*', '7.*'];
+const SOME_COUNT = 16 + 7 + 10 + 37;
+
+describe('a server that does not last', () => {
+  it('crashes: the report is complete, and names the cases before', async () => {
+    await using server = startPeer('awkward-server.mjs', 'crash:30');
+    const { report, verdicts } = await runSuite({ url: await urlOf(server), cases: SOME });
+    expect(Object.keys(verdicts)).toHaveLength(SOME_COUNT);
+    expect(report).toMatchObject({ status: 'failed', success: false });
+    expect(report.notes).toEqual([
+      expect.stringMatching(/The run ended early: the peer no longer accepts.*last cases.*\d\./),
+    ]);
+  });
+
+  it('falls silent: the report is complete', async () => {
+    await using server = startPeer('awkward-server.mjs', 'deaf:30');
+    const { report, verdicts } = await runSuite({ url: await urlOf(server), cases: SOME });
+    expect(Object.keys(verdicts)).toHaveLength(SOME_COUNT);
+    expect(report.success).toBe(false);
+    expect(report.notes).toEqual([expect.stringContaining('opening handshakes in a row')]);
+  });
+});
+
+it('comes to an end with something that accepts and says nothing', async () => {
+  const server = createServer(() => undefined);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const { report, verdicts } = await runSuite({ url: `ws://127.0.0.1:${port}`, cases: SOME });
+  server.close();
+  expect(Object.keys(verdicts)).toHaveLength(SOME_COUNT);
+  expect(report.verdicts.pass).toBe(0);
+  expect(report.success).toBe(false);
+});
+
+it('says that nothing is there at all', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  await expect(runSuite({ url: `ws://127.0.0.1:${port}`, cases: SOME })).rejects.toMatchObject({
+    code: 'WSK_ERR_REFUSED',
+  });
+});
+
+describe('a server that serves one connection at a time', () => {
+  it.each([
+    ['one-refuse', [expect.stringContaining('it got one at a time')]],
+    ['one-queue', []],
+  ])('%s: passes, and the report says if it made a difference', async (mode, notes) => {
+    await using server = startPeer('awkward-server.mjs', mode);
+    const { report } = await runSuite({ url: await urlOf(server), cases: SOME });
+    expect(report.success).toBe(true);
+    expect(report.notes).toEqual(notes);
+  });
+});
+
+it('ends a case with a guard where the real suite would hang', async () => {
+  await using server = startPeer('wrong-server.mjs', '0', 'no-tcp-drop');
+  const { report, verdicts } = await runSuite({ url: await urlOf(server), cases: ['6.4.1'] });
+  expect(verdicts).toEqual({ '6.4.1': 'OK / FAILED BY CLIENT / 1007' });
+  expect(report.cases[0]?.reason).toContain('Autobahn would wait for ever');
+});
+
+it('writes a partial report when it is stopped in the middle', async () => {
+  await using server = startPeer('ws-echo-server.mjs', 'plain');
+  const url = await urlOf(server);
+  const controller = new AbortController();
+  const { report, verdicts } = await runSuite(
+    { url },
+    {
+      signal: controller.signal,
+      emit: ({ done = 0 }) => {
+        if (done >= 50) controller.abort();
+      },
+    },
+  );
+  expect(report).toMatchObject({ status: 'interrupted', success: false, selected: 517 });
+  expect(Object.keys(verdicts).length).toBeGreaterThanOrEqual(50);
+  expect(Object.keys(verdicts).length).toBeLessThan(517);
+});
