@@ -5,7 +5,7 @@ import { flagsOf, type Flag } from './flags.ts';
 export function flagTable(operation: Pick<Operation, 'input'>): string {
   const rows = flagsOf(operation).map((flag) => [
     flag.positional ? `\`<${flag.name}>\`` : `\`${escape(usage(flag))}\``,
-    escape(flag.description),
+    escape(flag.description).replaceAll('*', '\\*'),
     escape(flag.required ? 'required' : defaultOf(flag)),
   ]);
   return table(['flag', 'meaning', 'default'], rows);
