@@ -2,7 +2,8 @@ import { closestMatch } from 'leven';
 
 /** `"ehco": did you mean echo?` in one place: the candidate nearest to `word`, if any is near. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  return closestMatch(word, [...candidates], { maxDistance: Math.max(2, word.length / 2) });
+  // Two letters swapped count as two edits; the bound itself is not reached any more.
+  return closestMatch(word, candidates, { maxDistance: Math.max(2, word.length / 2) + 1 });
 }
 
 /** A hint for an unknown word: the nearest candidate, else all of them. */

@@ -71,8 +71,22 @@ function onDisk<Result>(given: string, step: () => Result): Result {
     throw new EnvironmentError(
       'WSK_ERR_OUTPUT_NOT_WRITABLE',
       `${given} cannot be written, nothing was changed: ${cause.message}`,
-      { cause, hint: 'choose another --output' },
+      { cause, hint: hintFor((cause as NodeJS.ErrnoException).code) },
     );
+  }
+}
+
+function hintFor(code: string | undefined): string {
+  switch (code) {
+    case 'ENOTDIR':
+      return 'there is a file where a folder is needed; choose another --output';
+    case 'EISDIR':
+      return 'there is a folder where a file is needed; choose another --output';
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'free some space, or choose another --output';
+    default:
+      return 'choose another --output';
   }
 }
 

@@ -57,6 +57,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       'babysitter',
       'protocol',
       'endpoint',
+      'conformance',
       'generate',
       'config',
       'errors',

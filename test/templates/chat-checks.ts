@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { ServerProcess } from '../support/server-process.ts';
 import { openClient } from '../support/test-client.ts';
 import type { TestClient } from '../support/test-client.ts';
-import type { Check } from './checks.ts';
+import type { Check } from './check.ts';
 
 /** A room for servers that have rooms; the minimal chat ignores which one is meant. */
 const ROOM = 'lobby';
@@ -34,7 +34,7 @@ async function enter(server: ServerProcess, user: string): Promise<Guest> {
   return new Guest(client, reply['type'] === 'joined');
 }
 
-/** What every chat server does besides `CHECKS`, with rooms or without. */
+/** What every chat server does besides what every server does, with rooms or without. */
 export const CHAT_CHECKS = {
   'brings a message to everybody, its sender included': async ({ boot, soon }) => {
     await using server = await boot();

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { CHAT_CHECKS, ROOM_CHECKS } from './chat-checks.ts';
-import { CHECKS, SLOW_CHECKS } from './checks.ts';
-import type { Check, Kind } from './checks.ts';
+import { CONNECTION_CHECKS } from './connection-checks.ts';
+import { HANDSHAKE_CHECKS, SLOW_CHECKS } from './handshake-checks.ts';
+import type { Check, Kind } from './check.ts';
 import { ECHO_CHECKS } from './echo-checks.ts';
 import { generateForTest, soonWithin } from './generated.ts';
 import type { GeneratedServer } from './generated.ts';
@@ -21,25 +22,31 @@ const SERVERS: readonly {
     name: 'echo server in one file',
     kind: 'echo',
     input: { type: 'echo', output: 'echo-server.js' },
-    checks: { ...CHECKS, ...ECHO_CHECKS, ...SLOW_CHECKS },
+    checks: { ...HANDSHAKE_CHECKS, ...CONNECTION_CHECKS, ...ECHO_CHECKS, ...SLOW_CHECKS },
   },
   {
     name: 'echo project',
     kind: 'echo',
     input: { type: 'echo', compression: 'none', subprotocols: ['v1'] },
-    checks: { ...CHECKS, ...ECHO_CHECKS },
+    checks: { ...HANDSHAKE_CHECKS, ...CONNECTION_CHECKS, ...ECHO_CHECKS },
   },
   {
     name: 'chat server without features',
     kind: 'chat',
     input: { type: 'chat', compression: 'none' },
-    checks: { ...CHECKS, ...CHAT_CHECKS },
+    checks: { ...HANDSHAKE_CHECKS, ...CONNECTION_CHECKS, ...CHAT_CHECKS },
   },
   {
     name: 'chat server with every feature',
     kind: 'chat',
     input: { type: 'chat', features: [...EVERYTHING], subprotocols: ['v1'] },
-    checks: { ...CHECKS, ...CHAT_CHECKS, ...ROOM_CHECKS, ...SLOW_CHECKS },
+    checks: {
+      ...HANDSHAKE_CHECKS,
+      ...CONNECTION_CHECKS,
+      ...CHAT_CHECKS,
+      ...ROOM_CHECKS,
+      ...SLOW_CHECKS,
+    },
   },
 ];
 

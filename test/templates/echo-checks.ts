@@ -4,9 +4,9 @@ import { expect } from 'vitest';
 import { encodeFrame, Opcode } from '../../src/protocol/index.ts';
 import { MASKING_KEY } from '../support/protocol.ts';
 import { handshakeBytes, openClient, openRaw, within } from '../support/test-client.ts';
-import type { Check } from './checks.ts';
+import type { Check } from './check.ts';
 
-/** What an echo server does besides `CHECKS`. */
+/** What an echo server does besides what every server does. */
 export const ECHO_CHECKS = {
   'echoes text as text and binary as binary, whole, fragmented or compressed': async ({ boot }) => {
     await using server = await boot({ COMPRESSION: 'permessage-deflate' });

@@ -11,7 +11,7 @@ import { operationContext } from '../support/operation-context.ts';
 import { startServerProcess } from '../support/server-process.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { within } from '../support/test-client.ts';
-import type { Boot, CheckContext } from './checks.ts';
+import type { Boot, CheckContext } from './check.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 

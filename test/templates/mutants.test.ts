@@ -3,8 +3,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHAT_MUTANTS } from './chat-mutants.ts';
 import { CHAT_CHECKS, ROOM_CHECKS } from './chat-checks.ts';
-import { CHECKS } from './checks.ts';
-import type { Boot, Check, Kind } from './checks.ts';
+import { CONNECTION_CHECKS } from './connection-checks.ts';
+import { HANDSHAKE_CHECKS } from './handshake-checks.ts';
+import type { Boot, Check, Kind } from './check.ts';
 import { ECHO_CHECKS } from './echo-checks.ts';
 import { ECHO_MUTANTS } from './echo-mutants.ts';
 import { generateForTest, soonWithin, start } from './generated.ts';
@@ -24,14 +25,14 @@ const FAMILIES: readonly Family[] = [
     name: 'echo server',
     kind: 'echo',
     input: { type: 'echo', output: 'echo-server.js' },
-    checks: { ...CHECKS, ...ECHO_CHECKS },
+    checks: { ...HANDSHAKE_CHECKS, ...CONNECTION_CHECKS, ...ECHO_CHECKS },
     mutants: ECHO_MUTANTS,
   },
   {
     name: 'chat server',
     kind: 'chat',
     input: { type: 'chat', features: ['rooms', 'presence', 'history'] },
-    checks: { ...CHECKS, ...CHAT_CHECKS, ...ROOM_CHECKS },
+    checks: { ...HANDSHAKE_CHECKS, ...CONNECTION_CHECKS, ...CHAT_CHECKS, ...ROOM_CHECKS },
     mutants: CHAT_MUTANTS,
   },
 ];

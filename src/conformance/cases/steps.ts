@@ -9,8 +9,6 @@ export { BY_TESTER } from '../core/by-tester.ts';
 /** What most cases greet with. */
 export const HELLO = Buffer.from('Hello, world!');
 
-export const EMPTY = Buffer.alloc(0);
-
 type FrameTraits = Omit<FrameStep, 'do' | 'opcode' | 'payload'>;
 
 /** Octets of a text in UTF-8, or of hex behind `0x`. */

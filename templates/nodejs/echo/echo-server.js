@@ -65,6 +65,8 @@ function main() {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: config.maxPayload,
+    // Small pieces are legal, and Autobahn's case 9.3.1 sends 65 537 of them; ws stops at 16 384.
+    maxFragments: 131_072,
     closeTimeout: 5000,
     handleProtocols: (offered) => config.subprotocols.find((name) => offered.has(name)) ?? false,
     perMessageDeflate: config.compression === 'permessage-deflate' && {

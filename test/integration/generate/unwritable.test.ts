@@ -26,6 +26,7 @@ describe('an output that cannot be written', () => {
     expect(error).toBeInstanceOf(EnvironmentError);
     expect(error.cause).toBeInstanceOf(Error);
     expect(error.message).toMatch(/nothing was changed/);
+    expect(error.hint).toMatch(/a file where a folder is needed/);
   });
 
   it.each([
@@ -34,7 +35,8 @@ describe('an output that cannot be written', () => {
   ] as const)('is refused when a folder is in the place of %s', async (_, input, folder) => {
     const cwd = temporaryFolder();
     mkdirSync(path.join(cwd, folder), { recursive: true });
-    await expectRefusal(cwd, { ...input, force: true }, NOT_WRITABLE);
+    const error = await expectRefusal(cwd, { ...input, force: true }, NOT_WRITABLE);
+    expect(error.hint).toMatch(/a folder where a file is needed/);
   });
 
   it('is refused for a link that leads nowhere', async () => {
@@ -95,6 +97,7 @@ requirement('a full disk', cannotMount)('a full disk', () => {
     if (isPresent) occupy(cwd);
     const error = await expectRefusal(cwd, { ...CHAT, force: true }, NOT_WRITABLE);
     expect(error.message).toMatch(/ENOSPC/);
+    expect(error.hint).toMatch(/free some space/);
   });
 
   it('leaves the present file when a single file does not fit', async () => {

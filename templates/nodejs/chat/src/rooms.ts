@@ -14,10 +14,6 @@ export class Rooms {
     this.#config = config;
   }
 
-  get size(): number {
-    return this.#rooms.size;
-  }
-
   /** The room called `name`, new if need be; undefined when there are too many. */
   open(name: string): Room | undefined {
     let room = this.#rooms.get(name);
@@ -36,7 +32,7 @@ export class Rooms {
     return room;
   }
 
-  /** To be called whenever somebody left `room`, or was not let in. */
+  /** To be called whenever somebody left `room`. */
   release(room: Room): void {
     if (room.members.size > 0) return;
     // #if history

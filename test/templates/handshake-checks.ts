@@ -1,0 +1,161 @@
+import { once } from 'node:events';
+import { expect } from 'vitest';
+import {
+  handshakeBytes,
+  openClient,
+  openRaw,
+  readToEnd,
+  refusal,
+  within,
+} from '../support/test-client.ts';
+import { expectAlive } from './check.ts';
+import type { Check } from './check.ts';
+
+/** What happens before a connection exists. */
+export const HANDSHAKE_CHECKS = {
+  'turns pages of other origins down with 403': async ({ boot }) => {
+    await using server = await boot();
+    const own = `http://127.0.0.1:${server.port}`;
+    (await openClient(server.port, { origin: own })).socket.terminate();
+    for (const origin of [
+      'http://evil.example',
+      `${own}.evil.example`,
+      'http://127.0.0.1',
+      'null',
+    ]) {
+      expect((await refusal(server.port, { origin })).status, origin).toBe(403);
+    }
+    await using strict = await boot({ ALLOWED_ORIGINS: 'https://a.example' });
+    (await openClient(strict.port, { origin: 'https://a.example' })).socket.terminate();
+    for (const origin of ['http://a.example', 'https://b.example', own]) {
+      expect((await refusal(strict.port, { origin })).status, origin).toBe(403);
+    }
+  },
+
+  'survives connections that are reset during the handshake': async ({ boot, kind, soon }) => {
+    await using server = await boot();
+    for (let round = 0; round < 30; round += 1) {
+      const raw = await openRaw(server.port);
+      const origin = round % 2 === 0 ? 'http://evil.example' : undefined;
+      raw.write(handshakeBytes(server.port, { Origin: origin }));
+      raw.resetAndDestroy();
+      await once(raw, 'close');
+    }
+    await expectAlive(server, { kind, soon });
+  },
+
+  'drops silent and dripping clients before they have shaken hands': async ({ boot, soon }) => {
+    await using server = await boot({ HANDSHAKE_TIMEOUT: '300' });
+    const silent = await openRaw(server.port);
+    const dripping = await openRaw(server.port);
+    const request = handshakeBytes(server.port, { 'X-Padding': 'x'.repeat(4000) });
+    let sent = 0;
+    const drip = setInterval(() => dripping.write(request.charAt((sent += 1))), 50);
+    try {
+      await soon(readToEnd(silent), 'the end of a silent client');
+      await soon(readToEnd(dripping), 'the end of a dripping client');
+    } finally {
+      clearInterval(drip);
+    }
+  },
+
+  'limits connections in total and per address': async ({ boot }) => {
+    await using server = await boot({
+      MAX_CONNECTIONS: '3',
+      MAX_CONNECTIONS_PER_IP: '2',
+      TRUST_PROXY: '1',
+    });
+    const from = (address: string): { headers: Record<string, string> } => ({
+      // Only the entry on the right was written by a proxy that is ours.
+      headers: { 'X-Forwarded-For': `${Math.random()}, ${address}` },
+    });
+    const clients = [];
+    for (const address of ['a', 'a']) clients.push(await openClient(server.port, from(address)));
+    const perAddress = await refusal(server.port, from('a'));
+    expect(perAddress.status).toBe(429);
+    expect(Number(perAddress.headers['retry-after'])).toBeGreaterThan(0);
+    clients.push(await openClient(server.port, from('b')));
+    const total = await refusal(server.port, from('c'));
+    expect(total.status).toBe(503);
+    expect(Number(total.headers['retry-after'])).toBeGreaterThan(0);
+    // Places are given back.
+    for (const client of clients) {
+      client.socket.close();
+      await client.closed;
+    }
+    (await openClient(server.port, from('a'))).socket.terminate();
+  },
+
+  'turns unknown subprotocols down and picks its own favourite': async ({ boot }) => {
+    await using server = await boot({ SUBPROTOCOLS: 'v2,v1' });
+    const client = await openClient(server.port, { protocols: ['v0', 'v1', 'v2'] });
+    expect(client.socket.protocol).toBe('v2');
+    client.socket.terminate();
+    const plain = await openClient(server.port);
+    expect(plain.socket.protocol).toBe('');
+    plain.socket.terminate();
+    const { status, body } = await refusal(server.port, { protocols: ['v0'] });
+    expect(status).toBe(400);
+    expect(body).toContain('v2, v1');
+  },
+
+  'refuses handshakes that RFC 6455 section 4.2.1 does not allow': async ({ boot, soon }) => {
+    await using server = await boot();
+    const cases = [
+      { status: 426, bytes: handshakeBytes(server.port, { 'Sec-WebSocket-Version': '8' }) },
+      { status: 426, bytes: handshakeBytes(server.port, { 'Sec-WebSocket-Version': undefined }) },
+      { status: 400, bytes: handshakeBytes(server.port, { 'Sec-WebSocket-Key': 'short' }) },
+      { status: 400, bytes: handshakeBytes(server.port, { Host: undefined }) },
+      { status: 405, bytes: handshakeBytes(server.port, {}, 'POST / HTTP/1.1') },
+      { status: 505, bytes: handshakeBytes(server.port, {}, 'GET / HTTP/1.0') },
+      { status: 404, bytes: handshakeBytes(server.port, {}, 'GET /elsewhere HTTP/1.1') },
+    ];
+    for (const { status, bytes } of cases) {
+      const raw = await openRaw(server.port);
+      raw.write(bytes);
+      const answer = await soon(readToEnd(raw), 'the end of a refused handshake');
+      expect(answer.toString('latin1')).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    }
+    const raw = await openRaw(server.port);
+    raw.write(handshakeBytes(server.port, {}, `GET http://127.0.0.1:${server.port}/?a HTTP/1.1`));
+    const [head] = (await soon(once(raw, 'data'), 'an answer')) as [Buffer];
+    expect(head.toString('latin1')).toMatch(/^HTTP\/1\.1 101 /);
+    raw.destroy();
+  },
+
+  'declines compression that it cannot do instead of failing': async ({ boot, soon }) => {
+    await using server = await boot({ COMPRESSION: 'permessage-deflate' });
+    const cases = [
+      { offer: 'permessage-deflate', accepted: true },
+      { offer: 'permessage-deflate; client_max_window_bits', accepted: true },
+      { offer: 'permessage-deflate; server_max_window_bits=9, permessage-deflate', accepted: true },
+      { offer: 'permessage-deflate; server_max_window_bits=9', accepted: false },
+      { offer: 'permessage-deflate; unknown', accepted: false },
+      {
+        offer: 'permessage-deflate; client_max_window_bits; client_max_window_bits',
+        accepted: false,
+      },
+      { offer: 'x-webkit-deflate-frame', accepted: false },
+    ];
+    for (const { offer, accepted } of cases) {
+      const raw = await openRaw(server.port);
+      raw.write(handshakeBytes(server.port, { 'Sec-WebSocket-Extensions': offer }));
+      const [head] = (await soon(once(raw, 'data'), 'an answer')) as [Buffer];
+      raw.destroy();
+      expect(head.toString('latin1'), offer).toMatch(/^HTTP\/1\.1 101 /);
+      expect(
+        /^Sec-WebSocket-Extensions: permessage-deflate/im.test(head.toString('latin1')),
+        offer,
+      ).toBe(accepted);
+    }
+  },
+} as const satisfies Readonly<Record<string, Check>>;
+
+/** What takes as long as the defaults say. */
+export const SLOW_CHECKS = {
+  'drops a silent client within 10 s when nobody set anything': async ({ boot }) => {
+    await using server = await boot();
+    const silent = await openRaw(server.port);
+    await within(readToEnd(silent), 10_000, 'the end of a silent client');
+  },
+} as const satisfies Readonly<Record<string, Check>>;

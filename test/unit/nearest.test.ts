@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import { didYouMean, nearest } from '../../src/nearest.ts';
+
+it.each([
+  ['ehco', ['echo', 'chat'], 'echo'],
+  ['chatt', ['echo', 'chat'], 'chat'],
+  ['generate-sever', ['test', 'generate-server'], 'generate-server'],
+  ['maxPayloat', ['maxPayload', 'pingInterval'], 'maxPayload'],
+])('finds for %j among %j the word %j', (word, candidates, match) => {
+  expect(nearest(word, candidates)).toBe(match);
+  expect(didYouMean(word, candidates)).toBe(`did you mean ${match}?`);
+});
+
+it('lists what is valid when nothing is near', () => {
+  expect(didYouMean('completely-else', ['echo', 'chat'])).toBe('valid: echo, chat');
+});
