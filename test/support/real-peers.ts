@@ -10,6 +10,8 @@ import type { Probe } from './requirement.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/conformance-extended/', import.meta.url));
 
+const isWindows = process.platform === 'win32';
+
 /** A library of another language, installed into a folder of its own. */
 export interface RealPeer {
   readonly probe: Probe;
@@ -22,7 +24,7 @@ export interface RealPeer {
 /** Python's websockets, of the version in requirements.txt. */
 export function pythonWebsockets(): RealPeer {
   const folder = mkdtempSync(path.join(tmpdir(), 'wsk-websockets-'));
-  const python = path.join(folder, 'bin', 'python');
+  const python = path.join(folder, ...(isWindows ? ['Scripts', 'python.exe'] : ['bin', 'python']));
   return {
     probe: () => {
       if (!existsSync(python)) return 'Python 3 with venv and pip is missing';
@@ -41,7 +43,7 @@ export function pythonWebsockets(): RealPeer {
 /** Go's coder/websocket, of the version in go.mod. */
 export function coderWebsocket(): RealPeer {
   const folder = mkdtempSync(path.join(tmpdir(), 'wsk-coder-'));
-  const program = path.join(folder, 'coder');
+  const program = path.join(folder, isWindows ? 'coder.exe' : 'coder');
   return {
     probe: () => (existsSync(program) ? undefined : 'Go is missing'),
     install: () => {

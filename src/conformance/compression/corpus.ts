@@ -5,8 +5,10 @@ import { makeDocument, makeHtml, makeImage, makeJson, makeProse } from './make-c
 export interface Corpus {
   /** Whether messages of it are sent as binary. */
   readonly binary: boolean;
-  /** Message `index` of `size` octets, or code points of a text. */
-  cut(size: number, index: number): Buffer;
+  /** Where message `index` of `size` octets, or code points of a text, begins. */
+  startOf(size: number, index: number): number;
+  /** The message of `size` units that begins at `start`. */
+  cut(size: number, start: number): Buffer;
 }
 
 /** The largest message there is. */
@@ -37,16 +39,16 @@ export function corpus(name: CorpusName): Corpus {
 function createCorpus(data: Buffer, binary: boolean): Corpus {
   const starts = binary ? undefined : codePointStarts(data);
   const units = starts === undefined ? data.length : starts.length;
-  const startOf = (unit: number): number => (starts === undefined ? unit : (starts[unit] ?? 0));
+  const octetOf = (unit: number): number => (starts === undefined ? unit : (starts[unit] ?? 0));
   // With its beginning behind its end, every window that goes around is one piece.
-  const around = Buffer.concat([data, data.subarray(0, startOf(MAX_SIZE))]);
+  const around = Buffer.concat([data, data.subarray(0, octetOf(MAX_SIZE))]);
   return {
     binary,
-    cut(size, index) {
-      const from = (index * size) % units;
-      const to = from + size;
-      const end = to < units ? startOf(to) : data.length + startOf(to - units);
-      return around.subarray(startOf(from), end);
+    startOf: (size, index) => (index * size) % units,
+    cut(size, start) {
+      const stop = start + size;
+      const end = stop < units ? octetOf(stop) : data.length + octetOf(stop - units);
+      return around.subarray(octetOf(start), end);
     },
   };
 }

@@ -9,8 +9,8 @@ interface Series {
 
 /** One series of compressed messages in use; `release` it when its case is over. */
 export interface CachedSeries {
-  /** The message `index`, made by `make` unless it is there. */
-  get(index: number, make: () => Buffer): Buffer;
+  /** The message that begins at `start`, made by `make` unless it is there. */
+  get(start: number, make: () => Buffer): Buffer;
   release(): void;
 }
 
@@ -36,20 +36,20 @@ export class DeflateCache {
     series.users++;
     const open = series;
     return {
-      get: (index, make) => this.#get(open, index, make),
+      get: (start, make) => this.#get(open, start, make),
       release: () => {
         open.users--;
       },
     };
   }
 
-  #get(series: Series, index: number, make: () => Buffer): Buffer {
-    const found = series.messages.get(index);
+  #get(series: Series, start: number, make: () => Buffer): Buffer {
+    const found = series.messages.get(start);
     if (found !== undefined) return found;
     const made = make();
     if (this.#bytes + made.length <= BUDGET) {
       // A copy: what zlib returns is a view of memory that was meant for the longest output.
-      series.messages.set(index, Buffer.from(made));
+      series.messages.set(start, Buffer.from(made));
       series.bytes += made.length;
       this.#bytes += made.length;
     }

@@ -45,10 +45,11 @@ export class DeflatedSource implements MessageSource {
   }
 
   message(index: number): SourceMessage {
-    const plain = this.#corpus.cut(this.#size, index);
+    const start = this.#corpus.startOf(this.#size, index);
+    const plain = this.#corpus.cut(this.#size, start);
     this.#expectedBytes = plain.length;
     const deflate = (): Buffer => this.#deflater.deflate(plain, true);
-    const deflated = this.#cached?.get(index, deflate) ?? deflate();
+    const deflated = this.#cached?.get(start, deflate) ?? deflate();
     return { plain, deflated };
   }
 

@@ -25,6 +25,10 @@ export function toExchangeResult(outcome: ExchangeOutcome): CaseResult {
   const { task, script, log, seen } = outcome;
   const { definition } = task;
   const counts = log.counts();
+  const graded = grade(script, seen);
+  // These cases refuse and are refused by design: only a peer that should have said something and
+  // said nothing was not there.
+  const silent = seen.opening.is === 'unanswered' && graded.behavior === 'FAILED';
   return {
     id: definition.id,
     number: task.number,
@@ -33,13 +37,12 @@ export function toExchangeResult(outcome: ExchangeOutcome): CaseResult {
     description: definition.description,
     expectation: definition.expectation,
     agent: outcome.agent,
-    ...grade(script, seen),
-    // These cases refuse and are refused by design: only a peer that says nothing was not there.
-    opened: seen.opening.is !== 'unanswered',
+    ...graded,
+    opened: !silent,
     expected: {},
     expectedClose: null,
     received: seen.heard.map(toEvent),
-    close: closeFacts(outcome),
+    close: closeFacts(outcome, silent),
     httpRequest: outcome.httpRequest,
     httpResponse: outcome.httpResponse,
     startedAt: outcome.startedAt.toISOString(),
@@ -61,7 +64,7 @@ export function toExchangeResult(outcome: ExchangeOutcome): CaseResult {
   };
 }
 
-function closeFacts({ seen, sentClose }: ExchangeOutcome): CloseFacts {
+function closeFacts({ seen, sentClose }: ExchangeOutcome, silent: boolean): CloseFacts {
   const { end, answeredClose, droppedInTime } = seen;
   const closed = end?.is === 'closed';
   const clean = closed || answeredClose === true;
@@ -71,7 +74,7 @@ function closeFacts({ seen, sentClose }: ExchangeOutcome): CloseFacts {
     droppedByMe: droppedInTime === false,
     wasClean: clean,
     wasNotCleanReason: end?.is === 'dropped' ? PEER_DROPPED : null,
-    wasOpenHandshakeTimeout: seen.opening.is === 'unanswered',
+    wasOpenHandshakeTimeout: silent,
     wasCloseHandshakeTimeout: answeredClose === false,
     wasServerConnectionDropTimeout: droppedInTime === false,
     localCloseCode: sentClose ?? null,

@@ -1,15 +1,11 @@
 import { Opcode } from '../../../protocol/index.ts';
-import type { HeardEvent, WireFrame } from '../script.ts';
 import {
   SERVERS,
-  binary,
   close,
   continuation,
-  fails,
   frame,
   goesOn,
   goesOnInAnyOrder,
-  gotBinary,
   gotPong,
   gotText,
   hex,
@@ -21,125 +17,12 @@ import {
   text,
 } from '../words.ts';
 import type { Row } from '../words.ts';
+import { illegal } from './illegal.ts';
+import type { Illegal } from './illegal.ts';
 
-/** x.4: lengths, masks, reserved bits and opcodes that Autobahn does not try. */
+/** x.4.3 to x.4.5: masks, reserved bits and opcodes, and what is legal though unusual. */
 
 const HELLO = 'Hello';
-
-interface Illegal {
-  readonly id: string;
-  readonly title: string;
-  readonly sends: string;
-  readonly frames: readonly WireFrame[];
-}
-
-interface LongLength {
-  readonly id: string;
-  readonly title: string;
-  readonly sends: string;
-  readonly frames: readonly WireFrame[];
-  readonly echo: HeardEvent;
-}
-
-/** 5.2: "the minimal number of bytes MUST be used to encode the length", which binds the sender. */
-const LONG_LENGTHS: readonly LongLength[] = [
-  {
-    id: 'x.4.1.1',
-    title: '5 octets in 16 bits',
-    sends: 'Sends a text of 5 octets with a length of 16 bits.',
-    frames: [text(HELLO, { lengthBytes: 2 })],
-    echo: gotText(HELLO),
-  },
-  {
-    id: 'x.4.1.2',
-    title: '5 octets in 64 bits',
-    sends: 'Sends a text of 5 octets with a length of 64 bits.',
-    frames: [text(HELLO, { lengthBytes: 8 })],
-    echo: gotText(HELLO),
-  },
-  {
-    id: 'x.4.1.3',
-    title: '1000 octets in 64 bits',
-    sends: 'Sends a binary message of 1000 octets with a length of 64 bits.',
-    frames: [binary(Buffer.alloc(1000, 0xfe), { lengthBytes: 8 })],
-    echo: gotBinary(Buffer.alloc(1000, 0xfe)),
-  },
-  {
-    id: 'x.4.1.4',
-    title: '0 octets in 16 bits',
-    sends: 'Sends an empty text with a length of 16 bits.',
-    frames: [text('', { lengthBytes: 2 })],
-    echo: gotText(''),
-  },
-  {
-    id: 'x.4.1.5',
-    title: 'a ping of 5 octets in 16 bits',
-    sends: 'Sends a ping of 5 octets with a length of 16 bits.',
-    frames: [ping(HELLO, { lengthBytes: 2 })],
-    echo: gotPong(HELLO),
-  },
-  {
-    id: 'x.4.1.6',
-    title: 'a last fragment of 5 octets in 16 bits',
-    sends: 'Sends a message whose last fragment has 5 octets and a length of 16 bits.',
-    frames: [text(HELLO, { fin: false }), continuation(HELLO, { lengthBytes: 2 })],
-    echo: gotText(HELLO + HELLO),
-  },
-];
-
-function longLength({ frames, echo, ...row }: LongLength): Row {
-  return {
-    rfc: '6455#5.2',
-    ...row,
-    send: [send(...frames)],
-    ending: 'greet',
-    expect: [
-      ...fails([1002]),
-      nonStrict(
-        { is: 'open', heard: [echo] },
-        'the length is not in its shortest form, but no RFC says that a receiver has to refuse it',
-      ),
-    ],
-  };
-}
-
-/** 5.2: of a 64-bit length "the most significant bit MUST be 0". */
-const TOP_BIT: readonly Illegal[] = [
-  {
-    id: 'x.4.2.1',
-    title: '2^63 + 5 octets',
-    sends: 'Announces 2^63 + 5 octets and sends 5.',
-    frames: [text(HELLO, { declaredLength: 2n ** 63n + 5n, lengthBytes: 8 })],
-  },
-  {
-    id: 'x.4.2.2',
-    title: '2^64 - 1 octets',
-    sends: 'Announces 2^64 - 1 octets and sends 5.',
-    frames: [text(HELLO, { declaredLength: 2n ** 64n - 1n, lengthBytes: 8 })],
-  },
-];
-
-/** Legal lengths that nobody can hold: 10.4 wants limits, and no code for them is a MUST. */
-const HUGE: readonly Row[] = [
-  huge('x.4.2.3', '2^62 octets', 2n ** 62n),
-  huge('x.4.2.4', '2^32 + 5 octets', 2n ** 32n + 5n),
-];
-
-function huge(id: string, title: string, declaredLength: bigint): Row {
-  return {
-    id,
-    title,
-    rfc: '6455#10.4',
-    sends: `Announces ${title} and sends 5.`,
-    send: [send(text(HELLO, { declaredLength, lengthBytes: 8 }))],
-    thenServes: true,
-    expect: [
-      // 7.4.1: 1009 is for a message that is too big to process; 1002 or 1008 say less.
-      ok({ is: 'failed', codes: [1009, 1002, 1008] }),
-      nonStrict({ is: 'quiet' }, 'the peer waits for the rest, which it has no room for'),
-    ],
-  };
-}
 
 /** 5.1: "a server MUST NOT mask", "a client MUST mask"; who receives it otherwise closes. */
 const WRONG_MASKS: readonly Illegal[] = [
@@ -319,23 +202,7 @@ const LEGAL: readonly Row[] = [
   },
 ];
 
-function illegal(rfc: string): (row: Illegal) => Row {
-  return ({ frames, ...row }) => ({
-    rfc,
-    ...row,
-    send: [send(...frames)],
-    expect: fails([1002]),
-  });
-}
-
 export const FRAMES: readonly Row[] = [
-  ...LONG_LENGTHS.map(longLength),
-  ...TOP_BIT.map((row): Row => ({
-    ...illegal('6455#5.2')(row),
-    // A peer that sees a length it cannot hold may say so before it looks at the bit.
-    expect: fails([1002, 1009]),
-  })),
-  ...HUGE,
   ...WRONG_MASKS.map(illegal('6455#5.1')),
   ...MASKS,
   ...RESERVED.map(illegal('6455#5.2')),

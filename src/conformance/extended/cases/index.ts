@@ -1,21 +1,28 @@
 import type { CaseDefinition } from '../../case.ts';
+import { compareCaseIds } from '../../reports/case-order.ts';
 import { toCase } from '../words.ts';
 import type { Row } from '../words.ts';
+import { BAD_COMPRESSION } from './bad-compression.ts';
 import { CLOSING } from './closing.ts';
 import { COMPRESSION } from './compression.ts';
 import { DELIVERY } from './delivery.ts';
 import { FRAMES } from './frames.ts';
+import { LENGTHS } from './lengths.ts';
 import { DEFLATE_OFFERS } from './offers.ts';
+import { REQUEST_EDGES } from './request-edges.ts';
 import { REQUESTS } from './requests.ts';
 import { RESPONSES } from './responses.ts';
 
 const ROWS: readonly Row[] = [
   ...REQUESTS,
+  ...REQUEST_EDGES,
   ...DEFLATE_OFFERS,
   ...RESPONSES,
+  ...LENGTHS,
   ...FRAMES,
   ...DELIVERY,
   ...COMPRESSION,
+  ...BAD_COMPRESSION,
   ...CLOSING,
 ];
 
@@ -23,6 +30,6 @@ let cases: readonly CaseDefinition[] | undefined;
 
 /** The cases beyond Autobahn for peers of one kind, in the order of their ids. */
 export function extendedCases(peer: 'server' | 'client'): readonly CaseDefinition[] {
-  cases ??= ROWS.map(toCase);
+  cases ??= ROWS.map(toCase).sort((a, b) => compareCaseIds(a.id, b.id));
   return cases.filter(({ peers }) => peers === undefined || peers.includes(peer));
 }

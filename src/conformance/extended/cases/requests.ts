@@ -1,26 +1,20 @@
-import type { Grade, HeadEdit } from '../script.ts';
+import type { HeadEdit } from '../script.ts';
 import {
-  ACCEPTED,
   REFUSED,
   SERVERS,
   add,
   drop,
   goesOn,
-  gotPong,
-  gotText,
   informational,
   line,
   nonStrict,
   ok,
-  ping,
-  send,
   set,
   start,
-  text,
 } from '../words.ts';
 import type { Row } from '../words.ts';
 
-/** x.1: opening handshakes that a server has to take, refuse or survive. */
+/** x.1.1 to x.1.3: opening handshakes that a server has to refuse or take. */
 
 const KEY = 'Sec-WebSocket-Key';
 const VERSION = 'Sec-WebSocket-Version';
@@ -234,192 +228,6 @@ const ACCEPTANCES: readonly Request[] = [
   },
 ];
 
-/** What HTTP leaves open, and limits (RFC 6455 10.4; RFC 9110 5.4). */
-const EDGES: readonly Row[] = [
-  {
-    id: 'x.1.4.1',
-    title: 'a list in Upgrade',
-    rfc: REQUEST,
-    sends: 'Asks with Upgrade: h2c, websocket.',
-    opening: { edits: [set('Upgrade', 'h2c, websocket')] },
-    ending: 'greet',
-    expect: [
-      ...goesOn(),
-      nonStrict({ is: 'refused' }, 'the field holds websocket, and a list is what HTTP makes it'),
-    ],
-  },
-  {
-    id: 'x.1.4.2',
-    title: 'a folded field',
-    rfc: '6455#4.1',
-    sends: 'Asks with a field whose value goes on in the next line (RFC 9112 section 5.2).',
-    opening: { edits: [line('X-Folded: a'), line(' b')] },
-    ending: 'greet',
-    expect: [ok({ is: 'refused', status: [400] }), ...goesOn()],
-  },
-  {
-    id: 'x.1.4.3',
-    title: 'a subprotocol in a folded line',
-    rfc: '6455#4.2.2',
-    sends: 'Asks with Sec-WebSocket-Protocol in a continuation line of another field.',
-    opening: { edits: [line('X-Folded: a'), line(' Sec-WebSocket-Protocol: chat')] },
-    ending: 'opening',
-    expect: [...REFUSED, ...ACCEPTED],
-  },
-  {
-    id: 'x.1.4.4',
-    title: 'a field of 8 KiB',
-    rfc: '6455#4.2.1',
-    sends: 'Asks with a field of 8 KiB beside the others.',
-    opening: { edits: [add('X-Filler', 'a'.repeat(8192))] },
-    ending: 'greet',
-    expect: [...goesOn(), nonStrict({ is: 'refused' }, 'cookies of this size are in use')],
-  },
-  {
-    id: 'x.1.4.5',
-    title: 'a field of 1 MiB',
-    rfc: '6455#10.4',
-    sends: 'Asks with a field of 1 MiB beside the others.',
-    opening: { edits: [add('X-Filler', 'a'.repeat(1024 * 1024))] },
-    ending: 'greet',
-    thenServes: true,
-    expect: [
-      ok({ is: 'refused', status: [400, 413, 414, 431] }),
-      nonStrict({ is: 'hung-up' }, 'an answer of 4xx is what RFC 9110 section 5.4 asks for'),
-      informational({ is: 'open' }, 'the server has no limit below 1 MiB, and no RFC sets one'),
-    ],
-  },
-  {
-    id: 'x.1.4.6',
-    title: '80 fields',
-    rfc: REQUEST,
-    sends: 'Asks with 80 fields beside the others.',
-    opening: { edits: Array.from({ length: 80 }, (_, n) => add(`X-Filler-${n}`, 'a')) },
-    ending: 'greet',
-    expect: [...goesOn(), nonStrict({ is: 'refused' }, 'no RFC limits the number of fields')],
-  },
-  {
-    id: 'x.1.4.7',
-    title: 'a head without an end',
-    rfc: '6455#10.4',
-    sends: 'Begins a request and goes on with 4 MiB of fields, but never ends it.',
-    opening: {
-      edits: [],
-      endless: { line: `X-Filler: ${'a'.repeat(100)}`, bytes: 4 * 1024 * 1024 },
-    },
-    ending: 'opening',
-    thenServes: true,
-    expect: [
-      ok({ is: 'refused', status: [400, 408, 413, 431] }),
-      ok({ is: 'hung-up' }),
-      nonStrict({ is: 'unanswered' }, 'the server takes 4 MiB of a head that has no end'),
-    ],
-  },
-  {
-    id: 'x.1.4.8',
-    title: 'a request in three packets',
-    rfc: REQUEST,
-    sends: 'Sends the request in pieces of 100 octets, 50 ms apart.',
-    opening: { edits: [], pieces: { bytes: 100, gapMs: 50 } },
-    ending: 'greet',
-    expect: goesOn(),
-  },
-  {
-    id: 'x.1.4.9',
-    title: 'a request octet by octet',
-    rfc: REQUEST,
-    sends: 'Sends the request octet by octet, one every two milliseconds.',
-    opening: { edits: [], pieces: { bytes: 1, gapMs: 2 } },
-    ending: 'greet',
-    expect: goesOn(),
-  },
-  {
-    id: 'x.1.4.10',
-    title: 'a ping behind the request',
-    rfc: '6455#4.1',
-    sends: 'Sends a ping in the packet of the request, too early for a client.',
-    opening: { edits: [], early: [ping('early')] },
-    ending: 'greet',
-    expect: [ok({ is: 'open', heard: [gotPong('early')] }), ...early()],
-  },
-  {
-    id: 'x.1.4.11',
-    title: 'half a frame behind the request',
-    rfc: '6455#4.1',
-    sends: 'Sends the first fragment in the packet of the request, the last one after the answer.',
-    opening: { edits: [], early: [text('behind the ', { fin: false })] },
-    send: [send({ opcode: 0, payload: Buffer.from('request') })],
-    ending: 'greet',
-    expect: [ok({ is: 'open', heard: [gotText('behind the request')] }), ...early()],
-  },
-];
-
-/** A client has to wait for the response (4.1), so a server may also refuse what comes early. */
-function early(): Grade[] {
-  return [
-    nonStrict({ is: 'refused' }, 'a client that does not wait may be refused, TCP makes it likely'),
-    nonStrict({ is: 'open' }, 'what came with the request was lost'),
-    nonStrict({ is: 'failed', codes: [1002] }, 'what came with the request was lost or refused'),
-  ];
-}
-
-/** Subprotocols and extensions. */
-const NAMES: readonly Row[] = [
-  {
-    id: 'x.1.5.1',
-    title: 'a subprotocol nobody knows',
-    rfc: '6455#4.2.2',
-    sends: 'Offers the subprotocol wsk.unknown.v0.',
-    opening: { edits: [set('Sec-WebSocket-Protocol', 'wsk.unknown.v0')] },
-    ending: 'opening',
-    expect: [
-      ...ACCEPTED,
-      nonStrict({ is: 'refused' }, '4.2.2 has the field left out, not refused'),
-    ],
-  },
-  {
-    id: 'x.1.5.2',
-    title: 'subprotocols in two fields',
-    rfc: '6455#11.3.4',
-    sends: 'Offers two unknown subprotocols in two fields, as 11.3.4 allows.',
-    opening: {
-      edits: [
-        drop('Sec-WebSocket-Protocol'),
-        add('Sec-WebSocket-Protocol', 'wsk.unknown.v0'),
-        add('Sec-WebSocket-Protocol', 'wsk.unknown.v1'),
-      ],
-    },
-    ending: 'opening',
-    expect: [
-      ...ACCEPTED,
-      nonStrict({ is: 'refused' }, '4.2.2 has the field left out, not refused'),
-    ],
-  },
-  {
-    id: 'x.1.5.3',
-    title: 'an extension nobody knows',
-    rfc: '6455#9.1',
-    sends: 'Offers the extension x-wsk-unknown.',
-    opening: { edits: [set('Sec-WebSocket-Extensions', 'x-wsk-unknown; level=1')] },
-    ending: 'greet',
-    expect: goesOn(),
-  },
-  {
-    id: 'x.1.5.4',
-    title: 'extensions in two fields',
-    rfc: '6455#9.1',
-    sends: 'Offers two unknown extensions in two fields.',
-    opening: {
-      edits: [
-        add('Sec-WebSocket-Extensions', 'x-wsk-unknown'),
-        add('Sec-WebSocket-Extensions', 'x-wsk-other'),
-      ],
-    },
-    ending: 'greet',
-    expect: goesOn(),
-  },
-];
-
 function refusal({ edits, ...request }: Request): Row {
   return { rfc: REQUEST, ...request, opening: { edits }, ending: 'opening', expect: REFUSED };
 }
@@ -432,6 +240,4 @@ export const REQUESTS: readonly Row[] = [
   ...REFUSALS.map(refusal),
   ...VERSIONS.map((row): Row => ({ ...row, ending: 'opening' })),
   ...ACCEPTANCES.map(acceptance),
-  ...EDGES,
-  ...NAMES,
 ].map((row) => ({ ...row, peers: SERVERS }));

@@ -1,0 +1,134 @@
+import { expect, it } from 'vitest';
+import { grade } from '../../../../src/conformance/extended/grade.ts';
+import type { Observation } from '../../../../src/conformance/extended/observation.ts';
+import type { ExchangeScript, Grade } from '../../../../src/conformance/extended/script.ts';
+
+const HELLO = Buffer.from('Hello');
+
+function scriptOf(...expected: Grade[]): ExchangeScript {
+  return {
+    kind: 'exchange',
+    opening: { edits: [] },
+    send: [],
+    ending: 'react',
+    expect: expected,
+    waitMs: 1,
+    ownReply: false,
+    windowBits: undefined,
+    thenServes: false,
+  };
+}
+
+function seen(changes: Partial<Observation>): Observation {
+  return {
+    opening: { is: 'accepted', breach: undefined, deflate: false },
+    heard: [],
+    end: undefined,
+    offence: undefined,
+    droppedInTime: undefined,
+    answeredClose: undefined,
+    served: undefined,
+    lacking: undefined,
+    guard: null,
+    ...changes,
+  };
+}
+
+const CLOSED_1002 = { is: 'closed', code: 1002, reason: Buffer.alloc(0) } as const;
+const FAILS: Grade = { verdict: 'OK', outcome: { is: 'failed', codes: [1002] } };
+
+it('gives the verdict of the first grade that fits', () => {
+  const why = 'it may';
+  const script = scriptOf(
+    { verdict: 'NON-STRICT', outcome: { is: 'closed', codes: [1002] }, why },
+    FAILS,
+  );
+  expect(grade(script, seen({ end: CLOSED_1002 }))).toMatchObject({
+    behavior: 'NON-STRICT',
+    behaviorClose: 'OK',
+    result: 'The peer closed with 1002 (protocol error): it may.',
+  });
+});
+
+it('says what was expected and what was seen when nothing fits', () => {
+  expect(grade(scriptOf(FAILS), seen({ end: { is: 'quiet' } }))).toMatchObject({
+    behavior: 'FAILED',
+    result: 'Expected close 1002 or a drop of TCP, but the peer neither answered nor closed.',
+  });
+});
+
+it('tells a wrong close code from a wrong reaction', () => {
+  const end = { ...CLOSED_1002, code: 1011 };
+  expect(grade(scriptOf(FAILS), seen({ end }))).toMatchObject({
+    behavior: 'OK',
+    behaviorClose: 'WRONG CODE',
+  });
+});
+
+it('wants exactly the messages and pongs that are listed', () => {
+  const heard = [{ type: 'text', payload: HELLO, length: 5 }] as const;
+  expect(grade(scriptOf(FAILS), seen({ end: CLOSED_1002, heard })).behavior).toBe('FAILED');
+  const listed = scriptOf({
+    verdict: 'OK',
+    outcome: { is: 'failed', codes: [1002], heard: [{ type: 'text', payload: HELLO }] },
+  });
+  expect(grade(listed, seen({ end: CLOSED_1002, heard })).behavior).toBe('OK');
+});
+
+it('compares the messages alone, or the last event alone, where the case says so', () => {
+  const pong = { type: 'pong', payload: HELLO } as const;
+  const heard = [
+    { ...pong, length: 5 },
+    { type: 'text', payload: HELLO, length: 5 },
+    { ...pong, length: 5 },
+  ] as const;
+  const end = { is: 'open' } as const;
+  const of = (wanted: NonNullable<(Grade['outcome'] & { is: 'open' })['heard']>): string =>
+    grade(scriptOf({ verdict: 'OK', outcome: { is: 'open', heard: wanted } }), seen({ end, heard }))
+      .behavior;
+  expect(of({ messages: [{ type: 'text', payload: HELLO }] })).toBe('OK');
+  expect(of({ messages: [] })).toBe('FAILED');
+  expect(of({ last: pong })).toBe('OK');
+  expect(of({ last: { type: 'text', payload: HELLO } })).toBe('FAILED');
+  expect(of('any')).toBe('OK');
+});
+
+it.each([
+  ['an offence', { offence: 'it sent a text frame after its close frame' }],
+  ['a server that is gone afterwards', { served: false }],
+  ['a guard', { guard: 'the case did not come to an end' }],
+])('fails a case that ends with %s, whatever its grades say', (_, changes) => {
+  expect(grade(scriptOf(FAILS), seen({ end: CLOSED_1002, ...changes })).behavior).toBe('FAILED');
+});
+
+it('does not hold it against a peer that it lacks an extension', () => {
+  const graded = grade(scriptOf(FAILS), seen({ lacking: 'does not speak permessage-deflate' }));
+  expect(graded).toMatchObject({
+    behavior: 'UNIMPLEMENTED',
+    result: 'The peer does not speak permessage-deflate.',
+  });
+});
+
+it('looks for a field and its element in a refusal', () => {
+  const outcome = {
+    is: 'refused',
+    field: { name: 'Sec-WebSocket-Version', element: '13' },
+  } as const;
+  const refusal = (value: string): Observation =>
+    seen({
+      opening: {
+        is: 'refused',
+        head: {
+          kind: 'response',
+          version: 'HTTP/1.1',
+          status: 426,
+          reason: 'Upgrade Required',
+          fields: [{ name: 'sec-websocket-version', value }],
+          flaws: [],
+        },
+      },
+    });
+  const script = scriptOf({ verdict: 'OK', outcome });
+  expect(grade(script, refusal('8, 13')).behavior).toBe('OK');
+  expect(grade(script, refusal('130')).behavior).toBe('FAILED');
+});
