@@ -1,8 +1,9 @@
-import { resolve } from 'node:path';
 import { setMaxListeners } from 'node:events';
+import { basename, resolve } from 'node:path';
 import type { HeaderList } from '../protocol/index.ts';
 import type { OperationContext } from '../operation.ts';
-import { startProject } from '../project/index.ts';
+import { UsageError } from '../errors.ts';
+import { readProject, startProject } from '../project/index.ts';
 import { DeflateCache } from './compression/deflate-cache.ts';
 import { dialExchange } from './extended/index.ts';
 import type { CaseResult } from './result.ts';
@@ -54,7 +55,8 @@ export async function testServer(
         progress.add(result);
       },
     });
-    const agent = input.agent ?? results.find(({ opened }) => opened)?.agent ?? 'UnknownServer';
+    const agent =
+      input.agent ?? server.name ?? results.find(({ opened }) => opened)?.agent ?? 'UnknownServer';
     return {
       target: server.url,
       results: results.map((result) => ({ ...result, agent })),
@@ -71,17 +73,34 @@ function runTask(task: CaseTask, target: DialTarget): Promise<CaseResult> {
   return script.kind === 'exchange' ? dialExchange(task, script, target) : dialCase(task, target);
 }
 
+interface OpenServer extends AsyncDisposable {
+  readonly url: string;
+  /** What a project calls itself; a server elsewhere says it in its handshake, or not at all. */
+  readonly name: string | undefined;
+}
+
 async function openServer(
-  input: AutobahnTestInput,
-  context: OperationContext,
-): Promise<AsyncDisposable & { readonly url: string }> {
-  if (input.project === undefined) {
-    return { url: input.url ?? '', [Symbol.asyncDispose]: () => Promise.resolve() };
+  { url = '', project }: AutobahnTestInput,
+  { cwd, signal, emit }: OperationContext,
+): Promise<OpenServer> {
+  if (project === undefined) {
+    return { url, name: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
   }
-  return startProject(resolve(context.cwd, input.project), {
-    signal: context.signal,
-    emit: context.emit,
-  });
+  const path = resolve(cwd, project);
+  const { contract, answers } = (await readProject(path)).manifest;
+  if (!contract.echo) {
+    throw new UsageError(
+      'WSK_ERR_INVALID_INPUT',
+      `--project ${project}: its server does not echo; every case of Autobahn expects an echo`,
+      { hint: 'generate-server --type echo makes one with the same library' },
+    );
+  }
+  const server = await startProject(path, { signal, emit });
+  return {
+    url: server.url,
+    name: typeof answers['name'] === 'string' ? answers['name'] : basename(path),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
 }
 
 function dialTarget(

@@ -1,2 +1,3 @@
+export { readProject } from './manifest.ts';
 export { startProject } from './start-project.ts';
 export type { RunningProject, StartProjectOptions } from './start-project.ts';

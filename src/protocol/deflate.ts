@@ -45,6 +45,32 @@ const MAX_RESTARTS = 64;
 
 const EMPTY = Buffer.alloc(0);
 
+/** Most that is kept for joining between messages. */
+const MAX_JOINT_BYTES = 1024 * 1024;
+
+/**
+ * Where messages are joined to be inflated: one for all, as zlib is done with it on return. A new
+ * one for each message would be most of what there is to collect.
+ */
+let joint: Buffer = EMPTY;
+
+/** The pieces of a message and the tail behind them, in memory that the next call overwrites. */
+function joinWithTail(pieces: readonly Buffer[]): Buffer {
+  let length = FINAL_TAIL.length;
+  for (const piece of pieces) length += piece.length;
+  const target = jointOf(length);
+  let at = 0;
+  for (const piece of pieces) at += piece.copy(target, at);
+  FINAL_TAIL.copy(target, at);
+  return target.subarray(0, length);
+}
+
+function jointOf(length: number): Buffer {
+  if (length > MAX_JOINT_BYTES) return Buffer.allocUnsafeSlow(length);
+  if (length > joint.length) joint = Buffer.allocUnsafeSlow(Math.min(MAX_JOINT_BYTES, 2 * length));
+  return joint;
+}
+
 /**
  * The data zlib may refer back to, kept here in place of a stream that would remember it.
  *
@@ -144,15 +170,16 @@ export class Inflater {
   }
 
   /**
-   * Inflates the joined payloads of one message.
+   * Inflates the payloads of one message: of one frame, or of all its frames in order.
    *
    * `expectedBytes` is how long it will probably be; a good guess saves memory.
    */
-  inflate(deflated: Buffer, expectedBytes = DEFAULT_CHUNK): Buffer | Violation {
+  inflate(deflated: Buffer | readonly Buffer[], expectedBytes = DEFAULT_CHUNK): Buffer | Violation {
+    const pieces = Buffer.isBuffer(deflated) ? [deflated] : deflated;
     // Not a DEFLATE stream at all, strictly; zlib itself produces it for an empty message when it
     // has nothing to flush, so peers do send it.
-    if (deflated.length === 0) return EMPTY;
-    let rest = Buffer.concat([deflated, FINAL_TAIL]);
+    if (pieces.every((piece) => piece.length === 0)) return EMPTY;
+    let rest = joinWithTail(pieces);
     const parts: Buffer[] = [];
     let length = 0;
     for (let restarts = 0; rest.length > 0; restarts++) {

@@ -3,6 +3,13 @@ import type { Mutant } from './mutant.ts';
 /** The compiled chat server without each of its guards. */
 export const CHAT_MUTANTS: readonly Mutant[] = [
   {
+    without: 'the check of the Host header',
+    file: 'dist/src/handshake.js',
+    find: "request.headersDistinct['host']?.length !== 1",
+    replace: 'false',
+    check: 'refuses handshakes that RFC 6455 section 4.2.1 does not allow',
+  },
+  {
     without: 'the Origin check',
     file: 'dist/src/handshake.js',
     find: 'checkOrigin(request, config.ALLOWED_ORIGINS) ??',

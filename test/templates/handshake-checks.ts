@@ -106,6 +106,7 @@ export const HANDSHAKE_CHECKS = {
       { status: 426, bytes: handshakeBytes(server.port, { 'Sec-WebSocket-Version': undefined }) },
       { status: 400, bytes: handshakeBytes(server.port, { 'Sec-WebSocket-Key': 'short' }) },
       { status: 400, bytes: handshakeBytes(server.port, { Host: undefined }) },
+      { status: 400, bytes: handshakeBytes(server.port, { host: 'example.com' }) },
       { status: 405, bytes: handshakeBytes(server.port, {}, 'POST / HTTP/1.1') },
       { status: 505, bytes: handshakeBytes(server.port, {}, 'GET / HTTP/1.0') },
       { status: 404, bytes: handshakeBytes(server.port, {}, 'GET /elsewhere HTTP/1.1') },

@@ -53,8 +53,8 @@ export class DeflatedSource implements MessageSource {
     return { plain, deflated };
   }
 
-  inflate(deflated: Buffer): Buffer | Violation {
-    return this.#inflater.inflate(deflated, this.#expectedBytes);
+  inflate(pieces: readonly Buffer[]): Buffer | Violation {
+    return this.#inflater.inflate(pieces, this.#expectedBytes);
   }
 
   release(): void {

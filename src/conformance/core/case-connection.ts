@@ -82,7 +82,7 @@ export class CaseConnection implements Stage, IncomingSink {
     });
     this.#incoming = new Incoming({
       masked: role === 'server',
-      inflate: source && ((deflated) => source.inflate(deflated)),
+      inflate: source && ((pieces) => source.inflate(pieces)),
       keptBytes: keepsPayload(definition) ? KEPT_BYTES : 0,
       sink: this,
     });

@@ -52,7 +52,7 @@ export interface IncomingOptions {
   /** Whether the peer has to mask. */
   readonly masked: boolean;
   /** Inflates a message; absent if permessage-deflate is not in force. */
-  readonly inflate: ((deflated: Buffer) => Buffer | Violation) | undefined;
+  readonly inflate: ((pieces: readonly Buffer[]) => Buffer | Violation) | undefined;
   /** Bytes of each message that are kept; nothing a case expects is longer. */
   readonly keptBytes: number;
   readonly sink: IncomingSink;
@@ -249,12 +249,13 @@ export class Incoming {
 
   #endMessage(position: Position): void {
     const { sink, inflate, keptBytes } = this.#options;
-    let payload = join(this.#parts);
+    const parts = this.#parts;
     let length = this.#messageLength;
+    let payload: Buffer;
     this.#messageOpen = false;
     this.#parts = [];
     if (this.#compressed && inflate !== undefined) {
-      const inflated = inflate(payload);
+      const inflated = inflate(parts);
       if (!Buffer.isBuffer(inflated)) {
         sink.onBroken(inflated, { ...position, offset: this.#frameOffset });
         return;
@@ -262,6 +263,8 @@ export class Incoming {
       this.#validate(inflated, position);
       payload = inflated.length > keptBytes ? inflated.subarray(0, keptBytes) : inflated;
       length = inflated.length;
+    } else {
+      payload = join(parts);
     }
     if (this.#validates && (this.#utf8Broken || !this.#utf8.end())) {
       sink.onViolation(violation('WSK_INVALID_UTF8', { where: 'text' }), position);

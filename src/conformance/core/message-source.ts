@@ -11,8 +11,8 @@ export interface MessageSource {
   readonly binary: boolean;
   /** Message `index`; to be asked for in order. */
   message(index: number): SourceMessage;
-  /** What the peer sends, inflated, or why it cannot be. */
-  inflate(deflated: Buffer): Buffer | Violation;
+  /** A message of the peer, inflated from the payloads of its frames, or why it cannot be. */
+  inflate(pieces: readonly Buffer[]): Buffer | Violation;
   /** The case is over. */
   release(): void;
 }

@@ -34,8 +34,7 @@ export class Session {
       role,
       log,
       ownReply: script.ownReply,
-      inflate:
-        script.opening.deflate === undefined ? undefined : (deflated) => this.#inflate(deflated),
+      inflate: script.opening.deflate === undefined ? undefined : (pieces) => this.#inflate(pieces),
     });
   }
 
@@ -59,13 +58,13 @@ export class Session {
     return undefined;
   }
 
-  #inflate(deflated: Buffer): Buffer | Violation {
+  #inflate(pieces: readonly Buffer[]): Buffer | Violation {
     if (this.#inflater === undefined) {
       return violation('WSK_INVALID_DEFLATE', { reason: 'permessage-deflate is not in force' });
     }
     const { windowBits } = this.#script;
-    const tooWide = windowBits === undefined ? undefined : findWideWindow(deflated, windowBits);
-    const inflated = tooWide ?? this.#inflater.inflate(deflated);
+    const tooWide = windowBits === undefined ? undefined : findWideWindow(pieces, windowBits);
+    const inflated = tooWide ?? this.#inflater.inflate(pieces);
     // A bomb that comes back is not the peer's offence; nothing of it is kept.
     return !Buffer.isBuffer(inflated) && inflated.code === 'WSK_MESSAGE_TOO_BIG'
       ? Buffer.alloc(0)
@@ -74,9 +73,9 @@ export class Session {
 }
 
 /** 7.1.2: who agreed to a window MUST NOT refer back further than it is large. */
-function findWideWindow(deflated: Buffer, windowBits: number): Violation | undefined {
+function findWideWindow(pieces: readonly Buffer[], windowBits: number): Violation | undefined {
   try {
-    inflateRawSync(Buffer.concat([deflated, FINAL_TAIL]), {
+    inflateRawSync(Buffer.concat([...pieces, FINAL_TAIL]), {
       windowBits,
       maxOutputLength: MAX_INFLATED,
       // The smallest: zlib looks at the size of the window only between two pieces of its output.

@@ -24,7 +24,7 @@ export interface TalkOptions {
   /** What the tester is. */
   readonly role: 'client' | 'server';
   /** Inflates what the peer compressed; absent if permessage-deflate is not in force. */
-  readonly inflate: ((deflated: Buffer) => Buffer | Violation) | undefined;
+  readonly inflate: ((pieces: readonly Buffer[]) => Buffer | Violation) | undefined;
   readonly log: CaseLog;
   /** Leaves the peer's close frame unanswered. */
   readonly ownReply: boolean;

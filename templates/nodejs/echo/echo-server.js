@@ -153,9 +153,10 @@ function refusalFor(request, ip, connections) {
   if (pathOf(request) !== '/') return { status: 404, reason: 'no such path' };
   if (request.method !== 'GET')
     return { status: 405, reason: 'GET only', headers: { Allow: 'GET' } };
-  // RFC 6455 section 4.2.1: HTTP/1.1 or higher, with a Host header.
+  // RFC 6455 section 4.2.1: HTTP/1.1 or higher, with a Host header; Node keeps the first of two.
   if (request.httpVersion !== '1.1') return { status: 505, reason: 'HTTP/1.1 only' };
-  if (request.headers.host === undefined) return { status: 400, reason: 'Host header is missing' };
+  if (request.headersDistinct.host?.length !== 1)
+    return { status: 400, reason: 'expected one Host header' };
   // RFC 6455 section 4.4: name the version that would do.
   if (request.headers['sec-websocket-version'] !== '13') {
     const headers = { 'Sec-WebSocket-Version': '13', Upgrade: 'websocket' };

@@ -46,10 +46,13 @@ export function refusalFor(
 function checkRequest(request: IncomingMessage): Refusal | undefined {
   const { headers, method, httpVersion } = request;
   if (pathOf(request) !== '/') return { status: 404, reason: 'no such path' };
-  // RFC 6455 section 4.2.1: a GET of HTTP/1.1 or higher, with a Host header.
+  // RFC 6455 section 4.2.1: a GET of HTTP/1.1 or higher, with a Host header; Node keeps the first of
+  // two, a proxy may have gone by the second.
   if (method !== 'GET') return { status: 405, reason: 'GET only', headers: { Allow: 'GET' } };
   if (httpVersion !== '1.1') return { status: 505, reason: 'HTTP/1.1 only' };
-  if (headers.host === undefined) return { status: 400, reason: 'Host header is missing' };
+  if (request.headersDistinct['host']?.length !== 1) {
+    return { status: 400, reason: 'expected one Host header' };
+  }
   // RFC 6455 section 4.4: the answer to another version names the one that would do.
   if (headers['sec-websocket-version'] !== '13') {
     return {

@@ -62,7 +62,7 @@ describe('compressed messages', () => {
       deflated: Buffer.alloc(600, index),
     }),
     release: () => undefined,
-    inflate: (deflated) => Buffer.from(`message ${deflated[0] ?? 0}`),
+    inflate: ([first]) => Buffer.from(`message ${first?.[0] ?? 0}`),
   };
   const echoed = (index: number) => ({ opcode: 1, rsv1: true, payload: Buffer.of(index) });
 
