@@ -45,6 +45,8 @@ class Scheduler {
   readonly #results = new Map<CaseTask, CaseResult>();
   /** Cases that ended without a handshake beside others: to be run again before all else. */
   readonly #unopened: CaseTask[] = [];
+  /** Cases whose first run was beside others. */
+  readonly #beside = new Set<CaseTask>();
   #serial: boolean;
   #everOpened = false;
   #deaf = 0;
@@ -72,7 +74,22 @@ class Scheduler {
       await this.#confirmFailures();
     } catch (error) {
       if (!signal.aborted) throw error;
+      this.#dropUnconfirmed();
     }
+  }
+
+  /** What failed beside others proves nothing, and there is no time left to run it again. */
+  #dropUnconfirmed(): void {
+    const dropped: string[] = [];
+    for (const [task, result] of this.#results) {
+      if (!this.#beside.has(task) || !isSuspect(result) || result.retry !== 'not needed') continue;
+      this.#results.delete(task);
+      dropped.push(task.definition.id);
+    }
+    if (dropped.length === 0) return;
+    this.notes.push(
+      `Left out, as they failed beside others and were not run again alone: ${dropped.join(', ')}.`,
+    );
   }
 
   async #runStage(lanes: readonly Lane[]): Promise<void> {
@@ -120,6 +137,7 @@ class Scheduler {
     const result =
       this.#dead === undefined ? await this.#attempt(task, alone) : notRun(task, this.#dead);
     if (result.opened) this.#noteOpened(task);
+    if (!alone) this.#beside.add(task);
     this.#watchForDeafness(result, alone);
     if (!result.opened && isDoubtful(result) && !alone && this.#dead === undefined) {
       this.#unopened.push(task);

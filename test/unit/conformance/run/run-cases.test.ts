@@ -142,18 +142,34 @@ describe('a peer that goes away', () => {
   });
 });
 
-it('returns what there is when it is aborted', async () => {
-  const controller = new AbortController();
-  let left = 30;
-  const { results } = await run(
-    {
-      play: () => {
-        if (left-- === 0) controller.abort();
-        return {};
-      },
-    },
-    { signal: controller.signal },
-  );
-  expect(results.length).toBeGreaterThanOrEqual(30);
-  expect(results.length).toBeLessThan(tasks.length);
+describe('an aborted run', () => {
+  /** Case 3.* fails; the signal is aborted in the 30th case. */
+  async function abortedRun(concurrency: number) {
+    const controller = new AbortController();
+    let left = 30;
+    const play = (id: string): Partial<CaseResult> => {
+      if (left-- === 0) controller.abort();
+      return id.startsWith('3.') ? FAILED : {};
+    };
+    return run({ play }, { concurrency, signal: controller.signal });
+  }
+
+  it('returns what there is', async () => {
+    const { results } = await abortedRun(1);
+    expect(results.length).toBeGreaterThanOrEqual(30);
+    expect(results.length).toBeLessThan(tasks.length);
+  });
+
+  it('leaves out what failed beside others, and says so', async () => {
+    const { results, notes } = await abortedRun(8);
+    expect(results.length).toBeGreaterThan(15);
+    expect(results.filter(({ behavior }) => behavior === 'FAILED')).toEqual([]);
+    expect(notes).toEqual([expect.stringMatching(/^Left out, .* not run again alone: 3\.1, 3\.2/)]);
+  });
+
+  it('keeps what failed alone', async () => {
+    const { results, notes } = await abortedRun(1);
+    expect(results.filter(({ behavior }) => behavior === 'FAILED').length).toBeGreaterThan(0);
+    expect(notes).toEqual([]);
+  });
 });
