@@ -19,9 +19,12 @@ const output = mkdtempSync(path.join(tmpdir(), 'autobahn-oracle-'));
 /** Clients of one kind at the same time, each with a share of the cases. */
 const CLIENTS = 8;
 
+/** Told of every stage; the first of a tester of clients is that it listens. */
+let onStage = () => {};
+
 const context = {
   signal: new AbortController().signal,
-  emit: () => {},
+  emit: () => onStage(),
   cwd: output,
   now: () => performance.now(),
 };
@@ -68,7 +71,9 @@ async function freePort() {
 /** `startClient` gets a port and the ids for one client, and returns its process. */
 async function testClient(startClient, ids) {
   const port = await freePort();
+  const listening = new Promise((resolve) => (onStage = resolve));
   const tested = run({ role: 'client', port, cases: ids });
+  await listening;
   const shares = Array.from({ length: CLIENTS }, (_, at) =>
     ids.filter((_id, index) => index % CLIENTS === at),
   ).filter((share) => share.length > 0);

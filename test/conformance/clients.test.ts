@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import {
   freePort,
+  startTester,
   recordedVerdicts,
   runSuite,
   startPeer,
@@ -35,8 +36,7 @@ async function ask(port: number, target: string): Promise<{ texts: string[]; sta
 
 describe('the paths of the fuzzing server', () => {
   it('tell the number of cases, what a case is, and how it came out once it has', async () => {
-    const port = await freePort();
-    const tested = runSuite({ role: 'client', port, cases: ['7.1.1', '7.3.*'] });
+    const { port, tested } = await startTester({ cases: ['7.1.1', '7.3.*'] });
     await expect(ask(port, '/getCaseCount')).resolves.toEqual({ texts: ['7'], status: 101 });
     const { texts } = await ask(port, '/getCaseInfo?case=2');
     expect(JSON.parse(texts[0] ?? '')).toEqual({
@@ -55,8 +55,7 @@ describe('the paths of the fuzzing server', () => {
   });
 
   it('write the reports when a client asks for them, and stop upon shutdownOnComplete', async () => {
-    const port = await freePort();
-    const tested = runSuite({ role: 'client', port, cases: ['7.3.3'] });
+    const { port, tested } = await startTester({ cases: ['7.3.3'] });
     await ask(port, '/runCase?casetuple=7.3.3&agent=my%20client');
     await ask(port, '/updateReports?agent=my%20client&shutdownOnComplete=true');
     const { report, output } = await tested;
@@ -76,8 +75,7 @@ describe('ws as a client', () => {
       ),
     );
     const ids = Object.keys(expected);
-    const port = await freePort();
-    const tested = runSuite({ role: 'client', port, exclude: WITHOUT_COMPRESSION });
+    const { port, tested } = await startTester({ exclude: WITHOUT_COMPRESSION });
     const shares = Array.from({ length: 4 }, (_, at) => ids.filter((_id, n) => n % 4 === at));
     await Promise.all(
       shares.map(async (share) => {
@@ -90,9 +88,8 @@ describe('ws as a client', () => {
   });
 
   it('passes the compression cases', async () => {
-    const port = await freePort();
     const ids = ['12.1.1', '12.4.11', '13.2.3', '13.5.4', '13.7.12'];
-    const tested = runSuite({ role: 'client', port, quick: true, cases: ids });
+    const { port, tested } = await startTester({ quick: true, cases: ids });
     await using client = startPeer('ws-echo-client.mjs', String(port), ids.join(','), 'deflate');
     await once(client, 'exit');
     await stopTester(port);
@@ -141,8 +138,7 @@ describe('a client that is spawned', () => {
 });
 
 it('says that a port is taken', async () => {
-  const port = await freePort();
-  const tested = runSuite({ role: 'client', port, cases: ['1.1.1'] });
+  const { port, tested } = await startTester({ cases: ['1.1.1'] });
   await ask(port, '/getCaseCount');
   await expect(runSuite({ role: 'client', port })).rejects.toMatchObject({
     code: 'WSK_ERR_LISTEN',

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import {
-  freePort,
+  startTester,
   recordedVerdicts,
   runSuite,
   startPeer,
@@ -74,8 +74,7 @@ describe('clients', () => {
   ])('%s: every verdict equals Autobahn’s', async (flags) => {
     const expected = known(recorded.wrongClients[flags]);
     const ids = Object.keys(expected);
-    const port = await freePort();
-    const tested = runSuite({ role: 'client', port, cases: ids });
+    const { port, tested } = await startTester({ cases: ids });
     const shares = Array.from({ length: 4 }, (_, at) => ids.filter((_id, n) => n % 4 === at));
     await Promise.all(
       shares.map(async (share) => {

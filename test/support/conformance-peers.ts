@@ -110,6 +110,29 @@ export async function runSuite(
   return { report, verdicts, output };
 }
 
+export interface Tester {
+  readonly port: number;
+  /** Settles when the tester is stopped. */
+  readonly tested: Promise<SuiteRun>;
+}
+
+/** Runs the suite as a server, and returns once clients may come to it. */
+export async function startTester(input: Partial<AutobahnTestInput>): Promise<Tester> {
+  const port = await freePort();
+  let listens = (): void => undefined;
+  const listening = new Promise<void>((resolve) => (listens = resolve));
+  const tested = runSuite(
+    { ...input, role: 'client', port },
+    {
+      emit: () => {
+        listens();
+      },
+    },
+  );
+  await Promise.race([listening, tested]);
+  return { port, tested };
+}
+
 /** Stops a tester that waits for clients, as a client does. */
 export async function stopTester(port: number): Promise<void> {
   await using peer = startPeer('wrong-client.mjs', String(port), 'none', '1.1.1', 'stop');

@@ -17,7 +17,6 @@ interface Row extends Advice {
   readonly when: (outcome: Outcome) => boolean;
 }
 
-const failed = ({ behavior }: Outcome): boolean => behavior === 'FAILED';
 const notOk = ({ behavior }: Outcome): boolean =>
   behavior === 'FAILED' || behavior === 'NON-STRICT';
 
@@ -155,6 +154,41 @@ const BEHAVIOR: readonly Row[] = [
     'Negotiated compression parameters are not kept',
     'Deflate with the window and the context takeover that the response of the handshake promised; decline an offer that cannot be met.',
   ),
+  ofCases(
+    /^x\.1\./,
+    'An opening request that breaks a rule was taken, or a good one was not',
+    'Check the request line and every field of RFC 6455 section 4.2.1 before answering 101: each field once, field names and tokens without regard to case, a key of 16 octets, version 13 or a 426 that names it; read until the empty line, and keep what comes behind it.',
+  ),
+  ofCases(
+    /^x\.2\./,
+    'An offer of permessage-deflate was read wrongly',
+    'Answer only parameters that were offered, each once and in its range; decline an offer that cannot be met, and take the next one.',
+  ),
+  ofCases(
+    /^x\.3\./,
+    'An opening response that breaks a rule was taken, or a good one was not',
+    'Fail the connection unless status, Upgrade, Connection and Sec-WebSocket-Accept are as RFC 6455 section 4.1 has them, and over a subprotocol or an extension that was not asked for.',
+  ),
+  ofCases(
+    /^x\.4\./,
+    'A frame header that breaks a rule was taken',
+    'Look at all of the header before the payload: the mask bit that fits the role, reserved bits only where an extension gives them a meaning, a known opcode, a 64-bit length below 2^63.',
+  ),
+  ofCases(
+    /^x\.5\./,
+    'A message that came slowly or in very many pieces was lost',
+    'Keep what was read of a header or a payload until the rest is there, answer pings in between, and let no time-out depend on a whole message.',
+  ),
+  ofCases(
+    /^x\.6\./,
+    'A compressed message was handled wrongly',
+    'Fail the connection over a DEFLATE stream that is broken or larger than the limit, inflate across blocks and fragments with the agreed window, and set RSV1 on the first frame alone.',
+  ),
+  ofCases(
+    /^x\.7\./,
+    'The closing handshake is not as it should be',
+    'Answer a Close frame once with the same code, fail the connection over codes that may not be sent and over reasons that are not UTF-8, and read nothing behind a Close frame.',
+  ),
 ];
 
 /** What may be wrong with the way a connection ended. */
@@ -186,20 +220,13 @@ const CLOSE: readonly Row[] = [
   },
 ];
 
-/** An extended case without a row of its own: its RFC section says what is asked for. */
-const FALLBACK: Row = {
-  title: 'The peer does not do what the RFC section asks for',
-  fix: 'Compare what was expected with what was observed; the frame log shows where they part.',
-  when: failed,
-};
-
 /**
  * Chooses what to tell whoever has to mend the case; nothing for a pass. What the peer's own frames
  * break says more than what the case is about.
  */
 export function adviceFor(outcome: Outcome): Advice[] {
   const broken = VIOLATION_ADVICE[outcome.violation ?? ''];
-  const behavior = [...BEHAVIOR, FALLBACK].find(({ when }) => when(outcome));
+  const behavior = BEHAVIOR.find(({ when }) => when(outcome));
   if (broken !== undefined) return outcome.mustFail ? listed(behavior, broken) : [broken];
   // A plain FAILED says nothing that is not known when the messages were wrong as well.
   const told = behavior !== undefined && outcome.behaviorClose === 'FAILED';
