@@ -44,7 +44,21 @@ export interface FrameInit {
  * The payload is copied. Throws a RangeError for fields that do not fit their bits.
  */
 export function encodeFrame(init: FrameInit): Buffer {
-  const payload = init.payload ?? new Uint8Array(0);
+  const frame = Buffer.allocUnsafe(MAX_HEADER_BYTES + (init.payload?.length ?? 0));
+  return frame.subarray(0, encodeFrameInto(frame, 0, init));
+}
+
+/** Most octets of a header: two, a length of eight and a key (section 5.2). */
+export const MAX_HEADER_BYTES = 14;
+
+const NO_PAYLOAD = new Uint8Array(0);
+
+/**
+ * As `encodeFrame`, into memory of the caller's, and returns where the frame ends. There has to be
+ * room for `MAX_HEADER_BYTES` and the payload from `start` on.
+ */
+export function encodeFrameInto(frame: Buffer, start: number, init: FrameInit): number {
+  const payload = init.payload ?? NO_PAYLOAD;
   const length = init.declaredLength ?? payload.length;
   const lengthBytes = init.lengthBytes ?? minimalLengthBytes(Number(length));
   checkFields(init, length, lengthBytes);
@@ -55,16 +69,15 @@ export function encodeFrame(init: FrameInit): Buffer {
     (init.rsv2 === true ? 0x20 : 0) |
     (init.rsv3 === true ? 0x10 : 0) |
     init.opcode;
-  const frame = Buffer.allocUnsafe(2 + lengthBytes + (masked ? 4 : 0) + payload.length);
-  let at = writeHeader(frame, 0, { first, length, lengthBytes, masked });
+  let at = writeHeader(frame, start, { first, length, lengthBytes, masked });
   if (init.maskingKey !== undefined) {
     frame.set(init.maskingKey, at);
     at += 4;
   }
   frame.set(payload, at);
-  if (init.maskingKey !== undefined)
-    maskRange(frame, at, frame.length, packKey(init.maskingKey, 0));
-  return frame;
+  const end = at + payload.length;
+  if (init.maskingKey !== undefined) maskRange(frame, at, end, packKey(init.maskingKey, 0));
+  return end;
 }
 
 function checkFields(init: FrameInit, length: number | bigint, lengthBytes: LengthBytes): void {

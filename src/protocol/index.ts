@@ -11,7 +11,7 @@ export type { DeflateDirection, NegotiatedDeflate } from './deflate.ts';
 export { describeFrame } from './describe-frame.ts';
 export { formatExtensions, parseExtensions } from './extension-header.ts';
 export type { Extension, ExtensionParam, ParsedExtensions } from './extension-header.ts';
-export { FrameDecoder, encodeFrame } from './frame.ts';
+export { FrameDecoder, MAX_HEADER_BYTES, encodeFrame, encodeFrameInto } from './frame.ts';
 export type { Frame, FrameInit } from './frame.ts';
 export { FrameHeader, minimalLengthBytes } from './frame-header.ts';
 export type { LengthBytes } from './frame-header.ts';

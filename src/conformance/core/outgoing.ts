@@ -1,4 +1,10 @@
-import { Opcode, encodeFrame, mask } from '../../protocol/index.ts';
+import {
+  MAX_HEADER_BYTES,
+  Opcode,
+  encodeFrame,
+  encodeFrameInto,
+  mask,
+} from '../../protocol/index.ts';
 import type { FrameStep, MessageStep } from '../case.ts';
 import { clip } from '../result.ts';
 import type { CaseLog } from './case-log.ts';
@@ -32,6 +38,7 @@ export class Outgoing {
   /** A piece went out in this turn: until the next `pump` everything queues, as Autobahn has it. */
   #pumping = false;
   #offset = 0;
+  #packed: Buffer = EMPTY;
   /** Of the frame that `writeHeader` began. */
   #openKey: Buffer | undefined;
   #openPosition = 0;
@@ -102,32 +109,38 @@ export class Outgoing {
     });
   }
 
-  /** `payload` is what goes on the wire: compressed already, if it is. */
-  writeFragments(
-    payload: Buffer,
-    options: { opcode: number; fragmentBytes: number; compressed: boolean },
-  ): number {
-    const { opcode, fragmentBytes, compressed } = options;
-    const rsv = compressed ? RSV1 : 0;
-    if (fragmentBytes === 0 || payload.length <= fragmentBytes) {
-      this.writeFrame({ do: 'frame', opcode, payload, rsv });
-      return 1;
-    }
-    let frames = 0;
-    let at = 0;
-    for (let fin = false; !fin; frames++) {
-      fin = at + fragmentBytes > payload.length;
-      const end = fin ? payload.length : at + fragmentBytes;
-      this.writeFrame({
-        do: 'frame',
-        opcode: frames === 0 ? opcode : Opcode.continuation,
-        payload: payload.subarray(at, end),
-        fin,
-        rsv: frames === 0 ? rsv : 0,
+  /** `payload` is what goes on the wire: compressed already, if it is. Returns how many frames. */
+  writeFragments(payload: Buffer, options: FragmentOptions): number {
+    const frames = cutFrames(payload, options);
+    const alone = this.#queueStart >= this.#queue.length;
+    if (options.compressed && alone && !this.#options.log.enabled) this.#writePacked(frames);
+    else for (const frame of frames) this.writeFrame({ do: 'frame', ...frame });
+    return frames.length;
+  }
+
+  /**
+   * Writes frames in one piece, into memory that the next call overwrites: compressed messages
+   * follow each other by the thousand, each upon the echo of the one before, which has left then.
+   */
+  #writePacked(frames: readonly FrameCut[]): void {
+    const { log, maskSource } = this.#options;
+    const room = frames.reduce((sum, { payload }) => sum + MAX_HEADER_BYTES + payload.length, 0);
+    if (this.#packed.length < room) this.#packed = Buffer.allocUnsafeSlow(room + (room >> 2));
+    let end = 0;
+    for (const { rsv, ...frame } of frames) {
+      const start = end;
+      const maskingKey = maskSource?.();
+      end = encodeFrameInto(this.#packed, start, {
+        ...frame,
+        rsv1: rsv === RSV1,
+        ...(maskingKey === undefined ? {} : { maskingKey }),
       });
-      at = end;
+      log.countFrame('sent', frame.opcode);
+      log.countOctets('sent', end - start);
     }
-    return frames;
+    this.#ready.push(this.#packed.subarray(0, end));
+    this.#offset += end;
+    this.octets += end;
   }
 
   /** The header alone of a frame whose payload follows in pieces. */
@@ -213,6 +226,41 @@ export class Outgoing {
     this.#offset += bytes.length;
     this.octets += bytes.length;
   }
+}
+
+interface FragmentOptions {
+  readonly opcode: number;
+  /** Octets of each frame; 0: one frame. */
+  readonly fragmentBytes: number;
+  readonly compressed: boolean;
+}
+
+interface FrameCut {
+  readonly opcode: number;
+  readonly payload: Buffer;
+  readonly fin: boolean;
+  readonly rsv: number;
+}
+
+/** The frames of a message; one whose length is a multiple of the size ends with an empty frame. */
+function cutFrames(
+  payload: Buffer,
+  { opcode, fragmentBytes, compressed }: FragmentOptions,
+): FrameCut[] {
+  const rsv = compressed ? RSV1 : 0;
+  if (fragmentBytes === 0 || payload.length <= fragmentBytes) {
+    return [{ opcode, payload, fin: true, rsv }];
+  }
+  const frames: FrameCut[] = [];
+  for (let at = 0; at <= payload.length; at += fragmentBytes) {
+    frames.push({
+      opcode: at === 0 ? opcode : Opcode.continuation,
+      payload: payload.subarray(at, at + fragmentBytes),
+      fin: at + fragmentBytes > payload.length,
+      rsv: at === 0 ? rsv : 0,
+    });
+  }
+  return frames;
 }
 
 /** `unit` again and again, up to `length` octets. */
