@@ -50,6 +50,7 @@ export async function testServer(
       concurrency: input.concurrency,
       signal: stop.signal,
       run: (task) => runTask(task, target),
+      isBehind: () => lag.isBehind,
       onDone: (result) => {
         patience.note(result);
         progress.add(result);

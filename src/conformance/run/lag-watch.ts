@@ -4,7 +4,10 @@ const PERIOD_MS = 25;
 /** A delay in milliseconds that comes near the half second of the shortest timers. */
 const LATE_MS = 250;
 
-/** How often that may happen before it is worth a word: once or twice is the garbage collector. */
+/** A delay in milliseconds after which a verdict that rests on a second's wait is in doubt. */
+const DOUBTFUL_MS = 150;
+
+/** How often a turn may come that late before it is worth a word: once or twice is the garbage collector. */
 const TOLERATED = 3;
 
 /** Watches how late this process gets its turn: on a busy machine timers end cases for no fault. */
@@ -23,6 +26,11 @@ export class LagWatch implements Disposable {
       if (lateMs > LATE_MS) this.#late++;
     }, PERIOD_MS);
     this.#timer.unref();
+  }
+
+  /** Whether a peer may have been late through no fault of its own: it shares the machine. */
+  get isBehind(): boolean {
+    return this.#worstMs > DOUBTFUL_MS;
   }
 
   /** What a report should say about it; null on a machine with time to spare. */

@@ -13,6 +13,8 @@ export interface RunCasesOptions {
   readonly signal: AbortSignal;
   /** Runs one case; throws `EnvironmentError` when there is no connection to the peer. */
   readonly run: (task: CaseTask) => Promise<CaseResult>;
+  /** Whether the machine has no time to spare: what came late then proves nothing. */
+  readonly isBehind: () => boolean;
   /** Told after each case, before it is known whether it will be run again. */
   readonly onDone: (result: CaseResult) => void;
 }
@@ -207,7 +209,12 @@ class Scheduler {
    */
   async #confirmFailures(): Promise<void> {
     if (this.#options.concurrency === 1) return;
-    const kinds = groupBySignature([...this.#results].filter(([, result]) => isSuspect(result)));
+    const behind = this.#options.isBehind();
+    const kinds = groupBySignature(
+      [...this.#results].filter(
+        ([, result]) => isSuspect(result) || (behind && result.behavior === 'NON-STRICT'),
+      ),
+    );
     for (const suspects of kinds.values()) await this.#confirmKind(suspects);
   }
 

@@ -17,13 +17,20 @@ interface Peer {
   play(id: string, active: number): Partial<CaseResult> | Error;
 }
 
-async function run(peer: Peer, options: { concurrency?: number; signal?: AbortSignal } = {}) {
+interface Options {
+  readonly concurrency?: number;
+  readonly signal?: AbortSignal;
+  readonly isBehind?: boolean;
+}
+
+async function run(peer: Peer, options: Options = {}) {
   const calls: { readonly id: string; readonly active: number }[] = [];
   let active = 0;
   const { results, notes } = await runCases({
     tasks,
     concurrency: options.concurrency ?? 8,
     signal: options.signal ?? new AbortController().signal,
+    isBehind: () => options.isBehind ?? false,
     onDone: () => undefined,
     run: async ({ definition: { id } }) => {
       const beside = active++;
@@ -98,6 +105,22 @@ describe('a case that fails beside others', () => {
     const { calls, byId } = await run({ play: () => FAILED }, { concurrency: 1 });
     expect(calls).toHaveLength(tasks.length);
     expect(byId.get('5.1')?.retry).toBe('not needed');
+  });
+});
+
+describe('a case that is not strict beside others', () => {
+  const play = (id: string, active: number): Partial<CaseResult> =>
+    id === '4.1.1' && active > 0 ? { behavior: 'NON-STRICT' } : {};
+
+  it('is run again alone on a machine that is behind', async () => {
+    const { byId } = await run({ play }, { isBehind: true });
+    expect(byId.get('4.1.1')).toMatchObject({ behavior: 'OK', retry: 'alone' });
+  });
+
+  it('is believed on any other: its wait is a second or two', async () => {
+    const { byId, calls } = await run({ play });
+    expect(byId.get('4.1.1')).toMatchObject({ behavior: 'NON-STRICT', retry: 'not needed' });
+    expect(calls).toHaveLength(tasks.length);
   });
 });
 
