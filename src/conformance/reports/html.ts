@@ -5,6 +5,7 @@ import type { CaseFiles } from './case-files.ts';
 import { describeJudgement, summarizeComparison, type Change, type Comparison } from './compare.ts';
 import { problemsOf, staleRows } from './expectations.ts';
 import { pageData } from './page-data.ts';
+import { HEADINGS } from './headings.ts';
 import { printable } from './printable.ts';
 import { reasonOf } from './reason.ts';
 import { reportAssets } from './report-assets.ts';
@@ -14,14 +15,6 @@ const MAX_ROWS = 200;
 
 /** Up to how many improvements are shown unfolded. */
 const MAX_OPEN = 12;
-
-const HEADINGS: Readonly<Record<Verdict, string>> = {
-  fail: 'Failed',
-  'non-strict': 'Non-strict',
-  unimplemented: 'Unimplemented',
-  informational: 'Informational',
-  pass: 'Passed',
-};
 
 /** The name of a verdict as a class of the style sheet. */
 const CLASSES: Readonly<Record<Verdict, string>> = {

@@ -2,6 +2,7 @@ import type { AgentResults, ConformanceRun } from '../result.ts';
 import { countVerdicts, VERDICTS, type Verdict } from '../verdict.ts';
 import { describeJudgement, summarizeComparison, type Comparison } from './compare.ts';
 import { problemsOf, staleRows, type Problem } from './expectations.ts';
+import { HEADINGS } from './headings.ts';
 import { printable } from './printable.ts';
 import { reasonOf } from './reason.ts';
 import { rfcReference } from './rfc-reference.ts';
@@ -9,14 +10,6 @@ import { rfcReference } from './rfc-reference.ts';
 /** A comment on a pull request has a limit of 65536 characters. */
 const MAX_ROWS = 60;
 const MAX_CELL = 240;
-
-const HEADINGS: Readonly<Record<Verdict, string>> = {
-  fail: 'Failed',
-  'non-strict': 'Non-strict',
-  unimplemented: 'Unimplemented',
-  informational: 'Informational',
-  pass: 'Passed',
-};
 
 /** Renders a summary for people, short enough for a comment on a pull request. */
 export function renderMarkdown(run: ConformanceRun, comparison?: Comparison): string {

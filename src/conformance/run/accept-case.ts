@@ -6,16 +6,14 @@ import {
   fieldValue,
   fieldValues,
 } from '../../protocol/index.ts';
-import type { NegotiatedDeflate, RequestHead } from '../../protocol/index.ts';
+import type { RequestHead } from '../../protocol/index.ts';
 import { VERSION } from '../../version.ts';
-import { DeflatedSource } from '../compression/deflated-source.ts';
 import type { DeflateCache } from '../compression/deflate-cache.ts';
 import { answerOffers, wishesOf } from '../core/agree.ts';
-import { CaseConnection } from '../core/case-connection.ts';
 import { PEER_DROPPED } from '../core/close-state.ts';
 import type { CaseResult } from '../result.ts';
 import { drive } from './drive.ts';
-import { createMaskSource } from './mask-source.ts';
+import { openCase } from './open-case.ts';
 import { toResult } from './outcome.ts';
 import type { CaseTask } from './outcome.ts';
 
@@ -112,7 +110,8 @@ export async function acceptCase(
     headers: [['Server', `websocket-skill/${VERSION}`]],
   });
   const preopen = { sent: response.length, received: request.text.length };
-  const connection = createServerConnection(task, answer.deflate, { cache, preopen });
+  const { deflate } = answer;
+  const connection = openCase(task, { role: 'server', deflate, cache, preopen });
   socket.write(response);
   const opened = performance.now();
   await drive(socket, connection, request.rest);
@@ -122,26 +121,5 @@ export async function acceptCase(
     httpResponse: response.toString('latin1'),
     connection,
     neverOpen: { wasNotCleanReason: PEER_DROPPED },
-  });
-}
-
-const maskSource = createMaskSource();
-
-function createServerConnection(
-  { definition }: CaseTask,
-  deflate: NegotiatedDeflate | undefined,
-  options: { cache: DeflateCache; preopen: { sent: number; received: number } },
-): CaseConnection {
-  const { script } = definition;
-  return new CaseConnection({
-    definition,
-    role: 'server',
-    maskSource,
-    source:
-      deflate !== undefined && script.kind === 'compression'
-        ? new DeflatedSource({ script, deflate, role: 'server', cache: options.cache })
-        : undefined,
-    preopen: options.preopen,
-    now: performance.now(),
   });
 }

@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { HeadDecoder, createKey, createRequest, fieldValue } from '../../protocol/index.ts';
-import type { HeaderList, NegotiatedDeflate } from '../../protocol/index.ts';
+import type { HeaderList } from '../../protocol/index.ts';
 import { connectSocket } from '../../transport/index.ts';
 import { VERSION } from '../../version.ts';
-import { DeflatedSource } from '../compression/deflated-source.ts';
 import type { DeflateCache } from '../compression/deflate-cache.ts';
 import { judgeResponse, offerDeflate, wishesOf } from '../core/agree.ts';
-import { CaseConnection } from '../core/case-connection.ts';
+import type { CaseConnection } from '../core/case-connection.ts';
 import { PEER_DROPPED } from '../core/close-state.ts';
 import type { CaseResult, CloseFacts } from '../result.ts';
 import { drive } from './drive.ts';
-import { createMaskSource } from './mask-source.ts';
+import { openCase } from './open-case.ts';
 import { toResult } from './outcome.ts';
 import type { CaseTask } from './outcome.ts';
 
@@ -32,8 +31,6 @@ export interface DialTarget {
 
 /** Milliseconds the opening handshake may take, TCP included. */
 const OPEN_TIMEOUT_MS = 5000;
-
-const maskSource = createMaskSource();
 
 /**
  * Runs one case against a server, on a connection of its own.
@@ -119,7 +116,9 @@ async function shakeHands(socket: Socket, task: CaseTask, target: DialTarget): P
     request: sent,
     response,
     server: fieldValue(head, 'server'),
-    connection: createConnection(task, agreement.deflate, {
+    connection: openCase(task, {
+      role: 'client',
+      deflate: agreement.deflate,
       cache: target.cache,
       idleS: target.idleS(),
       preopen: { sent: request.bytes.length, received: response.length },
@@ -127,30 +126,6 @@ async function shakeHands(socket: Socket, task: CaseTask, target: DialTarget): P
     rest: decoder.rest(),
     failure: undefined,
   };
-}
-
-function createConnection(
-  { definition }: CaseTask,
-  deflate: NegotiatedDeflate | undefined,
-  options: {
-    cache: DeflateCache;
-    idleS: number | undefined;
-    preopen: { sent: number; received: number };
-  },
-): CaseConnection {
-  const { script } = definition;
-  return new CaseConnection({
-    definition,
-    role: 'client',
-    maskSource,
-    source:
-      deflate !== undefined && script.kind === 'compression'
-        ? new DeflatedSource({ script, deflate, role: 'client', cache: options.cache })
-        : undefined,
-    preopen: options.preopen,
-    idleS: options.idleS,
-    now: performance.now(),
-  });
 }
 
 interface ResponseRead {

@@ -3,26 +3,8 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { failedIds, runValidateHandshake } from '../../support/endpoint.ts';
 import { operationContext } from '../../support/operation-context.ts';
+import { REQUEST, RESPONSE } from '../../support/rfc-handshake.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-
-// The handshake of RFC 6455 section 1.2, with the accept value of section 1.3.
-const REQUEST = [
-  'GET /chat HTTP/1.1',
-  'Host: server.example.com',
-  'Upgrade: websocket',
-  'Connection: Upgrade',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-  'Origin: http://example.com',
-  'Sec-WebSocket-Protocol: chat, superchat',
-  'Sec-WebSocket-Version: 13',
-];
-const RESPONSE = [
-  'HTTP/1.1 101 Switching Protocols',
-  'Upgrade: websocket',
-  'Connection: Upgrade',
-  'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
-  'Sec-WebSocket-Protocol: chat',
-];
 
 function capture(lines: readonly string[], { lineBreak = '\r\n', end = '\r\n\r\n' } = {}): string {
   const file = path.join(temporaryFolder(), 'head.txt');

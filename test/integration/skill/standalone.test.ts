@@ -7,6 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocketServer, type ServerOptions } from 'ws';
+import { REQUEST, RESPONSE } from '../../support/rfc-handshake.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const root = new URL('../../../', import.meta.url);
@@ -175,24 +176,6 @@ describe('the skill’s folder alone, far from any node_modules', () => {
     expect(validated.exitCode).toBe(1);
   });
 
-  // The request and the response of RFC 6455 section 1.3.
-  const REQUEST = [
-    'GET /chat HTTP/1.1',
-    'Host: server.example.com',
-    'Upgrade: websocket',
-    'Connection: Upgrade',
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    'Origin: http://example.com',
-    'Sec-WebSocket-Protocol: chat, superchat',
-    'Sec-WebSocket-Version: 13',
-  ];
-  const RESPONSE = [
-    'HTTP/1.1 101 Switching Protocols',
-    'Upgrade: websocket',
-    'Connection: Upgrade',
-    'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
-    'Sec-WebSocket-Protocol: chat',
-  ];
   const head = (lines: readonly string[]): string => [...lines, '', ''].join('\r\n');
 
   it('validates a captured handshake, and ends with 1 where a rule is broken', async () => {

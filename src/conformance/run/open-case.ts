@@ -1,0 +1,39 @@
+import type { NegotiatedDeflate } from '../../protocol/index.ts';
+import { DeflatedSource } from '../compression/deflated-source.ts';
+import type { DeflateCache } from '../compression/deflate-cache.ts';
+import { CaseConnection } from '../core/case-connection.ts';
+import { createMaskSource } from './mask-source.ts';
+import type { CaseTask } from './outcome.ts';
+
+const maskSource = createMaskSource();
+
+export interface OpenedOptions {
+  /** What the tester is on this connection. */
+  readonly role: 'client' | 'server';
+  /** Undefined if permessage-deflate is not in force. */
+  readonly deflate: NegotiatedDeflate | undefined;
+  readonly cache: DeflateCache;
+  /** Octets of the opening handshake. */
+  readonly preopen: { readonly sent: number; readonly received: number };
+  readonly idleS?: number | undefined;
+}
+
+/** The connection of a case whose handshake is done: now. */
+export function openCase(
+  { definition }: CaseTask,
+  { role, deflate, cache, preopen, idleS }: OpenedOptions,
+): CaseConnection {
+  const { script } = definition;
+  return new CaseConnection({
+    definition,
+    role,
+    maskSource,
+    source:
+      deflate !== undefined && script.kind === 'compression'
+        ? new DeflatedSource({ script, deflate, role, cache })
+        : undefined,
+    preopen,
+    idleS,
+    now: performance.now(),
+  });
+}
