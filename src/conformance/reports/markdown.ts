@@ -1,5 +1,5 @@
 import type { AgentResults, ConformanceRun } from '../result.ts';
-import { countVerdicts, VERDICTS, type Verdict } from '../verdict.ts';
+import { countVerdicts, VERDICTS } from '../verdict.ts';
 import { describeJudgement, summarizeComparison, type Comparison } from './compare.ts';
 import { problemsOf, staleRows, type Problem } from './expectations.ts';
 import { HEADINGS } from './headings.ts';
