@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { parse } from 'yaml';
 import * as z from 'zod';
 import { UsageError } from '../errors.ts';
+import { readInputFile } from '../input-file.ts';
 import type { AgentResults, ExpectedFailure, FailOn } from './result.ts';
 import { isFailure, verdictOf } from './verdict.ts';
 
@@ -21,12 +20,7 @@ export type ExpectedRow = z.output<typeof Row>;
  * Throws UsageError WSK_ERR_FILE_NOT_READABLE or WSK_ERR_INVALID_INPUT.
  */
 export async function readExpectedFailures(file: string, cwd: string): Promise<ExpectedRow[]> {
-  let text: string;
-  try {
-    text = await readFile(path.resolve(cwd, file), 'utf8');
-  } catch (cause) {
-    throw new UsageError('WSK_ERR_FILE_NOT_READABLE', `${file} cannot be read`, { cause });
-  }
+  const text = (await readInputFile(file, { cwd, flag: '--expected-failures' })).toString();
   try {
     // Failsafe: everything is text, or 2.10 would be the number 2.1.
     return z.array(Row).parse(parse(text, { schema: 'failsafe' }) ?? []);

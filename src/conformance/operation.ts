@@ -9,7 +9,7 @@ export const autobahnTestOperation = defineOperation({
   summary: "Run Autobahn's 517 conformance cases against a server or against clients",
   examples: [
     'autobahn-test --url ws://localhost:8080',
-    'autobahn-test --project chat-server --cases "1.*,7.*"',
+    'autobahn-test --project echo-server.js --cases "1.*,7.*"',
     'autobahn-test --url ws://localhost:8080 --exclude "9.*,12.*,13.*" --fail-on non-strict',
     'autobahn-test --role client --port 9001 --spawn "node client.js"',
   ],

@@ -92,6 +92,12 @@ export const AutobahnTestInput = z
       .describe('subprotocol to offer, may be repeated')
       .meta({ flag: 'subprotocol', placeholder: 'name' }),
     insecure: z.boolean().default(false).describe('accept any TLS certificate'),
+    ca: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('file with the PEM certificates to trust')
+      .meta({ placeholder: 'file' }),
   })
   .refine(
     ({ role, url, project }) =>

@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path';
 import type { HeaderList } from '../protocol/index.ts';
 import type { OperationContext } from '../operation.ts';
 import { UsageError } from '../errors.ts';
+import { readInputFile } from '../input-file.ts';
 import { readProject, startProject } from '../project/index.ts';
 import { DeflateCache } from './compression/deflate-cache.ts';
 import { dialExchange } from './extended/index.ts';
@@ -30,6 +31,11 @@ export async function testServer(
   tasks: readonly CaseTask[],
   context: OperationContext,
 ): Promise<Played> {
+  const { cwd } = context;
+  const ca =
+    input.ca === undefined
+      ? undefined
+      : (await readInputFile(input.ca, { cwd, flag: '--ca' })).toString();
   await using server = await openServer(input, context);
   using lag = new LagWatch();
   // Every connection listens to this signal, and there are many of them.
@@ -44,7 +50,7 @@ export async function testServer(
     const patience = new Patience();
     const ids = tasks.map(({ definition }) => definition.id);
     const progress = new SectionProgress(ids, input.failOn, context.emit);
-    const target = dialTarget(input, server.url, { patience, signal: stop.signal });
+    const target = dialTarget(input, server.url, { ca, patience, signal: stop.signal });
     const { results, notes } = await runCases({
       tasks,
       concurrency: input.concurrency,
@@ -107,13 +113,13 @@ async function openServer(
 function dialTarget(
   input: AutobahnTestInput,
   url: string,
-  { patience, signal }: { patience: Patience; signal: AbortSignal },
+  { ca, patience, signal }: { ca: string | undefined; patience: Patience; signal: AbortSignal },
 ): DialTarget {
   return {
     url: new URL(url),
     headers: parseHeaders(input.headers),
     protocols: input.subprotocols,
-    verifyTls: !input.insecure,
+    tls: { rejectUnauthorized: !input.insecure, ca },
     agent: input.agent,
     cache: new DeflateCache(),
     idleS: () => patience.seconds(),

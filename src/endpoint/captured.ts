@@ -1,10 +1,10 @@
 import { UsageError } from '../errors.ts';
+import { readInputFile } from '../input-file.ts';
 import type { OperationContext } from '../operation.ts';
 import { HeadDecoder, checkRequest, checkResponse } from '../protocol/index.ts';
 import type { RequestHead, ResponseHead, RuleResult } from '../protocol/index.ts';
 import { toRow } from './probe-server.ts';
 import type { RuleRow, ValidateHandshakeInput } from './schema.ts';
-import { readInputFile } from './target.ts';
 
 /**
  * Judges heads that were captured to files. A response is held against the request if both are
@@ -56,7 +56,7 @@ async function readHeadFile<Kind extends keyof HeadOf>(
   context: OperationContext,
 ): Promise<HeadOf[Kind]> {
   const decoder = new HeadDecoder<Kind>(kind);
-  decoder.receive(completed(await readInputFile(path, context.cwd)));
+  decoder.receive(completed(await readInputFile(path, { cwd: context.cwd, flag: `--${kind}` })));
   const head = decoder.head();
   if (head !== undefined) return head;
   const why = decoder.violation?.message ?? 'it ends before the head does';

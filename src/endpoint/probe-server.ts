@@ -1,3 +1,4 @@
+import { readInputFile } from '../input-file.ts';
 import type { RuleResult } from '../protocol/index.ts';
 import type { OperationContext } from '../operation.ts';
 import { dial, openSocket, quoteBytes, readHead } from '../transport/index.ts';
@@ -7,7 +8,6 @@ import type { Answer, Probe } from './probe.ts';
 import { PROBES } from './probes.ts';
 import type { RuleRow, ValidateHandshakeInput } from './schema.ts';
 import { parseHeaderLines } from './session.ts';
-import { readInputFile } from './target.ts';
 
 export interface ProbeServerOptions {
   readonly url: string;
@@ -28,7 +28,9 @@ const PACKET_GAP_MS = 30;
 export async function probeServer(options: ProbeServerOptions): Promise<void> {
   const { url, input, context, report } = options;
   const { signal } = context;
-  const ca = input.ca === undefined ? undefined : await readInputFile(input.ca, context.cwd);
+  const { cwd } = context;
+  const ca =
+    input.ca === undefined ? undefined : await readInputFile(input.ca, { cwd, flag: '--ca' });
   const tls = { rejectUnauthorized: !input.insecure, ca: ca?.toString() };
   const headers = parseHeaderLines(input.headers);
   const { timeoutMs } = input;

@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { UsageError } from '../errors.ts';
 import type { OperationContext } from '../operation.ts';
 import { startProject } from '../project/index.ts';
 import type { RunningProject } from '../project/index.ts';
@@ -25,16 +23,4 @@ export async function openTarget(
     emit: context.emit,
   });
   return { url: project.url, project, [Symbol.asyncDispose]: () => project[Symbol.asyncDispose]() };
-}
-
-/** The text of an input file; throws `UsageError` WSK_ERR_FILE_NOT_READABLE. */
-export async function readInputFile(path: string, cwd: string): Promise<Buffer> {
-  try {
-    return await readFile(resolve(cwd, path));
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown reason';
-    throw new UsageError('WSK_ERR_FILE_NOT_READABLE', `${path} cannot be read (${reason})`, {
-      cause,
-    });
-  }
 }

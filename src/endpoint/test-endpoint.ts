@@ -7,8 +7,9 @@ import { Measurements } from './measurements.ts';
 import type { CheckRow, TestInput, TestReport } from './schema.ts';
 import { Dialer } from './session.ts';
 import type { Session } from './session.ts';
-import { openTarget, readInputFile } from './target.ts';
+import { openTarget } from './target.ts';
 import type { Target } from './target.ts';
+import { readInputFile } from '../input-file.ts';
 import type { OperationContext } from '../operation.ts';
 
 /** The whole run lasts at most this many time-outs; what is left over then is skipped. */
@@ -86,7 +87,10 @@ class Run {
   }
 
   async #createDialer(target: Target, ca: string | undefined): Promise<Dialer> {
-    const pem = ca === undefined ? undefined : await readInputFile(ca, this.#context.cwd);
+    const pem =
+      ca === undefined
+        ? undefined
+        : await readInputFile(ca, { cwd: this.#context.cwd, flag: '--ca' });
     return new Dialer({
       url: target.url,
       input: this.#input,

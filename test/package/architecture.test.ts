@@ -12,7 +12,7 @@ interface Rule {
   readonly packages: readonly string[];
 }
 
-const KERNEL = ['operation', 'errors', 'input-types', 'config:types'];
+const KERNEL = ['operation', 'errors', 'input-file', 'input-types', 'config:types'];
 const FEATURE: Rule = {
   units: ['protocol', 'transport', 'project', 'version', ...KERNEL],
   packages: ['zod'],
@@ -25,6 +25,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   errors: { units: [], packages: [] },
   version: { units: [], packages: [] },
   nearest: { units: [], packages: ['leven'] },
+  'input-file': { units: ['errors'], packages: [] },
   'input-types': { units: [], packages: ['zod'] },
   operation: { units: ['config:types'], packages: ['zod'] },
   transport: { units: ['protocol', 'errors'], packages: [] },

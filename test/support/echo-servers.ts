@@ -1,11 +1,13 @@
 import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
 import type { ServerOptions } from 'ws';
 import type { ConnectionEvent } from '../../src/protocol/index.ts';
 import { listen } from '../../src/transport/index.ts';
 import type { Channel, Listener, ListenOptions } from '../../src/transport/index.ts';
+import type { Certificate } from './certificates.ts';
 
 /** A server of a test; `await using` ends it. */
 export interface TestServer extends AsyncDisposable {
@@ -25,6 +27,28 @@ export async function startWs(options: ServerOptions = {}): Promise<TestServer> 
     async [Symbol.asyncDispose]() {
       for (const client of server.clients) client.terminate();
       await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** An echo server made with the `ws` package, behind TLS. */
+export async function startWss(
+  { key, cert }: Certificate,
+  options: ServerOptions = {},
+): Promise<TestServer> {
+  const https = createTlsServer({ key, cert });
+  const server = new WebSocketServer({ ...options, server: https });
+  server.on('connection', (socket) => {
+    socket.on('error', () => undefined);
+    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+  });
+  await new Promise<void>((resolve) => https.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `wss://127.0.0.1:${(https.address() as AddressInfo).port}/`,
+    async [Symbol.asyncDispose]() {
+      for (const client of server.clients) client.terminate();
+      https.closeAllConnections();
+      await new Promise((resolve) => https.close(resolve));
     },
   };
 }

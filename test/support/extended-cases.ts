@@ -28,7 +28,7 @@ export async function testServerBeyond(
     url: new URL(url),
     headers: [],
     protocols: [],
-    verifyTls: true,
+    tls: {},
     agent: 'peer',
     signal: new AbortController().signal,
   };

@@ -20,7 +20,7 @@ import type {
 } from '../../protocol/index.ts';
 import { EnvironmentError } from '../../errors.ts';
 import { openSocket } from '../../transport/index.ts';
-import type { OpenSocketOptions } from '../../transport/index.ts';
+import type { OpenSocketOptions, TlsOptions } from '../../transport/index.ts';
 import { VERSION } from '../../version.ts';
 import { CaseLog } from '../core/case-log.ts';
 import type { CaseResult } from '../result.ts';
@@ -42,8 +42,7 @@ export interface ExchangeTarget {
   readonly url: URL;
   readonly headers: HeaderList;
   readonly protocols: readonly string[];
-  /** False accepts any certificate. */
-  readonly verifyTls: boolean;
+  readonly tls: TlsOptions;
   /** The name in the report; undefined: what the server calls itself. */
   readonly agent: string | undefined;
   readonly signal: AbortSignal;
@@ -112,8 +111,8 @@ function clipText(text: string): string {
   return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}...` : text;
 }
 
-function socketOptions({ verifyTls, signal }: ExchangeTarget): OpenSocketOptions {
-  return { tls: { rejectUnauthorized: verifyTls }, timeoutMs: OPEN_TIMEOUT_MS, signal };
+function socketOptions({ tls, signal }: ExchangeTarget): OpenSocketOptions {
+  return { tls, timeoutMs: OPEN_TIMEOUT_MS, signal };
 }
 
 function draftRequest({ opening }: ExchangeScript, target: ExchangeTarget): HeadDraft {

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import * as z from 'zod';
 import { UsageError } from '../../errors.ts';
+import { readInputFile } from '../../input-file.ts';
 import type { Behavior, BehaviorClose, ConformanceRun } from '../result.ts';
 import { compareCaseIds } from './case-order.ts';
 
@@ -56,12 +55,7 @@ export interface Comparison {
  * better known at once. Throws UsageError WSK_ERR_FILE_NOT_READABLE or WSK_ERR_INVALID_INPUT.
  */
 export async function readOtherIndex(file: string, cwd: string): Promise<OtherIndex> {
-  let text: string;
-  try {
-    text = await readFile(path.resolve(cwd, file), 'utf8');
-  } catch (cause) {
-    throw new UsageError('WSK_ERR_FILE_NOT_READABLE', `${file} cannot be read`, { cause });
-  }
+  const text = (await readInputFile(file, { cwd, flag: '--compare' })).toString();
   return { file, agents: parseIndex(text, file) };
 }
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { HeadDecoder, createKey, createRequest, fieldValue } from '../../protocol/index.ts';
 import type { HeaderList } from '../../protocol/index.ts';
 import { connectSocket } from '../../transport/index.ts';
+import type { TlsOptions } from '../../transport/index.ts';
 import { VERSION } from '../../version.ts';
 import type { DeflateCache } from '../compression/deflate-cache.ts';
 import { judgeResponse, offerDeflate, wishesOf } from '../core/agree.ts';
@@ -19,8 +20,7 @@ export interface DialTarget {
   readonly url: URL;
   readonly headers: HeaderList;
   readonly protocols: readonly string[];
-  /** False accepts any certificate. */
-  readonly verifyTls: boolean;
+  readonly tls: TlsOptions;
   /** The name in the report; undefined: what the server calls itself. */
   readonly agent: string | undefined;
   readonly cache: DeflateCache;
@@ -43,7 +43,7 @@ export async function dialCase(task: CaseTask, target: DialTarget): Promise<Case
   const began = performance.now();
   const { url, signal } = target;
   const socket = await connectSocket(url, {
-    tls: { rejectUnauthorized: target.verifyTls },
+    tls: target.tls,
     timeoutMs: OPEN_TIMEOUT_MS,
     signal,
   });

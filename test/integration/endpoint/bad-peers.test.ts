@@ -1,15 +1,11 @@
-import { createServer } from 'node:https';
 import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { WebSocketServer } from 'ws';
 import { EnvironmentError } from '../../../src/errors.ts';
 import type { Fault } from '../../fixtures/peers/faults.ts';
 import { startWrongServer } from '../../fixtures/peers/wrong-server.ts';
 import { createCertificate } from '../../support/certificates.ts';
-import type { Certificate } from '../../support/certificates.ts';
-import { startHttp, startWs } from '../../support/echo-servers.ts';
-import type { TestServer } from '../../support/echo-servers.ts';
+import { startHttp, startWs, startWss } from '../../support/echo-servers.ts';
 import { runTest, runValidateHandshake } from '../../support/endpoint.ts';
 import { program, requirement } from '../../support/requirement.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -130,28 +126,10 @@ describe('an endpoint that is no WebSocket', () => {
   });
 });
 
-async function startWss({ key, cert }: Certificate): Promise<TestServer> {
-  const https = createServer({ key, cert });
-  const server = new WebSocketServer({ server: https, maxPayload: 1024 });
-  server.on('connection', (socket) => {
-    socket.on('error', () => undefined);
-    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
-  });
-  await new Promise<void>((resolve) => https.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `wss://127.0.0.1:${(https.address() as AddressInfo).port}/`,
-    async [Symbol.asyncDispose]() {
-      for (const client of server.clients) client.terminate();
-      https.closeAllConnections();
-      await new Promise((resolve) => https.close(resolve));
-    },
-  };
-}
-
 requirement('TLS', program('openssl', ['version']))('a wss endpoint', () => {
   it('passes with its own certificate as --ca, and with --insecure', async () => {
     const certificate = createCertificate(temporaryFolder(), { name: 'IP:127.0.0.1' });
-    await using server = await startWss(certificate);
+    await using server = await startWss(certificate, { maxPayload: 1024 });
     const input = { url: server.url, messages: 5, maxPayload: 1024 };
     expect(await runTest({ ...input, ca: certificate.certFile })).toMatchObject({ success: true });
     expect(await runTest({ ...input, insecure: true })).toMatchObject({ success: true });
@@ -159,7 +137,7 @@ requirement('TLS', program('openssl', ['version']))('a wss endpoint', () => {
 
   it('is refused for a self-signed certificate', async () => {
     const certificate = createCertificate(temporaryFolder(), { name: 'IP:127.0.0.1' });
-    await using server = await startWss(certificate);
+    await using server = await startWss(certificate, { maxPayload: 1024 });
     const error = await errorOf(server.url);
     expect(error.code).toBe('WSK_ERR_TLS');
     expect(error.message).toMatch(/SELF_SIGNED_CERT/);
@@ -168,7 +146,7 @@ requirement('TLS', program('openssl', ['version']))('a wss endpoint', () => {
 
   it('is refused for a certificate of another host', async () => {
     const certificate = createCertificate(temporaryFolder(), { name: 'DNS:other.example' });
-    await using server = await startWss(certificate);
+    await using server = await startWss(certificate, { maxPayload: 1024 });
     const error = await errorOf(server.url, { ca: certificate.certFile });
     expect(error.message).toMatch(/ERR_TLS_CERT_ALTNAME_INVALID/);
     expect(error.hint).toMatch(/host name the certificate holds/);
@@ -179,7 +157,7 @@ requirement('TLS', program('openssl', ['version']))('a wss endpoint', () => {
       name: 'IP:127.0.0.1',
       expired: true,
     });
-    await using server = await startWss(certificate);
+    await using server = await startWss(certificate, { maxPayload: 1024 });
     const error = await errorOf(server.url, { ca: certificate.certFile });
     expect(error.message).toMatch(/CERT_HAS_EXPIRED/);
     expect(error.hint).toMatch(/renew/);
@@ -194,7 +172,7 @@ requirement('TLS', program('openssl', ['version']))('a wss endpoint', () => {
 
   it('is dialled as ws: says to try wss://', async () => {
     const certificate = createCertificate(temporaryFolder(), { name: 'IP:127.0.0.1' });
-    await using server = await startWss(certificate);
+    await using server = await startWss(certificate, { maxPayload: 1024 });
     const error = await errorOf(server.url.replace('wss:', 'ws:'));
     expect(error.hint).toMatch(/wss:\/\//);
   });

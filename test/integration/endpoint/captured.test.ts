@@ -78,7 +78,7 @@ describe('validate-handshake of captured heads', () => {
     const context = operationContext({ cwd: temporaryFolder() });
     await expect(runValidateHandshake({ response: 'no-such.txt' }, context)).rejects.toMatchObject({
       code: 'WSK_ERR_FILE_NOT_READABLE',
-      message: 'no-such.txt cannot be read (ENOENT)',
+      message: '--response is "no-such.txt", which cannot be read (ENOENT)',
     });
   });
 });
