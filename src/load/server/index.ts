@@ -1,0 +1,1 @@
+export type { ServerSecond, ServerUse } from './server-use.ts';
