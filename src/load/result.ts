@@ -1,4 +1,5 @@
 import type { Histogram } from './histogram/histogram.ts';
+import type { LoadPlan } from './plan.ts';
 
 /**
  * What one run measured. Counts are of the measured phase alone, warm-up left out, and add up:
