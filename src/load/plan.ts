@@ -17,6 +17,14 @@ export interface LoadPlan {
   readonly engine: 'fast' | 'client';
   /** How publishers and receivers find each other; for the mode `fanout` alone. */
   readonly fanout: FanoutPlan | null;
+  /** Which part of a run that was split this plan is; absent: all of it. */
+  readonly share?: PlanShare;
+}
+
+/** Part `index` of `of`, the first being 0: numbers that are to differ are made from it. */
+export interface PlanShare {
+  readonly index: number;
+  readonly of: number;
 }
 
 /** What is measured: round trips, deliveries to a room, handshakes, or quiet connections. */

@@ -155,6 +155,24 @@ export const Measured = z.object({
   }),
   seconds: z.array(SecondRow),
   notes: z.array(z.string()),
+  /** For a scenario alone; see `ScenarioResult`. */
+  scenario: z
+    .object({
+      name: z.string(),
+      iterations: z.object({ started: z.number(), completed: z.number(), failed: z.number() }),
+      labels: z.array(
+        z.object({
+          label: z.string(),
+          count: z.number(),
+          failed: z.number(),
+          service: Percentiles.nullable(),
+          response: Percentiles.nullable(),
+        }),
+      ),
+      unasked: z.array(z.object({ name: z.string(), count: z.number() })),
+      total: z.object({ sent: z.number(), received: z.number() }),
+    })
+    .optional(),
 });
 export type Measured = z.output<typeof Measured>;
 

@@ -31,6 +31,43 @@ export interface LoadResult {
   readonly interrupted: boolean;
   /** What a reader of the figures has to know. */
   readonly notes: readonly string[];
+  /** For the engine `scenario` alone. */
+  readonly scenario?: ScenarioResult;
+}
+
+/**
+ * What a scenario measured beside the messages. A message is one with a step that waits for its
+ * reply; what was sent without is in `total` alone.
+ */
+export interface ScenarioResult {
+  readonly name: string;
+  /** Passes through a client's steps, over the whole run. */
+  readonly iterations: {
+    readonly started: number;
+    readonly completed: number;
+    /** Ended by an expectation that failed or a connection that was lost. */
+    readonly failed: number;
+  };
+  readonly labels: readonly LabelResult[];
+  /** Messages that handlers took, over the whole run. */
+  readonly unasked: readonly { readonly name: string; readonly count: number }[];
+  /** Messages over the whole run, warm-up and ramp included: what the server can count, too. */
+  readonly total: { readonly sent: number; readonly received: number };
+}
+
+/**
+ * Expectations of one label. In a loop, those of the measured phase; outside, where a client comes
+ * by once, those of the whole run.
+ */
+export interface LabelResult {
+  readonly label: string;
+  /** Met, and not met. */
+  readonly count: number;
+  readonly failed: number;
+  /** Nanoseconds from the send before it (or from when it began to wait) to the message. */
+  readonly service: Histogram;
+  /** From when the pass was due; null unless a schedule was given. */
+  readonly response: Histogram | null;
 }
 
 export interface ConnectionCounts {
