@@ -26,7 +26,7 @@ it('writes version, start time, legend and one line for each interval', () => {
     `#[StartTime: ${(Date.parse(STARTED_AT) / 1000).toFixed(3)} (seconds since epoch), ${STARTED_AT}]`,
     '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"',
   ]);
-  expect(lines[4]).toMatch(/^Tag=response,1\.500,1\.000,2\.000,HISTF[\w+/]+=*$/);
+  expect(lines[4]).toMatch(/^Tag=response,1\.500,1\.000,2\.001,HISTF[\w+/]+=*$/);
   expect(lines.at(-1)).toBe('');
 });
 
