@@ -26,7 +26,17 @@ export function resolveInput<Input extends z.ZodObject, Output extends z.ZodType
   const result = operation.input.safeParse(merged, { reportInput: true });
   if (result.success) return result.data;
   const issue = result.error.issues[0] as z.core.$ZodIssue;
-  throw inputError(issue, flagsOf(operation), naming);
+  throw inputError(about(issue, merged), flagsOf(operation), naming);
+}
+
+/** A rule about several fields reports all of the input: what counts is the field it points at. */
+function about(
+  issue: z.core.$ZodIssue,
+  input: Readonly<Record<string, unknown>>,
+): z.core.$ZodIssue {
+  const [field, ...inside] = issue.path;
+  const isOfAll = issue.code === 'custom' && inside.length === 0 && typeof field === 'string';
+  return isOfAll ? { ...issue, input: input[field] } : issue;
 }
 
 function inputError(issue: z.core.$ZodIssue, flags: readonly Flag[], naming: Naming): UsageError {
@@ -47,7 +57,8 @@ function inputError(issue: z.core.$ZodIssue, flags: readonly Flag[], naming: Nam
   }
   const name = nameOf(flag);
   if (issue.input === undefined) {
-    return new UsageError('WSK_ERR_INVALID_INPUT', `${name} is missing, expected ${flag.expected}`);
+    const wanted = issue.code === 'custom' ? issue.message : `expected ${flag.expected}`;
+    return new UsageError('WSK_ERR_INVALID_INPUT', `${name} is missing, ${wanted}`);
   }
   const expected = isGeneric(issue) ? `expected ${flag.expected}` : issue.message;
   const text = `${name} ${flag.kind === 'list' ? 'holds' : 'is'} ${show(issue.input)}, ${expected}`;

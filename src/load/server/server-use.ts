@@ -20,6 +20,8 @@ export interface ServerUse {
   readonly command: string;
   /** CPU time over the measured phase. */
   readonly cpuMs: number;
+  /** CPU time over all that was sampled. */
+  readonly totalCpuMs: number;
   /** Resident before the first connection. */
   readonly startRssBytes: number;
   readonly peakRssBytes: number;
