@@ -26,8 +26,8 @@ export const ThresholdRow = z.object({
   /** As it was given: `p99<20ms`. */
   threshold: z.string(),
   metric: z.string(),
-  /** What was measured, in the unit of the threshold. */
-  value: z.number(),
+  /** What was measured, in the unit of the threshold; null, and a fail, if nothing was. */
+  value: z.number().nullable(),
   bound: z.number(),
   unit: z.enum(['ms', '%', 'ratio', '/s', 'count']),
   verdict: z.enum(['pass', 'fail']),
@@ -223,6 +223,8 @@ export const Search = z.object({
       detail: z.string(),
     }),
   ),
+  /** What keeps the rate from being higher, in one sentence: the server, the generator, a signal. */
+  limit: z.string().optional(),
 });
 
 export const BenchmarkReport = z.object({
