@@ -1,5 +1,5 @@
 // node bench/load/servers/ws-echo.mjs [port, 0: any]: an echo server on the ws library, as people
-// write it. Prints {"port":N,"pids":[...]} when it listens, and at SIGTERM what it echoed.
+// write it. Prints {"port":N,"pids":[...]} when it listens, and at SIGUSR2 what it echoed so far.
 import { WebSocketServer } from 'ws';
 
 let messages = 0;
@@ -21,7 +21,4 @@ server.on('connection', (socket) => {
 server.on('listening', () => {
   console.log(JSON.stringify({ port: server.address().port, pids: [process.pid] }));
 });
-process.on('SIGTERM', () => {
-  console.log(JSON.stringify({ messages, opened }));
-  process.exit();
-});
+process.on('SIGUSR2', () => console.log(JSON.stringify({ messages, opened })));

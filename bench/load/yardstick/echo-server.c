@@ -3,7 +3,8 @@
 //
 //   echo-server [port, 0: any] [processes that share the port, 1]
 //
-// Prints {"port":N,"pids":[...]} when it listens; at SIGTERM each process prints what it echoed.
+// Prints {"port":N,"pids":[...]} when it listens, and what a process has echoed so far whenever it
+// gets SIGUSR2: the count of the messages that no generator can talk itself out of.
 // Frames are echoed as they are (RFC 6455 section 5.2), so fragments stay fragments; nothing is
 // validated but the mask and the size.
 #define _GNU_SOURCE
@@ -34,10 +35,10 @@ struct connection {
 static struct connection table[DESCRIPTORS];
 static uint8_t in[BUFFER], out[BUFFER + 64];
 static unsigned long long messages, opened;
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t stopped, asked;
 static int poller;
 
-static void stop(int signal) { (void)signal, stopped = 1; }
+static void note(int signal) { *(signal == SIGUSR2 ? &asked : &stopped) = 1; }
 
 static uint32_t rotate(uint32_t value, int by) { return value << by | value >> (32 - by); }
 
@@ -145,7 +146,7 @@ static ssize_t echo(struct connection *c, size_t length, size_t *written) {
     for (; i < size; i++) target[i] = payload[i] ^ frame[head + i % 4];
     at += head + 4 + size;
     if (opcode != 10) to += head + size;
-    messages += opcode < 3;
+    messages += opcode < 3 && frame[0] & 128;
   }
   *written = to;
   return (ssize_t)(length - at);
@@ -182,7 +183,11 @@ static void serve(int listener) {
   poller = epoll_create1(0);
   epoll_ctl(poller, EPOLL_CTL_ADD, listener, &event);
   while (!stopped) {
-    int count = epoll_wait(poller, events, 512, -1);
+    int count = epoll_wait(poller, events, 512, 100);
+    if (asked) {
+      asked = 0;
+      printf("{\"messages\":%llu,\"opened\":%llu}\n", messages, opened), fflush(stdout);
+    }
     for (int i = 0; i < count; i++) {
       int fd = events[i].data.fd, yes = 1;
       if (fd != listener) {
@@ -197,7 +202,6 @@ static void serve(int listener) {
       }
     }
   }
-  printf("{\"messages\":%llu,\"opened\":%llu}\n", messages, opened);
 }
 
 static int listenOn(int port, int *chosen) {
@@ -214,8 +218,8 @@ static int listenOn(int port, int *chosen) {
 
 int main(int count, char **arguments) {
   int port = count > 1 ? atoi(arguments[1]) : 0, processes = count > 2 ? atoi(arguments[2]) : 1;
-  struct sigaction action = {.sa_handler = stop};
-  sigaction(SIGTERM, &action, NULL), sigaction(SIGINT, &action, NULL);
+  struct sigaction action = {.sa_handler = note};
+  sigaction(SIGTERM, &action, NULL), sigaction(SIGUSR2, &action, NULL);
   int listeners[64];
   pid_t children[64];
   if (processes < 1 || processes > 64) return 2;
