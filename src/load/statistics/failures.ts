@@ -1,0 +1,32 @@
+import type { Measured } from '../report.ts';
+
+/** What `failuresOf` needs. */
+export type Counted = Pick<Measured, 'connections' | 'messages' | 'errors'>;
+
+/** Kinds of errors that no other counter holds. */
+const UNCOUNTED = new Set(['scenario', 'worker']);
+
+/**
+ * Everything that went wrong, each thing once: connections that failed or were dropped, messages
+ * that were lost, never sent, answered wrongly, twice or out of order, expectations of a scenario
+ * that were not met, workers that were lost.
+ */
+export function failuresOf({ connections, messages, errors }: Counted): number {
+  const others = errors.filter(({ kind }) => UNCOUNTED.has(kind));
+  return (
+    connections.failed +
+    connections.dropped +
+    messages.lost +
+    messages.unsent +
+    messages.wrong +
+    messages.duplicated +
+    messages.outOfOrder +
+    others.reduce((sum, { count }) => sum + count, 0)
+  );
+}
+
+/** Failures for each thing that was asked for: a message that was due, or a connection. */
+export function failureRatio(measured: Counted): number {
+  const asked = measured.messages.intended + measured.connections.requested;
+  return asked === 0 ? 0 : failuresOf(measured) / asked;
+}
