@@ -15,16 +15,22 @@ const START_MS = 90_000;
  * @property {number} bytes payload
  *
  * Rate and CPU are of a window in which the load flows, start and end of the generator left out;
- * latencies (milliseconds) are what it says itself.
+ * latencies (milliseconds) are what it says itself. `during` is done to both within that window
+ * and takes `extraMs`.
  *
  * @param {object} peer one of ./ours.mjs or ./peers/
  * @param {Load} load
  */
-export function measure(peer, load, { server = 'c', windowMs = 2500, during } = {}) {
+export function measure(
+  peer,
+  load,
+  { server = 'c', windowMs = 2500, before, during, extraMs = 0, core = GENERATOR_CORE } = {},
+) {
   return withServer(server, async (echo) => {
-    const seconds = (SETTLE_MS + windowMs) / 1000 + 1;
+    const seconds = (SETTLE_MS + windowMs + extraMs) / 1000 + 1;
     const command = peer.command({ ...load, url: echo.url, port: echo.port, seconds });
-    const run = start(GENERATOR_CORE, command, { env: { ...process.env, ...peer.env } });
+    await before?.(echo);
+    const run = start(core, command, { env: { ...process.env, ...peer.env } });
     let over = false;
     void run.ended.then(
       () => (over = true),
@@ -32,21 +38,22 @@ export function measure(peer, load, { server = 'c', windowMs = 2500, during } = 
     );
     await flow(echo, load, () => over, run);
     await sleep(SETTLE_MS);
-    const before = await sample(echo, run.pid);
+    const first = await sample(echo, run.pid);
     if (during) await during(run, echo);
     await sleep(windowMs);
-    const after = await sample(echo, run.pid);
+    const last = await sample(echo, run.pid);
     if (peer.endless) killTree(run.pid, 'SIGKILL');
     const result = await run.ended;
-    const messages = after.messages - before.messages;
-    const ms = after.at - before.at;
+    peer.after?.();
+    const messages = last.messages - first.messages;
+    const ms = last.at - first.at;
     const own = await readOwn(peer, result);
     return {
       rate: (messages / ms) * 1000,
-      cpuUs: (after.generatorNs - before.generatorNs) / messages / 1e3,
-      cpuShare: (after.generatorNs - before.generatorNs) / ms / 1e6,
-      serverUs: (after.serverNs - before.serverNs) / messages / 1e3,
-      serverShare: (after.serverNs - before.serverNs) / ms / 1e6,
+      cpuUs: (last.generatorNs - first.generatorNs) / messages / 1e3,
+      cpuShare: (last.generatorNs - first.generatorNs) / ms / 1e6,
+      serverUs: (last.serverNs - first.serverNs) / messages / 1e3,
+      serverShare: (last.serverNs - first.serverNs) / ms / 1e6,
       ...own,
     };
   });

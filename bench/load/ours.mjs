@@ -3,7 +3,7 @@ import path from 'node:path';
 import { folder, root } from './machine.mjs';
 
 /** Another build's, to hold two against each other. */
-const BIN = process.env.BENCHMARK_BIN ?? path.join(root, 'dist/src/cli/bin.js');
+export const BIN = process.env.BENCHMARK_BIN ?? path.join(root, 'dist/src/cli/bin.js');
 
 const WARMUP_S = 1;
 

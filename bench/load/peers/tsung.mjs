@@ -1,5 +1,5 @@
 // tsung (GPL-2.0): as Debian packages it.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { folder, scratch, which } from '../machine.mjs';
@@ -19,6 +19,8 @@ export const tsung = {
   // Erlang takes what it is pinned to as one scheduler of two: told, it does not count them.
   env: { ERL_AFLAGS: '+S 1:1' },
   endless: true,
+  // It leaves a daemon behind; with nodes of others it stays.
+  after: () => spawnSync('epmd', ['-kill']),
   // Means alone, over ten seconds.
   read: () => ({}),
 };
