@@ -1,8 +1,7 @@
 import type { LoadPlan, Mode } from '../plan.ts';
 import type { Scenario } from '../scenario/index.ts';
-import { loadScenario } from '../scenario/index.ts';
 import type { BenchmarkInput } from '../schema.ts';
-import { parseThreshold } from '../statistics/index.ts';
+import { parseThreshold, requireMeasurable } from '../statistics/index.ts';
 import type { Threshold } from '../statistics/index.ts';
 import { isLoopback, sourceAddressesOf } from './addresses.ts';
 import { checkDescriptors } from './descriptors.ts';
@@ -15,6 +14,7 @@ import { messageOf } from './message.ts';
 import { phasesOf } from './phases.ts';
 import { accessOf } from './target.ts';
 import type { Access } from './target.ts';
+import { thresholdsOf } from './thresholds.ts';
 import { workersOf } from './workers.ts';
 
 /** A server that can be loaded. */
@@ -51,21 +51,25 @@ export async function prepare(
   machine: Machine = readMachine(),
 ): Promise<Prepared> {
   checkExclusive(input);
-  const scenario = input.scenario === undefined ? null : await loadScenario(input.scenario, cwd);
+  const scenario = input.scenario === undefined ? null : await readScenario(input.scenario, cwd);
   const mode = (reached: Reached): Mode | 'soak' | 'scenario' => {
     if (scenario !== null) return 'scenario';
     return input.mode ?? (reached.contract?.echo === false ? 'fanout' : 'echo');
   };
   const [message, access] = [await messageFor(input, cwd), await accessOf(input, cwd)];
+  const thresholds = thresholdsOf(input.thresholds);
+  const slo = input.slo === undefined ? null : parseThreshold(input.slo);
   const planFor = (reached: Reached): LoadPlan => {
     checkMode(input, mode(reached));
-    return toPlan(input, { reached, mode: mode(reached), message, access, machine });
+    const plan = toPlan(input, { reached, mode: mode(reached), message, access, machine });
+    requireMeasurable([...thresholds, ...(slo === null ? [] : [slo])], plan);
+    return plan;
   };
   const prepared: Prepared = {
     mode,
     scenario,
-    thresholds: input.thresholds.map(parseThreshold),
-    slo: input.slo === undefined ? null : parseThreshold(input.slo),
+    thresholds,
+    slo,
     machine,
     planFor,
   };
@@ -75,6 +79,12 @@ export async function prepare(
   planFor({ url: input.url ?? SOME_URL, contract: input.project === undefined ? null : contract });
   if (input.compare !== undefined) planFor({ url: input.compare, contract: null });
   return prepared;
+}
+
+/** Few runs have one, and its reader is not small. */
+async function readScenario(name: string, cwd: string): Promise<Scenario> {
+  const { loadScenario } = await import('../scenario/index.ts');
+  return loadScenario(name, cwd);
 }
 
 /** A size of the mode fanout is one of the text that is published, and checked there. */
