@@ -71,7 +71,7 @@ async function captured() {
     before: async (echo) => {
       ({ port } = echo);
       const filter = ['tcp', 'port', String(port)];
-      const flags = ['-i', 'lo', '-U', '-B', '262144', '-s', '256', '-w', file];
+      const flags = ['-i', 'lo', '-U', '-B', '262144', '-w', file];
       capture = start(null, ['tcpdump', '-Z', 'root', ...flags, ...filter]);
       await until(() => capture.output.stderr.includes('listening on'));
     },
