@@ -1,0 +1,180 @@
+import type { Histogram } from '../histogram/histogram.ts';
+import { shorten, type Chart, type ChartSeries, type Figure, type Tone } from './chart.ts';
+import { duration, figure, short } from './format.ts';
+import { filled, type NamedHistogram, type NamedHistograms } from './named-histograms.ts';
+
+/** A histogram as charts show it. */
+interface Curve {
+  readonly name: NamedHistogram['name'];
+  readonly label: string;
+  readonly tone: Tone;
+  readonly style: 'line' | 'dashed';
+  readonly hidden: boolean;
+  readonly histogram: Histogram;
+  readonly count: number;
+}
+
+const NS_PER_MS = 1e6;
+
+/** Points of the percentile curve for each power of ten. */
+const CURVE_STEPS = 20;
+
+/** Bars of the histogram for each power of ten. */
+const BAR_STEPS = 10;
+
+/** Percentiles that are named on the axis and are rows of the table. */
+const PERCENTILES = [0, 50, 75, 90, 95, 99, 99.9, 99.99, 99.999, 99.9999, 99.99999];
+
+const LABELS: Readonly<Record<NamedHistogram['name'], string>> = {
+  response: 'response',
+  service: 'service',
+  lateness: 'lateness',
+  connect: 'connect',
+  lastDelivery: 'last delivery',
+};
+
+/** The percentile curve: response and service in one chart, so that coordinated omission is seen. */
+export function percentileFigure(histograms: NamedHistograms): Figure | undefined {
+  const curves = curvesOf(histograms, ['response', 'service', 'lastDelivery', 'lateness']);
+  if (!curves.some(({ name }) => name === 'response')) return undefined;
+  const most = Math.max(...curves.map(({ count }) => count));
+  const last = Math.max(1, Math.ceil(Math.log10(most) * CURVE_STEPS));
+  const grid = Array.from({ length: last + 1 }, (_, at) => at / CURVE_STEPS);
+  const named = PERCENTILES.filter((p) => nines(p) <= last / CURVE_STEPS);
+  const response = curves.findIndex(({ name }) => name === 'response');
+  const service = curves.findIndex(({ name }) => name === 'service');
+  const single = histograms.every(({ arm }) => arm === 'a');
+  const chart: Chart = {
+    id: 'percentiles',
+    x: {
+      kind: 'scale',
+      label: 'percentile',
+      values: grid,
+      names: grid.map((x) => percentileName(100 * (1 - 10 ** -x))),
+      ticks: named.map((p) => [nines(p), `${p}%`]),
+    },
+    unit: 'ms',
+    logarithmic: true,
+    series: curves.map((curve) =>
+      seriesOf(
+        curve,
+        grid.map((x) => valueAt(curve, x)),
+      ),
+    ),
+    ...(single && service !== -1 ? { gap: [response, service] as const } : {}),
+  };
+  return {
+    chart,
+    title: 'Percentiles',
+    note: 'Response counts from when a message was due, service from when it was sent. Where they part, messages had to wait to be sent: a tool that measures service alone leaves that out.',
+    wide: false,
+    head: ['Percentile', ...curves.map(({ label }) => `${label} (ms)`)],
+    rows: [...named, 100].map((p) => [
+      p === 100 ? 'highest' : `${p}%`,
+      ...curves.map(({ histogram }) => figure(histogram.percentile(p) / NS_PER_MS)),
+    ]),
+  };
+}
+
+/** The histogram in logarithmic buckets, of response and service or of the given kind. */
+export function histogramFigure(
+  histograms: NamedHistograms,
+  kind: 'response' | 'connect',
+): Figure | undefined {
+  const curves = curvesOf(histograms, kind === 'response' ? ['response', 'service'] : ['connect']);
+  const [first] = curves;
+  if (first?.name !== kind) return undefined;
+  const low = Math.floor(barOf(Math.min(...curves.map(({ histogram }) => histogram.min)))) - 1;
+  const high = Math.floor(barOf(Math.max(...curves.map(({ histogram }) => histogram.max)))) + 1;
+  const bars = Array.from({ length: high - low + 1 }, (_, at) => low + at);
+  const shares = curves.map((curve) => sharesOf(curve, low, bars.length));
+  const edge = (bar: number): string => duration(10 ** (bar / BAR_STEPS));
+  const decades = bars.filter((bar) => bar % (bars.length > 60 ? 2 * BAR_STEPS : BAR_STEPS) === 0);
+  return {
+    chart: {
+      id: kind === 'connect' ? 'connect-time' : 'histogram',
+      x: {
+        kind: 'scale',
+        label: kind === 'connect' ? 'time to connect' : 'latency',
+        values: bars,
+        names: bars.map((bar) => `${edge(bar)} to ${edge(bar + 1)}`),
+        ticks: (decades.length > 1 ? decades : bars.filter((bar) => bar % 5 === 0)).map((bar) => [
+          bar,
+          short(10 ** (bar / BAR_STEPS)),
+        ]),
+      },
+      unit: '%',
+      logarithmic: false,
+      series: curves.map((curve, at) => ({
+        ...seriesOf(curve, shares[at] ?? []),
+        style: curve.style === 'dashed' ? 'steps' : 'step-area',
+      })),
+    },
+    title: kind === 'connect' ? 'Time to connect' : 'Distribution',
+    note:
+      kind === 'connect'
+        ? 'Share of the connections in each bucket, from the start of the connect to the 101; milliseconds, ten buckets to a power of ten.'
+        : 'Share of the replies in each bucket; milliseconds, ten buckets to a power of ten.',
+    wide: false,
+    head: ['Bucket', ...curves.map(({ label }) => `${label} (%)`)],
+    rows: bars
+      .map((bar, at) => [
+        `${edge(bar)} to ${edge(bar + 1)}`,
+        ...shares.map((one) => short(one[at] ?? 0)),
+      ])
+      .filter((row) => row.slice(1).some((cell) => cell !== '0')),
+  };
+}
+
+function curvesOf(histograms: NamedHistograms, names: readonly NamedHistogram['name'][]): Curve[] {
+  const single = histograms.every(({ arm }) => arm === 'a');
+  return (['a', 'b'] as const).flatMap((arm) =>
+    names.flatMap((name): Curve[] => {
+      const histogram = filled(histograms, name, arm);
+      if (histogram === undefined) return [];
+      const main = name === 'response' || name === 'connect';
+      const label = single ? LABELS[name] : `${arm.toUpperCase()} ${LABELS[name]}`;
+      const tone: Tone = main ? arm : name === 'service' ? `${arm}-soft` : `${arm}-faint`;
+      const hidden = name === 'lateness';
+      const style = main ? 'line' : 'dashed';
+      return [{ name, label, tone, style, hidden, histogram, count: histogram.count }];
+    }),
+  );
+}
+
+function seriesOf(curve: Curve, values: readonly (number | null)[]): ChartSeries {
+  const { label, tone, style, hidden } = curve;
+  return { label, tone, style, hidden, values: values.map(shorten) };
+}
+
+/** The position of a percentile on an axis of nines: 0, 1 for 90 %, 2 for 99 %. */
+function nines(p: number): number {
+  return -Math.log10(1 - p / 100);
+}
+
+/** In milliseconds; nothing beyond what so many values can tell. */
+function valueAt({ histogram, count }: Curve, x: number): number | null {
+  const own = Math.log10(count);
+  if (x >= own + 1 / CURVE_STEPS) return null;
+  return histogram.percentile(x >= own ? 100 : 100 * (1 - 10 ** -x)) / NS_PER_MS;
+}
+
+function percentileName(p: number): string {
+  const decimals = Math.max(1, Math.ceil(-Math.log10(100 - p)) + 1);
+  return `p${p.toFixed(decimals).replace(/\.?0+$/, '')}`;
+}
+
+/** The bucket of a value, in tenths of a power of ten of a millisecond. */
+function barOf(ns: number): number {
+  return Math.log10(Math.max(ns, 1) / NS_PER_MS) * BAR_STEPS;
+}
+
+/** Percent of all values in each bucket from `low` on. */
+function sharesOf({ histogram, count }: Curve, low: number, length: number): number[] {
+  const counts = new Array<number>(length).fill(0);
+  for (const { from, to, count: own } of histogram.buckets()) {
+    const at = Math.floor(barOf((from + to) / 2)) - low;
+    counts[at] = (counts[at] ?? 0) + own;
+  }
+  return counts.map((own) => (100 * own) / count);
+}

@@ -1,0 +1,62 @@
+import type { Percentiles } from '../../report.ts';
+import type { Arm } from '../arms.ts';
+import type { Figure } from '../chart.ts';
+import { count, figure } from '../format.ts';
+import { html, type Markup } from '../markup.ts';
+import { table, type Cell } from '../table.ts';
+import { figureMarkup, section } from './figure.ts';
+import { armChip } from './summary.ts';
+
+/** Each kind of time, and what it says. */
+const KINDS = [
+  ['response', 'Response', 'due until reply'],
+  ['service', 'Service', 'sent until reply'],
+  ['lastDelivery', 'Last delivery', 'published until the last receiver had it'],
+  ['lateness', 'Lateness', 'due until sent: the generator’s own'],
+  ['connect', 'Connect', 'start until 101'],
+] as const;
+
+const COLUMNS = [
+  ['Mean', 'mean'],
+  ['p50', 'p50'],
+  ['p75', 'p75'],
+  ['p90', 'p90'],
+  ['p95', 'p95'],
+  ['p99', 'p99'],
+  ['p99.9', 'p999'],
+  ['Highest', 'max'],
+] as const satisfies readonly (readonly [string, keyof Percentiles])[];
+
+/** Every percentile of every kind of time, then the charts. */
+export function latencySection(
+  arms: readonly Arm[],
+  figures: {
+    overTime: Figure | undefined;
+    percentiles: Figure | undefined;
+    histogram: Figure | undefined;
+  },
+): Markup[] {
+  const rows = KINDS.flatMap(([key, name, meaning]) =>
+    arms.flatMap((arm): Cell[][] => {
+      const own = arm.measured.latency[key];
+      if (own === null || own.count === 0) return [];
+      const head = html`${armChip(arm)}${name} <span class="quiet-text">${meaning}</span>`;
+      return [[head, count(own.count), ...COLUMNS.map(([, column]) => figure(own[column]))]];
+    }),
+  );
+  const columns = [
+    { head: 'Milliseconds' },
+    { head: 'Count', numeric: true },
+    ...COLUMNS.map(([head]) => ({ head, numeric: true })),
+  ];
+  return section(
+    'latency',
+    'Latency',
+    rows.length === 0
+      ? undefined
+      : html`<div class="card wide">${table(columns, rows, 'Latency in milliseconds')}</div>`,
+    figureMarkup(figures.overTime),
+    figureMarkup(figures.percentiles),
+    figureMarkup(figures.histogram),
+  );
+}
