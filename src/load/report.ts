@@ -209,6 +209,7 @@ export const Comparison = z.object({
   ),
   other: Measured,
 });
+export type Comparison = z.output<typeof Comparison>;
 
 /** What `--find-max` tried. */
 export const Search = z.object({
@@ -226,6 +227,7 @@ export const Search = z.object({
   /** What keeps the rate from being higher, in one sentence: the server, the generator, a signal. */
   limit: z.string().optional(),
 });
+export type Search = z.output<typeof Search>;
 
 export const BenchmarkReport = z.object({
   operation: z.literal('benchmark'),

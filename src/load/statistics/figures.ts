@@ -1,11 +1,12 @@
 import type { Measured } from '../report.ts';
 import { failureRatio } from './failures.ts';
 
-/** What runs are compared by. */
+/** A figure that several runs have, each its own. */
 export interface Figure {
   readonly name: string;
   readonly unit: string;
-  readonly better: 'lower' | 'higher';
+  /** Null for what says nothing of the server: of repeats alone, not compared. */
+  readonly better: 'lower' | 'higher' | null;
   /** Null when this run did not measure it. */
   readonly of: (measured: Measured) => number | null;
 }
@@ -13,24 +14,16 @@ export interface Figure {
 /** Of repeats and comparisons, in the order of their rows. */
 export const FIGURES: readonly Figure[] = [
   { name: 'rate', unit: '/s', better: 'higher', of: ({ rate }) => positive(rate.received) },
-  { name: 'p50', unit: 'ms', better: 'lower', of: (run) => latency(run)?.p50 ?? null },
-  { name: 'p90', unit: 'ms', better: 'lower', of: (run) => latency(run)?.p90 ?? null },
-  { name: 'p99', unit: 'ms', better: 'lower', of: (run) => latency(run)?.p99 ?? null },
-  { name: 'p999', unit: 'ms', better: 'lower', of: (run) => latency(run)?.p999 ?? null },
-  { name: 'max', unit: 'ms', better: 'lower', of: (run) => latency(run)?.max ?? null },
-  { name: 'errors', unit: '%', better: 'lower', of: (run) => failureRatio(run) * 100 },
-  {
-    name: 'connectP50',
-    unit: 'ms',
-    better: 'lower',
-    of: ({ latency: { connect } }) => connect?.p50 ?? null,
-  },
-  {
-    name: 'connectP99',
-    unit: 'ms',
-    better: 'lower',
-    of: ({ latency: { connect } }) => connect?.p99 ?? null,
-  },
+  latencyFigure('p50'),
+  latencyFigure('p90'),
+  latencyFigure('p99'),
+  latencyFigure('p999'),
+  latencyFigure('max'),
+  // A ratio of errors has no meaning where one side has none; one of what went right has.
+  { name: 'answered', unit: '%', better: 'higher', of: (run) => 100 - failureRatio(run) * 100 },
+  { name: 'errors', unit: '%', better: null, of: (run) => failureRatio(run) * 100 },
+  connectFigure('connectP50', 'p50'),
+  connectFigure('connectP99', 'p99'),
   {
     name: 'connectRate',
     unit: '/s',
@@ -40,7 +33,7 @@ export const FIGURES: readonly Figure[] = [
   {
     name: 'cpuPerMessageUs',
     unit: 'µs',
-    better: 'lower',
+    better: null,
     of: ({ generator }) => generator.cpuPerMessageUs,
   },
   {
@@ -56,6 +49,19 @@ export const FIGURES: readonly Figure[] = [
     of: ({ server }) => server?.bytesPerConnection ?? null,
   },
 ];
+
+function latencyFigure(name: 'p50' | 'p90' | 'p99' | 'p999' | 'max'): Figure {
+  return { name, unit: 'ms', better: 'lower', of: (run) => latency(run)?.[name] ?? null };
+}
+
+function connectFigure(name: string, key: 'p50' | 'p99'): Figure {
+  return {
+    name,
+    unit: 'ms',
+    better: 'lower',
+    of: ({ latency: { connect } }) => connect?.[key] ?? null,
+  };
+}
 
 /** Response, or in a closed loop, which has no schedule to be late against, service. */
 function latency({ latency: { response, service } }: Measured): Measured['latency']['response'] {

@@ -1,7 +1,11 @@
 export { aggregate } from './aggregate.ts';
 export { bootstrapMedian } from './bootstrap.ts';
+export { compareRuns } from './compare.ts';
+export type { CompareOptions } from './compare.ts';
 export { FIGURES } from './figures.ts';
 export type { Figure } from './figures.ts';
+export { findMax } from './find-max.ts';
+export type { FindMaxOptions } from './find-max.ts';
 export { judgeSaturation } from './saturation.ts';
 export { percentilesOf, summarize } from './summarize.ts';
 export { judgeThresholds, parseThreshold, requireMeasurable } from './threshold.ts';
