@@ -59,13 +59,15 @@ export class Merger {
     const merged = (of: (phase: PhaseMemory) => Histogram): Histogram =>
       merge(this.#workers.map(({ memory }) => of(memory.measure)));
     const service = merged((phase) => phase.service);
-    const open = this.#plan.load.model === 'open';
+    const response = merged((phase) => phase.response);
+    // Scenarios may have schedules of their own in the closed model.
+    const scheduled = this.#plan.load.model === 'open' || response.count > 0;
     return {
       connect: merge(this.#workers.map(({ memory }) => memory.connect)),
       // In the closed model a message is due when it is sent.
-      response: open ? merged((phase) => phase.response) : service.clone(),
+      response: scheduled ? response : service.clone(),
       service,
-      lateness: open ? merged((phase) => phase.lateness) : null,
+      lateness: scheduled ? merged((phase) => phase.lateness) : null,
       lastDelivery: null,
     };
   }
@@ -107,6 +109,7 @@ export class Merger {
   notes(): string[] {
     const heartbeats = this.gauge(Gauge.heartbeats);
     const notes = heartbeats === 0 ? [] : [`answered ${heartbeats} pings of the server`];
+    notes.push(...new Set(this.#workers.flatMap(({ result }) => result?.notes ?? [])));
     for (const worker of this.#crashed()) {
       const { counts } = worker.memory.measure;
       notes.push(

@@ -1,10 +1,18 @@
 import type { LoadPlan } from '../plan.ts';
 import type { ErrorRow } from '../result.ts';
+import type { ScenarioShare } from '../scenario/run/share.ts';
+import type { Scenario } from '../scenario/scenario.ts';
 import type { WorkerBuffers } from './memory.ts';
+
+/** What carries the messages: each has a thread of its own that speaks as is said below. */
+export type Workload =
+  | { readonly engine: 'fast' | 'client' }
+  | { readonly engine: 'scenario'; readonly scenario: Scenario };
 
 /** What a worker thread is started with. */
 export interface WorkerStart {
   readonly plan: LoadPlan;
+  readonly workload: Workload;
   /** Number of this worker, from 0; connection i belongs to worker i modulo `plan.workers`. */
   readonly index: number;
   readonly addresses: readonly string[];
@@ -46,4 +54,7 @@ export interface WorkerResult {
   readonly eventLoopUtilization: number;
   readonly gcMs: number;
   readonly measureMs: number;
+  readonly scenario?: ScenarioShare;
+  /** What a reader of the figures has to know. */
+  readonly notes?: readonly string[];
 }

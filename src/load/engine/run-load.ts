@@ -1,10 +1,11 @@
 import type { LoadPlan } from '../plan.ts';
 import type { LoadControl, LoadResult, RunLoad } from '../result.ts';
+import { mergeShares } from '../scenario/run/share.ts';
 import { resolveAddresses } from './addresses.ts';
 import { now } from './clock.ts';
 import { Count, Gauge } from './memory.ts';
 import { Merger } from './merger.ts';
-import type { TrafficTimes } from './messages.ts';
+import type { TrafficTimes, Workload } from './messages.ts';
 import { noConnectionError } from './no-connection.ts';
 import { Sampler, processCpuMs, residentBytes } from './sampler.ts';
 import { threadSources } from './thread-sources.ts';
@@ -16,11 +17,21 @@ const LEAD_MS = 20;
 const RESULT_MS = 5000;
 
 /** Runs `plan` with the fast engine: worker threads on raw sockets. */
-export const runLoad: RunLoad = (plan, control) => new LoadRun(plan, control).run();
+export const runLoad: RunLoad = (plan, control) => runWorkers(plan, control, { engine: 'fast' });
+
+/** Runs `plan` with worker threads that carry `workload`. */
+export function runWorkers(
+  plan: LoadPlan,
+  control: LoadControl,
+  workload: Workload,
+): Promise<LoadResult> {
+  return new LoadRun(plan, control, workload).run();
+}
 
 class LoadRun {
   readonly #plan: LoadPlan;
   readonly #control: LoadControl;
+  readonly #workload: Workload;
   readonly #startedAt = new Date().toISOString();
   readonly #phases = { startMs: Infinity, measureMs: Infinity, endMs: Infinity };
   readonly #notes: string[] = [];
@@ -32,9 +43,10 @@ class LoadRun {
   readonly #cpuMs = { start: 0, end: 0 };
   #measured = false;
 
-  constructor(plan: LoadPlan, control: LoadControl) {
+  constructor(plan: LoadPlan, control: LoadControl, workload: Workload) {
     this.#plan = plan;
     this.#control = control;
+    this.#workload = workload;
   }
 
   async run(): Promise<LoadResult> {
@@ -73,10 +85,10 @@ class LoadRun {
 
   #startWorkers(addresses: readonly string[], changed: () => void): WorkerHandle[] {
     const { worker: entry, pacer } = threadSources();
-    const plan = this.#plan;
+    const [plan, workload] = [this.#plan, this.#workload];
     return Array.from(
       { length: plan.workers },
-      (_, index) => new WorkerHandle({ entry, plan, index, addresses, pacer, changed }),
+      (_, index) => new WorkerHandle({ entry, plan, workload, index, addresses, pacer, changed }),
     );
   }
 
@@ -159,7 +171,7 @@ class LoadRun {
     const cpuMs = this.#cpuMs.end - this.#cpuMs.start;
     return {
       startedAt: this.#startedAt,
-      engine: 'fast',
+      engine: this.#workload.engine,
       phases,
       connections: merger.connections(),
       messages: merger.messages(),
@@ -175,7 +187,14 @@ class LoadRun {
       fairness: merger.fairness(),
       interrupted: this.#control.signal.aborted,
       notes: [...this.#notes, ...this.#endNotes(phases), ...merger.notes()],
+      ...this.#scenario(),
     };
+  }
+
+  #scenario(): Pick<LoadResult, 'scenario'> {
+    if (this.#workload.engine !== 'scenario') return {};
+    const shares = this.#workers.flatMap(({ result }) => result?.scenario ?? []);
+    return { scenario: mergeShares(this.#workload.scenario.name, shares) };
   }
 
   #endNotes({ measureMs }: LoadResult['phases']): string[] {
