@@ -35,7 +35,7 @@ export async function benchmark(
     reached: server,
   });
   const report = reportOf({ input, prepared, server, outcome, environment });
-  return writeOut(
+  return await writeOut(
     { ...report, startedAt, durationMs: context.now() - began },
     { input, context, outcome },
   );

@@ -4,14 +4,12 @@ import type { LoadPlan } from './plan.ts';
 import type { Measured } from './report.ts';
 import { runPlan } from './run/index.ts';
 import type { Run, RunOptions } from './run/index.ts';
-import type { Reached } from './setup/index.ts';
-import type { Prepared } from './setup/index.ts';
+import type { Prepared, Reached } from './setup/index.ts';
 import { aggregate, compareRuns, findMax } from './statistics/index.ts';
 
 /** Blocks A B B A of a comparison: eight runs of each server, the least for a sound interval. */
 const DEFAULT_BLOCKS = 4;
 
-/** Where a search begins when no rate was given: each connection once a second. */
 const NO_COMPARISON = { otherRuns: [], repeats: null, comparison: null, search: null } as const;
 
 interface Campaign extends RunOptions {
@@ -58,42 +56,40 @@ async function repeat(campaign: Campaign, times: number): Promise<Outcome> {
 }
 
 async function compare(campaign: Campaign, b: string): Promise<Outcome> {
-  const { input, prepared, reached } = campaign;
+  const { input, prepared, reached, context } = campaign;
   const blocks = input.repeat ?? DEFAULT_BLOCKS;
-  const plans = new Map([
-    [reached.url, planOf(campaign)],
-    [b, prepared.planFor({ url: b, contract: reached.contract })],
-  ]);
-  const runs = new Map<string, Run[]>([
-    [reached.url, []],
-    [b, []],
-  ]);
-  let made = 0;
-  const comparison = await compareRuns({
-    a: reached.url,
+  const a = { url: reached.url, plan: planOf(campaign), runs: [] as Run[] };
+  const other = { url: b, plan: prepared.planFor({ ...reached, url: b }), runs: [] as Run[] };
+  const compared = await compareRuns({
+    a: a.url,
     b,
     blocks,
     minEffect: input.minEffect,
     random: createRandom(input.seed),
     run: async (url) => {
-      campaign.context.signal.throwIfAborted();
-      made += 1;
-      const label = `run ${made} of ${blocks * 4}, ${url === b ? 'B' : 'A'}, `;
-      const run = await runPlan(plans.get(url) as LoadPlan, campaign, label);
-      runs.get(url)?.push(run);
+      context.signal.throwIfAborted();
+      const side = url === b ? other : a;
+      const made = a.runs.length + other.runs.length + 1;
+      const label = `run ${made} of ${blocks * 4}, ${side === a ? 'A' : 'B'}, `;
+      const run = await runPlan(side.plan, campaign, label);
+      side.runs.push(run);
+      // A run that was cut short is no match for a whole one.
+      context.signal.throwIfAborted();
       return run.measured;
     },
+  }).catch((error: unknown) => {
+    if (context.signal.aborted && a.runs.length > 0) return null;
+    throw error;
   });
-  const [ofA = [], ofB = []] = [runs.get(reached.url), runs.get(b)];
-  const { repeats, median } = aggregate(ofA.map(measuredOf));
+  const { repeats, median } = aggregate(a.runs.map(measuredOf));
   return {
-    runs: ofA,
-    otherRuns: ofB,
+    runs: a.runs,
+    otherRuns: other.runs,
     measured: median,
     repeats,
-    comparison,
+    comparison: compared,
     search: null,
-    interrupted: isCutShort(campaign, [...ofA, ...ofB]),
+    interrupted: isCutShort(campaign, [...a.runs, ...other.runs]),
   };
 }
 

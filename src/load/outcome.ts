@@ -26,7 +26,7 @@ export function judge(outcome: Outcome, prepared: Prepared, strict: boolean): Ve
   const thresholds = judgeThresholds(prepared.thresholds, outcome.measured);
   const failures = [...outcome.runs, ...outcome.otherRuns].flatMap(failuresOf);
   const missed =
-    outcome.search?.best === null ? [`not even the lowest rate held ${outcome.search.slo}`] : [];
+    outcome.search?.best === null ? [`no rate was found at which ${outcome.search.slo} holds`] : [];
   const saturated = saturationOf(outcome);
   const failed =
     failures.length > 0 ||
@@ -43,8 +43,13 @@ export function judge(outcome: Outcome, prepared: Prepared, strict: boolean): Ve
     status,
     success: status === 'passed',
     thresholds,
-    notes: [...new Set([...failures, ...missed])],
+    notes: [...new Set([...failures, ...missed, ...limitOf(outcome)])],
   };
+}
+
+/** What ended a search. */
+function limitOf({ search }: Outcome): string[] {
+  return search?.limit === undefined ? [] : [search.limit];
 }
 
 /** A search goes up to where the generator or the server gives up: its last good level counts. */

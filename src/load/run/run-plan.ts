@@ -2,7 +2,8 @@ import type { OperationContext } from '../../operation.ts';
 import type { LoadPlan } from '../plan.ts';
 import type { Measured } from '../report.ts';
 import type { LoadControl, LoadResult, SecondSample } from '../result.ts';
-import type { Scenario } from '../scenario/index.ts';
+import { runLocally } from '../run-locally.ts';
+import type { Scenario } from '../scenario/scenario.ts';
 import { findServer, ServerWatch } from '../server/index.ts';
 import type { ServerUse } from '../server/index.ts';
 import type { BenchmarkInput } from '../schema.ts';
@@ -61,7 +62,7 @@ function serverOf(plan: LoadPlan, input: BenchmarkInput): number[] {
   return findServer({ url: plan.target.url, pid });
 }
 
-/** By the engine that can do what is asked; none of them is loaded before it is needed. */
+/** Here, or split over machines; what that takes is loaded then alone. */
 async function carryOut(
   plan: LoadPlan,
   control: LoadControl,
@@ -76,14 +77,5 @@ async function carryOut(
       control,
     );
   }
-  if (scenario !== null) {
-    const { runScenario } = await import('../scenario/index.ts');
-    return runScenario(scenario, plan, control);
-  }
-  if (plan.engine === 'client') {
-    const { runClientLoad } = await import('../client/index.ts');
-    return runClientLoad(plan, control);
-  }
-  const { runLoad } = await import('../engine/index.ts');
-  return runLoad(plan, control);
+  return runLocally(plan, scenario, control);
 }

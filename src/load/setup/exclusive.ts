@@ -41,6 +41,9 @@ export function checkExclusive(input: BenchmarkInput): void {
       throw refusal(`${flagOf(a)} excludes ${flagOf(b)}`, hint);
     }
   }
+  if (input.compare !== undefined && input.repeat === 1) {
+    throw refusal('--repeat is 1, expected at least 2 blocks for --compare', 'one has no spread');
+  }
   for (const [a, b, hint] of NEEDS) {
     if (isGiven(input, a) && !isGiven(input, b)) {
       throw refusal(`${flagOf(a)} needs ${flagOf(b)}`, hint);

@@ -1,5 +1,5 @@
 import type { LoadPlan, Mode } from '../plan.ts';
-import type { Scenario } from '../scenario/index.ts';
+import type { Scenario } from '../scenario/scenario.ts';
 import type { BenchmarkInput } from '../schema.ts';
 import { parseThreshold, requireMeasurable } from '../statistics/index.ts';
 import type { Threshold } from '../statistics/index.ts';
