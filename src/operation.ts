@@ -10,6 +10,8 @@ export interface Progress {
   readonly parts?: readonly ProgressPart[];
   /** A picture of the present state for a terminal of so many columns, drawn over the one before. */
   readonly lines?: (columns: number) => readonly string[];
+  /** Happened once: told at once, as a line that stays. */
+  readonly event?: true;
 }
 
 /** A part of what is being done, such as a section of a test suite. */

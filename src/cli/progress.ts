@@ -43,6 +43,11 @@ export class ProgressPrinter {
 
   readonly emit = (progress: Progress): void => {
     const { parts, lines } = progress;
+    if (progress.event === true) {
+      this.end();
+      this.#sink.write(`… ${summarize(progress)}\n`);
+      return;
+    }
     if (lines !== undefined) {
       this.#drawPicture(progress, lines);
       return;

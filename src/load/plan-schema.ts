@@ -57,7 +57,7 @@ const Message = z.strictObject({
 });
 
 /** Holds a plan that came from elsewhere to what the engines rely on. */
-export const LoadPlanSchema = z.strictObject({
+export const LoadPlanSchema: z.ZodType<LoadPlan> = z.strictObject({
   target: Target,
   mode: z.enum(['echo', 'fanout', 'connect', 'idle']),
   connections: z.int().min(1).max(MOST_CONNECTIONS),
@@ -85,4 +85,4 @@ export const LoadPlanSchema = z.strictObject({
     .strictObject({ index: z.int().min(0), of: z.int().min(1) })
     .refine(({ index, of }) => index < of, 'expected index < of')
     .exactOptional(),
-}) satisfies z.ZodType<LoadPlan>;
+});
