@@ -7,9 +7,10 @@ export type Counted = Pick<Measured, 'connections' | 'messages' | 'errors'>;
 const UNCOUNTED = new Set(['scenario', 'worker']);
 
 /**
- * Everything that went wrong, each thing once: connections that failed or were dropped, messages
- * that were lost, never sent, answered wrongly, twice or out of order, expectations of a scenario
- * that were not met, workers that were lost.
+ * Everything that went wrong: connections that failed or were dropped, messages that were lost,
+ * never sent, answered wrongly, twice or out of order, expectations of a scenario that were not
+ * met, workers that were lost. A message whose only reply was wrong is two of them, as it never got
+ * its own.
  */
 export function failuresOf({ connections, messages, errors }: Counted): number {
   const others = errors.filter(({ kind }) => UNCOUNTED.has(kind));
