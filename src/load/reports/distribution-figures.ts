@@ -51,7 +51,7 @@ export function percentileFigure(histograms: NamedHistograms): Figure | undefine
       label: 'percentile',
       values: grid,
       names: grid.map((x) => percentileName(100 * (1 - 10 ** -x))),
-      ticks: named.map((p) => [nines(p), `${p}%`]),
+      ticks: named.slice(1).map((p) => [nines(p), `${p}%`]),
     },
     unit: 'ms',
     logarithmic: true,
@@ -89,7 +89,6 @@ export function histogramFigure(
   const bars = Array.from({ length: high - low + 1 }, (_, at) => low + at);
   const shares = curves.map((curve) => sharesOf(curve, low, bars.length));
   const edge = (bar: number): string => duration(10 ** (bar / BAR_STEPS));
-  const decades = bars.filter((bar) => bar % (bars.length > 60 ? 2 * BAR_STEPS : BAR_STEPS) === 0);
   return {
     chart: {
       id: kind === 'connect' ? 'connect-time' : 'histogram',
@@ -98,15 +97,14 @@ export function histogramFigure(
         label: kind === 'connect' ? 'time to connect' : 'latency',
         values: bars,
         names: bars.map((bar) => `${edge(bar)} to ${edge(bar + 1)}`),
-        ticks: (decades.length > 1 ? decades : bars.filter((bar) => bar % 5 === 0)).map((bar) => [
-          bar,
-          short(10 ** (bar / BAR_STEPS)),
-        ]),
+        ticks: barTicks(low, high),
       },
       unit: '%',
       logarithmic: false,
       series: curves.map((curve, at) => ({
         ...seriesOf(curve, shares[at] ?? []),
+        // Four outlines over each other are more than an eye can tell apart.
+        hidden: curve.name === 'service' && curves.length > 2,
         style: curve.style === 'dashed' ? 'steps' : 'step-area',
       })),
     },
@@ -167,6 +165,19 @@ function percentileName(p: number): string {
 /** The bucket of a value, in tenths of a power of ten of a millisecond. */
 function barOf(ns: number): number {
   return Math.log10(Math.max(ns, 1) / NS_PER_MS) * BAR_STEPS;
+}
+
+/** 1, 2 and 5 milliseconds times a power of ten; where there are many, the powers alone. */
+function barTicks(low: number, high: number): (readonly [number, string])[] {
+  const from = Math.floor(low / BAR_STEPS);
+  const powers = Array.from(
+    { length: Math.ceil(high / BAR_STEPS) - from + 1 },
+    (_, at) => from + at,
+  );
+  const leads = powers.length > 4 ? [1] : [1, 2, 5];
+  return powers
+    .flatMap((power) => leads.map((lead) => lead * 10 ** power))
+    .map((ms) => [Math.log10(ms) * BAR_STEPS, short(ms)] as const);
 }
 
 /** Percent of all values in each bucket from `low` on. */

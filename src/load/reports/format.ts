@@ -12,6 +12,11 @@ export function figure(value: number): string {
   return size < 0.001 ? value.toFixed(6).replace(/0+$/, '') : value.toPrecision(3);
 }
 
+/** Five significant digits: enough to see on which side of a bound a figure is. */
+export function exact(value: number): string {
+  return Math.abs(value) >= 1e5 ? WHOLE.format(value) : String(Number(value.toPrecision(5)));
+}
+
 /** A whole number with its thousands set off. */
 export function count(value: number): string {
   return WHOLE.format(value);

@@ -4,11 +4,11 @@ import { armsOf } from './arms.ts';
 import type { Figure } from './chart.ts';
 import { histogramFigure, percentileFigure } from './distribution-figures.ts';
 import { duration } from './format.ts';
-import { escapeHtml, type Markup } from './markup.ts';
+import { escapeHtml, html } from './markup.ts';
 import type { NamedHistograms } from './named-histograms.ts';
 import { reportAssets } from './report-assets.ts';
 import { searchFigure } from './search-figure.ts';
-import { figureMarkup } from './sections/figure.ts';
+import { figureMarkup, type Section } from './sections/figure.ts';
 import {
   comparisonSection,
   repeatSection,
@@ -38,7 +38,7 @@ export function renderHtml(report: BenchmarkReport, histograms: NamedHistograms)
     heading: escapeHtml(heading(report)),
     meta: escapeHtml(metaLine(report)),
     contents: contents(sections),
-    main: sections.map(({ markup }) => markup).join('\n'),
+    main: [summarySection(report), ...sections].map(({ markup }) => markup).join('\n'),
     tool: escapeHtml(
       `websocket-skill ${report.environment.version} on Node ${report.environment.node}, ${report.environment.platform}`,
     ),
@@ -69,11 +69,10 @@ function figuresOf(
   return { axis, figures };
 }
 
-function sectionsOf(report: BenchmarkReport, figures: ReadonlyMap<string, Figure>): Markup[] {
+function sectionsOf(report: BenchmarkReport, figures: ReadonlyMap<string, Figure>): Section[] {
   const arms = armsOf(report);
   const chart = (id: string): Figure | undefined => figures.get(id);
   return [
-    ...summarySection(report),
     ...comparisonSection(report),
     ...searchSection(report, figureMarkup(chart('search'))),
     ...repeatSection(report),
@@ -96,12 +95,8 @@ function sectionsOf(report: BenchmarkReport, figures: ReadonlyMap<string, Figure
 }
 
 /** Links to the parts that the page has. */
-function contents(sections: readonly Markup[]): string {
-  const named = sections.flatMap(({ markup }) => {
-    const found = /^<section id="([\w-]+)"[^>]*><h2[^>]*>([^<]*)</.exec(markup);
-    return found === null ? [] : [`<a href="#${found[1] ?? ''}">${found[2] ?? ''}</a>`];
-  });
-  return named.join('\n');
+function contents(sections: readonly Section[]): string {
+  return sections.map(({ id, title }) => html`<a href="#${id}">${title}</a>`.markup).join('\n');
 }
 
 function heading({ target, comparison }: BenchmarkReport): string {

@@ -1,5 +1,5 @@
 import type { BenchmarkReport } from '../report.ts';
-import { figure } from './format.ts';
+import { exact } from './format.ts';
 import { printable } from './printable.ts';
 
 interface TestCase {
@@ -41,8 +41,8 @@ function thresholdCases({ thresholds, load }: BenchmarkReport): TestCase[] {
   return thresholds.map(({ threshold, metric, value, bound, unit, verdict }) => {
     const named = { name: threshold, classname: 'benchmark.thresholds' };
     if (verdict === 'pass') return named;
-    const seen = value === null ? 'was not measured' : `is ${figure(value)} ${unit}`;
-    const message = `${metric} ${seen}, the bound is ${figure(bound)} ${unit}`;
+    const seen = value === null ? 'was not measured' : `is ${exact(value)} ${unit}`;
+    const message = `${metric} ${seen}, the bound is ${exact(bound)} ${unit}`;
     return { ...named, failure: { type: 'threshold', message, text: `${message}\nload: ${load}` } };
   });
 }

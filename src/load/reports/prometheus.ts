@@ -232,7 +232,7 @@ const KINDS: Readonly<Record<NamedHistogram['name'], readonly [name: string, hel
 function latencies(report: BenchmarkReport, histograms: NamedHistograms): string[] {
   const arms = armsOf(report);
   return Object.entries(KINDS).flatMap(([kind, [name, help]]) => {
-    const own = histograms.filter((one) => one.name === kind);
+    const own = histograms.filter((one) => one.name === kind && one.histogram.count > 0);
     const series = own.flatMap((one) => {
       const arm = arms.find(({ key }) => key === one.arm);
       return arm === undefined ? [] : histogramLines(name, armLabels(arm), one);

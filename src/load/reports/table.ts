@@ -25,6 +25,7 @@ export function table(
     ({ head, numeric }) =>
       html`<th scope="col" class="${numeric === true ? 'number' : 'text'}">${head}</th>`,
   );
+  const named = columns.some(({ head }) => head !== '');
   const body = rows.map((_, row) => {
     const cells = columns.map(({ numeric }, at) => {
       const cell = aligned[at]?.[row] ?? '';
@@ -37,13 +38,14 @@ export function table(
       ${cells}
     </tr>`;
   });
+  const head = html`<thead>
+    <tr>
+      ${heads}
+    </tr>
+  </thead>`;
   return html`<div class="scroll">
     <table aria-label="${label}">
-      <thead>
-        <tr>
-          ${heads}
-        </tr>
-      </thead>
+      ${named && head}
       <tbody>
         ${body}
       </tbody>

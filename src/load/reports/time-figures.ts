@@ -55,6 +55,12 @@ const THROUGHPUT: TimeChart = {
   unit: '/s',
   wide: true,
   lines: (arm) => [
+    { ...line(arm, 'sent', '-soft', (span) => span.sent), hidden: arm.label !== '' },
+    {
+      ...line(arm, 'received', '', (span) => span.received),
+      style: arm.label === '' ? 'area' : 'line',
+    },
+    // Last, so that it is seen where all three are the same.
     ...(arm.key === 'b'
       ? []
       : [
@@ -65,11 +71,6 @@ const THROUGHPUT: TimeChart = {
             value: (span: Span) => span.intended,
           } as const,
         ]),
-    { ...line(arm, 'sent', '-soft', (span) => span.sent), hidden: arm.label !== '' },
-    {
-      ...line(arm, 'received', '', (span) => span.received),
-      style: arm.label === '' ? 'area' : 'line',
-    },
   ],
 };
 

@@ -56,6 +56,12 @@ function formatSecond(second, longest) {
   return `${hours}:${two(minutes)}:${two(second % 60)}`;
 }
 
+/** The same on the axis of a run of hours, which has no room for `:00`. */
+function tickSecond(second, longest) {
+  const text = formatSecond(second, longest);
+  return longest >= 3600 ? text.replace(/:00$/, '') : text;
+}
+
 const SECOND_STEPS = [
   1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400,
 ];
@@ -85,7 +91,7 @@ function horizontalAxis(chart, inks) {
       ...common,
       space: 70,
       incrs: SECOND_STEPS,
-      values: (_, splits) => splits.map((second) => formatSecond(second, longest)),
+      values: (_, splits) => splits.map((second) => tickSecond(second, longest)),
     };
   }
   const { ticks } = chart.x;

@@ -93,7 +93,7 @@ class Drawing {
     return {
       width: Math.max(width, 200),
       height: this.host.closest('.wide') && width > 700 ? 300 : 260,
-      padding: [10, 12, 0, 0],
+      padding: [10, 20, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -111,6 +111,7 @@ class Drawing {
       hooks: {
         setCursor: [(plot) => this.read(plot.cursor.idx)],
         drawClear: overTime ? [(plot) => shadePhases(plot, inks)] : [],
+        draw: overTime ? [(plot) => namePhases(plot, inks)] : [],
       },
     };
   }
@@ -205,32 +206,42 @@ class Drawing {
 
 const PHASE_NAMES = { connect: 'connect', warmup: 'warm-up', drain: 'drain' };
 
-/** Shades what was not measured. */
-function shadePhases(plot, inks) {
+/** What was not measured, with where it begins and ends on the canvas. */
+function unmeasured(plot) {
   const { phases, seconds, step } = report.axis;
-  const { ctx, bbox } = plot;
-  const right = bbox.left + bbox.width;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
-  ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-  for (const [at, { name, from }] of phases.entries()) {
+  const { left, width } = plot.bbox;
+  const inside = (second) =>
+    Math.min(Math.max(plot.valToPos(second, 'x', true), left), left + width);
+  return phases.flatMap(({ name, from }, at) => {
+    const to = phases[at + 1]?.from ?? (seconds.at(-1) ?? 0) + step;
     const label = PHASE_NAMES[name];
-    if (label === undefined) continue;
-    const next = phases[at + 1]?.from ?? (seconds.at(-1) ?? 0) + step;
-    const start = plot.valToPos(from, 'x', true);
-    const end = Math.min(plot.valToPos(next, 'x', true), right);
-    ctx.fillStyle = inks.shade;
+    return label === undefined ? [] : [{ label, start: inside(from), end: inside(to) }];
+  });
+}
+
+/** Under the lines. */
+function shadePhases(plot, inks) {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.fillStyle = inks.shade;
+  for (const { start, end } of unmeasured(plot)) {
     ctx.fillRect(start, bbox.top, end - start, bbox.height);
-    if (ctx.measureText(label).width + 12 * devicePixelRatio > end - Math.max(start, bbox.left))
-      continue;
-    ctx.fillStyle = inks.muted;
-    ctx.fillText(
-      label,
-      Math.max(start, bbox.left) + 6 * devicePixelRatio,
-      bbox.top + 15 * devicePixelRatio,
-    );
+  }
+  ctx.restore();
+}
+
+/** Over the lines, where there is room. */
+function namePhases(plot, inks) {
+  const { ctx, bbox } = plot;
+  const pixel = devicePixelRatio;
+  ctx.save();
+  ctx.font = `${11 * pixel}px system-ui, sans-serif`;
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'alphabetic';
+  ctx.fillStyle = inks.muted;
+  for (const { label, start, end } of unmeasured(plot)) {
+    if (ctx.measureText(label).width + 10 * pixel > end - start) continue;
+    ctx.fillText(label, start + 5 * pixel, bbox.top + bbox.height - 7 * pixel);
   }
   ctx.restore();
 }

@@ -24,16 +24,21 @@ export function figureMarkup(figure: Figure | undefined): Markup | undefined {
   </figure>`;
 }
 
+/** A part of the page, which the contents name. */
+export interface Section extends Markup {
+  readonly id: string;
+  readonly title: string;
+}
+
 /** A part of the page; nothing when it has nothing to show. */
-export function section(id: string, title: string, ...parts: (Markup | undefined)[]): Markup[] {
+export function section(id: string, title: string, ...parts: (Markup | undefined)[]): Section[] {
   const filled = parts.filter((part) => part !== undefined);
   if (filled.length === 0) return [];
-  return [
-    html`<section id="${id}" aria-labelledby="${id}-title">
-      <h2 id="${id}-title">${title}</h2>
-      <div class="parts">${filled}</div>
-    </section>`,
-  ];
+  const { markup } = html`<section id="${id}" aria-labelledby="${id}-title">
+    <h2 id="${id}-title">${title}</h2>
+    <div class="parts">${filled}</div>
+  </section>`;
+  return [{ id, title, markup }];
 }
 
 /** A card with a heading of its own. */

@@ -1,12 +1,12 @@
 import type { BenchmarkReport } from '../../report.ts';
-import { figure, short, type Unit } from '../format.ts';
+import { exact, figure, short, type Unit } from '../format.ts';
 import { html, type Markup } from '../markup.ts';
 import { table } from '../table.ts';
-import { card, mark, section } from './figure.ts';
+import { card, mark, section, type Section } from './figure.ts';
 import { intervalStrip, ratioStrip } from './strips.ts';
 
 /** What was promised, row by row. */
-export function thresholdSection({ thresholds }: BenchmarkReport): Markup[] {
+export function thresholdSection({ thresholds }: BenchmarkReport): Section[] {
   if (thresholds.length === 0) return [];
   const columns = [
     { head: 'Threshold' },
@@ -17,7 +17,7 @@ export function thresholdSection({ thresholds }: BenchmarkReport): Markup[] {
   ];
   const rows = thresholds.map((row) => [
     html`<code>${row.threshold}</code>`,
-    row.value === null ? '–' : figure(row.value),
+    row.value === null ? '–' : exact(row.value),
     short(row.bound),
     row.unit,
     mark(row.verdict, row.verdict),
@@ -49,7 +49,7 @@ function metricLabel(metric: string): string {
 }
 
 /** Several runs of the same: the run is the unit, not the message. */
-export function repeatSection({ repeats }: BenchmarkReport): Markup[] {
+export function repeatSection({ repeats }: BenchmarkReport): Section[] {
   const entries = Object.entries(repeats ?? {});
   const [first] = entries;
   if (first === undefined) return [];
@@ -72,8 +72,8 @@ export function repeatSection({ repeats }: BenchmarkReport): Markup[] {
     html`${runs.map((run) => figure(run)).join('  ')}`,
   ]);
   const note = html`<p class="quiet-text">
-    Median of ${first[1].runs.length} runs with its bootstrap interval (95 %). The rest of this page
-    shows the run whose p99 is the median.
+    Median of ${first[1].runs.length} runs, with its bootstrap interval (95 %). The rest of this
+    page shows the run whose p99 is the median.
   </p>`;
   return section(
     'repeats',
@@ -83,7 +83,7 @@ export function repeatSection({ repeats }: BenchmarkReport): Markup[] {
 }
 
 /** A against B: ratios with intervals, and a verdict only where the interval leaves out 1. */
-export function comparisonSection({ comparison }: BenchmarkReport): Markup[] {
+export function comparisonSection({ comparison }: BenchmarkReport): Section[] {
   if (comparison === null) return [];
   const columns = [
     { head: 'Figure' },
@@ -119,8 +119,8 @@ export function comparisonSection({ comparison }: BenchmarkReport): Markup[] {
   const legend = html`<p><span class="arm a">A</span> ${comparison.a}</p>
     <p><span class="arm b">B</span> ${comparison.b}</p>
     <p class="quiet-text">
-      Medians over runs; the ratio is B / A with its bootstrap interval (95 %).${runs} A verdict is
-      given only when the interval leaves out 1.
+      Medians over runs; the ratio is B / A with its interval (95 %).${runs} A verdict is given only
+      when the interval leaves out 1.
     </p>`;
   return section(
     'comparison',
@@ -152,16 +152,16 @@ function conclusion(rows: readonly ComparisonRow[]): string {
 function verdictMarkup(verdict: ComparisonRow['verdict']): Markup {
   switch (verdict) {
     case 'a is better':
-      return html`<span class="arm a">A</span> is better`;
+      return html`<span class="verdict"><span class="arm a">A</span> is better</span>`;
     case 'b is better':
-      return html`<span class="arm b">B</span> is better`;
+      return html`<span class="verdict"><span class="arm b">B</span> is better</span>`;
     case 'no difference shown':
-      return html`<span class="quiet-text">no difference shown</span>`;
+      return html`<span class="verdict quiet-text">no difference shown</span>`;
   }
 }
 
 /** The levels that `--find-max` tried. */
-export function searchSection({ search }: BenchmarkReport, chart: Markup | undefined): Markup[] {
+export function searchSection({ search }: BenchmarkReport, chart: Markup | undefined): Section[] {
   if (search === null) return [];
   const best =
     search.best === null

@@ -2,9 +2,9 @@ import type { Percentiles } from '../../report.ts';
 import type { Arm } from '../arms.ts';
 import type { Figure } from '../chart.ts';
 import { count, figure } from '../format.ts';
-import { html, type Markup } from '../markup.ts';
+import { html } from '../markup.ts';
 import { table, type Cell } from '../table.ts';
-import { figureMarkup, section } from './figure.ts';
+import { figureMarkup, section, type Section } from './figure.ts';
 import { armChip } from './summary.ts';
 
 /** Each kind of time, and what it says. */
@@ -35,7 +35,7 @@ export function latencySection(
     percentiles: Figure | undefined;
     histogram: Figure | undefined;
   },
-): Markup[] {
+): Section[] {
   const rows = KINDS.flatMap(([key, name, meaning]) =>
     arms.flatMap((arm): Cell[][] => {
       const own = arm.measured.latency[key];

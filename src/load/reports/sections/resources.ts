@@ -4,14 +4,14 @@ import type { Figure } from '../chart.ts';
 import { bytes, count, duration, figure, percent, short } from '../format.ts';
 import { html, type Markup } from '../markup.ts';
 import { table, type Cell } from '../table.ts';
-import { card, facts, figureMarkup, section } from './figure.ts';
+import { card, facts, figureMarkup, section, type Section } from './figure.ts';
 import { armChip } from './summary.ts';
 
 /** What generator and server used. */
 export function resourceSection(
   arms: readonly Arm[],
   charts: readonly (Figure | undefined)[],
-): Markup[] {
+): Section[] {
   const [first, ...rest] = [...arms.map(generatorCard), ...arms.flatMap(serverCard)];
   return section(
     'resources',
@@ -77,11 +77,11 @@ function workerCard(arms: readonly Arm[]): Markup | undefined {
     { head: 'Event loop busy', numeric: true },
     { head: 'Garbage collection', numeric: true },
   ];
-  return card('Workers', table(columns, rows, 'Workers'));
+  return card('Workers', table(columns, rows, 'Workers'), 'wide');
 }
 
 /** What the figures depend on, and the command that repeats them. */
-export function environmentSection(report: BenchmarkReport): Markup[] {
+export function environmentSection(report: BenchmarkReport): Section[] {
   const { environment: own } = report;
   const rows = facts([
     ['Processor', `${own.cpu}, ${own.cores} cores`],

@@ -2,11 +2,11 @@ import type { Arm } from '../arms.ts';
 import { count, figure } from '../format.ts';
 import { html, type Markup } from '../markup.ts';
 import { table, type Cell } from '../table.ts';
-import { card, facts, section } from './figure.ts';
+import { card, facts, section, type Section } from './figure.ts';
 import { armChip } from './summary.ts';
 
 /** Passes of a scenario, and what each of its expectations took; milliseconds. */
-export function scenarioSection(arms: readonly Arm[]): Markup[] {
+export function scenarioSection(arms: readonly Arm[]): Section[] {
   const rows = arms.flatMap((arm) =>
     (arm.measured.scenario?.labels ?? []).map(
       ({ label, count: own, failed, service, response }): Cell[] => [

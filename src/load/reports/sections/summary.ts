@@ -12,22 +12,20 @@ const STATUS: Readonly<Record<BenchmarkReport['status'], Markup>> = {
 };
 
 /** Whether the figures can be believed, what came of the run, and its most important figures. */
-export function summarySection(report: BenchmarkReport): Markup[] {
+export function summarySection(report: BenchmarkReport): Markup {
   const arms = armsOf(report);
   const notes = [...report.notes, ...arms.flatMap(({ measured }) => measured.notes)];
-  return [
-    html`<section id="summary" aria-label="Summary">
-      ${arms.map(health)}${[...new Set(notes)].map((note) => html`<p class="note">${note}</p>`)}
-      <div class="tiles">
-        <div class="tile">
-          <p class="label">Result</p>
-          <p class="value status">${STATUS[report.status]}</p>
-          <p class="sub">${resultLine(report)}</p>
-        </div>
-        ${tiles(arms)}
+  return html`<section id="summary" aria-label="Summary">
+    ${arms.map(health)}${[...new Set(notes)].map((note) => html`<p class="note">${note}</p>`)}
+    <div class="tiles ${arms.length > 1 ? 'pair' : ''}">
+      <div class="tile">
+        <p class="label">Result</p>
+        <p class="value status">${STATUS[report.status]}</p>
+        <p class="sub">${resultLine(report)}</p>
       </div>
-    </section>`,
-  ];
+      ${tiles(arms)}
+    </div>
+  </section>`;
 }
 
 function resultLine({ thresholds, status }: BenchmarkReport): string {

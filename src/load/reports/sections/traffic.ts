@@ -4,7 +4,7 @@ import type { Figure } from '../chart.ts';
 import { bytes, count, figure, short } from '../format.ts';
 import { html, type Markup } from '../markup.ts';
 import { table } from '../table.ts';
-import { card, facts, figureMarkup, mark, section } from './figure.ts';
+import { card, facts, figureMarkup, mark, section, type Section } from './figure.ts';
 import { armChip } from './summary.ts';
 
 /** A row for each figure, a column for each run. */
@@ -13,16 +13,13 @@ function byArm(
   rows: readonly (readonly [label: string, value: (measured: Measured) => string])[],
   label: string,
 ): Markup {
-  const columns = [
-    { head: '' },
-    ...arms.map((arm) => ({ head: arm.label === '' ? 'Messages' : arm.label, numeric: true })),
-  ];
+  const columns = [{ head: '' }, ...arms.map((arm) => ({ head: arm.label, numeric: true }))];
   const cells = rows.map(([head, value]) => [head, ...arms.map(({ measured }) => value(measured))]);
   return table(columns, cells, label);
 }
 
 /** What was due, sent and answered, and what became of the rest. */
-export function throughputSection(arms: readonly Arm[], chart: Figure | undefined): Markup[] {
+export function throughputSection(arms: readonly Arm[], chart: Figure | undefined): Section[] {
   if (!arms.some(({ measured }) => measured.messages.intended > 0)) return [];
   const messages = byArm(
     arms,
@@ -75,7 +72,7 @@ function littlesLaw({ label, measured }: Arm): Markup | undefined {
 }
 
 /** Errors by kind, each with the first that was seen. */
-export function errorSection(arms: readonly Arm[], chart: Figure | undefined): Markup[] {
+export function errorSection(arms: readonly Arm[], chart: Figure | undefined): Section[] {
   const rows = arms.flatMap((arm) =>
     [...arm.measured.errors]
       .sort((a, b) => b.count - a.count)
@@ -106,7 +103,7 @@ export function errorSection(arms: readonly Arm[], chart: Figure | undefined): M
 export function connectionSection(
   arms: readonly Arm[],
   charts: { overTime: Figure | undefined; toConnect: Figure | undefined },
-): Markup[] {
+): Section[] {
   const counts = byArm(
     arms,
     [
