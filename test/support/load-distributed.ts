@@ -55,7 +55,7 @@ export interface WorkerProcess extends AsyncDisposable {
 }
 
 /** Starts a worker and waits until it waits for runs. */
-export async function startWorker(
+async function startWorker(
   redis: string,
   name: string,
   ...flags: readonly string[]
@@ -90,6 +90,32 @@ export async function startWorker(
   };
   await worker.says('waits for runs');
   return worker;
+}
+
+/** Several workers; `await using` ends them all. */
+export interface WorkerProcesses extends AsyncDisposable {
+  readonly all: readonly WorkerProcess[];
+  readonly named: (name: string) => WorkerProcess;
+}
+
+/** Starts a worker for each name, all with the same flags. */
+export async function startWorkers(
+  redis: string,
+  names: readonly string[],
+  ...flags: readonly string[]
+): Promise<WorkerProcesses> {
+  const all = await Promise.all(names.map((name) => startWorker(redis, name, ...flags)));
+  return {
+    all,
+    named: (name) => {
+      const worker = all.find((other) => other.name === name);
+      if (worker === undefined) throw new Error(`no worker ${name}`);
+      return worker;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(all.map((worker) => worker[Symbol.asyncDispose]()));
+    },
+  };
 }
 
 /** A plan against `url` whose connections have the tokens t0, t1, ... */

@@ -1,6 +1,6 @@
 import { Histogram } from '../../src/load/histogram/histogram.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
-import type { LoadResult, SecondSample } from '../../src/load/result.ts';
+import type { LoadControl, LoadResult, SecondSample } from '../../src/load/result.ts';
 
 /** A plan of 10 connections that send 100 messages per second for a second. */
 export function loadPlan(changes: Partial<LoadPlan> = {}): LoadPlan {
@@ -90,4 +90,10 @@ export function secondSample(second: number, changes: Partial<SecondSample> = {}
     rssBytes: 0,
     ...changes,
   };
+}
+
+/** Nobody watches, and nobody interrupts. */
+export function loadControl(changes: Partial<LoadControl> = {}): LoadControl {
+  const { signal } = new AbortController();
+  return { signal, onSecond: () => undefined, startAt: null, ...changes };
 }

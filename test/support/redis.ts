@@ -54,3 +54,31 @@ export async function startRedis(password?: string): Promise<RedisServer> {
     },
   };
 }
+
+/** Keys of jobs that are not done. */
+export async function jobsIn({ client }: RedisServer): Promise<string[]> {
+  const keys = await client.keys('*');
+  return keys.filter((key) => /:[0-9a-f]{8}-[0-9a-f-]{27}-\d+-\d+$/.test(key)).sort();
+}
+
+/** All values of all keys, as text. */
+export async function everythingIn({ client }: RedisServer): Promise<string> {
+  const keys = await client.keys('*');
+  const values = keys.map(async (key) => {
+    switch (await client.type(key)) {
+      case 'hash':
+        return await client.hgetall(key);
+      case 'stream':
+        return await client.xrange(key, '-', '+');
+      case 'list':
+        return await client.lrange(key, '0', '-1');
+      case 'zset':
+        return await client.zrange(key, '0', '-1');
+      case 'set':
+        return await client.smembers(key);
+      default:
+        return await client.get(key);
+    }
+  });
+  return JSON.stringify([keys, await Promise.all(values)]);
+}

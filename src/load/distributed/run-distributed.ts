@@ -7,7 +7,7 @@ import type { LoadPlan } from '../plan.ts';
 import type { LoadControl, LoadResult } from '../result.ts';
 import { collect } from './collect.ts';
 import { LiveSeconds } from './live-seconds.ts';
-import { LOCK_MS, PREFIX, QUEUE, STALLED_CHECK_MS } from './messages.ts';
+import { LOCK_MS, Outcome, PREFIX, QUEUE, STALLED_CHECK_MS } from './messages.ts';
 import type { Invitation, Order, RunEvent } from './messages.ts';
 import { openRedis } from './redis.ts';
 import type { RedisLink } from './redis.ts';
@@ -197,10 +197,10 @@ class DistributedRun {
   #listen(): void {
     this.#events.on('progress', ({ jobId, data }) => this.shares.hear(jobId, data));
     this.#events.on('completed', ({ jobId, returnvalue }) => {
-      this.shares.complete(jobId, returnvalue);
-      // A worker that left before the start.
-      const share = this.shares.all.find((other) => other.jobId === jobId);
-      if (share?.end?.kind === 'dismissed') this.#offerAgain(share);
+      const share = this.shares.find(jobId);
+      const left = Outcome.safeParse(returnvalue).data?.kind === 'dismissed';
+      if (left && share !== undefined && this.#phase === 'gather') this.#offerAgain(share);
+      else this.shares.complete(jobId, returnvalue);
     });
     this.#events.on('failed', ({ jobId, failedReason }) => this.#lose(jobId, failedReason));
     this.#events.on('stalled', ({ jobId }) => this.#lose(jobId, 'was lost'));
@@ -216,7 +216,6 @@ class DistributedRun {
 
   /** Before the start nothing is lost yet: somebody else may take the share. */
   #offerAgain(share: Share): void {
-    if (this.#phase !== 'gather') return;
     this.shares.renew(share, this.#nextJobId(share));
     const { name, data, opts } = this.#jobOf(share);
     void this.#queue.add(name, data, opts).catch(() => undefined);

@@ -83,7 +83,6 @@ export class Shares {
   renew(share: Share, jobId: string): void {
     share.jobId = jobId;
     share.worker = undefined;
-    share.end = undefined;
   }
 
   /** Resolves with true when `condition` holds, with false after `timeoutMs` or when aborted. */
