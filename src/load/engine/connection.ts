@@ -62,6 +62,8 @@ export class Connection implements Queue {
   tail = NONE;
   /** Sequence number of the next message. */
   sequence = 0;
+  /** Messages that it may send. */
+  credit = 0;
   /** Replies in the measured phase. */
   replies = 0;
   /** Of a message that comes in pieces; made when there is one. */

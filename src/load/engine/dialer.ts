@@ -110,7 +110,7 @@ export class Dialer {
     const source = this.#sourceOf(connection);
     const buffer = this.#buffer;
     return {
-      host: this.#addresses[connection.index % this.#addresses.length] as string,
+      host: this.#addresses[connection.index % this.#addresses.length],
       port: portOf(this.#url),
       // A message is to leave when it is sent, not when the one before it was acknowledged.
       noDelay: true,

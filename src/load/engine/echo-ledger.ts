@@ -8,8 +8,9 @@ import {
   slotSequence,
 } from './frame-strip.ts';
 import type { FrameStrip } from './frame-strip.ts';
+import { Ledger } from './ledger.ts';
 import { Count, add } from './memory.ts';
-import type { PhaseMemory, WorkerMemory } from './memory.ts';
+import type { WorkerMemory } from './memory.ts';
 import { NONE, Outstanding } from './outstanding.ts';
 
 export interface LedgerOptions {
@@ -45,39 +46,25 @@ const NS = 1e6;
  * What was sent and what came back, each message matched with its reply and counted once:
  * `sent = received + lost + outstanding` at any time.
  */
-export class EchoLedger {
-  /** Start of the measured phase on the common clock: what was due before is warm-up. */
-  measureMs = Infinity;
-  /** Time of the present piece of input: one look at the clock for all replies in it. */
-  nowMs = 0;
-  /** Messages that the present piece of input settled. */
-  settled = 0;
+export class EchoLedger extends Ledger {
   readonly #outstanding = new Outstanding();
   readonly #strip: FrameStrip;
   readonly #opcode: number;
-  readonly #warmup: PhaseMemory;
-  readonly #measure: PhaseMemory;
   readonly #errors: ErrorTable;
   readonly #open: boolean;
   readonly #copy: boolean;
 
   constructor(options: LedgerOptions) {
+    super(options.memory);
     this.#strip = options.strip;
     this.#opcode = options.opcode;
-    this.#warmup = options.memory.warmup;
-    this.#measure = options.memory.measure;
     this.#errors = options.errors;
     this.#open = options.open;
     this.#copy = options.copy;
   }
 
-  get outstanding(): number {
+  override get outstanding(): number {
     return this.#outstanding.size;
-  }
-
-  /** The counts that a message that was due at `ms` belongs to. */
-  phaseOf(ms: number): PhaseMemory {
-    return ms < this.measureMs ? this.#warmup : this.#measure;
   }
 
   /**
@@ -127,7 +114,13 @@ export class EchoLedger {
   }
 
   /** Matches a whole message with what was sent. */
-  message(connection: Connection, bytes: Buffer, from: number, to: number, opcode: number): void {
+  override message(
+    connection: Connection,
+    bytes: Buffer,
+    from: number,
+    to: number,
+    opcode: number,
+  ): void {
     const entry = connection.head;
     const list = this.#outstanding;
     if (
@@ -156,21 +149,21 @@ export class EchoLedger {
     });
   }
 
-  begin(connection: Connection, opcode: number): void {
+  override begin(connection: Connection, opcode: number): void {
     const incoming = (connection.incoming ??= newMessage());
     incoming.opcode = opcode;
     incoming.length = 0;
     incoming.same = true;
   }
 
-  part(connection: Connection, bytes: Buffer, from: number, to: number): void {
+  override part(connection: Connection, bytes: Buffer, from: number, to: number): void {
     const incoming = connection.incoming as IncomingMessage;
     if (incoming.length < SLOT_BYTES) bytes.copy(incoming.slot, incoming.length, from, to);
     incoming.same &&= this.#strip.hasContent(bytes, from, to, incoming.length);
     incoming.length += to - from;
   }
 
-  end(connection: Connection): void {
+  override end(connection: Connection): void {
     const incoming = connection.incoming as IncomingMessage;
     const slotted = this.#strip.slotted && incoming.length >= SLOT_BYTES;
     this.#judge(connection, {
@@ -183,7 +176,7 @@ export class EchoLedger {
   }
 
   /** Gives up on all that is outstanding on `connection`. */
-  lose(connection: Connection, failure: Failure): void {
+  override lose(connection: Connection, failure: Failure): void {
     while (connection.head !== NONE) this.#lose(connection, connection.head, failure);
   }
 
@@ -194,14 +187,14 @@ export class EchoLedger {
     add(phase.counts, Count.received, 1);
     phase.service.record((this.nowMs - (this.#outstanding.sent[entry] as number)) * NS);
     if (this.#open) phase.response.record((this.nowMs - dueMs) * NS);
-    if (phase === this.#measure) connection.replies++;
+    if (phase === this.measure) connection.replies++;
     this.settled++;
   }
 
   #lose(connection: Connection, entry: number, failure: Failure): void {
     const phase = this.phaseOf(this.#outstanding.intended[entry] as number);
     add(phase.counts, Count.lost, 1);
-    if (phase === this.#measure) this.#errors.add(failure);
+    if (phase === this.measure) this.#errors.add(failure);
     this.#outstanding.remove(connection, entry);
     this.settled++;
   }
@@ -274,7 +267,7 @@ export class EchoLedger {
   #count(index: number, failure: Failure): void {
     const phase = this.phaseOf(this.nowMs);
     add(phase.counts, index, 1);
-    if (phase === this.#measure) this.#errors.add(failure);
+    if (phase === this.measure) this.#errors.add(failure);
   }
 }
 

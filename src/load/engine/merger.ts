@@ -30,10 +30,13 @@ export class Merger {
   connections(): LoadResult['connections'] {
     // Those of a thread that ended on its own are gone with it.
     const lost = this.#crashed().map(({ memory }) => memory.gauges[Gauge.open] as number);
+    const opened = this.gauge(Gauge.opened);
+    const failed = this.gauge(Gauge.failed);
     return {
-      requested: this.#plan.connections,
-      opened: this.gauge(Gauge.opened),
-      failed: this.gauge(Gauge.failed),
+      // A storm opens as many as it can.
+      requested: this.#plan.mode === 'connect' ? opened + failed : this.#plan.connections,
+      opened,
+      failed,
       dropped: this.gauge(Gauge.dropped) + lost.reduce((sum, open) => sum + open, 0),
     };
   }
@@ -61,13 +64,20 @@ export class Merger {
     const service = merged((phase) => phase.service);
     const response = merged((phase) => phase.response);
     // Scenarios may have schedules of their own in the closed model.
-    const scheduled = this.#plan.load.model === 'open' || response.count > 0;
+    const { load, mode } = this.#plan;
+    const isOpen = load.model === 'open' && (mode !== 'connect' || load.rate > 0);
+    const scheduled = isOpen || response.count > 0;
+    const lateness = merged((phase) => phase.lateness);
+    const connect = merge(this.#workers.map(({ memory }) => memory.connect));
+    if (mode === 'idle') {
+      return { connect, response: null, service: null, lateness: null, lastDelivery: null };
+    }
     return {
-      connect: merge(this.#workers.map(({ memory }) => memory.connect)),
+      connect,
       // In the closed model a message is due when it is sent.
       response: scheduled ? response : service.clone(),
       service,
-      lateness: scheduled ? merged((phase) => phase.lateness) : null,
+      lateness: scheduled ? lateness : null,
       lastDelivery: null,
     };
   }

@@ -46,7 +46,8 @@ export async function noConnectionError(
   );
 }
 
-async function attempt({ target, phases }: LoadPlan): Promise<EnvironmentError | undefined> {
+/** Opens one connection and drops it again; the error if that fails. */
+export async function attempt({ target, phases }: LoadPlan): Promise<EnvironmentError | undefined> {
   const token = target.tokens[0];
   try {
     const channel = await dial(target.url, {

@@ -6,7 +6,7 @@ import { now } from './clock.ts';
 import { Count, Gauge } from './memory.ts';
 import { Merger } from './merger.ts';
 import type { TrafficTimes, Workload } from './messages.ts';
-import { noConnectionError } from './no-connection.ts';
+import { attempt, noConnectionError } from './no-connection.ts';
 import { Sampler, processCpuMs, residentBytes } from './sampler.ts';
 import { threadSources } from './thread-sources.ts';
 import { WorkerHandle } from './worker-handle.ts';
@@ -54,6 +54,10 @@ class LoadRun {
     const { connectTimeoutMs } = this.#plan.phases;
     const addresses = await resolveAddresses(new URL(this.#plan.target.url), connectTimeoutMs);
     if (addresses.length === 0) throw await noConnectionError(this.#plan, []);
+    if (this.#plan.mode === 'connect') {
+      const error = await attempt(this.#plan);
+      if (error !== undefined) throw error;
+    }
     const changed = (): void => this.#wake();
     signal.addEventListener('abort', changed);
     this.#workers = this.#startWorkers(addresses, changed);
@@ -65,7 +69,8 @@ class LoadRun {
     try {
       const merger = new Merger(this.#plan, this.#workers);
       await this.#until(() => this.#every((worker) => worker.connected !== undefined));
-      if (merger.gauge(Gauge.opened) > 0 && !signal.aborted) this.#begin();
+      const isReady = this.#plan.mode === 'connect' || merger.gauge(Gauge.opened) > 0;
+      if (isReady && !signal.aborted) this.#begin();
       await this.#until(() => this.#every((worker) => worker.gone || worker.result !== undefined));
       this.#finish();
       await this.#settled();

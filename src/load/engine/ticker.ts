@@ -14,10 +14,15 @@ export class Pacer implements Ticker {
   readonly #cells = new Int32Array(new SharedArrayBuffer(8));
   readonly #thread: Worker;
 
-  constructor(entry: string, tick: () => void) {
+  /** `noteThread` hears which thread it is. */
+  constructor(entry: string, tick: () => void, noteThread?: (thread: string | null) => void) {
     this.#due[0] = Infinity;
     this.#thread = startThread(entry, 'pacer', { due: this.#due, cells: this.#cells });
-    this.#thread.on('message', () => {
+    this.#thread.on('message', (message: string | null | 0) => {
+      if (message !== 0) {
+        noteThread?.(message);
+        return;
+      }
       Atomics.store(this.#cells, 1, 0);
       tick();
     });

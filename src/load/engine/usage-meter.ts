@@ -1,7 +1,7 @@
-import { readFileSync, readlinkSync } from 'node:fs';
 import { PerformanceObserver, performance } from 'node:perf_hooks';
 import type { EventLoopUtilization, PerformanceEntry } from 'node:perf_hooks';
 import { now } from './clock.ts';
+import { currentThread, threadCpuMs } from './thread-cpu.ts';
 
 /** What the present thread used between `start` and `stop`. */
 export interface Usage {
@@ -10,26 +10,6 @@ export interface Usage {
   readonly eventLoopUtilization: number;
   readonly gcMs: number;
   readonly measureMs: number;
-}
-
-/** The thread that calls, as the system knows it; null outside Linux. */
-export function currentThread(): string | null {
-  try {
-    return `/proc/${readlinkSync('/proc/thread-self')}`;
-  } catch {
-    return null;
-  }
-}
-
-/** CPU time of a thread in milliseconds. */
-export function threadCpuMs(thread: string | null): number | null {
-  if (thread === null) return null;
-  try {
-    // Its first number is the time on a CPU in nanoseconds; `stat` counts hundredths of a second.
-    return Number(readFileSync(`${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
-  } catch {
-    return null;
-  }
 }
 
 /** Watches CPU, event loop and garbage collection of a worker thread over the measured phase. */
@@ -48,6 +28,8 @@ export class UsageMeter {
   /** Counts another thread, such as the pacer, to this one. */
   add(thread: string | null): void {
     this.#threads.push(thread);
+    // It was at work before it was known.
+    if (this.#cpu !== null) this.#cpu += threadCpuMs(thread) ?? 0;
   }
 
   start(): void {
