@@ -29,6 +29,27 @@ function embed(module, name, value) {
   };
 }
 
+/** The load generator's threads as texts, each with all it imports: one file has no other to start. */
+async function threadTexts() {
+  const texts = {};
+  for (const name of ['worker', 'pacer']) {
+    const { outputFiles } = await build({
+      absWorkingDir: root,
+      entryPoints: [`dist/src/load/engine/${name}.js`],
+      write: false,
+      bundle: true,
+      minify: true,
+      platform: 'node',
+      target: 'node20',
+      // A thread that is started from a text is a script.
+      format: 'cjs',
+      legalComments: 'none',
+    });
+    texts[name] = outputFiles[0].text;
+  }
+  return texts;
+}
+
 /** Bundles dist/ into `outfile`; the same input gives the same bytes. */
 export async function bundle(outfile) {
   const { collectTemplates } = await import('../dist/src/generate/template-source.js');
