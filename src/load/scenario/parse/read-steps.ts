@@ -10,6 +10,7 @@ import type {
 } from '../scenario.ts';
 import type { Path } from './located-document.ts';
 import { quote } from './located-document.ts';
+import { messagesOf } from '../messages-of.ts';
 import { durationRange } from './range.ts';
 import { checkBase64, readCaptures, readMatcher } from './read-matcher.ts';
 import type { Scope } from './scope.ts';
@@ -309,16 +310,4 @@ function waits(step: Step): boolean {
     case 'close':
       return false;
   }
-}
-
-/** Messages with a reply that one pass through `steps` sends. */
-export function messagesOf(steps: readonly Step[]): number {
-  let count = 0;
-  for (const step of steps) {
-    if (step.kind === 'send' && step.awaited) count += 1;
-    if (step.kind === 'loop') {
-      count += step.messages * (step.until.kind === 'times' ? step.until.times : 1);
-    }
-  }
-  return count;
 }
