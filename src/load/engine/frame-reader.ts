@@ -51,6 +51,7 @@ export class FrameReader<Owner> {
 
   /** Reads `bytes` from `from` to `to`, cut anywhere. */
   read(bytes: Buffer, from: number, to: number): void {
+    if (this.#ended) return;
     let at = from;
     if (this.#missing >= 0) at = this.#readPayload(bytes, at, to);
     else if (this.#keptBytes > 0) at = this.#resumeHeader(bytes, at, to);
