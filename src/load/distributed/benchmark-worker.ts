@@ -4,7 +4,7 @@ import type { OperationContext } from '../../operation.ts';
 import { executeShare } from './execute-share.ts';
 import { LOCK_MS, PREFIX, QUEUE, STALLED_CHECK_MS } from './messages.ts';
 import type { Outcome, RunEvent, RunEvents } from './messages.ts';
-import { openRedis } from './redis.ts';
+import { openRedis, watchRedis } from './redis.ts';
 import type { RedisLink } from './redis.ts';
 import type { BenchmarkWorkerInput, BenchmarkWorkerReport, ShareRow } from './schema.ts';
 
@@ -56,7 +56,7 @@ class ShareWorker {
   /** By job: the run it is a share of. */
   readonly #runs = new Map<string, string>();
   #stop: () => void = () => undefined;
-  #redisLost: NodeJS.Timeout | undefined;
+  readonly #unwatch: () => void;
 
   constructor(input: BenchmarkWorkerInput, context: OperationContext, link: RedisLink) {
     this.name = input.name ?? `${hostname()}-${process.pid}`;
@@ -87,7 +87,7 @@ class ShareWorker {
     this.#queue.on('error', ignore);
     this.#events.on('error', ignore);
     this.#worker.on('error', ignore);
-    this.#watch();
+    this.#unwatch = this.#watch();
   }
 
   /** Resolves when interrupted, or after the one share. */
@@ -118,7 +118,7 @@ class ShareWorker {
     ]);
     const late = new Promise((resolve) => setTimeout(resolve, LEAVE_MS, 'late').unref());
     if ((await Promise.race([closed, late])) === 'late') await this.#worker.close(true);
-    clearTimeout(this.#redisLost);
+    this.#unwatch();
     this.#link.client.disconnect();
   }
 
@@ -168,7 +168,8 @@ class ShareWorker {
     });
   }
 
-  #watch(): void {
+  /** Returns what ends the watch on Redis. */
+  #watch(): () => void {
     this.#events.on<RunEvents>('cancel', ({ run }: RunEvent) => {
       for (const [jobId, of] of this.#runs) if (of === run) this.#worker.cancelJob(jobId);
     });
@@ -176,15 +177,9 @@ class ShareWorker {
     this.#worker.on('lockRenewalFailed', (jobIds) => {
       for (const jobId of jobIds) this.#worker.cancelJob(jobId);
     });
-    this.#link.client.on('close', () => {
-      this.#redisLost ??= setTimeout(() => {
-        this.#say(`lost Redis at ${this.#link.address}, which ends what runs`);
-        this.#worker.cancelAllJobs();
-      }, LOCK_MS);
-    });
-    this.#link.client.on('ready', () => {
-      clearTimeout(this.#redisLost);
-      this.#redisLost = undefined;
+    return watchRedis(this.#link.client, LOCK_MS, () => {
+      this.#say(`lost Redis at ${this.#link.address}, which ends what runs`);
+      this.#worker.cancelAllJobs();
     });
   }
 

@@ -71,6 +71,23 @@ export async function openRedis(url: string, cwd: string): Promise<RedisLink> {
   }
 }
 
+/** Calls `lost` when Redis has been away for `afterMs`, until the function it returns is called. */
+export function watchRedis(client: Redis, afterMs: number, lost: () => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const onClose = (): void => {
+    timer ??= setTimeout(lost, afterMs);
+  };
+  const onReady = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+  };
+  client.on('close', onClose).on('ready', onReady);
+  return () => {
+    client.off('close', onClose).off('ready', onReady);
+    clearTimeout(timer);
+  };
+}
+
 async function withinTime<Value>(promise: Promise<Value>): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

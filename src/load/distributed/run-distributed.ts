@@ -9,7 +9,7 @@ import { collect } from './collect.ts';
 import { LiveSeconds } from './live-seconds.ts';
 import { LOCK_MS, Outcome, PREFIX, QUEUE, STALLED_CHECK_MS } from './messages.ts';
 import type { Invitation, Order, RunEvent } from './messages.ts';
-import { openRedis } from './redis.ts';
+import { openRedis, watchRedis } from './redis.ts';
 import type { RedisLink } from './redis.ts';
 import { Shares } from './shares.ts';
 import type { Share } from './shares.ts';
@@ -92,7 +92,7 @@ class DistributedRun {
   #phase: 'gather' | 'run' | 'cancelled' = 'gather';
   /** Of the shares, once they are started. */
   #endsInMs = 0;
-  #redisLost: NodeJS.Timeout | undefined;
+  readonly #unwatch: () => void;
 
   constructor(link: RedisLink, shares: Shares, options: DistributedOptions) {
     this.shares = shares;
@@ -109,14 +109,16 @@ class DistributedRun {
       maxStalledCount: 0,
       stalledInterval: STALLED_CHECK_MS,
     });
-    // Lost connections come back, or are told by `#watchRedis`.
+    // Lost connections come back, or are told by the watch below.
     const ignore = (): void => undefined;
     this.#queue.on('error', ignore);
     this.#producer.on('error', ignore);
     this.#events.on('error', ignore);
     this.#watch.on('error', ignore);
     this.#listen();
-    this.#watchRedis();
+    this.#unwatch = watchRedis(link.client, REDIS_LOST_MS, () => {
+      this.shares.endAll({ kind: 'lost', reason: `was lost with Redis at ${link.address}` });
+    });
   }
 
   /** Puts the shares into the queue. */
@@ -179,7 +181,7 @@ class DistributedRun {
 
   /** Leaves nothing of this run in Redis, also when it failed half-way. */
   async close(): Promise<void> {
-    clearTimeout(this.#redisLost);
+    this.#unwatch();
     if (this.#link.client.status === 'ready') {
       if (this.shares.running.length > 0) await this.#cancel();
       const jobs = this.shares.all.map(({ jobId }) => this.#queue.remove(jobId));
@@ -219,19 +221,6 @@ class DistributedRun {
     this.shares.renew(share, this.#nextJobId(share));
     const { name, data, opts } = this.#jobOf(share);
     void this.#queue.add(name, data, opts).catch(() => undefined);
-  }
-
-  #watchRedis(): void {
-    const { client, address } = this.#link;
-    client.on('close', () => {
-      this.#redisLost ??= setTimeout(() => {
-        this.shares.endAll({ kind: 'lost', reason: `was lost with Redis at ${address}` });
-      }, REDIS_LOST_MS);
-    });
-    client.on('ready', () => {
-      clearTimeout(this.#redisLost);
-      this.#redisLost = undefined;
-    });
   }
 
   /** Calls off what runs or waits to run, and waits for the results so far. */

@@ -65,7 +65,7 @@ redisRequirement('the roll call of remote workers')('remote workers', () => {
   it('that were dismissed take part in the next run', async () => {
     await using redis = await startRedis();
     await using server = await startCountingServer();
-    await using _workers = await startWorkers(redis.url, ['w1']);
+    await using workers = await startWorkers(redis.url, ['w1']);
     const small = tokenPlan(server.url, { connections: 2, rate: 20, seconds: 1 });
     const few = runDistributed(
       small,
@@ -79,6 +79,7 @@ redisRequirement('the roll call of remote workers')('remote workers', () => {
       loadControl(),
     );
     expect(result.messages.received).toBe(20);
+    expect(workers.named('w1').stderr().match(/loads/g)).toHaveLength(1);
   });
 
   it('that are busy do not come, and go on with what they do', async () => {
@@ -113,10 +114,11 @@ redisRequirement('the roll call of remote workers')('remote workers', () => {
     await expect.poll(async () => (await jobsIn(redis)).length).toBe(3);
     workers.named('w1').kill('SIGTERM');
     expect(await workers.named('w1').exited).toBe(0);
-    await using _more = await startWorkers(redis.url, ['w3', 'w4']);
+    await using more = await startWorkers(redis.url, ['w3', 'w4']);
     const result = await running;
     expect(result.messages).toMatchObject({ sent: 30, received: 30 });
     expect(result.notes.join()).toMatch(/w2 .*/);
+    for (const worker of more.all) await worker.says('is done with');
     expect(result.notes.join()).not.toContain('w1');
   });
 

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { freePort } from '../../support/conformance-peers.ts';
 import { runDistributed } from '../../../src/load/distributed/index.ts';
 import type { SecondSample } from '../../../src/load/result.ts';
 import type { CountingServer } from '../../support/load-distributed.ts';
@@ -147,7 +148,11 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
   it('raises the error of the workers when the server is down', async () => {
     await using redis = await startRedis();
     await using workers = await startWorkers(redis.url, ['w1']);
-    const plan = tokenPlan('ws://127.0.0.1:9/', { connections: 2, rate: 10, seconds: 1 });
+    const plan = tokenPlan(`ws://127.0.0.1:${await freePort()}/`, {
+      connections: 2,
+      rate: 10,
+      seconds: 1,
+    });
     const running = runDistributed(
       plan,
       { redis: redis.url, workers: 1, timeoutMs: 20_000 },
