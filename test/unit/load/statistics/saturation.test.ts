@@ -70,14 +70,16 @@ describe('judgeSaturation', () => {
   it.each([
     ['before the measured phase', { phase: 'warmup' as const, latenessP99: 41 * MS, p99: 45 }],
     ['of less than 20 ms', { phase: 'measure' as const, latenessP99: 19 * MS, p99: 45 }],
-    [
-      'beside a far longer one of the server',
-      { phase: 'measure' as const, latenessP99: 41 * MS, p99: 900 },
-    ],
   ])('lets pass a stall %s', (_, { phase, latenessP99, p99 }) => {
     const response = { p50: MS, p99: p99 * MS, max: p99 * MS };
     const seconds = [secondSample(0, { phase, latenessP99, response, sent: 9, intended: 9 })];
     expect(judge(run(0.2, 1, { seconds })).reasons).toEqual([]);
+  });
+
+  it('flags a stall beside a far longer one of the server', () => {
+    const response = { p50: MS, p99: 900 * MS, max: 900 * MS };
+    const seconds = [secondSample(0, { latenessP99: 41 * MS, response, sent: 9, intended: 9 })];
+    expect(judge(run(0.2, 900, { seconds })).reasons.join()).toContain('it stalled in');
   });
 
   it('flags a run that sent less than 99 % of what was due', () => {
@@ -127,6 +129,11 @@ describe('the rate it could hold', () => {
   it('leaves out seconds that only caught up', () => {
     const seconds = [second(0, 700, 0.1), second(1, 1300, 0.5)];
     expect(judge(run(50, 60, { seconds })).heldRate).toBe(1000);
+  });
+
+  it('is not that of the few seconds that were in time by chance', () => {
+    const seconds = [second(0, 1000, 0.1), second(1, 1000, 60), second(2, 1000, 60)];
+    expect(judge(run(50, 60, { seconds })).heldRate).toBeNull();
   });
 
   it('is what was sent, less what a core may be used, when every second was late', () => {
