@@ -27,7 +27,7 @@ export function measure(
   { server = 'c', windowMs = 2500, before, during, extraMs = 0, core = GENERATOR_CORE } = {},
 ) {
   return withServer(server, async (echo) => {
-    const seconds = (SETTLE_MS + windowMs + extraMs) / 1000 + 1;
+    const seconds = (SETTLE_MS + windowMs + extraMs) / 1000 + 1.5;
     const command = peer.command({ ...load, url: echo.url, port: echo.port, seconds });
     await before?.(echo);
     const run = start(core, command, { env: { ...process.env, ...peer.env } });
@@ -42,6 +42,9 @@ export function measure(
     if (during) await during(run, echo);
     await sleep(windowMs);
     const last = await sample(echo, run.pid);
+    if (over || last.generatorNs < first.generatorNs) {
+      throw new Error(`${peer.name} ended before it was measured: the machine is too busy`);
+    }
     if (peer.endless) killTree(run.pid, 'SIGKILL');
     const result = await run.ended;
     peer.after?.();
@@ -90,7 +93,7 @@ async function sample(echo, pid) {
 
 /**
  * Every arm once in each round, forwards and backwards in turn, so that a machine that grows busier
- * meets all alike. An arm that fails is named with its reason and is left out of the later rounds.
+ * meets all alike. An arm that fails is named with its reason, and left out once it failed twice.
  *
  * @param {{ name: string, run: () => Promise<object> }[]} arms
  * @returns {Promise<{ rounds: Map<string, object>[], failed: Map<string, string> }>}
@@ -98,15 +101,17 @@ async function sample(echo, pid) {
 export async function interleave(arms, rounds, say = () => {}) {
   const results = [];
   const failed = new Map();
+  const failures = new Map();
   for (let round = 0; round < rounds; round++) {
     const found = new Map();
     const order = round % 2 === 0 ? arms : [...arms].reverse();
     for (const { name, run } of order) {
-      if (failed.has(name)) continue;
+      if (failures.get(name) === 2) continue;
       try {
         found.set(name, await run());
         say(name, found.get(name));
       } catch (error) {
+        failures.set(name, (failures.get(name) ?? 0) + 1);
         failed.set(name, error.message.replaceAll(/\s+/g, ' ').slice(0, 400));
         say(name, { failed: failed.get(name) });
       }

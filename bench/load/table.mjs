@@ -5,14 +5,14 @@
  * @param {string} what
  * @param {{ median: number, low: number, high: number, runs: number } | undefined} figure undefined:
  * it was not measured
- * @param {object} options `atLeast` or `atMost`: the bar, met by the median; `digits`; `why` it was
- * not measured; `note`
+ * @param {object} options `atLeast` or `atMost`: the bar, met by the median, or with `always` in every
+ * run; `digits`; `why` it was not measured; `note`
  */
 export function row(
   contest,
   what,
   figure,
-  { atLeast, atMost, digits = 2, why = '', note = '' } = {},
+  { atLeast, atMost, always = false, digits = 2, why = '', note = '' } = {},
 ) {
   const bar =
     atLeast === undefined
@@ -30,8 +30,8 @@ export function row(
     };
   }
   const met =
-    (atLeast === undefined || figure.median >= atLeast) &&
-    (atMost === undefined || figure.median <= atMost);
+    (atLeast === undefined || (always ? figure.low : figure.median) >= atLeast) &&
+    (atMost === undefined || (always ? figure.high : figure.median) <= atMost);
   const shown = (value) => number(value, digits);
   const extremes =
     figure.runs > 1 ? ` (${shown(figure.low)} to ${shown(figure.high)}, ${figure.runs} runs)` : '';
