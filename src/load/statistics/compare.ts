@@ -4,7 +4,7 @@ import { bootstrapMedian, medianOf } from './bootstrap.ts';
 import { FIGURES, valuesOf, type Figure } from './figures.ts';
 
 /** One block has no spread. */
-const LEAST_BLOCKS = 2;
+export const LEAST_BLOCKS = 2;
 
 /** Student's t for an interval of 95 %, by degrees of freedom from 1 on. */
 const STUDENT = [
@@ -21,8 +21,8 @@ export interface CompareOptions {
   readonly blocks: number;
   /** Percent by which they have to differ for a verdict. */
   readonly minEffect: number;
-  /** Makes one run; what it throws ends the comparison. */
-  readonly run: (url: string) => Promise<Measured>;
+  /** Makes one run; what it throws ends the comparison. The URLs may be the same, the arms not. */
+  readonly run: (url: string, arm: 'a' | 'b') => Promise<Measured>;
   /** Numbers of 0 to 1, 1 not included. */
   readonly random: () => number;
 }
@@ -36,9 +36,9 @@ export async function compareRuns(options: CompareOptions): Promise<Comparison> 
   const { a, b, blocks, run } = options;
   const runs: { a: Measured[]; b: Measured[] } = { a: [], b: [] };
   for (let block = 0; block < Math.max(LEAST_BLOCKS, blocks); block++) {
-    runs.a.push(await run(a));
-    runs.b.push(await run(b), await run(b));
-    runs.a.push(await run(a));
+    runs.a.push(await run(a, 'a'));
+    runs.b.push(await run(b, 'b'), await run(b, 'b'));
+    runs.a.push(await run(a, 'a'));
   }
   const rows = FIGURES.flatMap((figure) => rowOf(figure, runs, options));
   return { a, b, rows, other: aggregate(runs.b).median };

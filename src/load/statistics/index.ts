@@ -1,6 +1,6 @@
 export { aggregate } from './aggregate.ts';
 export { bootstrapMedian } from './bootstrap.ts';
-export { compareRuns } from './compare.ts';
+export { LEAST_BLOCKS, compareRuns } from './compare.ts';
 export type { CompareOptions } from './compare.ts';
 export { FIGURES } from './figures.ts';
 export type { Figure } from './figures.ts';

@@ -26,8 +26,9 @@ export interface Saturation {
 }
 
 /**
- * The rules: messages left late, over the whole run or in one second of it, fewer were sent than were due, a worker used up its core in
- * closed loop, or collected garbage for more than 1 % of the time.
+ * The rules: messages left late, over the whole run or in one second of it, fewer were sent than
+ * were due, a worker used up its core in closed loop, or collected garbage for more than 1 % of the
+ * time.
  *
  * Lateness is what tells: utilisation and delay of the event loop stay low over stalls that move
  * the p99 of the response by all of their length.

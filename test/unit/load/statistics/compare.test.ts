@@ -6,7 +6,7 @@ import { measuredRun } from '../../../support/measured.ts';
 
 /** Compares with runs that `run` makes of the URL and the number of the run. */
 async function compare(
-  run: (url: string, at: number) => Measured,
+  run: (url: string, at: number, arm: 'a' | 'b') => Measured,
   { blocks = 4, minEffect = 5 } = {},
 ): Promise<Comparison> {
   let at = 0;
@@ -16,7 +16,7 @@ async function compare(
     blocks,
     minEffect,
     random: createRandom(1),
-    run: (url) => Promise.resolve(run(url, at++)),
+    run: (url, arm) => Promise.resolve(run(url, at++, arm)),
   });
 }
 
@@ -36,13 +36,13 @@ describe('compareRuns', () => {
   it('runs A B B A in each block', async () => {
     const order: string[] = [];
     const comparison = await compare(
-      (url) => {
-        order.push(url);
+      (url, _, arm) => {
+        order.push(url, arm);
         return measuredRun(100, 1);
       },
       { blocks: 3 },
     );
-    expect(order.join('')).toBe('abba'.repeat(3));
+    expect(order.join('')).toBe('aabbbbaa'.repeat(3));
     expect(row(comparison, 'p99').a.runs).toHaveLength(6);
   });
 
