@@ -12,8 +12,9 @@ const NS = 1e6;
 interface Sent {
   readonly dueMs: number;
   readonly sentMs: number;
-  /** Bytes of its payload. */
+  /** Bytes of its payload, and where it was cut from. */
   readonly length: number;
+  readonly from: number;
 }
 
 /** The messages of one connection. */
@@ -61,13 +62,13 @@ export class EchoBook {
   /** Notes the next message of `account` as sent, and returns its payload. */
   send(account: EchoAccount, dueMs: number, nowMs: number): Buffer {
     const sequence = account.sequence++;
-    const payload = this.#payloads.next(account.index, sequence);
-    account.outstanding.set(sequence, { dueMs, sentMs: nowMs, length: payload.length });
+    const { bytes, from } = this.#payloads.next(account.index, sequence);
+    account.outstanding.set(sequence, { dueMs, sentMs: nowMs, length: bytes.length, from });
     this.outstanding += 1;
     const phase = this.phaseOf(dueMs);
     add(phase.counts, Count.sent, 1);
     if (this.#open) phase.lateness.record((nowMs - dueMs) * NS);
-    return payload;
+    return bytes;
   }
 
   /** Matches a message with what was sent; whether it settled one. */
@@ -79,7 +80,7 @@ export class EchoBook {
       return false;
     }
     const sent = account.outstanding.get(found) as Sent;
-    const flaw = this.#payloads.flaw({ ...reply, length: sent.length });
+    const flaw = this.#payloads.flaw(sent, reply);
     if (flaw !== null) {
       this.#count(Count.wrong, { kind: 'wrong', ...flaw }, atMs);
       this.#lose(account, found, WRONG_REPLY);

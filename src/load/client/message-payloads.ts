@@ -8,6 +8,15 @@ import {
 import { createRandom } from '../engine/random.ts';
 import type { MessagePlan } from '../plan.ts';
 
+/** Several windows of permessage-deflate, so that the window does not hold all of what is sent. */
+const CORPUS_BYTES = 256 * 1024;
+
+/** A payload, and where it was cut from. */
+export interface Payload {
+  readonly bytes: Buffer;
+  readonly from: number;
+}
+
 /** The first character of the digits of a slot, six bits in each. */
 const ZERO = 0x30;
 
@@ -15,12 +24,12 @@ const ZERO = 0x30;
  * The payloads of the full client. They begin with the slot of the fast engine's messages, eight
  * characters that tell them apart, unless they are a sample or too small for it.
  *
- * What follows is words, so that permessage-deflate has something to do: it makes about a third
- * of it. A sample file shows what it makes of other content.
+ * What follows is words, so that permessage-deflate has something to do. A sample file shows what it makes of other content.
  */
 export class MessagePayloads {
   /** Whether payloads begin with a slot; if not, replies are matched by their order. */
   readonly slotted: boolean;
+  /** What payloads are cut from; all of it when it is a sample. */
   readonly #content: Buffer;
   readonly #plan: MessagePlan;
   readonly #random: () => number;
@@ -34,16 +43,20 @@ export class MessagePayloads {
     this.#content =
       size.kind === 'sample'
         ? Buffer.from(size.base64, 'base64')
-        : words(size.kind === 'fixed' ? size.bytes : size.max, this.#random);
+        : words(CORPUS_BYTES + (size.kind === 'fixed' ? size.bytes : size.max), this.#random);
   }
 
   /** A payload of its own, which nobody writes to again. */
-  next(connection: number, sequence: number): Buffer {
-    const payload = Buffer.from(this.#content.subarray(0, this.#nextSize()));
-    if (!this.slotted) return payload;
-    writeDigits(payload, 0, 3, connection & CONNECTION_MASK);
-    writeDigits(payload, 3, 5, sequence & SEQUENCE_MASK);
-    return payload;
+  next(connection: number, sequence: number): Payload {
+    const length = this.#nextSize();
+    const room = this.#content.length - length;
+    const from = room === 0 ? 0 : Math.floor(this.#random() * room);
+    const bytes = Buffer.from(this.#content.subarray(from, from + length));
+    if (this.slotted) {
+      writeDigits(bytes, 0, 3, connection & CONNECTION_MASK);
+      writeDigits(bytes, 3, 5, sequence & SEQUENCE_MASK);
+    }
+    return { bytes, from };
   }
 
   /** Of a payload of eight bytes or more; null when it begins with none. */
@@ -53,18 +66,16 @@ export class MessagePayloads {
     return connection < 0 || sequence < 0 ? null : { connection, sequence };
   }
 
-  /** What is wrong with the reply to a message of `length` bytes; null for nothing. */
-  flaw(reply: {
-    opcode: number;
-    data: Buffer;
-    length: number;
-  }): { detail: string; text: string } | null {
-    const { opcode, data, length } = reply;
+  /** What is wrong with the reply to a payload of `length` bytes cut at `from`; null for nothing. */
+  flaw(
+    { from, length }: { readonly from: number; readonly length: number },
+    { opcode, data }: { readonly opcode: number; readonly data: Buffer },
+  ): { detail: string; text: string } | null {
     if (data.length !== length) {
       return { detail: 'length', text: `sent ${length} bytes, got ${data.length} back` };
     }
-    const from = this.slotted ? SLOT_BYTES : 0;
-    if (this.#content.compare(data, from, length, from, length) !== 0) {
+    const slot = this.slotted ? SLOT_BYTES : 0;
+    if (this.#content.compare(data, slot, length, from + slot, from + length) !== 0) {
       return { detail: 'payload', text: `sent ${length} bytes, got as many others back` };
     }
     if (opcode === this.#plan.opcode) return null;
@@ -74,7 +85,8 @@ export class MessagePayloads {
 
   #nextSize(): number {
     const { size } = this.#plan;
-    if (size.kind !== 'uniform') return this.#content.length;
+    if (size.kind === 'sample') return this.#content.length;
+    if (size.kind === 'fixed') return size.bytes;
     return size.min + Math.floor(this.#random() * (size.max - size.min + 1));
   }
 }

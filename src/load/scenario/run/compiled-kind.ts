@@ -1,3 +1,4 @@
+import { messagesOf } from '../messages-of.ts';
 import type { ClientKind, ExpectStep, Handler, LoopStep } from '../scenario.ts';
 import { allSteps, scheduledLoop } from './kinds.ts';
 import { compileMatcher } from './matching.ts';
@@ -8,6 +9,8 @@ export class CompiledKind {
   readonly kind: ClientKind;
   /** The loop that has a schedule; undefined for none. */
   readonly scheduled: LoopStep | undefined;
+  /** Messages with a reply in what is scheduled: a pass of that loop, or an iteration; at least 1. */
+  readonly messages: number;
   /** Whether its messages go on for as long as the run does. */
   readonly sendsInLoops: boolean;
   readonly handlers: readonly { readonly handler: Handler; readonly match: CompiledMatcher }[];
@@ -17,6 +20,7 @@ export class CompiledKind {
   constructor(kind: ClientKind) {
     this.kind = kind;
     this.scheduled = scheduledLoop(kind.steps);
+    this.messages = Math.max(1, this.scheduled?.messages ?? messagesOf(kind.steps));
     this.sendsInLoops = kind.steps.some((step) => step.kind === 'loop' && step.messages > 0);
     this.handlers = kind.on.map((handler) => ({ handler, match: compileMatcher(handler.match) }));
     for (const step of allSteps(kind.steps)) {

@@ -1,6 +1,5 @@
 import { createRandom } from '../../engine/random.ts';
 import type { LoadPlan } from '../../plan.ts';
-import { messagesOf } from '../messages-of.ts';
 import type { CompiledKind } from './compiled-kind.ts';
 import { Pace } from './pace.ts';
 import type { ScenarioBook } from './scenario-book.ts';
@@ -63,7 +62,7 @@ export class PaceMaker {
   end(endMs: number, book: ScenarioBook): void {
     for (const [client, pace] of this.#paces) {
       while (pace.next < endMs) {
-        book.unsent(pace.next, this.#messages(client.compiled));
+        book.unsent(pace.next, client.compiled.messages);
         pace.advance();
       }
     }
@@ -77,10 +76,6 @@ export class PaceMaker {
   #periodMs(kind: CompiledKind): number {
     const { load } = this.#plan;
     if (load.model === 'closed') return kind.scheduled?.everyMs ?? 1000;
-    return (1000 * this.#ranks.size * this.#messages(kind)) / load.rate;
-  }
-
-  #messages({ kind, scheduled }: CompiledKind): number {
-    return Math.max(1, scheduled?.messages ?? messagesOf(kind.steps));
+    return (1000 * this.#ranks.size * kind.messages) / load.rate;
   }
 }
