@@ -64,7 +64,7 @@ export async function bundle(outfile) {
     platform: 'node',
     target: 'node20',
     format: 'esm',
-    external: ['@a5c-ai/babysitter-sdk'],
+    external: ['@a5c-ai/babysitter-sdk', 'bullmq', 'ioredis'],
     legalComments: 'eof',
     banner: {
       js: [
