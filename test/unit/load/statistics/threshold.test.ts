@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { summarize } from '../../../../src/load/statistics/summarize.ts';
 import {
@@ -126,6 +127,18 @@ describe('parseThreshold', () => {
       }
     }
   });
+});
+
+it('has every metric in the documentation', () => {
+  const page = readFileSync(new URL('../../../../docs/load-figures.md', import.meta.url), 'utf8');
+  const prefixes = ['service-', 'connect-', 'lateness-', 'last-delivery-'];
+  for (const name of METRICS.keys()) {
+    const prefix = prefixes.find(
+      (one) => name.startsWith(one) && METRICS.has(name.slice(one.length)),
+    );
+    const parts = prefix === undefined ? [name] : [prefix, name.slice(prefix.length)];
+    for (const part of parts) expect(page).toContain(`\`${part}\``);
+  }
 });
 
 describe('judgeThresholds', () => {
