@@ -80,7 +80,9 @@ export class ProgressPrinter {
   }
 
   #drawPicture(progress: Progress, lines: (columns: number) => readonly string[]): void {
-    const { isTTY, rows = 24, columns = 80 } = this.#sink;
+    const { isTTY } = this.#sink;
+    // A terminal that does not know its size says 0.
+    const [rows, columns] = [this.#sink.rows || 24, this.#sink.columns || 80];
     // The first picture is drawn at once: whoever draws decides how often.
     if (isTTY === true) {
       const room = Math.max(1, rows - 1);

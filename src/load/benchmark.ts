@@ -65,21 +65,26 @@ function reportOf({ input, prepared, server, outcome, environment }: Parts) {
     mode,
     ...verdict,
     command: commandOf(input),
-    load: describeLoad(loads),
+    load: describeLoad(loads, prepared.scenario?.name),
     measured,
     repeats,
     comparison,
     search,
     environment: surroundings,
-    notes: [
+    // Several runs may have the same to say.
+    notes: unique([
       ...verdict.notes,
       ...measured.notes,
       ...server.notes,
       ...environmentNotes(surroundings),
       ...(mode === 'soak' ? driftNotes(measured) : []),
-    ],
+    ]),
     reports: [],
   };
+}
+
+function unique(lines: readonly string[]): string[] {
+  return [...new Set(lines)];
 }
 
 async function writeOut(

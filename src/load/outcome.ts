@@ -24,7 +24,9 @@ type Verdict = Pick<BenchmarkReport, 'status' | 'success' | 'thresholds' | 'note
 /** Whether all that had to hold held, in every run; `strict` refuses a generator that was the limit. */
 export function judge(outcome: Outcome, prepared: Prepared, strict: boolean): Verdict {
   const thresholds = judgeThresholds(prepared.thresholds, outcome.measured);
-  const failures = [...outcome.runs, ...outcome.otherRuns].flatMap(failuresOf);
+  // Of a run that was cut short nobody knows what it would have come to.
+  const whole = [...outcome.runs, ...outcome.otherRuns].filter((run) => !run.result.interrupted);
+  const failures = whole.flatMap(failuresOf);
   const missed =
     outcome.search?.best === null ? [`no rate was found at which ${outcome.search.slo} holds`] : [];
   const saturated = saturationOf(outcome);
@@ -43,7 +45,7 @@ export function judge(outcome: Outcome, prepared: Prepared, strict: boolean): Ve
     status,
     success: status === 'passed',
     thresholds,
-    notes: [...new Set([...failures, ...missed, ...limitOf(outcome)])],
+    notes: [...failures, ...missed, ...limitOf(outcome)],
   };
 }
 

@@ -24,7 +24,11 @@ export function failuresOf({ measured, plan, server }: Facts): string[] {
       ? [`every one of ${count(connections.opened)} connections was dropped before the end`]
       : []),
     ...(awaitsReplies(plan) && messages.received === 0
-      ? [`not one of ${count(messages.sent)} messages was answered`]
+      ? [
+          messages.sent === 0
+            ? 'not one message was sent'
+            : `not one of ${count(messages.sent)} messages was answered`,
+        ]
       : []),
     ...lostWorkers.map(({ first }) => `a worker was lost: ${first}`),
   ];

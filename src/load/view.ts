@@ -8,6 +8,8 @@ const MAX_ERRORS = 10;
 /** Lays out the report of `benchmark`. */
 export function viewBenchmark(report: BenchmarkReport): View {
   const { measured, target, mode } = report;
+  // In the mode connect, each handshake counts as a message and its reply.
+  const unit = mode === 'connect' ? 'handshake' : 'message';
   const tables = [
     ...latencyTable(measured),
     ...errorTable(measured),
@@ -21,11 +23,11 @@ export function viewBenchmark(report: BenchmarkReport): View {
     title: `benchmark of ${target}${mode === 'echo' ? '' : `, ${mode}`}`,
     facts: [
       ['load', report.load],
-      ...rateFacts(measured),
+      ...rateFacts(measured, unit),
       ['connections', connectionsOf(measured)],
-      ...messageFacts(measured),
+      ...messageFacts(measured, unit),
       ...serverFacts(measured),
-      ['generator', generatorOf(measured)],
+      ['generator', generatorOf(measured, unit)],
       ['duration', `${duration(measured.phases.measureMs)} measured`],
       ...(report.reports[0] === undefined ? [] : [['report', report.reports[0]] as const]),
     ],
@@ -36,13 +38,13 @@ export function viewBenchmark(report: BenchmarkReport): View {
 
 type Fact = readonly [label: string, value: string];
 
-function rateFacts({ rate, messages }: Measured): Fact[] {
+function rateFacts({ rate, messages }: Measured, unit: string): Fact[] {
   if (messages.intended === 0) return [];
-  const of = rate.requested === null ? '' : ` of ${short(rate.requested)}/s asked for`;
-  const reached = rate.reached === null ? '' : ` (${percent(rate.reached)})`;
-  return [
-    ['rate', `${short(rate.sent)}/s sent${of}${reached}, ${short(rate.received)}/s received`],
-  ];
+  const [out, back] = unit === 'message' ? ['sent', 'received'] : ['started', 'completed'];
+  const { requested, reached } = rate;
+  const of = requested === null || requested === 0 ? '' : ` of ${short(requested)}/s asked for`;
+  const share = of === '' || reached === null ? '' : ` (${percent(reached)})`;
+  return [['rate', `${short(rate.sent)}/s ${out}${of}${share}, ${short(rate.received)}/s ${back}`]];
 }
 
 function connectionsOf({ connections }: Measured): string {
@@ -54,8 +56,8 @@ function connectionsOf({ connections }: Measured): string {
   ].join(', ');
 }
 
-function messageFacts({ messages, fairness }: Measured): Fact[] {
-  if (messages.intended === 0) return [];
+function messageFacts({ messages, fairness }: Measured, unit: string): Fact[] {
+  if (messages.intended === 0 || unit !== 'message') return [];
   const rest = (
     [
       ['lost', messages.lost],
@@ -102,14 +104,14 @@ function serverFacts({ server, phases }: Measured): Fact[] {
   return [['server', parts.join(', ')]];
 }
 
-function generatorOf({ generator, phases, latency, engine }: Measured): string {
+function generatorOf({ generator, phases, latency, engine }: Measured, unit: string): string {
   const late = latency.lateness;
   return [
-    generator.saturated ? 'SATURATED' : 'not the limit',
+    ...(phases.measureMs === 0 ? [] : [generator.saturated ? 'SATURATED' : 'not the limit']),
     `CPU ${percentOfCore(generator.cpuMs, phases.measureMs)}`,
     ...(generator.cpuPerMessageUs === null
       ? []
-      : [`${figure(generator.cpuPerMessageUs)} µs per message`]),
+      : [`${figure(generator.cpuPerMessageUs)} µs per ${unit}`]),
     ...(late === null ? [] : [`p99 of lateness ${duration(late.p99)}`]),
     `up to ${bytes(generator.peakRssBytes)}`,
     `${generator.workers.length} ${generator.workers.length === 1 ? 'worker' : 'workers'}`,

@@ -1,19 +1,27 @@
+import { printableRedisUrl } from './distributed/redis.ts';
 import { flagOf } from './flags.ts';
 import type { LoadPlan } from './plan.ts';
-import { count, duration, short } from './reports/format.ts';
+import { count, short } from './reports/format.ts';
 import { BenchmarkInput } from './schema.ts';
 
-/** Open or closed loop and its figures, in words. */
-export function describeLoad(plan: LoadPlan): string {
-  const { mode, connections, load, fanout, phases } = plan;
+/** What stands in a published message for its place holder. */
+const ID_DIGITS = 16;
+
+/** Open or closed loop and its figures, in words; `scenario` is the name of the one that is run. */
+export function describeLoad(plan: LoadPlan, scenario: string | null = null): string {
+  const { mode, connections, load, fanout } = plan;
   const clients = connections === 1 ? '1 connection' : `${count(connections)} connections`;
+  if (scenario !== null) {
+    const pace = load.model === 'open' ? `, ${short(load.rate)} messages per second` : '';
+    return `${clients} that follow the scenario ${scenario}${pace}`;
+  }
   if (mode === 'idle') return `${clients}, quiet`;
   if (mode === 'connect') {
-    const { rampMs } = phases;
-    if (load.model === 'open' && load.rate > 0) {
-      return `${short(load.rate)} handshakes per second, up to ${clients} at once`;
-    }
-    return `${clients}, opened ${rampMs === 0 ? 'as fast as they can be' : `over ${duration(rampMs)}`}`;
+    const isPaced = load.model === 'open' && load.rate > 0;
+    const pace = isPaced
+      ? `${short(load.rate)} handshakes per second`
+      : 'handshakes as fast as they can be';
+    return `${pace}, up to ${clients} at once`;
   }
   const size = describeSize(plan);
   if (load.model === 'closed') {
@@ -26,7 +34,10 @@ export function describeLoad(plan: LoadPlan): string {
 }
 
 function describeSize({ message, fanout }: LoadPlan): string {
-  if (fanout !== null) return `${Buffer.byteLength(fanout.publish)} bytes of text`;
+  if (fanout !== null) {
+    const sent = fanout.publish.replace('{{id}}', '0'.repeat(ID_DIGITS));
+    return `${count(Buffer.byteLength(sent))} bytes of text`;
+  }
   const kind = message.opcode === 1 ? 'text' : 'binary';
   const { size } = message;
   switch (size.kind) {
@@ -64,6 +75,7 @@ function flagWords(field: keyof BenchmarkInput, value: unknown): string[] {
 function wordOf(field: keyof BenchmarkInput, value: unknown): string {
   if (field.endsWith('Ms')) return durationWord(Number(value));
   const text = String(value);
+  if (field === 'distributed') return printableRedisUrl(text);
   if (field !== 'headers') return text;
   const [name = ''] = text.split(':');
   return SECRET_HEADERS.test(name.trim()) ? `${name}: ...` : text;
