@@ -55,7 +55,7 @@ export class FrameReader<Owner> {
     let at = from;
     if (this.#missing >= 0) at = this.#readPayload(bytes, at, to);
     else if (this.#keptBytes > 0) at = this.#resumeHeader(bytes, at, to);
-    while (at < to && !this.#ended) {
+    while (at < to) {
       const first = bytes[at] as number;
       const length = bytes[at + 1] as number;
       const end = at + 2 + length;
@@ -145,7 +145,7 @@ export class FrameReader<Owner> {
       this.#messageOpen = false;
       this.#sink.end(this.#owner);
     }
-    return end;
+    return this.#ended ? to : end;
   }
 
   #keepControl(bytes: Buffer, from: number, to: number): void {

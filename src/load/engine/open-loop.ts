@@ -5,7 +5,7 @@ import { Count, add } from './memory.ts';
 import type { TrafficTimes } from './messages.ts';
 import { createSchedule } from './schedule.ts';
 import type { Schedule } from './schedule.ts';
-import { Pacer, Spinner } from './ticker.ts';
+import { Pacer, Spinner, leastSleepMs } from './ticker.ts';
 import type { Ticker } from './ticker.ts';
 
 /** What is taken up in one turn; what is due beyond it comes with the next. */
@@ -40,7 +40,10 @@ export class OpenLoop {
     const tick = (): void => this.#tick();
     this.#ticker = options.plan.precise
       ? new Spinner(tick)
-      : new Pacer(options.pacer, tick, options.noteThread);
+      : new Pacer(options.pacer, tick, {
+          leastMs: leastSleepMs(options.load.rate * options.share),
+          noteThread: options.noteThread,
+        });
   }
 
   /** Everything was handed over. */

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { now } from './clock.ts';
+import { PacerCell } from './pacer-cell.ts';
 import { currentThread } from './thread-cpu.ts';
 
 /**
@@ -8,19 +9,26 @@ import { currentThread } from './thread-cpu.ts';
  * a core. This takes a few microseconds for each wake-up.
  */
 
-/** Shortest sleep: what is due within it leaves together. */
-const LEAST_MS = 0.2;
-
-/** `cells[0]`: 1 asks to stop; `cells[1]`: 1 while a wake-up is under way. */
-const { due, cells } = workerData as { due: Float64Array; cells: Int32Array };
+const { due, cells, leastMs } = workerData as {
+  due: Float64Array;
+  cells: Int32Array;
+  leastMs: number;
+};
 
 // The worker counts this thread's CPU time to its own.
 parentPort?.postMessage(currentThread());
 
-while (Atomics.load(cells, 0) === 0) {
-  const wait = Math.max(LEAST_MS, (due[0] as number) - now());
-  Atomics.wait(cells, 0, 0, wait);
-  if ((due[0] as number) <= now() && Atomics.exchange(cells, 1, 1) === 0) {
+/** When the next wake-up may be: not before the one before is worth its price. */
+let earliestMs = 0;
+while (Atomics.load(cells, PacerCell.stop) === 0) {
+  const version = Atomics.load(cells, PacerCell.version);
+  const time = now();
+  const wait = Math.max(due[0] as number, earliestMs) - time;
+  // The worker may be late to take up what it was woken for.
+  const least = Atomics.load(cells, PacerCell.posted) === 1 ? leastMs : 0;
+  if (wait > 0 || least > 0) Atomics.wait(cells, PacerCell.version, version, Math.max(wait, least));
+  else if (Atomics.exchange(cells, PacerCell.posted, 1) === 0) {
+    earliestMs = time + leastMs;
     parentPort?.postMessage(0);
   }
 }
