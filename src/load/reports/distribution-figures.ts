@@ -5,6 +5,7 @@ import { filled, type NamedHistogram, type NamedHistograms } from './named-histo
 
 /** A histogram as charts show it. */
 interface Curve {
+  readonly arm: NamedHistogram['arm'];
   readonly name: NamedHistogram['name'];
   readonly label: string;
   readonly tone: Tone;
@@ -35,7 +36,9 @@ const LABELS: Readonly<Record<NamedHistogram['name'], string>> = {
 
 /** The percentile curve: response and service in one chart, so that coordinated omission is seen. */
 export function percentileFigure(histograms: NamedHistograms): Figure | undefined {
-  const curves = curvesOf(histograms, ['response', 'service', 'lastDelivery', 'lateness']);
+  const all = curvesOf(histograms, ['response', 'service', 'lastDelivery', 'lateness']);
+  // In a closed loop nothing is due: response and service are the same.
+  const curves = all.filter((curve) => curve.name !== 'service' || !isSame(curve, all));
   if (!curves.some(({ name }) => name === 'response')) return undefined;
   const most = Math.max(...curves.map(({ count }) => count));
   const last = Math.max(1, Math.ceil(Math.log10(most) * CURVE_STEPS));
@@ -66,7 +69,9 @@ export function percentileFigure(histograms: NamedHistograms): Figure | undefine
   return {
     chart,
     title: 'Percentiles',
-    note: 'Response counts from when a message was due, service from when it was sent. Where they part, messages had to wait to be sent: a tool that measures service alone leaves that out.',
+    note: curves.some(({ name }) => name === 'service')
+      ? 'Response counts from when a message was due, service from when it was sent. Where they part, messages had to wait to be sent: a tool that measures service alone leaves that out.'
+      : 'Time from sending a message to its reply. In a closed loop nothing is due, so that a server that stalls is asked less: see the highest values.',
     wide: false,
     head: ['Percentile', ...curves.map(({ label }) => `${label} (ms)`)],
     rows: [...named, 100].map((p) => [
@@ -81,7 +86,8 @@ export function histogramFigure(
   histograms: NamedHistograms,
   kind: 'response' | 'connect',
 ): Figure | undefined {
-  const curves = curvesOf(histograms, kind === 'response' ? ['response', 'service'] : ['connect']);
+  const all = curvesOf(histograms, kind === 'response' ? ['response', 'service'] : ['connect']);
+  const curves = all.filter((curve) => curve.name !== 'service' || !isSame(curve, all));
   const [first] = curves;
   if (first?.name !== kind) return undefined;
   const low = Math.floor(barOf(Math.min(...curves.map(({ histogram }) => histogram.min)))) - 1;
@@ -135,9 +141,17 @@ function curvesOf(histograms: NamedHistograms, names: readonly NamedHistogram['n
       const tone: Tone = main ? arm : name === 'service' ? `${arm}-soft` : `${arm}-faint`;
       const hidden = name === 'lateness';
       const style = main ? 'line' : 'dashed';
-      return [{ name, label, tone, style, hidden, histogram, count: histogram.count }];
+      return [{ arm, name, label, tone, style, hidden, histogram, count: histogram.count }];
     }),
   );
+}
+
+/** Whether a curve is that of the response of its run. */
+function isSame({ arm, histogram, count }: Curve, curves: readonly Curve[]): boolean {
+  const response = curves.find((one) => one.name === 'response' && one.arm === arm);
+  const alike = (p: number): boolean =>
+    histogram.percentile(p) === response?.histogram.percentile(p);
+  return count === response?.count && [0, 50, 90, 99, 99.9, 100].every(alike);
 }
 
 function seriesOf(curve: Curve, values: readonly (number | null)[]): ChartSeries {

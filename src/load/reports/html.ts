@@ -77,13 +77,13 @@ function sectionsOf(report: BenchmarkReport, figures: ReadonlyMap<string, Figure
     ...searchSection(report, figureMarkup(chart('search'))),
     ...repeatSection(report),
     ...thresholdSection(report),
-    ...latencySection(arms, {
+    ...latencySection(arms, report.mode, {
       overTime: chart('latency'),
       percentiles: chart('percentiles'),
       histogram: chart('histogram'),
     }),
     ...scenarioSection(arms),
-    ...throughputSection(arms, chart('throughput')),
+    ...throughputSection(arms, report.mode, chart('throughput')),
     ...errorSection(arms, chart('errors')),
     ...connectionSection(arms, {
       overTime: chart('connections'),

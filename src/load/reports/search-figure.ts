@@ -39,7 +39,7 @@ export function searchFigure(search: BenchmarkReport['search']): Figure | undefi
     },
     title: 'Levels tried',
     note: 'Messages per second at each step of the search.',
-    wide: false,
+    wide: true,
     head: ['Step', 'Messages per second', 'Held'],
     rows: levels.map(({ rate, held }, at) => [String(at + 1), short(rate), held ? 'yes' : 'no']),
   };

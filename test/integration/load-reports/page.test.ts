@@ -101,7 +101,7 @@ browserRequirement('the load report page')('the page of a benchmark', () => {
       expect(await inked(page, id, 'a'), id).toBeGreaterThan(100);
     }
     expect(await page.locator('#comparison .conclusion').innerText()).toBe(
-      'A is better in: Response p50. B is better in: CPU per message.',
+      'A is better in: Response p50. B is better in: Generator CPU per message.',
     );
     expect(await page.locator('#comparison tbody tr').count()).toBe(4);
   });

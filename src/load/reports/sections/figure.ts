@@ -1,3 +1,4 @@
+import type { Arm } from '../arms.ts';
 import type { Figure } from '../chart.ts';
 import { html, type Markup } from '../markup.ts';
 import { table } from '../table.ts';
@@ -65,4 +66,9 @@ export function facts(rows: readonly (readonly [label: string, value: string | M
 export function mark(verdict: 'pass' | 'fail' | 'warn', text: string): Markup {
   const sign = { pass: '✓', fail: '✕', warn: '!' }[verdict];
   return html`<span class="mark ${verdict}"><span aria-hidden="true">${sign}</span> ${text}</span>`;
+}
+
+/** The letter of a run of a comparison. */
+export function armChip({ key, label }: Pick<Arm, 'key' | 'label'>): Markup | undefined {
+  return label === '' ? undefined : html`<span class="arm ${key}">${label}</span> `;
 }

@@ -32,16 +32,19 @@ export function thresholdSection({ thresholds }: BenchmarkReport): Section[] {
 /** How people call the figures of repeats and comparisons, and where they have one, the unit. */
 const METRICS: Readonly<Record<string, readonly [label: string, unit: Unit | '']>> = {
   rate: ['Rate', '/s'],
-  received: ['Received', '/s'],
   p50: ['Response p50', 'ms'],
-  p75: ['Response p75', 'ms'],
   p90: ['Response p90', 'ms'],
-  p95: ['Response p95', 'ms'],
   p99: ['Response p99', 'ms'],
   p999: ['Response p99.9', 'ms'],
   max: ['Response, highest', 'ms'],
-  mean: ['Response, mean', 'ms'],
-  cpuPerMessageUs: ['CPU per message', 'µs'],
+  answered: ['Answered', '%'],
+  errors: ['Errors', '%'],
+  connectP50: ['Connect p50', 'ms'],
+  connectP99: ['Connect p99', 'ms'],
+  connectRate: ['Handshakes', '/s'],
+  cpuPerMessageUs: ['Generator CPU per message', 'µs'],
+  serverMessagesPerCpuSecond: ['Messages per CPU second of the server', '/s'],
+  serverBytesPerConnection: ['Server memory per connection', 'bytes'],
 };
 
 function metricLabel(metric: string): string {
@@ -95,12 +98,7 @@ export function comparisonSection({ comparison }: BenchmarkReport): Section[] {
     { head: '' },
     { head: 'Verdict' },
   ];
-  const span = Math.max(
-    ...comparison.rows
-      .flatMap(({ ratio }) => [ratio.low, ratio.high].map((one) => Math.abs(Math.log2(one))))
-      .filter(Number.isFinite),
-    0.3,
-  );
+  const span = spanOf(comparison.rows);
   const rows = comparison.rows.map(({ metric, unit, a, b, ratio, verdict }) => [
     metricLabel(metric),
     figure(a.median),
@@ -133,6 +131,15 @@ export function comparisonSection({ comparison }: BenchmarkReport): Section[] {
 }
 
 type ComparisonRow = NonNullable<BenchmarkReport['comparison']>['rows'][number];
+
+/** How many powers of two the widest interval reaches; beyond three, it is cut off. */
+function spanOf(rows: readonly ComparisonRow[]): number {
+  const powers = rows
+    .flatMap(({ ratio }) => [ratio.low, ratio.high])
+    .map((one) => Math.abs(Math.log2(one)))
+    .filter(Number.isFinite);
+  return Math.min(3, Math.max(0.3, ...powers));
+}
 
 function conclusion(rows: readonly ComparisonRow[]): string {
   const better = (verdict: ComparisonRow['verdict']): string =>
@@ -189,6 +196,7 @@ export function searchSection({ search }: BenchmarkReport, chart: Markup | undef
     card(
       'Levels',
       html`${best}${search.limit !== undefined && html`<p class="quiet-text">${search.limit}</p>`}${table(columns, rows, 'Levels')}`,
+      'wide',
     ),
   );
 }

@@ -4,8 +4,8 @@ import type { Figure } from '../chart.ts';
 import { count, figure } from '../format.ts';
 import { html } from '../markup.ts';
 import { table, type Cell } from '../table.ts';
-import { figureMarkup, section, type Section } from './figure.ts';
-import { armChip } from './summary.ts';
+import { armChip, figureMarkup, section, type Section } from './figure.ts';
+import type { Mode } from './mode.ts';
 
 /** Each kind of time, and what it says. */
 const KINDS = [
@@ -27,9 +27,17 @@ const COLUMNS = [
   ['Highest', 'max'],
 ] as const satisfies readonly (readonly [string, keyof Percentiles])[];
 
+/** In the mode `connect`, what is due and answered is a handshake. */
+const OF_HANDSHAKES: Readonly<Record<string, string>> = {
+  response: 'due until open',
+  service: 'started until open',
+  lateness: 'due until started: the generator’s own',
+};
+
 /** Every percentile of every kind of time, then the charts. */
 export function latencySection(
   arms: readonly Arm[],
+  mode: Mode,
   figures: {
     overTime: Figure | undefined;
     percentiles: Figure | undefined;
@@ -40,7 +48,8 @@ export function latencySection(
     arms.flatMap((arm): Cell[][] => {
       const own = arm.measured.latency[key];
       if (own === null || own.count === 0) return [];
-      const head = html`${armChip(arm)}${name} <span class="quiet-text">${meaning}</span>`;
+      const said = mode === 'connect' ? (OF_HANDSHAKES[key] ?? meaning) : meaning;
+      const head = html`${armChip(arm)}${name} <span class="quiet-text">${said}</span>`;
       return [[head, count(own.count), ...COLUMNS.map(([, column]) => figure(own[column]))]];
     }),
   );

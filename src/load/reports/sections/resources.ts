@@ -4,8 +4,7 @@ import type { Figure } from '../chart.ts';
 import { bytes, count, duration, figure, percent, short } from '../format.ts';
 import { html, type Markup } from '../markup.ts';
 import { table, type Cell } from '../table.ts';
-import { card, facts, figureMarkup, section, type Section } from './figure.ts';
-import { armChip } from './summary.ts';
+import { armChip, card, facts, figureMarkup, section, type Section } from './figure.ts';
 
 /** What generator and server used. */
 export function resourceSection(

@@ -2,8 +2,7 @@ import type { Arm } from '../arms.ts';
 import { count, figure } from '../format.ts';
 import { html, type Markup } from '../markup.ts';
 import { table, type Cell } from '../table.ts';
-import { card, facts, section, type Section } from './figure.ts';
-import { armChip } from './summary.ts';
+import { armChip, card, facts, section, type Section } from './figure.ts';
 
 /** Passes of a scenario, and what each of its expectations took; milliseconds. */
 export function scenarioSection(arms: readonly Arm[]): Section[] {

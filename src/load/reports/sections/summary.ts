@@ -1,8 +1,9 @@
-import type { BenchmarkReport, Measured } from '../../report.ts';
+import type { BenchmarkReport } from '../../report.ts';
 import { armsOf, type Arm } from '../arms.ts';
-import { count, duration, percent, short } from '../format.ts';
+import { short } from '../format.ts';
 import { html, type Markup } from '../markup.ts';
 import { mark } from './figure.ts';
+import { tiles } from './tiles.ts';
 
 const STATUS: Readonly<Record<BenchmarkReport['status'], Markup>> = {
   passed: mark('pass', 'Passed'),
@@ -23,17 +24,19 @@ export function summarySection(report: BenchmarkReport): Markup {
         <p class="value status">${STATUS[report.status]}</p>
         <p class="sub">${resultLine(report)}</p>
       </div>
-      ${tiles(arms)}
+      ${tiles(arms, report.mode)}
     </div>
   </section>`;
 }
 
-function resultLine({ thresholds, status }: BenchmarkReport): string {
+function resultLine({ thresholds, status, measured }: BenchmarkReport): string {
   if (status === 'invalid') return 'the generator was the limit';
   if (status === 'interrupted') return 'the figures up to then';
   const failed = thresholds.filter(({ verdict }) => verdict === 'fail').length;
-  if (thresholds.length === 0) return 'no thresholds were given';
   if (failed > 0) return `${failed} of ${thresholds.length} thresholds failed`;
+  if (status === 'failed') return 'not by a threshold: see the notes and errors';
+  if (measured.generator.saturated) return 'but the generator was the limit';
+  if (thresholds.length === 0) return 'no thresholds were given';
   return thresholds.length === 1
     ? 'the threshold held'
     : `all ${thresholds.length} thresholds held`;
@@ -63,82 +66,4 @@ function health({ label, measured: { generator } }: Arm): Markup {
       ${generator.reasons.map((reason) => html`<li>${reason}</li>`)}
     </ul>
   </div>`;
-}
-
-interface Tile {
-  readonly label: string;
-  readonly value: (measured: Measured) => string;
-  readonly sub: (measured: Measured) => string;
-}
-
-const RATE: Tile = {
-  label: 'Rate',
-  value: ({ rate }) => `${short(rate.received)}/s`,
-  sub: ({ rate }) =>
-    rate.reached === null || rate.requested === null
-      ? 'closed loop'
-      : `${percent(rate.reached)} of ${short(rate.requested)}/s sent`,
-};
-
-const HANDSHAKES: Tile = {
-  label: 'Handshakes',
-  value: ({ connections }) => `${short(connections.perSecond)}/s`,
-  sub: ({ phases }) => `in ${duration(phases.connectMs)}`,
-};
-
-const OPEN: Tile = {
-  label: 'Connections',
-  value: ({ connections }) => count(connections.opened),
-  sub: ({ connections: { requested, failed, dropped } }) =>
-    failed + dropped === 0
-      ? `all of ${count(requested)}`
-      : `of ${count(requested)}; ${count(failed)} failed, ${count(dropped)} dropped`,
-};
-
-const ERRORS: Tile = {
-  label: 'Errors',
-  value: ({ errors }) => count(errors.reduce((sum, row) => sum + row.count, 0)),
-  sub: ({ messages }) => `${count(messages.lost)} of ${count(messages.sent)} messages lost`,
-};
-
-function percentileTile(p: 'p50' | 'p99' | 'max', label: string): Tile {
-  return {
-    label,
-    value: ({ latency }) => {
-      const own = latency.response ?? latency.connect;
-      return own === null ? '–' : duration(own[p]);
-    },
-    sub: ({ latency: { response, service } }) => {
-      if (response === null) return 'time to connect';
-      return service === null ? 'response' : `service ${duration(service[p])}`;
-    },
-  };
-}
-
-function tiles(arms: readonly Arm[]): Markup[] {
-  const messages = arms.some(({ measured }) => measured.messages.sent > 0);
-  const shown = [
-    messages ? RATE : HANDSHAKES,
-    percentileTile('p50', messages ? 'Response p50' : 'Connect p50'),
-    percentileTile('p99', messages ? 'Response p99' : 'Connect p99'),
-    percentileTile('max', messages ? 'Response, highest' : 'Connect, highest'),
-    ERRORS,
-    OPEN,
-  ];
-  return shown.map(({ label, value, sub }) => {
-    const values = arms.map(
-      (arm) =>
-        html`<p class="value">${armChip(arm)}${value(arm.measured)}</p>
-          <p class="sub">${sub(arm.measured)}</p>`,
-    );
-    return html`<div class="tile">
-      <p class="label">${label}</p>
-      ${values}
-    </div>`;
-  });
-}
-
-/** The letter of a run of a comparison. */
-export function armChip({ key, label }: Pick<Arm, 'key' | 'label'>): Markup | undefined {
-  return label === '' ? undefined : html`<span class="arm ${key}">${label}</span> `;
 }

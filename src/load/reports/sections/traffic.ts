@@ -4,8 +4,8 @@ import type { Figure } from '../chart.ts';
 import { bytes, count, figure, short } from '../format.ts';
 import { html, type Markup } from '../markup.ts';
 import { table } from '../table.ts';
-import { card, facts, figureMarkup, mark, section, type Section } from './figure.ts';
-import { armChip } from './summary.ts';
+import { armChip, card, facts, figureMarkup, mark, section, type Section } from './figure.ts';
+import type { Mode } from './mode.ts';
 
 /** A row for each figure, a column for each run. */
 function byArm(
@@ -19,7 +19,11 @@ function byArm(
 }
 
 /** What was due, sent and answered, and what became of the rest. */
-export function throughputSection(arms: readonly Arm[], chart: Figure | undefined): Section[] {
+export function throughputSection(
+  arms: readonly Arm[],
+  mode: Mode,
+  chart: Figure | undefined,
+): Section[] {
   if (!arms.some(({ measured }) => measured.messages.intended > 0)) return [];
   const messages = byArm(
     arms,
@@ -52,7 +56,7 @@ export function throughputSection(arms: readonly Arm[], chart: Figure | undefine
     'throughput',
     'Throughput',
     figureMarkup(chart),
-    card('Messages', messages),
+    card(mode === 'connect' ? 'Handshakes' : 'Messages', messages),
     card('Rates', html`${rates}${laws}`),
   );
 }

@@ -77,6 +77,37 @@ it('draws response and service in one percentile curve, with the gap between the
   expect(service).toBeLessThan(1);
 });
 
+it('draws one curve in a closed loop, where response and service are the same', () => {
+  const { response } = run.histograms;
+  const closed = { ...run, histograms: { ...run.histograms, service: response.clone() } };
+  const html = renderHtml(reportOf(closed), named(closed));
+  const labels = (id: string): string[] | undefined =>
+    chart(html, id)?.series.map(({ label }) => label);
+  expect(labels('percentiles')).toEqual(['response', 'lateness']);
+  expect(labels('histogram')).toEqual(['response']);
+  expect(bodyOf(html)).toContain('In a closed loop nothing is due');
+});
+
+it('says why a run failed that no threshold failed, and doubts one that passed saturated', () => {
+  const body = bodyOf(renderHtml(reportOf(run, { status: 'failed', success: false }), []));
+  expect(body).toContain('not by a threshold');
+  const generator = { ...run.measured.generator, saturated: true };
+  const measured = { ...run.measured, generator };
+  expect(bodyOf(renderHtml(reportOf({ ...run, measured }), []))).toContain(
+    'but the generator was the limit',
+  );
+});
+
+it('calls handshakes what the mode connect sends', () => {
+  const rate = { ...run.measured.rate, requested: 0, reached: null };
+  const measured = { ...run.measured, rate };
+  const body = bodyOf(renderHtml(reportOf({ ...run, measured }, { mode: 'connect' }), named(run)));
+  expect(body).toContain('as fast as they can be');
+  expect(body).toContain('handshakes lost');
+  expect(body).toContain('due until open');
+  expect(body).not.toContain('due until reply');
+});
+
 it('has charts for what was measured and none for what was not', () => {
   expect(dataOf(plain).charts.map(({ id }) => id)).toEqual([
     'latency',
@@ -148,7 +179,9 @@ it('shows both runs of a comparison in each chart, with ratios and a verdict', (
     const arms = new Set(series.map(({ label }) => label.slice(0, 2)));
     expect(arms).toEqual(new Set([...arms, 'A ', 'B ']));
   }
-  expect(bodyOf(html)).toContain('A is better in: Response p50. B is better in: CPU per message.');
+  expect(bodyOf(html)).toContain(
+    'A is better in: Response p50. B is better in: Generator CPU per message.',
+  );
   expect(bodyOf(html)).toContain('0.740 to 0.810');
 });
 
