@@ -21,11 +21,6 @@ export function table(
     const padded = numeric === true ? alignPoints(texts) : texts;
     return cells.map((cell, row) => (typeof cell === 'string' ? (padded[row] ?? '') : cell));
   });
-  const heads = columns.map(
-    ({ head, numeric }) =>
-      html`<th scope="col" class="${numeric === true ? 'number' : 'text'}">${head}</th>`,
-  );
-  const named = columns.some(({ head }) => head !== '');
   const body = rows.map((_, row) => {
     const cells = columns.map(({ numeric }, at) => {
       const cell = aligned[at]?.[row] ?? '';
@@ -38,17 +33,25 @@ export function table(
       ${cells}
     </tr>`;
   });
-  const head = html`<thead>
-    <tr>
-      ${heads}
-    </tr>
-  </thead>`;
   return html`<div class="scroll">
     <table aria-label="${label}">
-      ${named && head}
+      ${heading(columns)}
       <tbody>
         ${body}
       </tbody>
     </table>
   </div>`;
+}
+
+function heading(columns: readonly Column[]): Markup | undefined {
+  if (columns.every(({ head }) => head === '')) return undefined;
+  const cells = columns.map(
+    ({ head, numeric }) =>
+      html`<th scope="col" class="${numeric === true ? 'number' : 'text'}">${head}</th>`,
+  );
+  return html`<thead>
+    <tr>
+      ${cells}
+    </tr>
+  </thead>`;
 }

@@ -42,8 +42,13 @@ it.each([
   expect(text.match(/^# HELP /gm)).toHaveLength(families.size);
 });
 
-it('repeats no sample', () => {
-  const text = renderPrometheus(comparedRuns().report, comparedRuns().histograms);
+it('repeats no sample, also when a threshold is given twice', () => {
+  const { report, histograms } = comparedRuns();
+  const { thresholds } = reportOf(run);
+  const text = renderPrometheus(
+    { ...report, thresholds: [...thresholds, ...thresholds] },
+    histograms,
+  );
   const keys = text
     .split('\n')
     .flatMap((line) => (line.startsWith('#') ? [] : [line.replace(/ \S+$/, '')]));
