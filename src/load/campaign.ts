@@ -66,11 +66,11 @@ async function compare(campaign: Campaign, b: string): Promise<Outcome> {
     blocks,
     minEffect: input.minEffect,
     random: createRandom(input.seed),
-    run: async (url) => {
+    run: async (_url, arm) => {
       context.signal.throwIfAborted();
-      const side = url === b ? other : a;
+      const side = arm === 'a' ? a : other;
       const made = a.runs.length + other.runs.length + 1;
-      const label = `run ${made} of ${blocks * 4}, ${side === a ? 'A' : 'B'}, `;
+      const label = `run ${made} of ${blocks * 4}, ${arm.toUpperCase()}, `;
       const run = await runPlan(side.plan, campaign, label);
       side.runs.push(run);
       // A run that was cut short is no match for a whole one.

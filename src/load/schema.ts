@@ -80,7 +80,7 @@ const message = {
     .describe('payload: bytes, uniform:MIN-MAX, or a file that holds it; 32 if absent')
     .meta({ placeholder: 'bytes|uniform:a-b|file' }),
   text: z.boolean().default(false).describe('send text messages'),
-  binary: z.boolean().default(false).describe('send binary messages, as if nothing is said'),
+  binary: z.boolean().default(false).describe('send binary messages; so it is if neither is given'),
 };
 
 const fanout = {
@@ -131,8 +131,8 @@ const generator = {
     .string()
     .min(1)
     .optional()
-    .describe('YAML file of what each client does, in place of a mode')
-    .meta({ placeholder: 'file' }),
+    .describe('what each client does, in place of a mode: chat, json-rpc, or a YAML file')
+    .meta({ placeholder: 'name|file' }),
   distributed: z
     .string()
     .refine((text) => URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol), {
@@ -146,9 +146,9 @@ const generator = {
     .min(1)
     .max(1000)
     .optional()
-    .describe('benchmark-workers to wait for; 1 if absent, with --distributed alone'),
+    .describe('benchmark-workers to wait for, with --distributed; 1 if absent'),
   workerTimeoutMs: DurationMs.default(30_000)
-    .describe('how long benchmark-workers are waited for')
+    .describe('how long benchmark-workers are waited for, with --distributed')
     .meta({ flag: 'worker-timeout', placeholder: 'time' }),
 };
 

@@ -104,6 +104,16 @@ describe('benchmark', () => {
     expect(report.comparison?.rows[0]?.a.runs).toHaveLength(4);
   });
 
+  it('compares a server with itself, and finds no difference in what cannot differ', async () => {
+    await using server = await startWs();
+    const load = ['--connections', '2', '--rate', '50', '--repeat', '2', '--duration', '300ms'];
+    const args = ['--url', server.url, '--compare', server.url, ...load, '--warmup', '0'];
+    const { report } = await runBenchmark(args);
+    const rate = report.comparison?.rows.find(({ metric }) => metric === 'rate');
+    expect(rate).toMatchObject({ verdict: 'no difference shown' });
+    expect(rate?.b.runs).toHaveLength(4);
+  });
+
   it('searches the highest rate up to where the server gives up, and says so', async () => {
     await using server = await startMoodyServer('dies:700');
     const search = ['--find-max', '--slo', 'p99<30s', '--connections', '2', '--rate', '1000'];
