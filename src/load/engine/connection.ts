@@ -1,4 +1,3 @@
-import { randomFillSync } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
   CloseCode,
@@ -20,6 +19,7 @@ import {
 import { FrameReader } from './frame-reader.ts';
 import type { FrameSink } from './frame-reader.ts';
 import { NONE } from './outstanding.ts';
+import { takeRandom } from './random-pool.ts';
 import type { Queue } from './outstanding.ts';
 
 /** What a connection tells the thread that drives it. */
@@ -62,6 +62,8 @@ export class Connection implements Queue {
   tail = NONE;
   /** Sequence number of the next message. */
   sequence = 0;
+  /** Row of the message that was delivered last; in the mode fanout. */
+  lastDelivery = NONE;
   /** Messages that it may send. */
   credit = 0;
   /** Replies in the measured phase. */
@@ -212,7 +214,7 @@ export interface IncomingMessage {
 
 /** A frame of our own, for what is sent seldom. */
 export function maskedFrame(opcode: number, payload: Uint8Array): Buffer {
-  return encodeFrame({ opcode, payload, maskingKey: randomFillSync(Buffer.alloc(4)) });
+  return encodeFrame({ opcode, payload, maskingKey: takeRandom(4) });
 }
 
 /** 1005 stands for a Close frame without a code, and is answered by one. */

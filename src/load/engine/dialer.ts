@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect, isIP } from 'node:net';
 import type { Socket, TcpSocketConnectOpts } from 'node:net';
@@ -7,6 +6,7 @@ import type { ConnectionOptions, SecureContext } from 'node:tls';
 import { createKey, createRequest } from '../../protocol/index.ts';
 import type { LoadTarget } from '../plan.ts';
 import type { Connection, Opening } from './connection.ts';
+import { takeRandom } from './random-pool.ts';
 
 /** What a read brings at most; large enough for many replies, and shared by all sockets. */
 const READ_BYTES = 64 * 1024;
@@ -82,7 +82,7 @@ export class Dialer {
     const token = tokens[index % tokens.length];
     const { bytes, head } = createRequest({
       url: this.#url,
-      key: createKey(randomBytes(16)),
+      key: createKey(takeRandom(16)),
       protocols: subprotocols,
       headers: token === undefined ? headers : [...headers, ['Authorization', `Bearer ${token}`]],
     });

@@ -69,6 +69,7 @@ export class ErrorTable {
   }
 
   add(failure: Failure, count = 1): void {
+    if (count === 0) return;
     if (this.#gauges !== undefined) add(this.#gauges, Gauge.errors, count);
     const key = `${failure.kind} ${failure.detail}`;
     const known = this.#rows.get(key);

@@ -1,6 +1,6 @@
-import { randomFillSync } from 'node:crypto';
 import { encodeFrame } from '../../protocol/index.ts';
 import type { MessagePlan, UniformSize } from '../plan.ts';
+import { takeRandom } from './random-pool.ts';
 import { createRandom } from './random.ts';
 
 /**
@@ -209,6 +209,5 @@ function uniformSizes(range: UniformSize, count: number, random: () => number): 
 
 /** Never zero, and no octet of it: some servers skip the work for a key of 0. */
 function randomKey(): Buffer {
-  const key = randomFillSync(Buffer.alloc(4));
-  return key.map((octet) => octet || 0x5a) as Buffer;
+  return takeRandom(4).map((octet) => octet || 0x5a) as Buffer;
 }

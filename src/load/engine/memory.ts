@@ -94,6 +94,28 @@ function phase(
   return { counts, response, service, lateness, lastDelivery };
 }
 
+/** The cells of all workers, for whoever has to know what the others do. */
+export class AllCells {
+  readonly #cells: readonly Float64Array[];
+
+  constructor(buffers: readonly SharedArrayBuffer[]) {
+    this.#cells = buffers.map((buffer) => new Float64Array(buffer));
+  }
+
+  gauge(index: number): number {
+    return this.#sum(index);
+  }
+
+  /** Of both phases together. */
+  count(index: number): number {
+    return this.#sum(CELLS + index) + this.#sum(2 * CELLS + index);
+  }
+
+  #sum(cell: number): number {
+    return this.#cells.reduce((sum, cells) => sum + (cells[cell] as number), 0);
+  }
+}
+
 /** Adds `amount` to one count; apart, because an element of a typed array may be undefined to tsc. */
 export function add(counts: Float64Array, index: number, amount: number): void {
   counts[index] = (counts[index] as number) + amount;

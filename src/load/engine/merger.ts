@@ -2,9 +2,16 @@ import { Histogram } from '../histogram/histogram.ts';
 import type { LoadPlan } from '../plan.ts';
 import type { ErrorRow, Latencies, LoadResult, MessageCounts, WorkerUse } from '../result.ts';
 import { ErrorTable } from './failure.ts';
+import type { Failure } from './failure.ts';
 import { Count, Gauge } from './memory.ts';
 import type { PhaseMemory } from './memory.ts';
 import type { WorkerHandle } from './worker-handle.ts';
+
+const UNDELIVERED: Failure = {
+  kind: 'lost',
+  detail: 'not delivered',
+  text: 'a receiver did not get a message before the drain was over',
+};
 
 /** Adds up what the workers measured. */
 export class Merger {
@@ -41,10 +48,12 @@ export class Merger {
     };
   }
 
-  messages(): MessageCounts {
+  messages(interrupted: boolean): MessageCounts {
     const sent = this.count(Count.sent);
     const received = this.count(Count.received);
-    const lost = this.count(Count.lost) + this.#lostByCrash();
+    const lost = this.#isFanout
+      ? this.#undelivered(interrupted)
+      : this.count(Count.lost) + this.#lostByCrash();
     return {
       intended: this.count(Count.intended),
       sent,
@@ -78,18 +87,20 @@ export class Merger {
       response: scheduled ? response : service.clone(),
       service,
       lateness: scheduled ? lateness : null,
-      lastDelivery: null,
+      lastDelivery: this.#isFanout ? merged((phase) => phase.lastDelivery) : null,
     };
   }
 
-  errors(): ErrorRow[] {
+  errors(interrupted: boolean): ErrorRow[] {
     const table = new ErrorTable();
+    if (this.#isFanout) table.add(UNDELIVERED, this.#undelivered(interrupted));
     for (const { result } of this.#workers) if (result !== undefined) table.merge(result.errors);
     for (const worker of this.#crashed()) {
       const text = `${worker.name} ended: ${worker.crash ?? ''}`;
       table.add({ kind: 'worker', detail: worker.name, text });
       const detail = 'worker gone';
-      table.add({ kind: 'lost', detail, text: `${worker.name} was gone` }, missing(worker));
+      const lost = this.#isFanout ? 0 : missing(worker);
+      table.add({ kind: 'lost', detail, text: `${worker.name} was gone` }, lost);
     }
     return table.rows();
   }
@@ -129,6 +140,15 @@ export class Merger {
       );
     }
     return notes;
+  }
+
+  get #isFanout(): boolean {
+    return this.#plan.mode === 'fanout';
+  }
+
+  /** Which worker's connection misses a delivery is not told apart: the sums alone tell. */
+  #undelivered(interrupted: boolean): number {
+    return interrupted ? 0 : this.count(Count.sent) - this.count(Count.received);
   }
 
   #crashed(): WorkerHandle[] {

@@ -2,6 +2,7 @@ import type { LoadPlan } from '../plan.ts';
 import type { ErrorRow } from '../result.ts';
 import type { ScenarioShare } from '../scenario/run/share.ts';
 import type { Scenario } from '../scenario/scenario.ts';
+import type { BoardBuffers } from './board.ts';
 import type { WorkerBuffers } from './memory.ts';
 
 /** What carries the messages: each has a thread of its own that speaks as is said below. */
@@ -17,6 +18,8 @@ export interface WorkerStart {
   readonly index: number;
   readonly addresses: readonly string[];
   readonly buffers: WorkerBuffers;
+  /** Shared by all workers in the mode fanout; null in the others. */
+  readonly board: BoardBuffers | null;
   /** The pacer's entry: a URL, or the source text itself in the bundle. */
   readonly pacer: string;
 }

@@ -2,10 +2,13 @@ import type { ConnectionList } from './connection-list.ts';
 import { EchoLedger } from './echo-ledger.ts';
 import { ClosedTraffic, OpenTraffic } from './echo-traffic.ts';
 import type { ErrorTable } from './failure.ts';
+import { FanoutLedger } from './fanout-ledger.ts';
+import { FanoutTraffic } from './fanout-traffic.ts';
 import { FrameStrip } from './frame-strip.ts';
 import type { Ledger } from './ledger.ts';
 import type { WorkerMemory } from './memory.ts';
 import type { WorkerStart } from './messages.ts';
+import { PublishFrames } from './publish-frames.ts';
 import { QuietLedger, QuietTraffic } from './quiet.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -29,6 +32,8 @@ export function createMode(start: WorkerStart, context: ModeContext): Mode {
   switch (start.plan.mode) {
     case 'idle':
       return { ledger: new QuietLedger(context.memory), traffic: new QuietTraffic() };
+    case 'fanout':
+      return createFanout(start, context);
     default:
       return createEcho(start, context);
   }
@@ -50,4 +55,16 @@ function createEcho({ plan, index, pacer }: WorkerStart, context: ModeContext): 
       ? new ClosedTraffic({ ledger, open, depth: load.depth })
       : new OpenTraffic({ plan, load, index, share, ledger, open, pacer, noteThread });
   return { ledger, traffic };
+}
+
+function createFanout({ plan, index, pacer, board }: WorkerStart, context: ModeContext): Mode {
+  const { fanout, message, target } = plan;
+  const { memory, errors, noteThread } = context;
+  if (fanout === null || board === null) throw new TypeError('the mode fanout has no plan');
+  const frames = new PublishFrames(fanout.publish, message.opcode, target.url.startsWith('wss:'));
+  const ledger = new FanoutLedger({ plan: fanout, frames, index, board, memory, errors });
+  return {
+    ledger,
+    traffic: new FanoutTraffic({ plan, fanout, index, ledger, pacer, noteThread }),
+  };
 }

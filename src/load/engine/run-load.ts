@@ -2,8 +2,9 @@ import type { LoadPlan } from '../plan.ts';
 import type { LoadControl, LoadResult, RunLoad } from '../result.ts';
 import { mergeShares } from '../scenario/run/share.ts';
 import { resolveAddresses } from './addresses.ts';
+import { allocateBoard } from './board.ts';
 import { now } from './clock.ts';
-import { Count, Gauge } from './memory.ts';
+import { Count, Gauge, WorkerMemory } from './memory.ts';
 import { Merger } from './merger.ts';
 import type { TrafficTimes, Workload } from './messages.ts';
 import { attempt, noConnectionError } from './no-connection.ts';
@@ -13,6 +14,8 @@ import { WorkerHandle } from './worker-handle.ts';
 
 /** How long before the first message the workers are told when it is due. */
 const LEAD_MS = 20;
+/** The same in the mode fanout, where the server has to let everybody into the room first. */
+const JOIN_MS = 500;
 /** How long the workers have to hand in their results once nothing is left to do. */
 const RESULT_MS = 5000;
 
@@ -77,7 +80,7 @@ class LoadRun {
       const finishedMs = now();
       sampler.stop();
       if (merger.gauge(Gauge.opened) === 0 && !signal.aborted) {
-        throw await noConnectionError(this.#plan, merger.errors());
+        throw await noConnectionError(this.#plan, merger.errors(false));
       }
       return this.#result(merger, sampler, finishedMs);
     } finally {
@@ -91,10 +94,11 @@ class LoadRun {
   #startWorkers(addresses: readonly string[], changed: () => void): WorkerHandle[] {
     const { worker: entry, pacer } = threadSources();
     const [plan, workload] = [this.#plan, this.#workload];
-    return Array.from(
-      { length: plan.workers },
-      (_, index) => new WorkerHandle({ entry, plan, workload, index, addresses, pacer, changed }),
-    );
+    const memories = Array.from({ length: plan.workers }, () => new WorkerMemory());
+    const cells = memories.map(({ buffers }) => buffers.cells);
+    const board = plan.mode === 'fanout' ? allocateBoard(plan, cells) : null;
+    const shared = { entry, plan, workload, addresses, board, pacer, changed };
+    return memories.map((memory, index) => new WorkerHandle({ ...shared, memory, index }));
   }
 
   #every(test: (worker: WorkerHandle) => boolean): boolean {
@@ -125,7 +129,8 @@ class LoadRun {
   #begin(): void {
     const { warmupMs, durationMs, drainMs } = this.#plan.phases;
     const { startAt } = this.#control;
-    const earliest = now() + LEAD_MS;
+    const isFanout = this.#plan.mode === 'fanout';
+    const earliest = now() + (isFanout ? JOIN_MS : LEAD_MS);
     const wanted = startAt === null ? earliest : now() + startAt - Date.now() - warmupMs;
     if (wanted < earliest) {
       const late = Math.round(earliest - wanted);
@@ -173,16 +178,17 @@ class LoadRun {
       measureMs: span(measureMs, endMs),
       drainMs: span(endMs, Infinity),
     };
+    const interrupted = this.#control.signal.aborted;
     const cpuMs = this.#cpuMs.end - this.#cpuMs.start;
     return {
       startedAt: this.#startedAt,
       engine: this.#workload.engine,
       phases,
       connections: merger.connections(),
-      messages: merger.messages(),
+      messages: merger.messages(interrupted),
       bytes: { sent: merger.count(Count.bytesSent), received: merger.count(Count.bytesReceived) },
       latency: merger.latency(),
-      errors: merger.errors(),
+      errors: merger.errors(interrupted),
       seconds: sampler.samples,
       generator: {
         cpuMs,
@@ -190,7 +196,7 @@ class LoadRun {
         workers: merger.use(cpuMs, phases.measureMs),
       },
       fairness: merger.fairness(),
-      interrupted: this.#control.signal.aborted,
+      interrupted,
       notes: [...this.#notes, ...this.#endNotes(phases), ...merger.notes()],
       ...this.#scenario(),
     };

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import { WorkerMemory } from './memory.ts';
+import type { WorkerMemory } from './memory.ts';
 import type { FromWorker, ToWorker, WorkerResult, WorkerStart } from './messages.ts';
 import { startThread } from './start-thread.ts';
 
@@ -7,6 +7,7 @@ import { startThread } from './start-thread.ts';
 const END_MS = 3000;
 
 export interface HandleOptions extends Omit<WorkerStart, 'buffers'> {
+  readonly memory: WorkerMemory;
   /** The worker's entry: a URL, or its source text. */
   readonly entry: string;
   /** Anything below changed. */
@@ -16,7 +17,7 @@ export interface HandleOptions extends Omit<WorkerStart, 'buffers'> {
 /** One worker thread, seen from the main thread. */
 export class WorkerHandle {
   readonly name: string;
-  readonly memory = new WorkerMemory();
+  readonly memory: WorkerMemory;
   /** Set once every connection of its share was opened or failed. */
   connected: { readonly startMs: number; readonly endMs: number } | undefined;
   /** It has no open connection left. */
@@ -27,9 +28,10 @@ export class WorkerHandle {
   readonly #thread: Worker;
   readonly #ended: Promise<void>;
 
-  constructor({ entry, changed, ...start }: HandleOptions) {
+  constructor({ entry, changed, memory, ...start }: HandleOptions) {
+    this.memory = memory;
     this.name = `worker ${start.index + 1}`;
-    const workerData: WorkerStart = { ...start, buffers: this.memory.buffers };
+    const workerData: WorkerStart = { ...start, buffers: memory.buffers };
     this.#thread = startThread(entry, this.name, workerData);
     this.#thread.on('message', (message: FromWorker) => {
       this.#receive(message);
