@@ -48,6 +48,7 @@ async function run(
 /** Whatever happened: nothing is counted twice and nothing is missing. */
 function expectToAddUp({ messages, latency, errors, connections }: LoadResult): void {
   const { intended, sent, received, lost, inFlight, unsent } = messages;
+  expect(errors.filter(({ kind }) => kind === 'worker')).toEqual([]);
   expect(received + lost + inFlight).toBe(sent);
   expect(sent + unsent).toBe(intended);
   expect(inFlight).toBe(0);

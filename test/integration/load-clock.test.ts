@@ -71,7 +71,7 @@ describe('a server that is stopped for a second', () => {
     ] as const) {
       const expected = truth(q, stallMs, durationMs);
       expect(measured).toBeGreaterThan(expected * 0.8);
-      expect(measured).toBeLessThan(expected + 0.5 * stallMs);
+      expect(measured).toBeLessThan(expected + stallMs);
     }
     // It sent on: the server it was that was late.
     expect(judgeSaturation(result, plan).reasons.join()).not.toContain('that were due');
