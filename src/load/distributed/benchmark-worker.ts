@@ -8,9 +8,6 @@ import { openRedis, watchRedis } from './redis.ts';
 import type { RedisLink } from './redis.ts';
 import type { BenchmarkWorkerInput, BenchmarkWorkerReport, ShareRow } from './schema.ts';
 
-/** For the last result to reach Redis when this worker leaves. */
-const LEAVE_MS = 10_000;
-
 /**
  * Carries out shares of distributed runs until interrupted, or one with `once`.
  *
@@ -111,15 +108,8 @@ class ShareWorker {
 
   /** Hands in what is running and lets go of Redis. */
   async leave(): Promise<void> {
-    const closed = Promise.allSettled([
-      this.#worker.close(),
-      this.#events.close(),
-      this.#queue.close(),
-    ]);
-    const late = new Promise((resolve) => setTimeout(resolve, LEAVE_MS, 'late').unref());
-    if ((await Promise.race([closed, late])) === 'late') await this.#worker.close(true);
     this.#unwatch();
-    this.#link.client.disconnect();
+    await this.#link.close([this.#worker, this.#events, this.#queue]);
   }
 
   async #execute(job: Job<unknown, Outcome>, signal: AbortSignal): Promise<Outcome> {

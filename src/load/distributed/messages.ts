@@ -16,8 +16,8 @@ import { SecondSample } from '../result-json.ts';
 export const QUEUE = 'benchmark';
 export const PREFIX = 'websocket-skill';
 
-/** A worker that has not renewed the lock of its job for so long is lost. */
-export const LOCK_MS = 5000;
+/** A worker that has not renewed the lock of its job for so long is lost; not less, as a busy one is not. */
+export const LOCK_MS = 8000;
 export const STALLED_CHECK_MS = 1000;
 
 /** Custom events, beside those of BullMQ. */

@@ -1,3 +1,4 @@
+import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { EnvironmentError } from '../../errors.ts';
 import { loadQueuePackages } from './queue-packages.ts';
@@ -8,6 +9,13 @@ const CONNECT_MS = 5000;
 const RECONNECT_MS = 500;
 /** Questions for the time; the fastest answer says most. */
 const CLOCK_SAMPLES = 9;
+
+/** For what still runs to end, and for a Redis that is gone. */
+const CLOSE_MS = 10_000;
+const CUT_MS = 500;
+
+/** Something of BullMQ's that holds connections. */
+type QueuePart = Pick<Queue, 'close' | 'disconnect'>;
 
 /** This machine's clock against the one all machines can see. */
 export interface ClockOffset {
@@ -27,6 +35,8 @@ export interface RedisLink {
   readonly address: string;
   /** Of the events from now on. */
   readonly lastEventId: string;
+  /** Closes these, politely while Redis is there, and cuts off what is still open. */
+  readonly close: (parts: readonly QueuePart[]) => Promise<void>;
 }
 
 /** `url` without what must not be printed. */
@@ -59,7 +69,12 @@ export async function openRedis(url: string, cwd: string): Promise<RedisLink> {
     const clock = await withinTime(measureClock(client));
     connected = true;
     const lastEventId = `${Math.floor(Date.now() + clock.offsetMs)}-0`;
-    return { packages, client, clock, address, lastEventId };
+    const close = async (parts: readonly QueuePart[]): Promise<void> => {
+      await closeAll(parts, client.status === 'ready' ? CLOSE_MS : CUT_MS);
+      connected = false;
+      client.disconnect();
+    };
+    return { packages, client, clock, address, lastEventId, close };
   } catch (error) {
     client.disconnect();
     // An error of ioredis may hold the command and with it the password: only its text is kept.
@@ -69,6 +84,18 @@ export async function openRedis(url: string, cwd: string): Promise<RedisLink> {
       hint: 'is it running, and is the address right? redis-server starts one on port 6379',
     });
   }
+}
+
+async function closeAll(parts: readonly QueuePart[], patienceMs: number): Promise<void> {
+  const closed = Promise.allSettled(parts.map((part) => part.close()));
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(resolve, patienceMs, 'late');
+  });
+  if ((await Promise.race([closed, late])) === 'late') {
+    for (const part of parts) void part.disconnect().catch(() => undefined);
+  }
+  clearTimeout(timer);
 }
 
 /** Calls `lost` when Redis has been away for `afterMs`, until the function it returns is called. */

@@ -36,8 +36,8 @@ const MS_PER_CONNECTION = 0.2;
 const LATE_MS = 30_000;
 /** For the shares to end once they are called off. */
 const CANCEL_MS = 10_000;
-/** Redis may be away for as long as a worker may. */
-const REDIS_LOST_MS = 2 * LOCK_MS;
+/** Redis may be away for a little longer than a worker may, as the workers give up first. */
+const REDIS_LOST_MS = LOCK_MS + 1000;
 
 /**
  * Runs `plan` on remote workers (`websocket-skill benchmark-worker`) that listen at the same Redis,
@@ -187,13 +187,7 @@ class DistributedRun {
       const jobs = this.shares.all.map(({ jobId }) => this.#queue.remove(jobId));
       await Promise.allSettled(jobs);
     }
-    const parts = [this.#watch, this.#events, this.#producer, this.#queue];
-    // What cannot be closed politely, as Redis is gone, is cut off below.
-    await Promise.race([
-      Promise.allSettled(parts.map((part) => part.close())),
-      new Promise((resolve) => setTimeout(resolve, 2000).unref()),
-    ]);
-    this.#link.client.disconnect();
+    await this.#link.close([this.#watch, this.#events, this.#producer, this.#queue]);
   }
 
   #listen(): void {
