@@ -1,6 +1,6 @@
 import { printable } from './printable.ts';
 
-/** Text that is markup already; only `html` and `raw` make it. */
+/** Text that is markup already; only `html` makes it. */
 export interface Markup {
   readonly markup: string;
 }
@@ -10,11 +10,6 @@ type Part = string | number | Markup | readonly Markup[] | undefined | false;
 /** Builds markup; whatever is put in that is no markup itself is escaped, so none can be forgotten. */
 export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Markup {
   return { markup: texts.map((text, at) => text + render(parts[at])).join('') };
-}
-
-/** Takes text as markup: for what this package itself wrote. */
-export function raw(markup: string): Markup {
-  return { markup };
 }
 
 function render(part: Part): string {
