@@ -26,9 +26,9 @@ clients:
           every: 1s
           steps:
             - send:
-                json: { type: message, id: '{{pass}}', room: '{{room}}', text: '{{pass}} {{words}}' }
+                json: { type: message, id: 'm{{pass}}', room: '{{room}}', text: '{{pass}} {{words}}' }
             - expect:
-                json: { id: '{{pass}}' }
+                json: { id: 'm{{pass}}' }
                 check: { json: { type: ack } }
                 label: publish
             # The server sends it to everybody in the room, and to whoever wrote it as well.

@@ -130,6 +130,7 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     for (const cancel of this.#waits) cancel();
     for (const client of this.#clients) {
       if (!interrupted) client.lose(NO_REPLY);
+      client.account();
       client.stop(true);
     }
     this.#paces.end(Math.min(now(), this.#endMs), this.book);
@@ -152,18 +153,14 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     if (this.#sockets.size === 0) this.#shell.end();
   }
 
-  async connect(
-    client: VirtualClient,
-    opening: Opening,
-    events: ClientEvents,
-  ): Promise<ClientSocket> {
+  async connect(client: VirtualClient, opening: Opening, events: ClientEvents): Promise<void> {
     await this.#cancellable((done) => this.#opening.enter(done));
     if (this.stopping) {
       this.#opening.leave();
       throw new Stopped();
     }
     try {
-      return await this.#dial(client, opening, events);
+      await this.#dial(client, opening, events);
     } finally {
       this.#opening.leave();
       this.#settle(client);
@@ -254,14 +251,15 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     for (const client of this.#unsettled) this.#settle(client);
   }
 
-  #dial(client: VirtualClient, opening: Opening, events: ClientEvents): Promise<ClientSocket> {
+  #dial(client: VirtualClient, opening: Opening, events: ClientEvents): Promise<void> {
     const { target, phases } = this.#plan;
     return new Promise((resolve, reject) => {
       const own: ClientEvents = {
         opened: () => {
           this.#opened(socket);
           this.#failures.delete(client);
-          resolve(socket);
+          client.attach(socket);
+          resolve();
         },
         failed: (failure) => {
           this.#failed(client, failure);

@@ -27,8 +27,8 @@ export interface ClientHost {
   readonly stopping: boolean;
   /** Whether whole iterations are paced, for want of a loop that is. */
   readonly pacesIterations: boolean;
-  /** Opens a connection as soon as there is room for another handshake. */
-  connect(client: VirtualClient, opening: Opening, events: ClientEvents): Promise<ClientSocket>;
+  /** Opens a connection, as soon as there is room for another handshake, and attaches it. */
+  connect(client: VirtualClient, opening: Opening, events: ClientEvents): Promise<void>;
   /** Writes what is queued on `socket` and counts the bytes. */
   flush(socket: ClientSocket): void;
   /** The schedule of this client, once the traffic has begun; undefined: it has none. */
@@ -114,12 +114,22 @@ export class VirtualClient {
     }
   }
 
+  /** Takes a connection at the very moment it opens: its first messages may have come with it. */
+  attach(socket: ClientSocket): void {
+    this.#socket = socket;
+  }
+
   /** Gives up on what is outstanding. */
   lose(failure: Failure): void {
     for (const trip of this.#trips.values()) {
       if (trip.open) this.#host.book.lose(trip, failure);
     }
     this.#trips.clear();
+  }
+
+  /** Hands over what came and nobody wanted, before the figures are closed. */
+  account(): void {
+    this.#inbox?.end(this.#unexpected);
   }
 
   /** Ends a wait for a message; at the end of the traffic alone that for one nobody asked for. */
@@ -203,7 +213,7 @@ export class VirtualClient {
     const inbox = new Inbox();
     this.#inbox = inbox;
     try {
-      this.#socket = await this.#host.connect(this, opening, this.#events(inbox));
+      await this.#host.connect(this, opening, this.#events(inbox));
     } catch (error) {
       if (error instanceof Stopped) throw error;
       throw new Abandoned();
