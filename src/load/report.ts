@@ -72,6 +72,8 @@ export type SecondRow = z.output<typeof SecondRow>;
 export const Measured = z.object({
   target: z.string(),
   engine: z.string(),
+  /** In the mode connect, a message is a handshake; in fanout, it is a delivery. */
+  mode: z.enum(['echo', 'fanout', 'connect', 'idle']).optional(),
   /** Messages per second, all connections together. */
   rate: z.object({
     /** Null in closed loop. */

@@ -1,7 +1,7 @@
 import type { Measured } from '../report.ts';
 
 /** What `failuresOf` needs. */
-export type Counted = Pick<Measured, 'connections' | 'messages' | 'errors'>;
+export type Counted = Pick<Measured, 'connections' | 'messages' | 'errors' | 'mode'>;
 
 /** Kinds of errors that no other counter holds. */
 const UNCOUNTED = new Set(['scenario', 'worker']);
@@ -12,12 +12,13 @@ const UNCOUNTED = new Set(['scenario', 'worker']);
  * met, workers that were lost. A message whose only reply was wrong is two of them, as it never got
  * its own.
  */
-export function failuresOf({ connections, messages, errors }: Counted): number {
+export function failuresOf({ connections, messages, errors, mode }: Counted): number {
   const others = errors.filter(({ kind }) => UNCOUNTED.has(kind));
   return (
     connections.failed +
     connections.dropped +
-    messages.lost +
+    // In this mode, what is lost is a connection that failed.
+    (mode === 'connect' ? 0 : messages.lost) +
     messages.unsent +
     messages.wrong +
     messages.duplicated +
@@ -28,6 +29,7 @@ export function failuresOf({ connections, messages, errors }: Counted): number {
 
 /** Failures for each thing that was asked for: a message that was due, or a connection. */
 export function failureRatio(measured: Counted): number {
-  const asked = measured.messages.intended + measured.connections.requested;
+  const { messages, connections, mode } = measured;
+  const asked = connections.requested + (mode === 'connect' ? messages.unsent : messages.intended);
   return asked === 0 ? 0 : failuresOf(measured) / asked;
 }

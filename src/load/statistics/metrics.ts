@@ -127,11 +127,12 @@ function latencyMetrics([prefix, key, missingIn]: (typeof LATENCIES)[number]): M
 }
 
 function withoutMessages({ mode }: LoadPlan): string | undefined {
-  return mode === 'connect' || mode === 'idle' ? `the mode ${mode} sends no messages` : undefined;
+  return mode === 'idle' ? 'the mode idle sends no messages' : undefined;
 }
 
 function withoutSchedule({ load }: LoadPlan): string | undefined {
-  return load.model === 'closed' ? 'a closed loop (--pipeline) has no rate to keep' : undefined;
+  if (load.model === 'closed') return 'a closed loop (--pipeline) has no rate to keep';
+  return load.rate === 0 ? 'without --rate there is none to keep' : undefined;
 }
 
 function percentOf(part: number, whole: number): number | null {

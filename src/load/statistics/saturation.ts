@@ -1,5 +1,6 @@
 import type { LoadPlan } from '../plan.ts';
 import type { LoadResult, SecondSample } from '../result.ts';
+import { requestedRate } from './rate.ts';
 
 const NS_PER_MS = 1e6;
 
@@ -30,17 +31,15 @@ export interface Saturation {
  * were due, a worker used up its core in closed loop, or collected garbage for more than 1 % of the
  * time.
  *
+ * In the mode connect, the last two alone: there, lateness is the server's, too.
+ *
  * Lateness is what tells: utilisation and delay of the event loop stay low over stalls that move
  * the p99 of the response by all of their length.
  */
 export function judgeSaturation(result: LoadResult, plan: LoadPlan): Saturation {
-  const reasons = [
-    ...lateness(result),
-    ...stalls(result),
-    ...reach(result, plan),
-    ...cpu(result, plan),
-    ...garbage(result),
-  ];
+  // Handshakes that are due wait for a place, so that there it is the server that makes them late.
+  const own = plan.mode === 'connect' ? [] : [...lateness(result), ...stalls(result)];
+  const reasons = [...own, ...reach(result, plan), ...cpu(result, plan), ...garbage(result)];
   const saturated = reasons.length > 0;
   return { saturated, reasons, heldRate: saturated ? heldRate(result, plan) : null };
 }
@@ -71,7 +70,7 @@ function stalls({ seconds }: LoadResult): string[] {
 }
 
 function reach({ messages: { intended, sent, unsent } }: LoadResult, plan: LoadPlan): string[] {
-  if (plan.load.model === 'closed' || intended === 0) return [];
+  if (plan.mode === 'connect' || plan.load.model === 'closed' || intended === 0) return [];
   // For what no open connection was there to carry, the generator is not to blame.
   const reached = (sent + unsent) / intended;
   if (reached >= LEAST_REACHED) return [];
@@ -79,7 +78,7 @@ function reach({ messages: { intended, sent, unsent } }: LoadResult, plan: LoadP
 }
 
 function cpu({ generator }: LoadResult, plan: LoadPlan): string[] {
-  if (plan.load.model === 'open') return [];
+  if (plan.load.model === 'open' && plan.mode !== 'connect') return [];
   return generator.workers
     .filter(({ cpuMs, measureMs }) => cpuMs > MOST_CPU * measureMs)
     .map(
@@ -110,7 +109,7 @@ function heldRate(result: LoadResult, plan: LoadPlan): number | null {
     const measured = result.seconds.filter(({ phase }) => phase === 'measure');
     const rates = measured.filter(isPunctual).map((sample) => sample.sent);
     const enough = rates.length > 0 && rates.length * 2 >= measured.length;
-    if (enough) return Math.min(Math.max(...rates), plan.load.rate);
+    if (enough) return Math.min(Math.max(...rates), requestedRate(result, plan) ?? Infinity);
   }
   const busiest = busiestShare(result, plan);
   if (busiest <= MOST_CPU && sent + unsent >= LEAST_REACHED * intended) return null;

@@ -4,6 +4,7 @@ import type { Measured, Percentiles, SecondRow } from '../report.ts';
 import type { LoadResult, SecondSample } from '../result.ts';
 import type { ServerSecond, ServerUse } from '../server/index.ts';
 import { littlesLaw } from './littles-law.ts';
+import { perSecond, requestedRate } from './rate.ts';
 import { judgeSaturation } from './saturation.ts';
 
 const NS_PER_MS = 1e6;
@@ -17,6 +18,7 @@ export function summarize(result: LoadResult, plan: LoadPlan, server: ServerUse 
   return {
     target: plan.target.url,
     engine: result.engine,
+    mode: plan.mode,
     rate: rateOf(result, plan),
     connections: { ...connections, perSecond: handshakesPerSecond(result, plan) },
     messages: { ...messages },
@@ -65,13 +67,15 @@ export function percentilesOf(histogram: Histogram | null): Percentiles | null {
   };
 }
 
-function rateOf({ messages, phases }: LoadResult, { load }: LoadPlan): Measured['rate'] {
-  const open = load.model === 'open';
+function rateOf(result: LoadResult, plan: LoadPlan): Measured['rate'] {
+  const { messages, phases } = result;
+  const requested = requestedRate(result, plan);
   return {
-    requested: open ? load.rate : null,
+    requested,
     sent: perSecond(messages.sent, phases.measureMs),
     received: perSecond(messages.received, phases.measureMs),
-    reached: open && messages.intended > 0 ? messages.sent / messages.intended : null,
+    reached:
+      requested === null || messages.intended === 0 ? null : messages.sent / messages.intended,
   };
 }
 
@@ -83,10 +87,6 @@ function handshakesPerSecond({ phases, seconds, connections }: LoadResult, plan:
     measured.reduce((sum, { opened }) => sum + opened, 0),
     phases.measureMs,
   );
-}
-
-function perSecond(count: number, ms: number): number {
-  return ms > 0 ? count / (ms / 1000) : 0;
 }
 
 function serverOf(

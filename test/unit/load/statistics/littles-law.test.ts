@@ -31,9 +31,10 @@ describe('littlesLaw', () => {
     expect(law?.holds).toBe(holds);
   });
 
-  it('does not apply in open loop, to a scenario or without replies', () => {
+  it('does not apply in open loop, to a scenario, to other modes or without replies', () => {
     expect(littlesLaw(run(2), loadPlan())).toBeNull();
     expect(littlesLaw(run(2, { engine: 'scenario' }), CLOSED)).toBeNull();
+    expect(littlesLaw(run(2), { ...CLOSED, mode: 'connect' })).toBeNull();
     expect(littlesLaw(loadResult(), CLOSED)).toBeNull();
   });
 });

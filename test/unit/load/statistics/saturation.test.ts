@@ -104,6 +104,14 @@ describe('judgeSaturation', () => {
     expect(judge(below, CLOSED).saturated).toBe(false);
   });
 
+  it('blames lateness on the server where handshakes wait for a place, but not a used-up core', () => {
+    const storm = { ...OPEN, mode: 'connect' as const };
+    const late = run(50, 60, { messages: messages({ sent: 500 }) });
+    expect(judge(late, storm).saturated).toBe(false);
+    const busy = run(0.2, 1, { generator: worker({ cpuMs: 900 }) });
+    expect(judge(busy, storm).saturated).toBe(true);
+  });
+
   it('flags more than 1 % of garbage collection', () => {
     expect(judge(run(0.2, 1, { generator: worker({ gcMs: 10 }) })).saturated).toBe(false);
     const { reasons } = judge(run(0.2, 1, { generator: worker({ gcMs: 11 }) }));

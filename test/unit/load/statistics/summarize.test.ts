@@ -64,6 +64,20 @@ describe('summarize', () => {
     expect(summarize(RESULT, CLOSED, null).rate).toMatchObject({ requested: null, reached: null });
   });
 
+  it('asks for deliveries, not for publications, where it counts those', () => {
+    const fanout = loadPlan({
+      mode: 'fanout',
+      load: { model: 'open', rate: 10, arrivals: 'constant', seed: 1 },
+    });
+    expect(summarize(RESULT, fanout, null).rate.requested).toBe(100);
+  });
+
+  it('asks for no rate where none was given', () => {
+    const load = { model: 'open', rate: 0, arrivals: 'constant', seed: 1 } as const;
+    const { rate } = summarize(RESULT, loadPlan({ mode: 'connect', load }), null);
+    expect(rate).toMatchObject({ requested: null, reached: null });
+  });
+
   it('counts handshakes of the measured phase where they are what is measured', () => {
     expect(summarize(RESULT, loadPlan({ mode: 'connect' }), null).connections.perSecond).toBe(1.5);
   });

@@ -10,6 +10,11 @@ import { METRICS } from '../../../../src/load/statistics/metrics.ts';
 import { histogramOf, loadPlan, loadResult } from '../../../support/load-results.ts';
 import { usageErrorOf } from '../../../support/usage-error.ts';
 
+/** Handshakes as fast as they can be. */
+const STORM = loadPlan({
+  mode: 'connect',
+  load: { model: 'open', rate: 0, arrivals: 'constant', seed: 1 },
+});
 const CLOSED = loadPlan({ load: { model: 'closed', depth: 1, seed: 1 } });
 
 /** 1,000 intended, 990 sent, 980 received over 2 seconds; latencies of 10 and 20 ms. */
@@ -207,6 +212,19 @@ describe('judgeThresholds', () => {
   });
 });
 
+it('counts a handshake that failed once, where handshakes are the messages', () => {
+  const storm = summarize(
+    loadResult({
+      connections: { requested: 100, opened: 90, failed: 10, dropped: 0 },
+      messages: { ...loadResult().messages, intended: 100, sent: 100, received: 90, lost: 10 },
+    }),
+    STORM,
+    null,
+  );
+  expect(judged('errors<=10', storm).value).toBe(10);
+  expect(judged('errors<=10%', storm).value).toBe(10);
+});
+
 describe('requireMeasurable', () => {
   const check = (text: string, plan: typeof CLOSED) => () => {
     requireMeasurable([parseThreshold(text)], plan);
@@ -215,7 +233,8 @@ describe('requireMeasurable', () => {
   it.each([
     ['rate>=0.99', CLOSED, 'a closed loop (--pipeline) has no rate to keep'],
     ['lateness-p99<1ms', CLOSED, 'a closed loop'],
-    ['p99<1ms', loadPlan({ mode: 'connect' }), 'the mode connect sends no messages'],
+    ['lateness-p99<1ms', STORM, 'without --rate there is none to keep'],
+    ['p99<1ms', loadPlan({ mode: 'idle' }), 'the mode idle sends no messages'],
     ['lost<=0', loadPlan({ mode: 'idle' }), 'the mode idle sends no messages'],
     ['last-delivery-p99<1ms', loadPlan(), 'only the mode fanout measures it'],
   ])('refuses %j where it cannot be measured', (text, plan, message) => {
@@ -225,7 +244,8 @@ describe('requireMeasurable', () => {
   it('lets through what can be measured', () => {
     expect(check('rate>=0.99', loadPlan())).not.toThrow();
     expect(check('p99<1ms', CLOSED)).not.toThrow();
-    expect(check('connect-p99<1ms', loadPlan({ mode: 'connect' }))).not.toThrow();
+    expect(check('connect-p99<1ms', loadPlan({ mode: 'idle' }))).not.toThrow();
+    expect(check('p99<1ms', STORM)).not.toThrow();
     expect(check('last-delivery-p99<1ms', loadPlan({ mode: 'fanout' }))).not.toThrow();
   });
 });
