@@ -1,8 +1,8 @@
 /**
  * @process specializations/network-programming/websocket-server
- * @description Generate a WebSocket server, hold its opening handshake against RFC 6455, test it end to end and, if it echoes, run Autobahn's cases, with an optional agent step for custom message handling and an optional review.
- * @inputs { projectName?: string, language?: string, type?: string, features?: string[], outputDir?: string, port?: number, compression?: string, subprotocols?: string[], messages?: number, force?: boolean, autobahn?: boolean | object, customHandlers?: string, review?: boolean }
- * @outputs { success: boolean, projectName: string, serverConfig: object, implementation: object, testResults: object, compliance: object, artifacts: array, duration: number, metadata: object }
+ * @description Generate a WebSocket server, hold its opening handshake against RFC 6455, test it end to end and, if it echoes, run Autobahn's cases, with an optional benchmark under load, an optional agent step for custom message handling and an optional review.
+ * @inputs { projectName?: string, language?: string, type?: string, features?: string[], outputDir?: string, port?: number, compression?: string, subprotocols?: string[], messages?: number, force?: boolean, autobahn?: boolean | object, benchmark?: boolean | object, customHandlers?: string, review?: boolean }
+ * @outputs { success: boolean, projectName: string, serverConfig: object, implementation: object, testResults: object, compliance: object, performance: object | null, artifacts: array, duration: number, metadata: object }
  * @example
  * websocket-skill run websocket-server --inputs inputs.json
  * // inputs.json: { "projectName": "chat", "features": ["rooms", "presence", "history"], "outputDir": "chat-server" }
@@ -12,6 +12,7 @@
 import type { ProcessContext } from '@a5c-ai/babysitter-sdk/dist/runtime/types.js';
 import {
   autobahnTest,
+  benchmark,
   customHandlers,
   generateServer,
   testEndpoint,
@@ -24,6 +25,7 @@ type Generated = Partial<ResultOf<typeof generateServer>>;
 type Handshake = Partial<ResultOf<typeof validateHandshake>>;
 type Tested = Partial<ResultOf<typeof testEndpoint>>;
 type Conformance = Partial<ResultOf<typeof autobahnTest>>;
+type Benchmarked = Partial<ResultOf<typeof benchmark>>;
 
 /** What the process takes; everything has a default. */
 export interface WebsocketServerInputs {
@@ -47,15 +49,33 @@ export interface WebsocketServerInputs {
    */
   readonly autobahn?:
     boolean | { readonly cases?: string[]; readonly exclude?: string[]; readonly quick?: boolean };
+  /**
+   * Whether the server has to hold under load, and which: an echo server by round trips, a chat
+   * server by deliveries to a room. Without thresholds, it fails by errors alone.
+   */
+  readonly benchmark?: boolean | BenchmarkChoices;
   /** Message handling that an agent is to write into the project before it is tested. */
   readonly customHandlers?: string;
   /** Whether someone has to approve the project before it is started. */
   readonly review?: boolean;
 }
 
+/** The load a server has to hold; what is left out is as in `websocket-skill benchmark`. */
+export interface BenchmarkChoices {
+  readonly connections?: number;
+  /** Of each connection, or of each publisher to a room. */
+  readonly messagesPerSecond?: number;
+  /** Milliseconds, or `10s`. */
+  readonly duration?: number | string;
+  /** As `p99<20ms`. */
+  readonly thresholds?: string[];
+  /** Whether figures count that are of the generator and not of the server. */
+  readonly strict?: boolean;
+}
+
 /** What the process returns. */
 export interface WebsocketServerOutputs {
-  /** Generated, approved where asked for, and no rule, check or case failed. */
+  /** Generated, approved where asked for, and no rule, check, case or threshold failed. */
   readonly success: boolean;
   readonly projectName: string;
   readonly serverConfig: Readonly<Record<string, unknown>>;
@@ -79,6 +99,22 @@ export interface WebsocketServerOutputs {
     readonly autobahnPassed: number | null;
     readonly autobahnFailed: number | null;
   };
+  /** Null without a benchmark. Milliseconds, messages per second. */
+  readonly performance: {
+    readonly success: boolean;
+    readonly sent: number | null;
+    readonly received: number | null;
+    readonly rate: number | null;
+    readonly p50: number | null;
+    readonly p99: number | null;
+    /** Why the figures are of the generator and not of the server; empty if they are of the server. */
+    readonly saturated: readonly string[];
+    readonly thresholds: readonly {
+      readonly threshold: string;
+      readonly verdict: 'pass' | 'fail';
+      readonly value: number | null;
+    }[];
+  } | null;
   readonly artifacts: readonly { readonly path: string; readonly bytes: number }[];
   /** Milliseconds since the run was created; under a host that does not say when, 0. */
   readonly duration: number;
@@ -106,8 +142,9 @@ export async function process(
 
   const handled = handlers === null || handlers.success;
   const compliance = complianceOf(judged);
+  const performance = performanceOf(judged);
   return {
-    success: handled && compliance.rfc6455,
+    success: handled && compliance.rfc6455 && performance?.success !== false,
     projectName: inputs.projectName ?? DEFAULT_NAME,
     serverConfig: config,
     implementation: {
@@ -118,6 +155,7 @@ export async function process(
     },
     testResults: resultsOf(judged),
     compliance,
+    performance,
     artifacts: artifactsOf(project, generated),
     duration: durationOf(host.startedAt, ctx),
     metadata: { processId: PROCESS_ID, approved },
@@ -188,23 +226,46 @@ interface Judged {
   readonly handshake?: Handshake;
   readonly tested?: Tested;
   readonly conformance?: Conformance | null;
+  readonly benchmarked?: Benchmarked | null;
 }
 
 async function judge(
-  { type, messages, subprotocols, autobahn = true }: WebsocketServerInputs,
+  inputs: WebsocketServerInputs,
   project: string,
   ctx: Context,
 ): Promise<Judged> {
+  const { messages, subprotocols } = inputs;
   const handshake: Handshake = await ctx.task(validateHandshake, { project });
   const tested: Tested = await ctx.task(testEndpoint, {
     project,
     ...(messages !== undefined && { messages }),
     ...(subprotocols !== undefined && { subprotocols }),
   });
-  if (type !== 'echo' || autobahn === false) return { handshake, tested, conformance: null };
+  const conformance = await conform(inputs, project, ctx);
+  const benchmarked = await load(inputs, project, ctx);
+  return { handshake, tested, conformance, benchmarked };
+}
+
+async function conform(
+  { type, autobahn = true }: WebsocketServerInputs,
+  project: string,
+  ctx: Context,
+): Promise<Conformance | null> {
+  if (type !== 'echo' || autobahn === false) return null;
   const selection = autobahn === true ? { exclude: SLOW_SECTIONS } : autobahn;
-  const conformance: Conformance = await ctx.task(autobahnTest, { project, ...selection });
-  return { handshake, tested, conformance };
+  return await ctx.task(autobahnTest, { project, ...selection });
+}
+
+/** Last, as it loads the machine that the other checks have to share. */
+async function load(
+  { benchmark: choices = false }: WebsocketServerInputs,
+  project: string,
+  ctx: Context,
+): Promise<Benchmarked | null> {
+  if (choices === false) return null;
+  const { duration, ...rest } = choices === true ? {} : choices;
+  const durationMs = duration === undefined ? {} : { durationMs: duration };
+  return await ctx.task(benchmark, { project, ...rest, ...durationMs });
 }
 
 /** Sections with permessage-deflate: 1000 messages in each of 216 cases. */
@@ -216,6 +277,21 @@ function complianceOf({ handshake, tested, conformance }: Judged) {
     rfc6455: passed && (conformance === null || conformance?.success === true),
     autobahnPassed: conformance?.compliance?.autobahnPassed ?? null,
     autobahnFailed: conformance?.compliance?.autobahnFailed ?? null,
+  };
+}
+
+function performanceOf({ benchmarked }: Judged): WebsocketServerOutputs['performance'] {
+  if (benchmarked === undefined || benchmarked === null) return null;
+  const { success = false, measured, thresholds = [] } = benchmarked;
+  return {
+    success,
+    sent: measured?.messages.sent ?? null,
+    received: measured?.messages.received ?? null,
+    rate: measured?.rate.received ?? null,
+    p50: measured?.latency.response?.p50 ?? null,
+    p99: measured?.latency.response?.p99 ?? null,
+    saturated: measured?.generator.reasons ?? [],
+    thresholds: thresholds.map(({ threshold, verdict, value }) => ({ threshold, verdict, value })),
   };
 }
 

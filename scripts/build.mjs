@@ -29,10 +29,32 @@ function embed(module, name, value) {
   };
 }
 
+/** The load generator's threads as texts, each with all it imports: one file has no other to start. */
+async function threadTexts() {
+  const texts = {};
+  for (const name of ['worker', 'pacer']) {
+    const { outputFiles } = await build({
+      absWorkingDir: root,
+      entryPoints: [`dist/src/load/engine/${name}.js`],
+      write: false,
+      bundle: true,
+      minify: true,
+      platform: 'node',
+      target: 'node20',
+      // A thread that is started from a text is a script.
+      format: 'cjs',
+      legalComments: 'none',
+    });
+    texts[name] = outputFiles[0].text;
+  }
+  return texts;
+}
+
 /** Bundles dist/ into `outfile`; the same input gives the same bytes. */
 export async function bundle(outfile) {
   const { collectTemplates } = await import('../dist/src/generate/template-source.js');
-  const { reportAssets } = await import('../dist/src/conformance/reports/report-assets.js');
+  const conformance = await import('../dist/src/conformance/reports/report-assets.js');
+  const load = await import('../dist/src/load/reports/report-assets.js');
   await build({
     absWorkingDir: root,
     entryPoints: ['dist/src/cli/bin.js'],
@@ -42,7 +64,7 @@ export async function bundle(outfile) {
     platform: 'node',
     target: 'node20',
     format: 'esm',
-    external: ['@a5c-ai/babysitter-sdk'],
+    external: ['@a5c-ai/babysitter-sdk', 'bullmq', 'ioredis'],
     legalComments: 'eof',
     banner: {
       js: [
@@ -54,7 +76,8 @@ export async function bundle(outfile) {
     },
     plugins: [
       embed('generate/template-files', 'templateFiles', collectTemplates()),
-      embed('conformance/reports/report-assets', 'reportAssets', reportAssets()),
+      embed('conformance/reports/report-assets', 'reportAssets', conformance.reportAssets()),
+      embed('load/reports/report-assets', 'reportAssets', load.reportAssets()),
     ],
   });
   chmodSync(outfile, 0o755);
@@ -64,8 +87,17 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   rmSync(`${root}/dist`, { recursive: true, force: true });
   node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
   // tsc leaves alone what is not TypeScript.
-  const assets = 'src/conformance/reports/assets';
-  cpSync(`${root}/${assets}`, `${root}/dist/${assets}`, { recursive: true });
+  for (const assets of ['src/conformance/reports/assets', 'src/load/reports/assets']) {
+    cpSync(`${root}/${assets}`, `${root}/dist/${assets}`, { recursive: true });
+  }
+  // The plotting library of the load report is needed to build, but not to install.
+  for (const file of ['LICENSE', 'dist/uPlot.iife.min.js', 'dist/uPlot.min.css']) {
+    const name = file.replace('dist/', '');
+    cpSync(
+      `${root}/node_modules/uplot/${file}`,
+      `${root}/dist/src/load/reports/assets/uplot/${name}`,
+    );
+  }
   node('scripts/embed-ws.mjs');
   await bundle(`${root}/${BUNDLE}`);
 }

@@ -14,6 +14,8 @@ const EXIT_MEANINGS = {
     '`UsageError`: a wrong flag, configuration or input file; says which value and what was expected',
   environment:
     '`EnvironmentError`: refused, timed out, missing tool; says what came back and what to try',
+  invalid:
+    'a measurement that says nothing about its target, as `benchmark --strict` with a saturated generator',
   bug: 'our bug: the stack and where to report it',
   interrupted: 'interrupted: the partial report is printed, server and sockets are closed',
 };

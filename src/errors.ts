@@ -28,6 +28,9 @@ export const ERRORS = {
   WSK_ERR_PROJECT_FAILED: 'a generated project did not install, build or start',
   WSK_ERR_SDK_MISSING: 'the babysitter SDK is not installed',
   WSK_ERR_RUN_FAILED: 'the babysitter SDK could not drive the run',
+  WSK_ERR_QUEUE_MISSING: 'BullMQ or ioredis is not installed',
+  WSK_ERR_REDIS: 'Redis is not there, or refuses',
+  WSK_ERR_WORKERS: 'too few remote workers came, or none brought a result',
 } as const;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -5,6 +5,7 @@ export { loadSettings, Settings, type LoadedSettings } from './config/index.ts';
 export { testEndpoint, validateHandshake } from './endpoint/index.ts';
 export { EnvironmentError, ERRORS, UsageError, type ErrorCode } from './errors.ts';
 export { generateServer } from './generate/index.ts';
+export { benchmark } from './load/index.ts';
 export type {
   Operation,
   OperationContext,

@@ -21,15 +21,23 @@ function isWebSocketUrl(text: string): boolean {
   return url !== undefined && /^wss?:$/.test(url.protocol) && !text.includes('#');
 }
 
-/** Milliseconds, as a number or as `500ms`, `10s`, `2m`. */
+const DAY_MS = 86_400_000;
+const DURATION_WORDS = 'a time such as 500ms, 10s, 2m or 1h';
+
+/** Milliseconds, as a number or as `500ms`, `10s`, `2m`, `1h`. */
 export const DurationMs = z
-  .preprocess(parseDuration, z.number().positive().max(86_400_000))
-  .meta({ placeholder: 'ms' });
+  .preprocess(parseDuration, z.number().positive().max(DAY_MS))
+  .meta({ placeholder: 'ms', expected: `${DURATION_WORDS}, above 0 and up to 24h` });
+
+/** As `DurationMs`, where none at all is a duration, too. */
+export const DurationOrNoneMs = z
+  .preprocess(parseDuration, z.number().min(0).max(DAY_MS))
+  .meta({ placeholder: 'ms', expected: `0 or ${DURATION_WORDS}, up to 24h` });
 
 function parseDuration(value: unknown): unknown {
-  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(value) : null;
+  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value) : null;
   if (match === null) return value;
-  const unit = { ms: 1, s: 1000, m: 60_000 }[match[2] ?? 'ms'] ?? 1;
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 'ms'] ?? 1;
   return Number(match[1]) * unit;
 }
 

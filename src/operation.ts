@@ -8,6 +8,10 @@ export interface Progress {
   readonly total?: number;
   /** What the whole consists of, in the order in which it is shown. */
   readonly parts?: readonly ProgressPart[];
+  /** A picture of the present state for a terminal of so many columns, drawn over the one before. */
+  readonly lines?: (columns: number) => readonly string[];
+  /** Happened once: told at once, as a line that stays. */
+  readonly event?: true;
 }
 
 /** A part of what is being done, such as a section of a test suite. */
@@ -30,8 +34,11 @@ export interface OperationContext {
   readonly now: () => number;
 }
 
-/** How a report ended; `waiting` is a run that others (an agent, a person) have to go on with. */
-export type Status = 'passed' | 'failed' | 'interrupted' | 'waiting';
+/**
+ * How a report ended; `waiting` is a run that others (an agent, a person) have to go on with, and
+ * `invalid` a measurement that does not say anything about its target.
+ */
+export type Status = 'passed' | 'failed' | 'invalid' | 'interrupted' | 'waiting';
 
 /** The least every report holds; `success` is true only for `passed`. The exit code follows. */
 export interface Report {
@@ -45,6 +52,8 @@ export interface View {
   readonly title: string;
   readonly facts?: readonly (readonly [label: string, value: string])[];
   readonly table?: View.Table;
+  /** Further tables, under the first. */
+  readonly moreTables?: readonly View.Table[];
   /** Free lines under everything else: what to do next, what was left out. */
   readonly notes?: readonly string[];
 }

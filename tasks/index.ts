@@ -1,6 +1,7 @@
 import { autobahnTestOperation } from '../src/conformance/operation.ts';
 import { testOperation, validateHandshakeOperation } from '../src/endpoint/operation.ts';
 import { generateServerOperation } from '../src/generate/operation.ts';
+import { benchmarkOperation } from '../src/load/operation.ts';
 import { operations } from '../src/operations.ts';
 import { defineOperationTask } from './define.ts';
 
@@ -19,6 +20,9 @@ export const testEndpoint = defineOperationTask(testOperation);
 
 /** `websocket/autobahn-test`. */
 export const autobahnTest = defineOperationTask(autobahnTestOperation);
+
+/** `websocket/benchmark`. */
+export const benchmark = defineOperationTask(benchmarkOperation);
 
 /** `websocket/validate-handshake`. */
 export const validateHandshake = defineOperationTask(validateHandshakeOperation);

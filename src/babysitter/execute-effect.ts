@@ -10,9 +10,9 @@ import { readState, type Effect, type Run } from './run-folder.ts';
 import { reportError, reportStoredError } from './reported-error.ts';
 import type { ExecutedEffect, ReportedError } from './schema.ts';
 
-/** How one of our effects ended. */
+/** How one of our effects ended; a report that says nothing (`invalid`) is a failed one here. */
 export interface Outcome {
-  readonly status: Status;
+  readonly status: Exclude<Status, 'invalid'>;
   readonly how: ExecutedEffect['how'];
   /** The operation's report; undefined when it raised an error. */
   readonly report: unknown;
@@ -35,7 +35,10 @@ const StoredResult = z.looseObject({
   finishedAt: z.string().optional(),
 });
 
-const ReportHead = z.looseObject({ status: z.enum(['passed', 'failed']), success: z.boolean() });
+const ReportHead = z.looseObject({
+  status: z.enum(['passed', 'failed', 'invalid']),
+  success: z.boolean(),
+});
 
 /**
  * Executes one of our pending effects and commits what came of it.
@@ -161,7 +164,7 @@ async function valueOf(run: Run, stored: z.output<typeof StoredResult>): Promise
     : await readJson(path.join(run.dir, stored.resultRef));
 }
 
-function statusOf(report: unknown): Status {
+function statusOf(report: unknown): 'failed' | 'passed' {
   const head = ReportHead.safeParse(report).data;
   return head?.status === 'failed' || head?.success === false ? 'failed' : 'passed';
 }

@@ -1,5 +1,6 @@
 import { resumeOperation, runOperation, runTaskOperation } from '../babysitter/operation.ts';
 import { configOperation } from '../config/operation.ts';
+import { benchmarkWorkerOperation } from '../load/distributed/operation.ts';
 import type { Operation } from '../operation.ts';
 import { operations } from '../operations.ts';
 
@@ -10,4 +11,5 @@ export const commands: readonly Operation[] = [
   resumeOperation,
   runTaskOperation,
   configOperation,
+  benchmarkWorkerOperation,
 ];

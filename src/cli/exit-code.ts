@@ -7,6 +7,7 @@ export const ExitCode = {
   failed: 1,
   usage: 2,
   environment: 3,
+  invalid: 4,
   bug: 70,
   interrupted: 130,
 } as const;
@@ -19,6 +20,8 @@ export function exitCodeOf(report: Report): number {
       return ExitCode.passed;
     case 'failed':
       return ExitCode.failed;
+    case 'invalid':
+      return ExitCode.invalid;
     case 'interrupted':
       return ExitCode.interrupted;
   }

@@ -65,7 +65,8 @@ function overview(commands: readonly Operation[]): string {
     ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
     '',
     'websocket-skill <operation> --help lists its flags. Exit codes: 0 passed, 1 failed check,',
-    '2 wrong usage, 3 the world failed (refused, timed out), 130 interrupted.',
+    '2 wrong usage, 3 the world failed (refused, timed out), 4 a measurement that says nothing,',
+    '130 interrupted.',
     '',
   ].join('\n');
 }

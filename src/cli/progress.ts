@@ -4,6 +4,8 @@ import type { Progress, ProgressPart } from '../operation.ts';
 const QUIET_MS = 1000;
 /** A list of parts is looked at while it fills, so it comes sooner and changes more often. */
 const PARTS_MS = 150;
+/** Between two plain lines that stand for a picture, as a log is read later. */
+const PICTURE_MS = 5000;
 const BAR_WIDTH = 20;
 
 /** Where progress is written; a terminal gets lines that change, anything else plain lines. */
@@ -19,12 +21,14 @@ interface Sink {
  * Prints progress once an operation has run for a second, at most once a second.
  *
  * Progress with parts is a list on a terminal, if it is high enough, and elsewhere a line for each
- * part that is done.
+ * part that is done. Progress with lines is a picture on a terminal and elsewhere a line for each
+ * few seconds.
  */
 export class ProgressPrinter {
   readonly #sink: Sink;
   readonly #now: () => number;
   #last: number;
+  #lastPicture: number;
   #lineOpen = false;
   /** Lines of the list on the terminal, under which the cursor stands. */
   #listLines = 0;
@@ -34,10 +38,20 @@ export class ProgressPrinter {
     this.#sink = sink;
     this.#now = now;
     this.#last = now();
+    this.#lastPicture = now();
   }
 
   readonly emit = (progress: Progress): void => {
-    const { parts } = progress;
+    const { parts, lines } = progress;
+    if (progress.event === true) {
+      this.end();
+      this.#sink.write(`… ${summarize(progress)}\n`);
+      return;
+    }
+    if (lines !== undefined) {
+      this.#drawPicture(progress, lines);
+      return;
+    }
     if (parts !== undefined && this.#sink.isTTY !== true) this.#printParts(parts);
     const asList = parts !== undefined && this.#hasRoomFor(parts.length + 1);
     if (this.#now() - this.#last < (asList ? PARTS_MS : QUIET_MS)) return;
@@ -46,6 +60,7 @@ export class ProgressPrinter {
     if (asList) {
       this.#drawList([`… ${text}`, ...parts.map(partLine)]);
     } else if (this.#sink.isTTY === true) {
+      this.#eraseList();
       this.#sink.write(`\r\u001b[2K… ${text}`);
       this.#lineOpen = true;
     } else {
@@ -55,10 +70,33 @@ export class ProgressPrinter {
 
   /** Removes what changes before the report is printed. */
   end(): void {
-    if (this.#lineOpen) this.#sink.write('\r\u001b[2K');
+    this.#closeLine();
+    this.#eraseList();
+  }
+
+  #eraseList(): void {
     if (this.#listLines > 0) this.#sink.write(eraseLines(this.#listLines));
-    this.#lineOpen = false;
     this.#listLines = 0;
+  }
+
+  #drawPicture(progress: Progress, lines: (columns: number) => readonly string[]): void {
+    const { isTTY } = this.#sink;
+    // A terminal that does not know its size says 0.
+    const [rows, columns] = [this.#sink.rows || 24, this.#sink.columns || 80];
+    // The first picture is drawn at once: whoever draws decides how often.
+    if (isTTY === true) {
+      const room = Math.max(1, rows - 1);
+      this.#closeLine();
+      this.#drawList(lines(columns).slice(0, room));
+    } else if (this.#now() - this.#lastPicture >= PICTURE_MS) {
+      this.#lastPicture = this.#now();
+      this.#sink.write(`… ${summarize(progress)}\n`);
+    }
+  }
+
+  #closeLine(): void {
+    if (this.#lineOpen) this.#sink.write('\r\u001b[2K');
+    this.#lineOpen = false;
   }
 
   #hasRoomFor(lines: number): boolean {

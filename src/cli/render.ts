@@ -14,6 +14,7 @@ export function renderView(view: View, report: Report, width = 100): string {
     `${badge(report.status)} ${colors.bold(view.title)}`,
     renderFacts(view.facts ?? []),
     view.table === undefined ? '' : renderTable(view.table, width),
+    ...(view.moreTables ?? []).map((table) => renderTable(table, width)),
     (view.notes ?? []).map((note) => `  ${colors.dim('·')} ${note}`).join('\n'),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
@@ -24,6 +25,7 @@ function badge(status: Report['status']): string {
     case 'passed':
       return colors.green('✔');
     case 'failed':
+    case 'invalid':
       return colors.red('✘');
     case 'interrupted':
     case 'waiting':

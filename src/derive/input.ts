@@ -26,10 +26,24 @@ export function resolveInput<Input extends z.ZodObject, Output extends z.ZodType
   const result = operation.input.safeParse(merged, { reportInput: true });
   if (result.success) return result.data;
   const issue = result.error.issues[0] as z.core.$ZodIssue;
-  throw inputError(issue, flagsOf(operation), naming);
+  const refused = { issue, given: givenFor(issue, merged) };
+  throw inputError(refused, flagsOf(operation), naming);
 }
 
-function inputError(issue: z.core.$ZodIssue, flags: readonly Flag[], naming: Naming): UsageError {
+/**
+ * The value as it was given: a rule about several fields reports all of the input, and a duration
+ * is a number of milliseconds by the time its range is looked at.
+ */
+function givenFor(issue: z.core.$ZodIssue, input: Readonly<Record<string, unknown>>): unknown {
+  const [field, ...inside] = issue.path;
+  return typeof field === 'string' && inside.length === 0 ? input[field] : issue.input;
+}
+
+function inputError(
+  { issue, given }: { issue: z.core.$ZodIssue; given: unknown },
+  flags: readonly Flag[],
+  naming: Naming,
+): UsageError {
   const nameOf = (flag: Flag): string =>
     naming === 'field' ? flag.field : flag.positional ? `<${flag.name}>` : `--${flag.name}`;
   if (issue.code === 'unrecognized_keys') {
@@ -46,12 +60,13 @@ function inputError(issue: z.core.$ZodIssue, flags: readonly Flag[], naming: Nam
     return new UsageError('WSK_ERR_INVALID_INPUT', issue.message);
   }
   const name = nameOf(flag);
-  if (issue.input === undefined) {
-    return new UsageError('WSK_ERR_INVALID_INPUT', `${name} is missing, expected ${flag.expected}`);
+  if (given === undefined) {
+    const wanted = issue.code === 'custom' ? issue.message : `expected ${flag.expected}`;
+    return new UsageError('WSK_ERR_INVALID_INPUT', `${name} is missing, ${wanted}`);
   }
   const expected = isGeneric(issue) ? `expected ${flag.expected}` : issue.message;
-  const text = `${name} ${flag.kind === 'list' ? 'holds' : 'is'} ${show(issue.input)}, ${expected}`;
-  const near = flag.choices === undefined ? undefined : didYouMean(show(issue.input), flag.choices);
+  const text = `${name} ${flag.kind === 'list' ? 'holds' : 'is'} ${show(given)}, ${expected}`;
+  const near = flag.choices === undefined ? undefined : didYouMean(show(given), flag.choices);
   return new UsageError('WSK_ERR_INVALID_INPUT', text, near === undefined ? {} : { hint: near });
 }
 

@@ -79,6 +79,47 @@ describe('the process, without a host', () => {
     },
   );
 
+  it('benchmarks last, with the load and the thresholds it was given', async () => {
+    const row = { threshold: 'p99<20ms', verdict: 'fail', value: 31, metric: 'p99' };
+    const { ctx, requests } = fakeContext((id) =>
+      id === 'websocket/benchmark' ? { success: false, thresholds: [row] } : passing(id),
+    );
+    const benchmark = { connections: 50, duration: '3s', thresholds: ['p99<20ms'] };
+    expect(await websocketServer({ type: 'echo', autobahn: false, benchmark }, ctx)).toMatchObject({
+      success: false,
+      compliance: { rfc6455: true },
+      performance: {
+        success: false,
+        p99: null,
+        thresholds: [{ threshold: 'p99<20ms', verdict: 'fail', value: 31 }],
+      },
+    });
+    expect(requests.at(-1)).toEqual([
+      'websocket/benchmark',
+      {
+        project: '/out/websocket/generate-server',
+        connections: 50,
+        durationMs: '3s',
+        thresholds: ['p99<20ms'],
+      },
+    ]);
+  });
+
+  it('says what a benchmark measured, and nothing where none was asked for', async () => {
+    const measured = {
+      messages: { sent: 10, received: 9 },
+      rate: { received: 3 },
+      latency: { response: { p50: 1, p99: 2 } },
+      generator: { reasons: ['late'] },
+    };
+    const { ctx } = fakeContext(() => ({ success: true, measured, thresholds: [] }));
+    expect(await websocketServer({ benchmark: true }, ctx)).toMatchObject({
+      success: true,
+      performance: { sent: 10, received: 9, rate: 3, p50: 1, p99: 2, saturated: ['late'] },
+    });
+    expect(await websocketServer({ benchmark: false }, ctx)).toMatchObject({ performance: null });
+  });
+
   it('is unsuccessful when the agent could not do its part', async () => {
     const { ctx } = fakeContext((id) => ({ success: id !== 'websocket/custom-handlers' }));
     expect(await websocketServer({ customHandlers: 'sing' }, ctx)).toMatchObject({

@@ -33,6 +33,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   endpoint: FEATURE,
   conformance: { ...FEATURE, packages: ['zod', 'yaml'] },
   generate: FEATURE,
+  load: {
+    units: [...FEATURE.units, 'nearest'],
+    packages: ['zod', 'yaml', 'hdr-histogram-js', 'bullmq', 'ioredis'],
+  },
   config: { units: ['operation', 'errors', 'nearest'], packages: ['zod', 'yaml'] },
   operations: { units: ['*/operation', 'operation'], packages: [] },
   derive: { units: ['operation', 'errors', 'nearest', 'config:types'], packages: ['zod'] },
@@ -60,6 +64,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       'endpoint',
       'conformance',
       'generate',
+      'load',
       'config',
       'errors',
       'operation',
@@ -141,7 +146,7 @@ function isAllowed(entry: Import): boolean {
   const target = resolve(entry);
   const targetUnit = unitOf(target);
   if (targetUnit === unit || rule.units.includes(targetUnit)) return true;
-  if (rule.units.includes('*/operation') && /^src\/[^/]+\/operation\.ts$/.test(target)) return true;
+  if (rule.units.includes('*/operation') && /^src\/(?:[^/]+\/)+operation\.ts$/.test(target)) return true;
   return rule.units.includes('config:types') && target === 'src/config/schema.ts' && entry.typeOnly;
 }
 

@@ -88,6 +88,7 @@ describe('the export surface', () => {
           "UsageError",
           "VERSION",
           "autobahnTest",
+          "benchmark",
           "generateServer",
           "loadSettings",
           "resumeRun",
@@ -153,6 +154,7 @@ describe('the export surface', () => {
         ],
         "./tasks": [
           "autobahnTest",
+          "benchmark",
           "customHandlers",
           "generateServer",
           "tasks",

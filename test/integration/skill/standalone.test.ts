@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -219,6 +219,28 @@ describe('the skill’s folder alone, far from any node_modules', () => {
     });
     expect(result.exitCode).toBe(3);
     expect(result.stderr).toContain('npm install');
+  });
+
+  it('ends benchmark-worker with 3 and the command that installs the missing job engine', async () => {
+    const { skill } = copyAlone();
+    const result = await skill('benchmark-worker', '--redis', 'redis://127.0.0.1', '--json');
+    expect(json(result)).toMatchObject({
+      error: { code: 'WSK_ERR_QUEUE_MISSING', hint: 'npm install bullmq ioredis' },
+    });
+    expect(result.exitCode).toBe(3);
+  });
+
+  it('finds the job engine in the folder in which it is run', async () => {
+    const { skill, project } = copyAlone();
+    mkdirSync(path.join(project, 'node_modules'));
+    for (const name of ['bullmq', 'ioredis']) {
+      const installed = fileURLToPath(new URL(`node_modules/${name}`, root));
+      symlinkSync(installed, path.join(project, 'node_modules', name), 'junction');
+    }
+    const { hostname, port } = new URL(await closedPort());
+    const redis = `redis://${hostname}:${port}`;
+    const result = await skill('benchmark-worker', '--redis', redis, '--json');
+    expect(json(result)).toMatchObject({ error: { code: 'WSK_ERR_REDIS' } });
   });
 
   it('ends with 3 and no stack when nothing listens', async () => {

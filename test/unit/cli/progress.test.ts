@@ -74,3 +74,19 @@ it('prints a plain line for each part that is done, once', () => {
   printer.emit({ stage: 'ws', done: 161, total: 161, parts: parts(145, 3) });
   expect(written).toEqual(['… 1 Framing: 16\n', '… 6 UTF-8: 145, 3 failed\n']);
 });
+
+it('draws a picture over the one before on a terminal, as wide and high as that is', () => {
+  const { written, printer } = record(true, { rows: 4, columns: 100 });
+  printer.emit({ stage: 'second 1', lines: (columns) => [`${columns} columns`, 'b', 'c', 'd'] });
+  printer.emit({ stage: 'second 2', lines: () => ['a'] });
+  printer.end();
+  expect(written).toEqual(['100 columns\nb\nc\n', '\u001b[3F\u001b[Ja\n', '\u001b[1F\u001b[J']);
+});
+
+it('writes a plain line each five seconds in place of a picture where there is no terminal', () => {
+  const { written, clock, printer } = record(false);
+  for (clock.at = 0; clock.at <= 12_000; clock.at += 1000) {
+    printer.emit({ stage: `second ${clock.at / 1000}`, lines: () => ['a', 'b'] });
+  }
+  expect(written).toEqual(['… second 5\n', '… second 10\n']);
+});

@@ -65,6 +65,7 @@ it('maps every outcome to its exit code', () => {
   expect(exitCodeOf({ ...report, status: 'passed' })).toBe(0);
   expect(exitCodeOf({ ...report, status: 'waiting' })).toBe(0);
   expect(exitCodeOf({ ...report, status: 'failed' })).toBe(1);
+  expect(exitCodeOf({ ...report, status: 'invalid' })).toBe(4);
   expect(exitCodeOf({ ...report, status: 'interrupted' })).toBe(130);
   expect(exitCodeOfError(new UsageError('WSK_ERR_INVALID_INPUT', 'x'))).toBe(2);
   expect(exitCodeOfError(new EnvironmentError('WSK_ERR_DNS', 'x', { cause: 1 }))).toBe(3);

@@ -40,7 +40,7 @@ describe('resolveInput', () => {
     [{ url: 'http://localhost' }, 'url is "http://localhost", expected a ws:// or wss:// URL'],
     [{ url: 'ws://localhost/#x' }, 'url is "ws://localhost/#x", expected a ws://'],
     [{ headers: ['nonsense'] }, 'headers holds "nonsense", expected "Name: value"'],
-    [{ timeoutMs: 'soon' }, 'timeoutMs is "soon", expected a number above 0'],
+    [{ timeoutMs: 'soon' }, 'timeoutMs is "soon", expected a time such as 500ms'],
     [{ echo: 'yes' }, 'echo is "yes", expected true or false'],
     [{ target: undefined }, 'target is missing, expected text'],
   ])('refuses %j with the value and the range', (args, message) => {

@@ -1,0 +1,98 @@
+// Open model against the ws library: what a message costs the generator, and what a user would wait.
+import { interleave, measure, spread } from '../measure.mjs';
+import { ours } from '../ours.mjs';
+import { peers } from '../peers/index.mjs';
+import { present, row } from '../table.mjs';
+
+const LOADS = [5000, 20_000].flatMap((rate) =>
+  [64, 1000].map((connections) => ({ rate, connections, bytes: 32 })),
+);
+
+export async function open(options) {
+  const rows = [];
+  for (const load of LOADS) rows.push(...(await openAt(load, options)));
+  return rows;
+}
+
+async function openAt(load, { rounds: count, say, only }) {
+  const contest = `open ${load.rate / 1000}k/s x ${load.connections}`;
+  const { able, skipped } = present(peers, load, only);
+  const arms = [ours(), ...able].map((peer) => ({
+    name: peer.name,
+    run: () => measure(peer, load, { server: 'ws' }),
+  }));
+  const { rounds, failed } = await interleave(arms, count, say);
+  const of = (name, figure) => spread(rounds, (round) => figure(round.get(name) ?? {}));
+  const cost = (peer) =>
+    spread(rounds, (round) => round.get('ours')?.cpuUs / round.get(peer)?.cpuUs);
+  const names = [...new Set(rounds.flatMap((round) => [...round.keys()]))];
+  const fast = load.rate === 20_000;
+  const bar = (limits) => (fast ? limits : {});
+  return [
+    ...names.flatMap((name) => [
+      row(
+        contest,
+        `${name}: reached, %`,
+        of(name, (r) => (100 * r.rate) / load.rate),
+      ),
+      row(
+        contest,
+        `${name}: CPU per message, us`,
+        of(name, (r) => r.cpuUs),
+      ),
+      row(
+        contest,
+        `${name}: p50, ms`,
+        of(name, (r) => r.p50),
+        { digits: 3 },
+      ),
+      row(
+        contest,
+        `${name}: p99, ms`,
+        of(name, (r) => r.p99),
+        { digits: 3 },
+      ),
+    ]),
+    row(contest, 'CPU per message, ours / k6', cost('k6'), { atMost: 0.5 }),
+    row(contest, 'CPU per message, ours / tcpkali', cost('tcpkali'), {
+      ...bar({ atMost: 2 }),
+      why: skipped.get('tcpkali') ?? failed.get('tcpkali'),
+    }),
+    row(
+      contest,
+      'ours: reached by the report, %',
+      of('ours', (r) => 100 * r.reached),
+      {
+        ...bar({ atLeast: 99.9 }),
+      },
+    ),
+    row(
+      contest,
+      'ours: response p50, ms',
+      of('ours', (r) => r.p50),
+      {
+        ...bar({ atMost: 0.3 }),
+        digits: 3,
+      },
+    ),
+    row(
+      contest,
+      'ours: response p99, ms',
+      of('ours', (r) => r.p99),
+      {
+        ...bar({ atMost: 1.5 }),
+        digits: 3,
+      },
+    ),
+    row(
+      contest,
+      'ours: share of a core, %',
+      of('ours', (r) => 100 * r.cpuShare),
+      {
+        ...bar({ atMost: 50 }),
+        digits: 1,
+      },
+    ),
+    ...[...failed, ...skipped].map(([name, why]) => row(contest, name, undefined, { why })),
+  ];
+}

@@ -1,0 +1,102 @@
+import { resolve } from 'node:path';
+import type { OperationContext } from '../operation.ts';
+import { carryOutAll } from './campaign.ts';
+import { EnvironmentWatch, environmentNotes } from './environment/index.ts';
+import { histogramsOf, judge } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
+import type { BenchmarkReport } from './report.ts';
+import { reachServer } from './run/index.ts';
+import type { Server } from './run/index.ts';
+import type { BenchmarkInput } from './schema.ts';
+import { prepare } from './setup/index.ts';
+import type { Prepared } from './setup/index.ts';
+import { driftNotes } from './soak.ts';
+import { commandOf, describeLoad } from './words.ts';
+
+/**
+ * Loads a server and measures what its clients wait, how much it takes and what goes wrong, and
+ * writes the reports.
+ *
+ * Throws `UsageError` before anything is connected to, `EnvironmentError` when not one connection
+ * could be opened or the reports cannot be written; whatever else goes wrong is in the report.
+ */
+export async function benchmark(
+  input: BenchmarkInput,
+  context: OperationContext,
+): Promise<BenchmarkReport> {
+  const startedAt = new Date().toISOString();
+  const began = context.now();
+  const prepared = await prepare(input, context.cwd);
+  const environment = new EnvironmentWatch(prepared.machine);
+  await using server = await reachServer(input, context);
+  const { scenario } = prepared;
+  const outcome = await carryOutAll({
+    ...{ input, context, scenario, prepared },
+    reached: server,
+  });
+  const report = reportOf({ input, prepared, server, outcome, environment });
+  return await writeOut(
+    { ...report, startedAt, durationMs: context.now() - began },
+    { input, context, outcome },
+  );
+}
+
+interface Parts {
+  readonly input: BenchmarkInput;
+  readonly prepared: Prepared;
+  readonly server: Server;
+  readonly outcome: Outcome;
+  readonly environment: EnvironmentWatch;
+}
+
+function reportOf({ input, prepared, server, outcome, environment }: Parts) {
+  const { measured, repeats, comparison, search, runs, otherRuns } = outcome;
+  const verdict = judge(outcome, prepared, input.strict);
+  const serverCpuMs = [...runs, ...otherRuns].reduce(
+    (sum, run) => sum + (run.server?.totalCpuMs ?? 0),
+    0,
+  );
+  const surroundings = environment.read(serverCpuMs);
+  const mode = prepared.mode(server);
+  const loads = prepared.planFor(server);
+  return {
+    operation: 'benchmark' as const,
+    target: server.url,
+    mode,
+    ...verdict,
+    command: commandOf(input),
+    load: describeLoad(loads, prepared.scenario?.name),
+    measured,
+    repeats,
+    comparison,
+    search,
+    environment: surroundings,
+    // Several runs may have the same to say.
+    notes: unique([
+      ...verdict.notes,
+      ...measured.notes,
+      ...server.notes,
+      ...environmentNotes(surroundings),
+      ...(mode === 'soak' ? driftNotes(measured) : []),
+    ]),
+    reports: [],
+  };
+}
+
+function unique(lines: readonly string[]): string[] {
+  return [...new Set(lines)];
+}
+
+async function writeOut(
+  report: BenchmarkReport,
+  {
+    input,
+    context,
+    outcome,
+  }: { input: BenchmarkInput; context: OperationContext; outcome: Outcome },
+): Promise<BenchmarkReport> {
+  const { writeReports } = await import('./reports/index.ts');
+  const folder = resolve(context.cwd, input.output);
+  const reports = await writeReports(report, histogramsOf(outcome), folder);
+  return { ...report, reports };
+}

@@ -1,0 +1,19 @@
+import { defineOperation } from '../../operation.ts';
+import { benchmarkWorker } from './benchmark-worker.ts';
+import { BenchmarkWorkerInput, BenchmarkWorkerReport } from './schema.ts';
+import { viewBenchmarkWorker } from './view.ts';
+
+/** `websocket-skill benchmark-worker`. */
+export const benchmarkWorkerOperation = defineOperation({
+  name: 'benchmark-worker',
+  summary: 'Carry a share of the load of benchmark --distributed from this machine',
+  examples: [
+    'benchmark-worker --redis redis://localhost:6379',
+    'benchmark-worker --redis rediss://:password@redis.example.com --name berlin-1 --once',
+    'benchmark-worker --redis redis://redis:6379 --allow-target "*.staging.example.com"',
+  ],
+  input: BenchmarkWorkerInput,
+  output: BenchmarkWorkerReport,
+  view: viewBenchmarkWorker,
+  run: benchmarkWorker,
+});

@@ -1,0 +1,274 @@
+import { randomUUID } from 'node:crypto';
+import type { Queue, QueueEvents, QueueEventsProducer, Worker } from 'bullmq';
+import { EnvironmentError } from '../../errors.ts';
+import { VERSION } from '../../version.ts';
+import { mergeResults } from '../merge-results.ts';
+import type { LoadPlan } from '../plan.ts';
+import type { LoadControl, LoadResult } from '../result.ts';
+import { collect } from './collect.ts';
+import { LiveSeconds } from './live-seconds.ts';
+import { LOCK_MS, Outcome, PREFIX, QUEUE, STALLED_CHECK_MS } from './messages.ts';
+import type { Invitation, Order, RunEvent } from './messages.ts';
+import { openRedis, watchRedis } from './redis.ts';
+import type { RedisLink } from './redis.ts';
+import { Shares } from './shares.ts';
+import type { Share } from './shares.ts';
+import { splitPlan } from './split-plan.ts';
+import { hostOf } from './target-patterns.ts';
+
+export interface DistributedOptions {
+  /** `redis://` or `rediss://` URL. */
+  readonly redis: string;
+  /** How many remote workers share the load. */
+  readonly workers: number;
+  /** For how long to wait until they are all there. */
+  readonly timeoutMs: number;
+  /** Run by the workers in place of the plan's messages; plain data. */
+  readonly scenario?: unknown;
+  /** Folder in which BullMQ may be installed; the current one if absent. */
+  readonly cwd?: string;
+}
+
+/** Between the start and the first traffic: for the news to arrive and connections to open. */
+const START_MS = 1000;
+const MS_PER_CONNECTION = 0.2;
+/** What a share may take beyond its phases. */
+const LATE_MS = 30_000;
+/** For the shares to end once they are called off. */
+const CANCEL_MS = 10_000;
+/** Redis may be away for a little longer than a worker may, as the workers give up first. */
+const REDIS_LOST_MS = LOCK_MS + 1000;
+
+/**
+ * Runs `plan` on remote workers (`websocket-skill benchmark-worker`) that listen at the same Redis,
+ * and merges what they measured. A worker that is lost on the way is named in the errors and notes.
+ *
+ * @throws UsageError for a plan that cannot be split
+ * @throws EnvironmentError WSK_ERR_REDIS, WSK_ERR_QUEUE_MISSING; WSK_ERR_WORKERS when too few
+ *   workers come, one refuses or all are lost; the workers' error when none could connect
+ */
+export async function runDistributed(
+  plan: LoadPlan,
+  options: DistributedOptions,
+  control: LoadControl,
+): Promise<LoadResult> {
+  const plans = splitPlan(plan, options.workers);
+  const link = await openRedis(options.redis, options.cwd ?? process.cwd());
+  const live = new LiveSeconds(plans.length, control.onSecond);
+  const run = new DistributedRun(link, new Shares(plans, live), options);
+  try {
+    await run.offer();
+    if (!(await run.gather(control.signal))) return nothingMeasured(plan);
+    await run.start(plan);
+    await run.finish(control.signal);
+    return collect(run.shares.all, control.signal.aborted);
+  } finally {
+    await run.close();
+  }
+}
+
+function nothingMeasured(plan: LoadPlan): LoadResult {
+  const empty = mergeResults([]);
+  return {
+    ...empty,
+    connections: { ...empty.connections, requested: plan.connections },
+    interrupted: true,
+    notes: ['interrupted before all remote workers were there'],
+  };
+}
+
+/** One run, from the offer of its shares until the queue is clean again. */
+class DistributedRun {
+  readonly shares: Shares;
+  readonly #id = randomUUID();
+  readonly #link: RedisLink;
+  readonly #options: DistributedOptions;
+  readonly #queue: Queue;
+  readonly #events: QueueEvents;
+  readonly #producer: QueueEventsProducer;
+  /** Works on nothing: it looks for stalled jobs, which nobody does when all workers are lost. */
+  readonly #watch: Worker;
+  #offers = 0;
+  #phase: 'gather' | 'run' | 'cancelled' = 'gather';
+  /** Of the shares, once they are started. */
+  #endsInMs = 0;
+  readonly #unwatch: () => void;
+
+  constructor(link: RedisLink, shares: Shares, options: DistributedOptions) {
+    this.shares = shares;
+    this.#link = link;
+    this.#options = options;
+    const { bullmq } = link.packages;
+    const base = { connection: link.client, prefix: PREFIX };
+    this.#queue = new bullmq.Queue(QUEUE, base);
+    this.#producer = new bullmq.QueueEventsProducer(QUEUE, base);
+    this.#events = new bullmq.QueueEvents(QUEUE, { ...base, lastEventId: link.lastEventId });
+    this.#watch = new bullmq.Worker(QUEUE, null, {
+      ...base,
+      autorun: false,
+      maxStalledCount: 0,
+      stalledInterval: STALLED_CHECK_MS,
+    });
+    // Lost connections come back, or are told by the watch below.
+    const ignore = (): void => undefined;
+    this.#queue.on('error', ignore);
+    this.#producer.on('error', ignore);
+    this.#events.on('error', ignore);
+    this.#watch.on('error', ignore);
+    this.#listen();
+    this.#unwatch = watchRedis(link.client, REDIS_LOST_MS, () => {
+      this.shares.endAll({ kind: 'lost', reason: `was lost with Redis at ${link.address}` });
+    });
+  }
+
+  /** Puts the shares into the queue. */
+  async offer(): Promise<void> {
+    await this.#watch.startStalledCheckTimer();
+    for (const share of this.shares.all) share.jobId = this.#nextJobId(share);
+    await this.#queue.addBulk(this.shares.all.map((share) => this.#jobOf(share)));
+  }
+
+  /**
+   * Waits until each share has a worker; false when interrupted.
+   *
+   * @throws EnvironmentError WSK_ERR_WORKERS
+   */
+  async gather(signal: AbortSignal): Promise<boolean> {
+    const { all } = this.shares;
+    const { timeoutMs, workers, redis } = this.#options;
+    const complete = (): boolean => all.every(({ worker }) => worker !== undefined);
+    const ended = (): Share | undefined => all.find(({ end }) => end !== undefined);
+    await this.shares.until(() => complete() || ended() !== undefined, timeoutMs, signal);
+    if (signal.aborted) return false;
+    const end = ended()?.end;
+    if (end?.kind === 'refused') throw workersError(`remote worker ${end.name} ${end.reason}`);
+    if (end?.kind === 'lost') throw workersError(end.reason);
+    if (complete()) return true;
+    const names = all.flatMap(({ worker }) => worker?.name ?? []);
+    const came = names.length === 0 ? '' : ` (${names.join(', ')})`;
+    throw workersError(
+      `${names.length} of ${workers} remote workers came within ${timeoutMs / 1000} s${came}`,
+      `start more with: websocket-skill benchmark-worker --redis ${redisForHint(redis, this.#link)}`,
+    );
+  }
+
+  /** Hands out the orders and tells when traffic begins. */
+  async start(plan: LoadPlan): Promise<void> {
+    const { rampMs, warmupMs, durationMs, drainMs, connectTimeoutMs } = plan.phases;
+    const leadMs = START_MS + rampMs + warmupMs + plan.connections * MS_PER_CONNECTION;
+    const startAt = Date.now() + this.#link.clock.offsetMs + leadMs;
+    this.#phase = 'run';
+    for (const share of this.shares.running) {
+      const order: Order = { plan: share.plan, scenario: this.#options.scenario ?? null, startAt };
+      const job = await this.#queue.getJob(share.jobId);
+      // A job that is gone is that of a worker that was lost since it was ready.
+      await job?.updateData({ ...this.#invitation(share), order }).catch(() => undefined);
+    }
+    await this.#publish('start');
+    this.#endsInMs = leadMs + durationMs + drainMs + connectTimeoutMs + LATE_MS;
+  }
+
+  /** Waits for all shares; calls them off when `signal` is aborted. */
+  async finish(signal: AbortSignal): Promise<void> {
+    const done = (): boolean => this.shares.running.length === 0;
+    if (!signal.aborted && (await this.shares.until(done, this.#endsInMs, signal))) return;
+    await this.#cancel();
+    const reason = signal.aborted
+      ? `did not end in ${CANCEL_MS / 1000} s when the run was interrupted`
+      : 'did not end in time';
+    this.shares.endAll({ kind: 'lost', reason });
+  }
+
+  /** Leaves nothing of this run in Redis, also when it failed half-way. */
+  async close(): Promise<void> {
+    this.#unwatch();
+    if (this.#link.client.status === 'ready') {
+      if (this.shares.running.length > 0) await this.#cancel();
+      const jobs = this.shares.all.map(({ jobId }) => this.#queue.remove(jobId));
+      await Promise.allSettled(jobs);
+    }
+    await this.#link.close([this.#watch, this.#events, this.#producer, this.#queue]);
+  }
+
+  #listen(): void {
+    this.#events.on('progress', ({ jobId, data }) => this.shares.hear(jobId, data));
+    this.#events.on('completed', ({ jobId, returnvalue }) => {
+      const share = this.shares.find(jobId);
+      const left = Outcome.safeParse(returnvalue).data?.kind === 'dismissed';
+      if (left && share !== undefined && this.#phase === 'gather') this.#offerAgain(share);
+      else this.shares.complete(jobId, returnvalue);
+    });
+    this.#events.on('failed', ({ jobId, failedReason }) => this.#lose(jobId, failedReason));
+    this.#events.on('stalled', ({ jobId }) => this.#lose(jobId, 'was lost'));
+  }
+
+  #lose(jobId: string, reason: string): void {
+    const share = this.shares.find(jobId);
+    if (share === undefined) return;
+    void this.#queue.remove(jobId).catch(() => undefined);
+    if (this.#phase === 'gather') this.#offerAgain(share);
+    else this.shares.end(jobId, { kind: 'lost', reason });
+  }
+
+  /** Before the start nothing is lost yet: somebody else may take the share. */
+  #offerAgain(share: Share): void {
+    this.shares.renew(share, this.#nextJobId(share));
+    const { name, data, opts } = this.#jobOf(share);
+    void this.#queue.add(name, data, opts).catch(() => undefined);
+  }
+
+  /** Calls off what runs or waits to run, and waits for the results so far. */
+  async #cancel(): Promise<void> {
+    this.#phase = 'cancelled';
+    // What no worker has taken yet has nobody to answer.
+    for (const { jobId, worker } of this.shares.running) {
+      if (worker !== undefined) continue;
+      await this.#queue.remove(jobId).catch(() => undefined);
+    }
+    await this.#publish('cancel');
+    const taken = this.shares.running.filter(({ worker }) => worker !== undefined);
+    await this.shares.until(() => taken.every(({ end }) => end !== undefined), CANCEL_MS);
+  }
+
+  async #publish(eventName: 'start' | 'cancel'): Promise<void> {
+    const event: RunEvent = { run: this.#id };
+    await this.#producer.publishEvent({ eventName, ...event });
+  }
+
+  #nextJobId({ index }: Share): string {
+    this.#offers += 1;
+    return `${this.#id}-${index}-${this.#offers}`;
+  }
+
+  #jobOf(share: Share) {
+    return {
+      name: 'share',
+      data: this.#invitation(share),
+      opts: { jobId: share.jobId, attempts: 1, removeOnComplete: true, removeOnFail: true },
+    };
+  }
+
+  #invitation({ index, plan }: Share): Invitation {
+    return {
+      version: VERSION,
+      run: this.#id,
+      index,
+      of: this.shares.all.length,
+      host: hostOf(plan.target.url),
+      waitMs: this.#options.timeoutMs,
+    };
+  }
+}
+
+function workersError(message: string, hint?: string): EnvironmentError {
+  const cause = new Error(message);
+  return new EnvironmentError('WSK_ERR_WORKERS', message, {
+    cause,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+/** As a command line to copy, without the password that only its owner may fill in. */
+function redisForHint(url: string, { address }: RedisLink): string {
+  return new URL(url).password === '' ? address : `${address} (with its password)`;
+}

@@ -1,0 +1,143 @@
+import { now } from './clock.ts';
+import type { ConnectionList } from './connection-list.ts';
+import type { Connection } from './connection.ts';
+import type { EchoLedger } from './echo-ledger.ts';
+import { Count, add } from './memory.ts';
+import type { TrafficTimes } from './messages.ts';
+import { OpenLoop } from './open-loop.ts';
+import type { OpenLoopOptions } from './open-loop.ts';
+import type { Traffic } from './traffic.ts';
+
+export interface OpenTrafficOptions extends Omit<OpenLoopOptions, 'send' | 'weight'> {
+  readonly ledger: EchoLedger;
+  readonly open: ConnectionList;
+}
+
+/** Open model: the connections take the messages in turn, whether or not replies come. */
+export class OpenTraffic implements Traffic {
+  readonly #ledger: EchoLedger;
+  readonly #open: ConnectionList;
+  readonly #loop: OpenLoop;
+  /** Whose turn it is. */
+  #turn = 0;
+
+  constructor(options: OpenTrafficOptions) {
+    this.#ledger = options.ledger;
+    this.#open = options.open;
+    this.#loop = new OpenLoop({
+      ...options,
+      send: (due, count, timeMs) => this.#send(due, count, timeMs),
+    });
+  }
+
+  get done(): boolean {
+    return this.#loop.done;
+  }
+
+  opened(): void {
+    // Its turn comes with the traffic.
+  }
+
+  start(times: TrafficTimes): void {
+    this.#loop.start(times);
+  }
+
+  answered(): void {
+    // The schedule goes on as it is.
+  }
+
+  stop(): void {
+    this.#loop.stop();
+  }
+
+  /** Gives each connection its messages in one write. */
+  #send(due: Float64Array, count: number, timeMs: number): void {
+    const ledger = this.#ledger;
+    const connections = this.#open.size;
+    if (connections === 0) {
+      for (let i = 0; i < count; i++) {
+        add(ledger.phaseOf(due[i] as number).counts, Count.unsent, 1);
+      }
+      return;
+    }
+    const first = this.#turn % connections;
+    const senders = Math.min(count, connections);
+    for (let i = 0; i < senders; i++) {
+      const own = Math.ceil((count - i) / connections);
+      // Each write takes its time, which is not the server's.
+      ledger.nowMs = i === 0 ? timeMs : now();
+      ledger.send(this.#open.at((first + i) % connections), own, due, i, connections);
+    }
+    this.#turn = (first + count) % connections;
+  }
+}
+
+/** Closed model: keeps `depth` messages in flight on each connection. */
+export class ClosedTraffic implements Traffic {
+  readonly done = true;
+  readonly #ledger: EchoLedger;
+  readonly #open: ConnectionList;
+  readonly #depth: number;
+  readonly #due = new Float64Array(1);
+  /** Connections that may send again, in the order in which their replies came. */
+  readonly #ready: Connection[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #endMs = 0;
+
+  constructor(options: { ledger: EchoLedger; open: ConnectionList; depth: number }) {
+    this.#ledger = options.ledger;
+    this.#open = options.open;
+    this.#depth = options.depth;
+  }
+
+  opened(): void {
+    // Its turn comes with the traffic.
+  }
+
+  start(times: TrafficTimes): void {
+    const missing = times.startMs - now();
+    // Timers may come a part of a millisecond early, which would count as warm-up.
+    if (missing > 0) {
+      this.#timer = setTimeout(() => this.start(times), Math.ceil(missing));
+      return;
+    }
+    this.#endMs = times.endMs;
+    this.#ledger.nowMs = now();
+    for (let i = 0; i < this.#open.size; i++) this.#send(this.#open.at(i), this.#depth);
+  }
+
+  answered(connection: Connection, count: number): void {
+    if (connection.credit === 0) {
+      if (this.#ready.length === 0) setImmediate(this.#flush);
+      this.#ready.push(connection);
+    }
+    connection.credit += count;
+  }
+
+  /**
+   * Sends once for each turn of the event loop, when all that had come was read: a server on the
+   * same machine is then not woken for each message.
+   */
+  readonly #flush = (): void => {
+    const ready = this.#ready;
+    const ledger = this.#ledger;
+    for (const connection of ready) {
+      const count = connection.credit;
+      connection.credit = 0;
+      ledger.nowMs = now();
+      if (connection.isOpen && ledger.nowMs < this.#endMs) this.#send(connection, count);
+    }
+    ready.length = 0;
+  };
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#endMs = 0;
+  }
+
+  #send(connection: Connection, count: number): void {
+    this.#due[0] = this.#ledger.nowMs;
+    add(this.#ledger.phaseOf(this.#ledger.nowMs).counts, Count.intended, count);
+    this.#ledger.send(connection, count, this.#due);
+  }
+}

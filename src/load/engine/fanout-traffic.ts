@@ -1,0 +1,123 @@
+import type { FanoutPlan, LoadPlan } from '../plan.ts';
+import { Opcode } from '../../protocol/index.ts';
+import { now } from './clock.ts';
+import { maskedFrame } from './connection.ts';
+import type { Connection } from './connection.ts';
+import type { FanoutLedger } from './fanout-ledger.ts';
+import { Count, add } from './memory.ts';
+import type { TrafficTimes } from './messages.ts';
+import { OpenLoop } from './open-loop.ts';
+import type { Traffic } from './traffic.ts';
+
+/** How often the closed model looks for messages that all receivers had, in milliseconds. */
+const PERIOD_MS = 1;
+
+export interface FanoutTrafficOptions {
+  readonly plan: LoadPlan;
+  readonly fanout: FanoutPlan;
+  readonly index: number;
+  readonly ledger: FanoutLedger;
+  readonly pacer: string;
+  readonly noteThread: (thread: string | null) => void;
+}
+
+/** The mode fanout: some connections publish in turn, all receive. */
+export class FanoutTraffic implements Traffic {
+  readonly #options: FanoutTrafficOptions;
+  readonly #loop: OpenLoop | undefined;
+  readonly #publishers: Connection[] = [];
+  /** Rows of what is not delivered everywhere yet, and who published them; in the closed model. */
+  #underway: { readonly connection: Connection; readonly row: number }[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #endMs = 0;
+  #turn = 0;
+
+  constructor(options: FanoutTrafficOptions) {
+    this.#options = options;
+    const { plan, fanout, index, ledger, pacer, noteThread } = options;
+    const { load } = plan;
+    if (load.model === 'closed') return;
+    const publishers = Math.ceil((fanout.publishers - index) / plan.workers);
+    this.#loop = new OpenLoop({
+      plan,
+      load,
+      index,
+      share: Math.max(0, publishers) / fanout.publishers,
+      ledger,
+      pacer,
+      noteThread,
+      weight: () => ledger.receivers,
+      send: (due, count) => {
+        for (let i = 0; i < count; i++) this.#publishNext(due[i] as number);
+      },
+    });
+  }
+
+  get done(): boolean {
+    return this.#loop?.done ?? true;
+  }
+
+  opened(connection: Connection): void {
+    const { fanout } = this.#options;
+    for (const text of fanout.join) {
+      connection.socket?.write(maskedFrame(Opcode.text, Buffer.from(text)));
+    }
+    if (connection.index < fanout.publishers) this.#publishers.push(connection);
+  }
+
+  start(times: TrafficTimes): void {
+    this.#loop?.start(times);
+    const { load } = this.#options.plan;
+    if (load.model === 'open') return;
+    this.#endMs = times.endMs;
+    this.#timer = setInterval(() => {
+      if (now() < times.startMs) return;
+      if (this.#underway.length === 0) this.#fill(load.depth);
+      else this.#renew();
+    }, PERIOD_MS);
+  }
+
+  answered(): void {
+    // Publishers do not wait for their own copy.
+  }
+
+  stop(): void {
+    this.#loop?.stop();
+    clearInterval(this.#timer);
+  }
+
+  #publishNext(dueMs: number): void {
+    const { ledger } = this.#options;
+    for (let tried = 0; tried < this.#publishers.length; tried++) {
+      const connection = this.#publishers[this.#turn++ % this.#publishers.length];
+      if (connection?.isOpen !== true) continue;
+      ledger.nowMs = now();
+      ledger.publish(connection, dueMs);
+      return;
+    }
+    add(ledger.phaseOf(dueMs).counts, Count.unsent, ledger.receivers);
+  }
+
+  #fill(depth: number): void {
+    for (const connection of this.#publishers) {
+      for (let i = 0; i < depth; i++) this.#publish(connection);
+    }
+  }
+
+  #renew(): void {
+    const { board } = this.#options.ledger;
+    const complete = this.#underway.filter(({ row }) => board.isComplete(row));
+    if (complete.length === 0) return;
+    this.#underway = this.#underway.filter((entry) => !complete.includes(entry));
+    for (const { connection } of complete) this.#publish(connection);
+  }
+
+  #publish(connection: Connection): void {
+    const { ledger } = this.#options;
+    const time = now();
+    if (!connection.isOpen || time >= this.#endMs) return;
+    ledger.nowMs = time;
+    add(ledger.phaseOf(time).counts, Count.intended, ledger.receivers);
+    this.#underway.push({ connection, row: ledger.publish(connection, time) });
+  }
+}

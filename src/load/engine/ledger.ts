@@ -1,0 +1,35 @@
+import type { Connection } from './connection.ts';
+import type { Failure } from './failure.ts';
+import type { PhaseMemory, WorkerMemory } from './memory.ts';
+
+/** What became of the messages of one worker; each mode has its own. */
+export abstract class Ledger {
+  /** Start of the measured phase on the common clock: what was due before is warm-up. */
+  measureMs = Infinity;
+  /** Time of the present piece of input: one look at the clock for all messages in it. */
+  nowMs = 0;
+  /** Messages that the present piece of input settled. */
+  settled = 0;
+  protected readonly warmup: PhaseMemory;
+  protected readonly measure: PhaseMemory;
+
+  constructor(memory: WorkerMemory) {
+    this.warmup = memory.warmup;
+    this.measure = memory.measure;
+  }
+
+  /** The counts that a message that was due at `ms` belongs to. */
+  phaseOf(ms: number): PhaseMemory {
+    return ms < this.measureMs ? this.warmup : this.measure;
+  }
+
+  /** Messages that wait for their reply. */
+  abstract readonly outstanding: number;
+  /** As of `FrameSink`. */
+  abstract message(c: Connection, bytes: Buffer, from: number, to: number, opcode: number): void;
+  abstract begin(connection: Connection, opcode: number): void;
+  abstract part(connection: Connection, bytes: Buffer, from: number, to: number): void;
+  abstract end(connection: Connection): void;
+  /** Gives up on all that is outstanding on `connection`. */
+  abstract lose(connection: Connection, failure: Failure): void;
+}

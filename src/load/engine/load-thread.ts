@@ -1,0 +1,170 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { Violation } from '../../protocol/index.ts';
+import { now } from './clock.ts';
+import { ConnectionList } from './connection-list.ts';
+import type { Connection, ConnectionHost } from './connection.ts';
+import { Dialer } from './dialer.ts';
+import type { Failure } from './failure.ts';
+import { GeneratorThread } from './generator-thread.ts';
+import type { Ledger } from './ledger.ts';
+import { Count, Gauge, add } from './memory.ts';
+import type { TrafficTimes, WorkerStart } from './messages.ts';
+import { createMode } from './modes.ts';
+import { Opener } from './opener.ts';
+import type { Traffic } from './traffic.ts';
+
+const NO_REPLY: Failure = {
+  kind: 'lost',
+  detail: 'no reply',
+  text: 'no reply came before the drain was over',
+};
+
+/** A worker of the modes that open all connections first, and use them then. */
+export class LoadThread extends GeneratorThread implements ConnectionHost {
+  readonly #open = new ConnectionList();
+  /** Replies of those that are gone. */
+  readonly #replies: number[] = [];
+  readonly #ledger: Ledger;
+  readonly #traffic: Traffic;
+  readonly #opener: Opener;
+  readonly #startMs = now();
+  #connected = false;
+
+  constructor(start: WorkerStart, port: MessagePort) {
+    super(start, port);
+    const { plan, index, addresses } = start;
+    const indices: number[] = [];
+    for (let i = index; i < plan.connections; i += plan.workers) indices.push(i);
+    const mode = createMode(start, {
+      memory: this.memory,
+      errors: this.errors,
+      open: this.#open,
+      noteThread: this.noteThread,
+      share: indices.length / plan.connections,
+    });
+    this.#ledger = mode.ledger;
+    this.#traffic = mode.traffic;
+    this.#opener = new Opener({
+      dialer: new Dialer({ target: plan.target, addresses, index, workers: plan.workers }),
+      host: this,
+      timeoutMs: plan.phases.connectTimeoutMs,
+      indices,
+      startMs: this.#startMs,
+      rampMs: plan.phases.rampMs,
+      done: () => this.#connect(),
+    });
+    this.#opener.start();
+  }
+
+  opened(connection: Connection): void {
+    this.memory.connect.record((now() - connection.startedMs) * 1e6);
+    add(this.memory.gauges, Gauge.opened, 1);
+    this.#open.add(connection);
+    this.memory.gauges[Gauge.open] = this.#open.size;
+    this.#traffic.opened(connection);
+    this.#opener.settled(connection);
+  }
+
+  failed(connection: Connection, failure: Failure): void {
+    if (this.finished || this.#opener.retry(connection, failure)) return;
+    add(this.memory.gauges, Gauge.failed, 1);
+    this.errors.add(failure);
+    this.#opener.settled(connection);
+  }
+
+  dropped(connection: Connection, failure: Failure): void {
+    this.#open.remove(connection);
+    this.memory.gauges[Gauge.open] = this.#open.size;
+    if (this.finished) return;
+    add(this.memory.gauges, Gauge.dropped, 1);
+    this.errors.add(failure);
+    const text = `the connection was gone: ${failure.text}`;
+    this.#ledger.lose(connection, { kind: 'lost', detail: 'connection gone', text });
+    this.#replies.push(connection.replies);
+    this.#noticeEmpty();
+  }
+
+  received(_connection: Connection, bytes: number): void {
+    const ledger = this.#ledger;
+    ledger.nowMs = now();
+    ledger.settled = 0;
+    add(ledger.phaseOf(ledger.nowMs).counts, Count.bytesReceived, bytes);
+  }
+
+  consumed(connection: Connection): void {
+    const { settled } = this.#ledger;
+    if (settled > 0) this.#traffic.answered(connection, settled);
+  }
+
+  message(connection: Connection, bytes: Buffer, from: number, to: number, opcode: number): void {
+    this.#ledger.message(connection, bytes, from, to, opcode);
+  }
+
+  begin(connection: Connection, opcode: number): void {
+    this.#ledger.begin(connection, opcode);
+  }
+
+  part(connection: Connection, bytes: Buffer, from: number, to: number): void {
+    this.#ledger.part(connection, bytes, from, to);
+  }
+
+  end(connection: Connection): void {
+    this.#ledger.end(connection);
+  }
+
+  ping(connection: Connection, payload: Buffer): void {
+    add(this.memory.gauges, Gauge.heartbeats, 1);
+    connection.pong(payload);
+  }
+
+  closed(connection: Connection, code: number, reason: string): void {
+    connection.peerClosed(code, reason);
+  }
+
+  violated(connection: Connection, violation: Violation): void {
+    connection.violated(violation);
+  }
+
+  protected override startTraffic(times: TrafficTimes): void {
+    this.#ledger.measureMs = times.measureMs;
+    this.#traffic.start(times);
+  }
+
+  protected override get sentAll(): boolean {
+    return this.#traffic.done;
+  }
+
+  protected override get outstanding(): number {
+    return this.#ledger.outstanding;
+  }
+
+  protected override stopTraffic(interrupted: boolean): void {
+    this.#traffic.stop();
+    this.#opener.stop();
+    if (interrupted) return;
+    for (let i = 0; i < this.#open.size; i++) this.#ledger.lose(this.#open.at(i), NO_REPLY);
+  }
+
+  protected override replies(): number[] {
+    for (let i = 0; i < this.#open.size; i++) this.#replies.push(this.#open.at(i).replies);
+    return this.#replies;
+  }
+
+  protected override closeAll(): void {
+    while (this.#open.size > 0) {
+      const connection = this.#open.at(this.#open.size - 1);
+      this.#open.remove(connection);
+      connection.close();
+    }
+  }
+
+  #connect(): void {
+    this.#connected = true;
+    this.post({ type: 'connected', startMs: this.#startMs, endMs: now() });
+    this.#noticeEmpty();
+  }
+
+  #noticeEmpty(): void {
+    if (this.#connected && this.#open.size === 0) this.post({ type: 'gone' });
+  }
+}

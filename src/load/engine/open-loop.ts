@@ -1,0 +1,96 @@
+import type { LoadPlan, OpenLoad } from '../plan.ts';
+import { now } from './clock.ts';
+import type { Ledger } from './ledger.ts';
+import { Count, add } from './memory.ts';
+import type { TrafficTimes } from './messages.ts';
+import { createSchedule } from './schedule.ts';
+import type { Schedule } from './schedule.ts';
+import { Pacer, Spinner, leastSleepMs } from './ticker.ts';
+import type { Ticker } from './ticker.ts';
+
+/** What is taken up in one turn; what is due beyond it comes with the next. */
+const MOST_DUE = 16 * 1024;
+
+export interface OpenLoopOptions {
+  readonly plan: LoadPlan;
+  readonly load: OpenLoad;
+  /** Number of this worker, and its part of the rate, 0 to 1. */
+  readonly index: number;
+  readonly share: number;
+  readonly ledger: Ledger;
+  readonly pacer: string;
+  /** Hears of the thread that was started beside this one. */
+  readonly noteThread: (thread: string | null) => void;
+  /** Messages that each that is due stands for; 1 if absent. */
+  readonly weight?: () => number;
+  /** Sends the first `count` of what was due, at `timeMs`. */
+  readonly send: (due: Float64Array, count: number, timeMs: number) => void;
+}
+
+/** Open model: hands over what is due when it is due, whatever the server does. */
+export class OpenLoop {
+  readonly #options: OpenLoopOptions;
+  readonly #ticker: Ticker;
+  readonly #due = new Float64Array(MOST_DUE);
+  #schedule: Schedule | undefined;
+  #endMs = 0;
+
+  constructor(options: OpenLoopOptions) {
+    this.#options = options;
+    const tick = (): void => this.#tick();
+    this.#ticker = options.plan.precise
+      ? new Spinner(tick)
+      : new Pacer(options.pacer, tick, {
+          leastMs: leastSleepMs(options.load.rate * options.share),
+          noteThread: options.noteThread,
+        });
+  }
+
+  /** Everything was handed over. */
+  get done(): boolean {
+    return this.#schedule === undefined;
+  }
+
+  start({ startMs, endMs }: TrafficTimes): void {
+    const { plan, load, index, share } = this.#options;
+    const { arrivals, seed } = load;
+    const { workers } = plan;
+    const rate = load.rate * share;
+    if (rate === 0) return;
+    this.#endMs = endMs;
+    this.#schedule = createSchedule({ rate, arrivals, seed, index, workers, startMs });
+    this.#tick();
+  }
+
+  stop(): void {
+    this.#schedule = undefined;
+    this.#ticker.stop();
+  }
+
+  #tick(): void {
+    const schedule = this.#schedule;
+    if (schedule === undefined) return;
+    const time = now();
+    const count = this.#collect(schedule, Math.min(time, this.#endMs));
+    if (count > 0) this.#options.send(this.#due, count, time);
+    if (schedule.next < this.#endMs) {
+      this.#ticker.schedule(schedule.next);
+    } else {
+      // The pacer sleeps on, for its CPU time can be read only while it is there.
+      this.#schedule = undefined;
+      this.#ticker.schedule(Infinity);
+    }
+  }
+
+  #collect(schedule: Schedule, latest: number): number {
+    const { ledger, weight } = this.#options;
+    const messages = weight?.() ?? 1;
+    let count = 0;
+    while (schedule.next <= latest && schedule.next < this.#endMs && count < MOST_DUE) {
+      this.#due[count++] = schedule.next;
+      add(ledger.phaseOf(schedule.next).counts, Count.intended, messages);
+      schedule.advance();
+    }
+    return count;
+  }
+}

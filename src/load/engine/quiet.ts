@@ -1,0 +1,48 @@
+import { Ledger } from './ledger.ts';
+import type { Traffic } from './traffic.ts';
+
+/** The mode idle: nothing is sent but pongs, and what the server says is counted as bytes alone. */
+export class QuietLedger extends Ledger {
+  override readonly outstanding = 0;
+
+  override message(): void {
+    // Nothing was asked, so nothing is wrong.
+  }
+
+  override begin(): void {
+    // As for `message`.
+  }
+
+  override part(): void {
+    // As for `message`.
+  }
+
+  override end(): void {
+    // As for `message`.
+  }
+
+  override lose(): void {
+    // Nothing is outstanding.
+  }
+}
+
+/** The traffic of the mode idle. */
+export class QuietTraffic implements Traffic {
+  readonly done = true;
+
+  opened(): void {
+    // Nothing is to be said to it.
+  }
+
+  start(): void {
+    // The connections are open; that is all.
+  }
+
+  answered(): void {
+    // Nothing was sent.
+  }
+
+  stop(): void {
+    // Nothing was started.
+  }
+}

@@ -1,0 +1,217 @@
+import type { LoadPlan } from '../plan.ts';
+import type { LoadControl, LoadResult, RunLoad } from '../result.ts';
+import { mergeShares } from '../scenario/run/share.ts';
+import { resolveAddresses } from './addresses.ts';
+import { allocateBoard } from './board.ts';
+import { now } from './clock.ts';
+import { Count, Gauge, WorkerMemory } from './memory.ts';
+import { Merger } from './merger.ts';
+import type { TrafficTimes, Workload } from './messages.ts';
+import { attempt, noConnectionError } from './no-connection.ts';
+import { Sampler, processCpuMs, residentBytes } from './sampler.ts';
+import { threadSources } from './thread-sources.ts';
+import { WorkerHandle } from './worker-handle.ts';
+
+/** How long before the first message the workers are told when it is due. */
+const LEAD_MS = 20;
+/** The same in the mode fanout, where the server has to let everybody into the room first. */
+const JOIN_MS = 500;
+/** How long the workers have to hand in their results once nothing is left to do. */
+const RESULT_MS = 5000;
+
+/** Runs `plan` with the fast engine: worker threads on raw sockets. */
+export const runLoad: RunLoad = (plan, control) => runWorkers(plan, control, { engine: 'fast' });
+
+/** Runs `plan` with worker threads that carry `workload`. */
+export function runWorkers(
+  plan: LoadPlan,
+  control: LoadControl,
+  workload: Workload,
+): Promise<LoadResult> {
+  return new LoadRun(plan, control, workload).run();
+}
+
+class LoadRun {
+  readonly #plan: LoadPlan;
+  readonly #control: LoadControl;
+  readonly #workload: Workload;
+  readonly #startedAt = new Date().toISOString();
+  readonly #phases = { startMs: Infinity, measureMs: Infinity, endMs: Infinity };
+  readonly #notes: string[] = [];
+  #workers: readonly WorkerHandle[] = [];
+  /** Wakes whoever waits for the workers. */
+  #wake: () => void = () => undefined;
+  readonly #timers: NodeJS.Timeout[] = [];
+  /** CPU time of the process at the bounds of the measured phase. */
+  readonly #cpuMs = { start: 0, end: 0 };
+  #measured = false;
+
+  constructor(plan: LoadPlan, control: LoadControl, workload: Workload) {
+    this.#plan = plan;
+    this.#control = control;
+    this.#workload = workload;
+  }
+
+  async run(): Promise<LoadResult> {
+    const { signal, onSecond } = this.#control;
+    const { connectTimeoutMs } = this.#plan.phases;
+    const addresses = await resolveAddresses(new URL(this.#plan.target.url), connectTimeoutMs);
+    if (addresses.length === 0) throw await noConnectionError(this.#plan, []);
+    if (this.#plan.mode === 'connect') {
+      const error = await attempt(this.#plan);
+      if (error !== undefined) throw error;
+    }
+    const changed = (): void => this.#wake();
+    signal.addEventListener('abort', changed);
+    this.#workers = this.#startWorkers(addresses, changed);
+    const sampler = new Sampler({
+      memories: this.#workers.map(({ memory }) => memory),
+      phases: this.#phases,
+      onSecond,
+    });
+    try {
+      const merger = new Merger(this.#plan, this.#workers);
+      await this.#until(() => this.#every((worker) => worker.connected !== undefined));
+      const isReady = this.#plan.mode === 'connect' || merger.gauge(Gauge.opened) > 0;
+      if (isReady && !signal.aborted) this.#begin();
+      await this.#until(() => this.#every((worker) => worker.gone || worker.result !== undefined));
+      this.#finish();
+      await this.#settled();
+      const finishedMs = now();
+      sampler.stop();
+      if (merger.gauge(Gauge.opened) === 0 && !signal.aborted) {
+        throw await noConnectionError(this.#plan, merger.errors(false));
+      }
+      return this.#result(merger, sampler, finishedMs);
+    } finally {
+      sampler.stop();
+      for (const timer of this.#timers) clearTimeout(timer);
+      signal.removeEventListener('abort', changed);
+      await Promise.all(this.#workers.map((worker) => worker.end()));
+    }
+  }
+
+  #startWorkers(addresses: readonly string[], changed: () => void): WorkerHandle[] {
+    const { worker: entry, pacer } = threadSources();
+    const [plan, workload] = [this.#plan, this.#workload];
+    const memories = Array.from({ length: plan.workers }, () => new WorkerMemory());
+    const cells = memories.map(({ buffers }) => buffers.cells);
+    const board = plan.mode === 'fanout' ? allocateBoard(plan, cells) : null;
+    const shared = { entry, plan, workload, addresses, board, pacer, changed };
+    return memories.map((memory, index) => new WorkerHandle({ ...shared, memory, index }));
+  }
+
+  #every(test: (worker: WorkerHandle) => boolean): boolean {
+    return this.#workers.every((worker) => worker.crash !== undefined || test(worker));
+  }
+
+  /** Waits until `test` holds, or the run is aborted. */
+  async #until(test: () => boolean): Promise<void> {
+    while (!test() && !this.#control.signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** Waits for the results; a worker that does not answer an abort is ended as one that crashed. */
+  async #settled(): Promise<void> {
+    const deadline = now() + RESULT_MS;
+    while (!this.#workers.every((worker) => worker.settled) && now() < deadline) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        this.#timers.push(setTimeout(resolve, deadline - now()));
+      });
+    }
+  }
+
+  /** Tells the workers when the traffic is due. */
+  #begin(): void {
+    const { warmupMs, durationMs, drainMs } = this.#plan.phases;
+    const { startAt } = this.#control;
+    const isFanout = this.#plan.mode === 'fanout';
+    const earliest = now() + (isFanout ? JOIN_MS : LEAD_MS);
+    const wanted = startAt === null ? earliest : now() + startAt - Date.now() - warmupMs;
+    if (wanted < earliest) {
+      const late = Math.round(earliest - wanted);
+      this.#notes.push(`started ${late} ms after the common start, as connecting took that long`);
+    }
+    const startMs = Math.max(earliest, wanted);
+    const measureMs = startMs + warmupMs;
+    const endMs = measureMs + durationMs;
+    Object.assign(this.#phases, { startMs, measureMs, endMs });
+    const times: TrafficTimes = { startMs, measureMs, endMs, drainMs: endMs + drainMs };
+    for (const worker of this.#workers) worker.send({ type: 'start', times });
+    this.#at(measureMs, () => {
+      this.#cpuMs.start = processCpuMs();
+      this.#cpuMs.end = this.#cpuMs.start;
+    });
+    this.#at(endMs, () => {
+      this.#measured = true;
+      this.#cpuMs.end = processCpuMs();
+    });
+  }
+
+  #at(ms: number, action: () => void): void {
+    this.#timers.push(setTimeout(action, Math.ceil(ms - now())));
+  }
+
+  /** Ends what is still going on: the run was aborted, or no connection is left. */
+  #finish(): void {
+    if (!this.#measured && now() >= this.#phases.measureMs) this.#cpuMs.end = processCpuMs();
+    const interrupted = this.#control.signal.aborted;
+    for (const worker of this.#workers) {
+      if (!worker.settled) worker.send({ type: 'finish', interrupted });
+    }
+  }
+
+  #result(merger: Merger, sampler: Sampler, finishedMs: number): LoadResult {
+    const { startMs, measureMs, endMs } = this.#phases;
+    const connected = this.#workers.flatMap((worker) => worker.connected ?? []);
+    const connectStartMs = Math.min(...connected.map((entry) => entry.startMs));
+    const connectEndMs = Math.max(...connected.map((entry) => entry.endMs));
+    const span = (from: number, to: number): number =>
+      Math.max(0, Math.min(finishedMs, to) - Math.min(finishedMs, from));
+    const phases = {
+      connectMs: connected.length === 0 ? 0 : connectEndMs - connectStartMs,
+      warmupMs: span(startMs, measureMs),
+      measureMs: span(measureMs, endMs),
+      drainMs: span(endMs, Infinity),
+    };
+    const interrupted = this.#control.signal.aborted;
+    const cpuMs = this.#cpuMs.end - this.#cpuMs.start;
+    return {
+      startedAt: this.#startedAt,
+      engine: this.#workload.engine,
+      phases,
+      connections: merger.connections(),
+      messages: merger.messages(interrupted),
+      bytes: { sent: merger.count(Count.bytesSent), received: merger.count(Count.bytesReceived) },
+      latency: merger.latency(),
+      errors: merger.errors(interrupted),
+      seconds: sampler.samples,
+      generator: {
+        cpuMs,
+        peakRssBytes: Math.max(residentBytes(), ...sampler.samples.map((row) => row.rssBytes)),
+        workers: merger.use(cpuMs, phases.measureMs),
+      },
+      fairness: merger.fairness(),
+      interrupted,
+      notes: [...this.#notes, ...this.#endNotes(phases), ...merger.notes()],
+      ...this.#scenario(),
+    };
+  }
+
+  #scenario(): Pick<LoadResult, 'scenario'> {
+    if (this.#workload.engine !== 'scenario') return {};
+    const shares = this.#workers.flatMap(({ result }) => result?.scenario ?? []);
+    return { scenario: mergeShares(this.#workload.scenario.name, shares) };
+  }
+
+  #endNotes({ measureMs }: LoadResult['phases']): string[] {
+    const early = this.#plan.phases.durationMs - measureMs;
+    if (this.#control.signal.aborted || early <= 1) return [];
+    const seconds = (measureMs / 1000).toFixed(1);
+    return [`no connection was left after ${seconds} s of measuring, which ended the run`];
+  }
+}

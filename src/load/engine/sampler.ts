@@ -1,0 +1,153 @@
+import { Histogram } from '../histogram/histogram.ts';
+import type { SecondSample } from '../result.ts';
+import { now } from './clock.ts';
+import { Count, Gauge } from './memory.ts';
+import type { WorkerMemory } from './memory.ts';
+
+/** When each phase begins, in milliseconds on the common clock; Infinity where not known yet. */
+export interface PhaseTimes {
+  startMs: number;
+  measureMs: number;
+  endMs: number;
+}
+
+/** What is summed over workers and phases, and reported as the growth since the second before. */
+interface Totals {
+  readonly intended: number;
+  readonly sent: number;
+  readonly received: number;
+  readonly errors: number;
+  readonly opened: number;
+  readonly cpuMs: number;
+  readonly response: Histogram;
+  readonly lateness: Histogram;
+}
+
+const SECOND_MS = 1000;
+
+/** Reads the memory of all workers once each second. */
+export class Sampler {
+  readonly samples: SecondSample[] = [];
+  readonly #memories: readonly WorkerMemory[];
+  readonly #phases: PhaseTimes;
+  readonly #onSecond: (sample: SecondSample) => void;
+  readonly #startMs: number;
+  #before: Totals;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(options: {
+    readonly memories: readonly WorkerMemory[];
+    readonly phases: PhaseTimes;
+    readonly onSecond: (sample: SecondSample) => void;
+  }) {
+    this.#memories = options.memories;
+    this.#phases = options.phases;
+    this.#onSecond = options.onSecond;
+    this.#startMs = now();
+    this.#before = this.#totals();
+    this.#wait();
+  }
+
+  /** Takes the last sample, of what is left of a second. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#sample();
+  }
+
+  #wait(): void {
+    // From the start each time: the seconds of a long run must not drift.
+    const dueMs = this.#startMs + (this.samples.length + 1) * SECOND_MS;
+    this.#timer = setTimeout(() => {
+      this.#sample();
+      this.#wait();
+    }, dueMs - now());
+  }
+
+  #sample(): void {
+    const before = this.#before;
+    const after = this.#totals();
+    this.#before = after;
+    const response = growth(after.response, before.response);
+    const lateness = growth(after.lateness, before.lateness);
+    const sample: SecondSample = {
+      second: this.samples.length + 1,
+      phase: this.#phaseAt(now() - SECOND_MS / 2),
+      intended: after.intended - before.intended,
+      sent: after.sent - before.sent,
+      received: after.received - before.received,
+      errors: after.errors - before.errors,
+      connections: this.#sum((memory) => memory.gauges[Gauge.open] as number),
+      opened: after.opened - before.opened,
+      response:
+        response.count === 0
+          ? null
+          : { p50: response.percentile(50), p99: response.percentile(99), max: response.max },
+      latenessP99: lateness.count === 0 ? null : lateness.percentile(99),
+      cpuMs: after.cpuMs - before.cpuMs,
+      rssBytes: residentBytes(),
+    };
+    this.samples.push(sample);
+    this.#onSecond(sample);
+  }
+
+  #phaseAt(ms: number): SecondSample['phase'] {
+    if (ms < this.#phases.startMs) return 'connect';
+    if (ms < this.#phases.measureMs) return 'warmup';
+    return ms < this.#phases.endMs ? 'measure' : 'drain';
+  }
+
+  #totals(): Totals {
+    const count = (index: number): number =>
+      this.#sum(
+        ({ warmup, measure }) =>
+          (warmup.counts[index] as number) + (measure.counts[index] as number),
+      );
+    const response = new Histogram();
+    const lateness = new Histogram();
+    for (const { warmup, measure } of this.#memories) {
+      for (const phase of [warmup, measure]) {
+        // In the closed model a message is due when it is sent, and service is all there is.
+        response.add(phase.response.count === 0 ? phase.service : phase.response);
+        lateness.add(phase.lateness);
+      }
+    }
+    return {
+      intended: count(Count.intended),
+      sent: count(Count.sent),
+      received: count(Count.received),
+      errors: this.#sum((memory) => memory.gauges[Gauge.errors] as number),
+      opened: this.#sum((memory) => memory.gauges[Gauge.opened] as number),
+      cpuMs: processCpuMs(),
+      response,
+      lateness,
+    };
+  }
+
+  #sum(of: (memory: WorkerMemory) => number): number {
+    return this.#memories.reduce((sum, memory) => sum + of(memory), 0);
+  }
+}
+
+function growth(after: Histogram, before: Histogram): Histogram {
+  const copy = after.clone();
+  copy.subtract(before);
+  return copy;
+}
+
+/** CPU time of all threads of this process. */
+export function processCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** 0 when the system does not tell, as when the process has no file descriptor left to ask it. */
+export function residentBytes(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,83 @@
+import type { Worker } from 'node:worker_threads';
+import type { WorkerMemory } from './memory.ts';
+import type { FromWorker, ToWorker, WorkerResult, WorkerStart } from './messages.ts';
+import { startThread } from './start-thread.ts';
+
+/** How long a thread has to end by itself before it is ended. */
+const END_MS = 3000;
+
+export interface HandleOptions extends Omit<WorkerStart, 'buffers'> {
+  readonly memory: WorkerMemory;
+  /** The worker's entry: a URL, or its source text. */
+  readonly entry: string;
+  /** Anything below changed. */
+  readonly changed: () => void;
+}
+
+/** One worker thread, seen from the main thread. */
+export class WorkerHandle {
+  readonly name: string;
+  readonly memory: WorkerMemory;
+  /** Set once every connection of its share was opened or failed. */
+  connected: { readonly startMs: number; readonly endMs: number } | undefined;
+  /** It has no open connection left. */
+  gone = false;
+  result: WorkerResult | undefined;
+  /** Why the thread ended before it had a result. */
+  crash: string | undefined;
+  readonly #thread: Worker;
+  readonly #ended: Promise<void>;
+
+  constructor({ entry, changed, memory, ...start }: HandleOptions) {
+    this.memory = memory;
+    this.name = `worker ${start.index + 1}`;
+    const workerData: WorkerStart = { ...start, buffers: memory.buffers };
+    this.#thread = startThread(entry, this.name, workerData);
+    this.#thread.on('message', (message: FromWorker) => {
+      this.#receive(message);
+      changed();
+    });
+    this.#thread.on('error', (error) => {
+      this.crash ??= error instanceof Error ? error.message : String(error);
+      changed();
+    });
+    this.#ended = new Promise((resolve) => {
+      this.#thread.on('exit', (code) => {
+        if (this.result === undefined) this.crash ??= `the thread ended with code ${code}`;
+        changed();
+        resolve();
+      });
+    });
+  }
+
+  /** Nothing more is to come of it. */
+  get settled(): boolean {
+    return this.result !== undefined || this.crash !== undefined;
+  }
+
+  send(message: ToWorker): void {
+    this.#thread.postMessage(message);
+  }
+
+  /** Closes its connections and waits until the thread is no more. */
+  async end(): Promise<void> {
+    this.send({ type: 'close' });
+    const timer = setTimeout(() => void this.#thread.terminate(), END_MS);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.type) {
+      case 'connected':
+        this.connected = message;
+        break;
+      case 'gone':
+        this.gone = true;
+        break;
+      case 'result':
+        this.result = message;
+        break;
+    }
+  }
+}

@@ -1,0 +1,1 @@
+export { EnvironmentWatch, environmentNotes } from './environment.ts';

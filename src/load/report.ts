@@ -1,0 +1,258 @@
+import * as z from 'zod';
+
+/** Nanosecond histograms are reported in milliseconds. */
+export const Percentiles = z.object({
+  count: z.number(),
+  min: z.number(),
+  mean: z.number(),
+  p50: z.number(),
+  p75: z.number(),
+  p90: z.number(),
+  p95: z.number(),
+  p99: z.number(),
+  p999: z.number(),
+  max: z.number(),
+});
+export type Percentiles = z.output<typeof Percentiles>;
+
+export const ErrorReport = z.object({
+  kind: z.string(),
+  detail: z.string(),
+  count: z.number(),
+  first: z.string(),
+});
+
+export const ThresholdRow = z.object({
+  /** As it was given: `p99<20ms`. */
+  threshold: z.string(),
+  metric: z.string(),
+  /** What was measured, in the unit of the threshold; null, and a fail, if nothing was. */
+  value: z.number().nullable(),
+  bound: z.number(),
+  unit: z.enum(['ms', '%', 'ratio', '/s', 'count']),
+  verdict: z.enum(['pass', 'fail']),
+});
+export type ThresholdRow = z.output<typeof ThresholdRow>;
+
+/** A figure over several runs: the unit is the run, not the message. */
+export const Interval = z.object({
+  median: z.number(),
+  /** Bootstrap interval of the median, 95 %. */
+  low: z.number(),
+  high: z.number(),
+  runs: z.array(z.number()),
+});
+export type Interval = z.output<typeof Interval>;
+
+/** One second, for charts; times in milliseconds. */
+export const SecondRow = z.object({
+  second: z.number(),
+  phase: z.enum(['connect', 'warmup', 'measure', 'drain']),
+  intended: z.number(),
+  sent: z.number(),
+  received: z.number(),
+  errors: z.number(),
+  connections: z.number(),
+  opened: z.number(),
+  p50: z.number().nullable(),
+  p99: z.number().nullable(),
+  max: z.number().nullable(),
+  latenessP99: z.number().nullable(),
+  /** Share of one core, 0 to the number of cores. */
+  generatorCpu: z.number(),
+  generatorRssBytes: z.number(),
+  /** Null unless the server is a process on this machine that can be read. */
+  serverCpu: z.number().nullable(),
+  serverRssBytes: z.number().nullable(),
+  serverDescriptors: z.number().nullable(),
+});
+export type SecondRow = z.output<typeof SecondRow>;
+
+/** One measured run; of several runs, the one whose p99 is the median. */
+export const Measured = z.object({
+  target: z.string(),
+  engine: z.string(),
+  /** In the mode connect, a message is a handshake; in fanout, it is a delivery. */
+  mode: z.enum(['echo', 'fanout', 'connect', 'idle']).optional(),
+  /** Messages per second, all connections together. */
+  rate: z.object({
+    /** Null in closed loop. */
+    requested: z.number().nullable(),
+    sent: z.number(),
+    received: z.number(),
+    /** `sent / intended`, 0 to 1; null in closed loop. */
+    reached: z.number().nullable(),
+  }),
+  connections: z.object({
+    requested: z.number(),
+    opened: z.number(),
+    failed: z.number(),
+    dropped: z.number(),
+    /** Handshakes per second while connecting. */
+    perSecond: z.number(),
+  }),
+  messages: z.object({
+    intended: z.number(),
+    sent: z.number(),
+    received: z.number(),
+    lost: z.number(),
+    inFlight: z.number(),
+    unsent: z.number(),
+    duplicated: z.number(),
+    outOfOrder: z.number(),
+    wrong: z.number(),
+  }),
+  bytes: z.object({ sent: z.number(), received: z.number() }),
+  latency: z.object({
+    connect: Percentiles.nullable(),
+    response: Percentiles.nullable(),
+    service: Percentiles.nullable(),
+    lateness: Percentiles.nullable(),
+    lastDelivery: Percentiles.nullable(),
+  }),
+  fairness: z.object({ min: z.number(), median: z.number(), max: z.number() }).nullable(),
+  errors: z.array(ErrorReport),
+  generator: z.object({
+    saturated: z.boolean(),
+    /** Each rule that was broken, in one line with its figures. */
+    reasons: z.array(z.string()),
+    /** Messages per second it could hold; null if it was not saturated. */
+    heldRate: z.number().nullable(),
+    /** Microseconds of CPU for each message sent; null without messages. */
+    cpuPerMessageUs: z.number().nullable(),
+    cpuMs: z.number(),
+    peakRssBytes: z.number(),
+    workers: z.array(
+      z.object({
+        name: z.string(),
+        cpuMs: z.number(),
+        measureMs: z.number(),
+        eventLoopUtilization: z.number(),
+        gcMs: z.number(),
+      }),
+    ),
+  }),
+  /** Closed loop: connections x depth / rate against the mean service time. */
+  littlesLaw: z
+    .object({ expectedMs: z.number(), measuredMs: z.number(), holds: z.boolean() })
+    .nullable(),
+  server: z
+    .object({
+      pid: z.number(),
+      command: z.string(),
+      cpuMs: z.number(),
+      peakRssBytes: z.number(),
+      peakDescriptors: z.number(),
+      /** Messages for each second of the server's CPU; null without messages. */
+      messagesPerCpuSecond: z.number().nullable(),
+      /** Growth from before the first connection to the peak, for each connection; null in doubt. */
+      bytesPerConnection: z.number().nullable(),
+    })
+    .nullable(),
+  phases: z.object({
+    connectMs: z.number(),
+    warmupMs: z.number(),
+    measureMs: z.number(),
+    drainMs: z.number(),
+  }),
+  seconds: z.array(SecondRow),
+  notes: z.array(z.string()),
+  /** For a scenario alone; see `ScenarioResult`. */
+  scenario: z
+    .object({
+      name: z.string(),
+      iterations: z.object({ started: z.number(), completed: z.number(), failed: z.number() }),
+      labels: z.array(
+        z.object({
+          label: z.string(),
+          count: z.number(),
+          failed: z.number(),
+          service: Percentiles.nullable(),
+          response: Percentiles.nullable(),
+        }),
+      ),
+      unasked: z.array(z.object({ name: z.string(), count: z.number() })),
+      total: z.object({ sent: z.number(), received: z.number() }),
+    })
+    .optional(),
+});
+export type Measured = z.output<typeof Measured>;
+
+export const Environment = z.object({
+  node: z.string(),
+  version: z.string(),
+  platform: z.string(),
+  cpu: z.string(),
+  cores: z.number(),
+  memoryBytes: z.number(),
+  /** 1-minute load before the start. */
+  loadAverage: z.number(),
+  /** Share of all cores that neither generator nor server used, 0 to 1; null where not known. */
+  otherCpu: z.number().nullable(),
+  descriptorLimit: z.number().nullable(),
+  portRange: z.string().nullable(),
+  governor: z.string().nullable(),
+});
+
+/** A against B, in blocks A B B A; ratios are B / A. */
+export const Comparison = z.object({
+  a: z.string(),
+  b: z.string(),
+  rows: z.array(
+    z.object({
+      metric: z.string(),
+      unit: z.string(),
+      a: Interval,
+      b: Interval,
+      ratio: z.object({ median: z.number(), low: z.number(), high: z.number() }),
+      /** Only when the interval leaves out 1 and the effect is above the least that counts. */
+      verdict: z.enum(['a is better', 'b is better', 'no difference shown']),
+    }),
+  ),
+  other: Measured,
+});
+export type Comparison = z.output<typeof Comparison>;
+
+/** What `--find-max` tried. */
+export const Search = z.object({
+  slo: z.string(),
+  /** Messages per second; null when not even the lowest held. */
+  best: z.number().nullable(),
+  levels: z.array(
+    z.object({
+      rate: z.number(),
+      held: z.boolean(),
+      /** Why not, or the figures. */
+      detail: z.string(),
+    }),
+  ),
+  /** What keeps the rate from being higher, in one sentence: the server, the generator, a signal. */
+  limit: z.string().optional(),
+});
+export type Search = z.output<typeof Search>;
+
+export const BenchmarkReport = z.object({
+  operation: z.literal('benchmark'),
+  target: z.string(),
+  mode: z.enum(['echo', 'fanout', 'connect', 'idle', 'soak', 'scenario']),
+  /** `invalid`: the generator was the limit, and `--strict` was given. */
+  status: z.enum(['passed', 'failed', 'interrupted', 'invalid']),
+  success: z.boolean(),
+  startedAt: z.string(),
+  /** The command line that repeats this. */
+  command: z.string(),
+  /** Open or closed loop and its figures, in words. */
+  load: z.string(),
+  measured: Measured,
+  /** Null for a single run: figures by name (`rate`, `p50`, `p99`, `cpuPerMessageUs`). */
+  repeats: z.record(z.string(), Interval).nullable(),
+  comparison: Comparison.nullable(),
+  search: Search.nullable(),
+  thresholds: z.array(ThresholdRow),
+  environment: Environment,
+  notes: z.array(z.string()),
+  /** Files that were written. */
+  reports: z.array(z.string()),
+  durationMs: z.number(),
+});
+export type BenchmarkReport = z.output<typeof BenchmarkReport>;

@@ -1,0 +1,18 @@
+import type { BenchmarkReport, Measured } from '../report.ts';
+
+/** One of the runs that a page shows: the only one, or A and B. */
+export interface Arm {
+  readonly key: 'a' | 'b';
+  /** What tells it apart in legends; empty when there is nothing to tell apart. */
+  readonly label: '' | 'A' | 'B';
+  readonly measured: Measured;
+}
+
+/** The run, or both runs of a comparison. */
+export function armsOf({ measured, comparison }: BenchmarkReport): Arm[] {
+  if (comparison === null) return [{ key: 'a', label: '', measured }];
+  return [
+    { key: 'a', label: 'A', measured },
+    { key: 'b', label: 'B', measured: comparison.other },
+  ];
+}

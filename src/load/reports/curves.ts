@@ -1,0 +1,71 @@
+import type { Histogram } from '../histogram/histogram.ts';
+import { shorten, type ChartSeries, type Tone } from './chart.ts';
+import { filled, type NamedHistogram, type NamedHistograms } from './named-histograms.ts';
+
+/** A histogram as charts show it. */
+export interface Curve {
+  readonly arm: NamedHistogram['arm'];
+  readonly name: NamedHistogram['name'];
+  readonly label: string;
+  readonly tone: Tone;
+  readonly style: 'line' | 'dashed';
+  readonly hidden: boolean;
+  readonly histogram: Histogram;
+  readonly count: number;
+}
+
+/** Histograms count nanoseconds, charts show milliseconds. */
+export const NS_PER_MS = 1e6;
+
+const LABELS: Readonly<Record<NamedHistogram['name'], string>> = {
+  response: 'response',
+  service: 'service',
+  lateness: 'lateness',
+  connect: 'connect',
+  lastDelivery: 'last delivery',
+};
+
+/**
+ * The histograms of those names that hold something, of A and then of B. In a closed loop nothing
+ * is due: response and service are the same, and drawn once.
+ */
+export function curvesOf(
+  histograms: NamedHistograms,
+  names: readonly NamedHistogram['name'][],
+): Curve[] {
+  const all = everyCurve(histograms, names);
+  return all.filter((curve) => curve.name !== 'service' || !isSame(curve, all));
+}
+
+function everyCurve(
+  histograms: NamedHistograms,
+  names: readonly NamedHistogram['name'][],
+): Curve[] {
+  const single = histograms.every(({ arm }) => arm === 'a');
+  return (['a', 'b'] as const).flatMap((arm) =>
+    names.flatMap((name): Curve[] => {
+      const histogram = filled(histograms, name, arm);
+      if (histogram === undefined) return [];
+      const main = name === 'response' || name === 'connect';
+      const label = single ? LABELS[name] : `${arm.toUpperCase()} ${LABELS[name]}`;
+      const tone: Tone = main ? arm : name === 'service' ? `${arm}-soft` : `${arm}-faint`;
+      const hidden = name === 'lateness';
+      const style = main ? 'line' : 'dashed';
+      return [{ arm, name, label, tone, style, hidden, histogram, count: histogram.count }];
+    }),
+  );
+}
+
+/** Whether a curve is that of the response of its run. */
+function isSame({ arm, histogram, count }: Curve, curves: readonly Curve[]): boolean {
+  const response = curves.find((one) => one.name === 'response' && one.arm === arm);
+  const alike = (p: number): boolean =>
+    histogram.percentile(p) === response?.histogram.percentile(p);
+  return count === response?.count && [0, 50, 90, 99, 99.9, 100].every(alike);
+}
+
+/** The series of a curve, with values of its own making. */
+export function seriesOf(curve: Curve, values: readonly (number | null)[]): ChartSeries {
+  const { label, tone, style, hidden } = curve;
+  return { label, tone, style, hidden, values: values.map(shorten) };
+}

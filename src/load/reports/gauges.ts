@@ -1,0 +1,191 @@
+import type { BenchmarkReport, Measured } from '../report.ts';
+import { armsOf, type Arm } from './arms.ts';
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** A metric of one value, or of one for each set of labels. */
+export interface Gauge {
+  readonly name: string;
+  readonly help: string;
+  readonly samples: readonly {
+    readonly labels: Labels;
+    /** Null is left out. */
+    readonly value: number | null;
+  }[];
+}
+
+/** A figure of each run; several of them, by the value of a label, when it is given with one. */
+type OfRun =
+  | readonly [name: string, help: string, value: (run: Measured) => number | null]
+  | readonly [
+      name: string,
+      help: string,
+      values: (run: Measured) => Readonly<Record<string, number | null>>,
+      label: string,
+    ];
+
+const OF_RUN: readonly OfRun[] = [
+  [
+    'messages',
+    'Messages of the measured phase, by what became of them.',
+    ({ messages: { inFlight, outOfOrder, ...others } }) => ({
+      ...others,
+      in_flight: inFlight,
+      out_of_order: outOfOrder,
+    }),
+    'state',
+  ],
+  [
+    'messages_per_second',
+    'Rate over all connections.',
+    ({ rate: { requested, sent, received } }) => ({ requested, sent, received }),
+    'direction',
+  ],
+  ['rate_reached_ratio', 'Messages sent to messages intended.', ({ rate }) => rate.reached],
+  ['bytes', 'Bytes on the wire in the measured phase.', ({ bytes }) => bytes, 'direction'],
+  [
+    'connections',
+    'Connections, by what became of them.',
+    ({ connections: { requested, opened, failed, dropped } }) => ({
+      requested,
+      opened,
+      failed,
+      dropped,
+    }),
+    'state',
+  ],
+  [
+    'handshakes_per_second',
+    'Handshakes per second while connecting.',
+    ({ connections }) => connections.perSecond,
+  ],
+  [
+    'phase_seconds',
+    'How long each phase took.',
+    ({ phases: { connectMs, warmupMs, measureMs, drainMs } }) => ({
+      connect: connectMs / 1000,
+      warmup: warmupMs / 1000,
+      measure: measureMs / 1000,
+      drain: drainMs / 1000,
+    }),
+    'phase',
+  ],
+  [
+    'generator_saturated',
+    'Whether the generator, not the server, was the limit.',
+    ({ generator }) => (generator.saturated ? 1 : 0),
+  ],
+  [
+    'generator_cpu_seconds',
+    'CPU time of the generator.',
+    ({ generator }) => generator.cpuMs / 1000,
+  ],
+  [
+    'generator_peak_resident_bytes',
+    'Highest resident memory of the generator.',
+    ({ generator }) => generator.peakRssBytes,
+  ],
+  ['server_cpu_seconds', 'CPU time of the server.', ({ server }) => server && server.cpuMs / 1000],
+  [
+    'server_peak_resident_bytes',
+    'Highest resident memory of the server.',
+    ({ server }) => server && server.peakRssBytes,
+  ],
+  [
+    'server_peak_descriptors',
+    'Most descriptors of the server.',
+    ({ server }) => server && server.peakDescriptors,
+  ],
+  [
+    'replies_per_connection',
+    'How evenly connections were served.',
+    ({ fairness }) => fairness ?? {},
+    'of',
+  ],
+];
+
+/** Every figure of a report that is one number; the histograms are not among them. */
+export function gauges(report: BenchmarkReport): Gauge[] {
+  const arms = armsOf(report);
+  return [
+    infoGauge(report, arms),
+    {
+      name: 'success',
+      help: 'Whether the report passed.',
+      samples: [{ labels: {}, value: report.success ? 1 : 0 }],
+    },
+    {
+      name: 'start_time_seconds',
+      help: 'Unix time of the start.',
+      samples: [{ labels: {}, value: Date.parse(report.startedAt) / 1000 }],
+    },
+    ...OF_RUN.map((one) => gaugeOfRuns(one, arms)),
+    errorGauge(arms),
+    ...judgementGauges(report),
+  ];
+}
+
+/** What tells the runs of a report apart. */
+export function armLabels({ key, label, measured }: Arm): Labels {
+  return { target: measured.target, ...(label === '' ? {} : { arm: key }) };
+}
+
+function gaugeOfRuns([name, help, figures, label = '']: OfRun, arms: readonly Arm[]): Gauge {
+  const samples = arms.flatMap((arm) => {
+    const own = figures(arm.measured);
+    if (own === null || typeof own === 'number') return [{ labels: armLabels(arm), value: own }];
+    return Object.entries(own).map(([key, value]) => ({
+      labels: { ...armLabels(arm), [label]: key },
+      value,
+    }));
+  });
+  return { name, help, samples };
+}
+
+function infoGauge(report: BenchmarkReport, arms: readonly Arm[]): Gauge {
+  const { mode, load, status } = report;
+  const { version, node, platform } = report.environment;
+  const samples = arms.map((arm) => ({
+    labels: { ...armLabels(arm), mode, load, status, version, node, platform },
+    value: 1,
+  }));
+  return { name: 'info', help: 'What ran, as labels; always 1.', samples };
+}
+
+function errorGauge(arms: readonly Arm[]): Gauge {
+  const samples = arms.flatMap((arm) =>
+    arm.measured.errors.map(({ kind, detail, count }) => ({
+      labels: { ...armLabels(arm), kind, detail },
+      value: count,
+    })),
+  );
+  return { name: 'errors', help: 'Errors by kind.', samples };
+}
+
+function judgementGauges({ thresholds, comparison }: BenchmarkReport): Gauge[] {
+  return [
+    {
+      name: 'threshold_passed',
+      help: 'Whether a threshold held.',
+      samples: thresholds.map(({ threshold, metric, verdict }) => ({
+        labels: { threshold, metric },
+        value: verdict === 'pass' ? 1 : 0,
+      })),
+    },
+    {
+      name: 'threshold_value',
+      help: 'What was measured for a threshold, in its own unit.',
+      samples: thresholds.map(({ threshold, metric, value }) => ({
+        labels: { threshold, metric },
+        value,
+      })),
+    },
+    {
+      name: 'comparison_ratio',
+      help: 'B to A, the middle and its interval.',
+      samples: (comparison?.rows ?? []).flatMap(({ metric, ratio }) =>
+        Object.entries(ratio).map(([bound, value]) => ({ labels: { metric, bound }, value })),
+      ),
+    },
+  ];
+}

@@ -1,0 +1,82 @@
+import type { Chart, Figure } from './chart.ts';
+import { curvesOf, NS_PER_MS, seriesOf, type Curve } from './curves.ts';
+import { figure } from './format.ts';
+import type { NamedHistograms } from './named-histograms.ts';
+
+/** Points of the curve for each power of ten. */
+const STEPS = 20;
+
+/** Percentiles that are named on the axis and are rows of the table. */
+const PERCENTILES = [0, 50, 75, 90, 95, 99, 99.9, 99.99, 99.999, 99.9999, 99.99999];
+
+const OPEN_NOTE =
+  'Response counts from when a message was due, service from when it was sent. Where they part, messages had to wait to be sent: a tool that measures service alone leaves that out.';
+
+const CLOSED_NOTE =
+  'Time from sending a message to its reply. In a closed loop nothing is due, so that a server that stalls is asked less: see the highest values.';
+
+/** The percentile curve: response and service in one chart, so that coordinated omission is seen. */
+export function percentileFigure(histograms: NamedHistograms): Figure | undefined {
+  const curves = curvesOf(histograms, ['response', 'service', 'lastDelivery', 'lateness']);
+  if (!curves.some(({ name }) => name === 'response')) return undefined;
+  const most = Math.max(...curves.map(({ count }) => count));
+  const last = Math.max(1, Math.ceil(Math.log10(most) * STEPS));
+  const named = PERCENTILES.filter((p) => nines(p) <= last / STEPS);
+  const grid = Array.from({ length: last + 1 }, (_, at) => at / STEPS);
+  return {
+    chart: chartOf(curves, grid, named),
+    title: 'Percentiles',
+    note: curves.some(({ name }) => name === 'service') ? OPEN_NOTE : CLOSED_NOTE,
+    wide: false,
+    head: ['Percentile', ...curves.map(({ label }) => `${label} (ms)`)],
+    rows: [...named, 100].map((p) => [
+      p === 100 ? 'highest' : `${p}%`,
+      ...curves.map(({ histogram }) => figure(histogram.percentile(p) / NS_PER_MS)),
+    ]),
+  };
+}
+
+function chartOf(
+  curves: readonly Curve[],
+  grid: readonly number[],
+  named: readonly number[],
+): Chart {
+  const response = curves.findIndex(({ name }) => name === 'response');
+  const service = curves.findIndex(({ name }) => name === 'service');
+  const single = curves.every(({ arm }) => arm === 'a');
+  return {
+    id: 'percentiles',
+    x: {
+      kind: 'scale',
+      label: 'percentile',
+      values: grid,
+      names: grid.map((x) => percentileName(100 * (1 - 10 ** -x))),
+      // All is to the right of 0 %.
+      ticks: named.filter((p) => p > 0).map((p) => [nines(p), `${p}%`]),
+    },
+    unit: 'ms',
+    logarithmic: true,
+    series: curves.map((curve) => {
+      const values = grid.map((x) => valueAt(curve, x));
+      return seriesOf(curve, values);
+    }),
+    ...(single && service !== -1 ? { gap: [response, service] as const } : {}),
+  };
+}
+
+/** The position of a percentile on an axis of nines: 0, 1 for 90 %, 2 for 99 %. */
+function nines(p: number): number {
+  return -Math.log10(1 - p / 100);
+}
+
+/** In milliseconds; nothing beyond what so many values can tell. */
+function valueAt({ histogram, count }: Curve, x: number): number | null {
+  const own = Math.log10(count);
+  if (x >= own + 1 / STEPS) return null;
+  return histogram.percentile(x >= own ? 100 : 100 * (1 - 10 ** -x)) / NS_PER_MS;
+}
+
+function percentileName(p: number): string {
+  const decimals = Math.max(1, Math.ceil(-Math.log10(100 - p)) + 1);
+  return `p${p.toFixed(decimals).replace(/\.?0+$/, '')}`;
+}

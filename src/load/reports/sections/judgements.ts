@@ -1,0 +1,202 @@
+import type { BenchmarkReport } from '../../report.ts';
+import { exact, figure, short, type Unit } from '../format.ts';
+import { html, type Markup } from '../markup.ts';
+import { table } from '../table.ts';
+import { card, mark, section, type Section } from './figure.ts';
+import { intervalStrip, ratioStrip } from './strips.ts';
+
+/** What was promised, row by row. */
+export function thresholdSection({ thresholds }: BenchmarkReport): Section[] {
+  if (thresholds.length === 0) return [];
+  const columns = [
+    { head: 'Threshold' },
+    { head: 'Measured', numeric: true },
+    { head: 'Bound', numeric: true },
+    { head: 'Unit' },
+    { head: 'Verdict' },
+  ];
+  const rows = thresholds.map((row) => [
+    html`<code>${row.threshold}</code>`,
+    row.value === null ? '–' : exact(row.value),
+    short(row.bound),
+    row.unit,
+    mark(row.verdict, row.verdict),
+  ]);
+  return section(
+    'thresholds',
+    'Thresholds',
+    html`<div class="card wide">${table(columns, rows, 'Thresholds')}</div>`,
+  );
+}
+
+/** How people call the figures of repeats and comparisons, and where they have one, the unit. */
+const METRICS: Readonly<Record<string, readonly [label: string, unit: Unit | '']>> = {
+  rate: ['Rate', '/s'],
+  p50: ['Response p50', 'ms'],
+  p90: ['Response p90', 'ms'],
+  p99: ['Response p99', 'ms'],
+  p999: ['Response p99.9', 'ms'],
+  max: ['Response, highest', 'ms'],
+  answered: ['Answered', '%'],
+  errors: ['Errors', '%'],
+  connectP50: ['Connect p50', 'ms'],
+  connectP99: ['Connect p99', 'ms'],
+  connectRate: ['Handshakes', '/s'],
+  cpuPerMessageUs: ['Generator CPU per message', 'µs'],
+  serverMessagesPerCpuSecond: ['Messages per CPU second of the server', '/s'],
+  serverBytesPerConnection: ['Server memory per connection', 'bytes'],
+};
+
+function metricLabel(metric: string): string {
+  return METRICS[metric]?.[0] ?? metric;
+}
+
+/** Several runs of the same: the run is the unit, not the message. */
+export function repeatSection({ repeats }: BenchmarkReport): Section[] {
+  const entries = Object.entries(repeats ?? {});
+  const [first] = entries;
+  if (first === undefined) return [];
+  const columns = [
+    { head: 'Figure' },
+    { head: 'Median', numeric: true },
+    { head: 'From', numeric: true },
+    { head: 'To', numeric: true },
+    { head: 'Unit' },
+    { head: 'Runs' },
+    { head: 'Each run', numeric: true },
+  ];
+  const rows = entries.map(([metric, { median, low, high, runs }]) => [
+    metricLabel(metric),
+    figure(median),
+    figure(low),
+    figure(high),
+    METRICS[metric]?.[1] ?? '',
+    intervalStrip({ low, median, high, runs }),
+    html`${runs.map((run) => figure(run)).join('  ')}`,
+  ]);
+  const note = html`<p class="quiet-text">
+    Median of ${first[1].runs.length} runs, with its bootstrap interval (95 %). The rest of this
+    page shows the run whose p99 is the median.
+  </p>`;
+  return section(
+    'repeats',
+    'Repeats',
+    html`<div class="card wide">${note}${table(columns, rows, 'Repeats')}</div>`,
+  );
+}
+
+/** A against B: ratios with intervals, and a verdict only where the interval leaves out 1. */
+export function comparisonSection({ comparison }: BenchmarkReport): Section[] {
+  if (comparison === null) return [];
+  const columns = [
+    { head: 'Figure' },
+    { head: 'A', numeric: true },
+    { head: 'B', numeric: true },
+    { head: 'Unit' },
+    { head: 'B / A', numeric: true },
+    { head: 'Interval', numeric: true },
+    { head: '' },
+    { head: 'Verdict' },
+  ];
+  const span = spanOf(comparison.rows);
+  const rows = comparison.rows.map(({ metric, unit, a, b, ratio, verdict }) => [
+    metricLabel(metric),
+    figure(a.median),
+    figure(b.median),
+    unit,
+    figure(ratio.median),
+    html`${figure(ratio.low)} to ${figure(ratio.high)}`,
+    ratioStrip(ratio, span),
+    verdictMarkup(verdict),
+  ]);
+  const [row] = comparison.rows;
+  const runs =
+    row === undefined
+      ? ''
+      : ` ${row.a.runs.length} runs of A and ${row.b.runs.length} of B, in turns (A B B A), so that what else the machine did falls on both.`;
+  const legend = html`<p><span class="arm a">A</span> ${comparison.a}</p>
+    <p><span class="arm b">B</span> ${comparison.b}</p>
+    <p class="quiet-text">
+      Medians over runs; the ratio is B / A with its interval (95 %).${runs} A verdict is given only
+      when the interval leaves out 1.
+    </p>`;
+  return section(
+    'comparison',
+    'A against B',
+    html`<div class="card wide">
+      <p class="conclusion">${conclusion(comparison.rows)}</p>
+      ${legend}${table(columns, rows, 'A against B')}
+    </div>`,
+  );
+}
+
+type ComparisonRow = NonNullable<BenchmarkReport['comparison']>['rows'][number];
+
+/** How many powers of two the widest interval reaches; beyond three, it is cut off. */
+function spanOf(rows: readonly ComparisonRow[]): number {
+  const powers = rows
+    .flatMap(({ ratio }) => [ratio.low, ratio.high])
+    .map((one) => Math.abs(Math.log2(one)))
+    .filter(Number.isFinite);
+  return Math.min(3, Math.max(0.3, ...powers));
+}
+
+function conclusion(rows: readonly ComparisonRow[]): string {
+  const better = (verdict: ComparisonRow['verdict']): string =>
+    rows
+      .filter((row) => row.verdict === verdict)
+      .map(({ metric }) => metricLabel(metric))
+      .join(', ');
+  const parts = [
+    ['A is better in: ', better('a is better')],
+    ['B is better in: ', better('b is better')],
+  ].filter(([, metrics]) => metrics !== '');
+  return parts.length === 0
+    ? 'No difference shown.'
+    : `${parts.map((part) => part.join('')).join('. ')}.`;
+}
+
+function verdictMarkup(verdict: ComparisonRow['verdict']): Markup {
+  switch (verdict) {
+    case 'a is better':
+      return html`<span class="verdict"><span class="arm a">A</span> is better</span>`;
+    case 'b is better':
+      return html`<span class="verdict"><span class="arm b">B</span> is better</span>`;
+    case 'no difference shown':
+      return html`<span class="verdict quiet-text">no difference shown</span>`;
+  }
+}
+
+/** The levels that `--find-max` tried. */
+export function searchSection({ search }: BenchmarkReport, chart: Markup | undefined): Section[] {
+  if (search === null) return [];
+  const best =
+    search.best === null
+      ? html`<p class="conclusion">Not even the lowest rate held <code>${search.slo}</code>.</p>`
+      : html`<p class="conclusion">
+          ${short(search.best)} messages per second is the highest rate that held
+          <code>${search.slo}</code>.
+        </p>`;
+  const columns = [
+    { head: 'Step', numeric: true },
+    { head: 'Messages per second', numeric: true },
+    { head: 'Verdict' },
+    { head: 'Figures' },
+  ];
+  const rows = search.levels.map(({ rate, held, detail }, at) => [
+    String(at + 1),
+    short(rate),
+    held ? mark('pass', 'held') : mark('fail', 'did not hold'),
+    detail,
+  ]);
+  return section(
+    'search',
+    'Highest rate',
+    chart,
+    card(
+      'Levels',
+      html`${best}${search.limit !== undefined && html`<p class="quiet-text">${search.limit}</p>`}${table(columns, rows, 'Levels')}`,
+      'wide',
+    ),
+  );
+}

@@ -1,0 +1,71 @@
+import type { Percentiles } from '../../report.ts';
+import type { Arm } from '../arms.ts';
+import type { Figure } from '../chart.ts';
+import { count, figure } from '../format.ts';
+import { html } from '../markup.ts';
+import { table, type Cell } from '../table.ts';
+import { armChip, figureMarkup, section, type Section } from './figure.ts';
+import type { Mode } from './mode.ts';
+
+/** Each kind of time, and what it says. */
+const KINDS = [
+  ['response', 'Response', 'due until reply'],
+  ['service', 'Service', 'sent until reply'],
+  ['lastDelivery', 'Last delivery', 'published until the last receiver had it'],
+  ['lateness', 'Lateness', 'due until sent: the generator’s own'],
+  ['connect', 'Connect', 'start until 101'],
+] as const;
+
+const COLUMNS = [
+  ['Mean', 'mean'],
+  ['p50', 'p50'],
+  ['p75', 'p75'],
+  ['p90', 'p90'],
+  ['p95', 'p95'],
+  ['p99', 'p99'],
+  ['p99.9', 'p999'],
+  ['Highest', 'max'],
+] as const satisfies readonly (readonly [string, keyof Percentiles])[];
+
+/** In the mode `connect`, what is due and answered is a handshake. */
+const OF_HANDSHAKES: Readonly<Record<string, string>> = {
+  response: 'due until open',
+  service: 'started until open',
+  lateness: 'due until started: the generator’s own',
+};
+
+/** Every percentile of every kind of time, then the charts. */
+export function latencySection(
+  arms: readonly Arm[],
+  mode: Mode,
+  figures: {
+    overTime: Figure | undefined;
+    percentiles: Figure | undefined;
+    histogram: Figure | undefined;
+  },
+): Section[] {
+  const rows = KINDS.flatMap(([key, name, meaning]) =>
+    arms.flatMap((arm): Cell[][] => {
+      const own = arm.measured.latency[key];
+      if (own === null || own.count === 0) return [];
+      const said = mode === 'connect' ? (OF_HANDSHAKES[key] ?? meaning) : meaning;
+      const head = html`${armChip(arm)}${name} <span class="quiet-text">${said}</span>`;
+      return [[head, count(own.count), ...COLUMNS.map(([, column]) => figure(own[column]))]];
+    }),
+  );
+  const columns = [
+    { head: 'Milliseconds' },
+    { head: 'Count', numeric: true },
+    ...COLUMNS.map(([head]) => ({ head, numeric: true })),
+  ];
+  return section(
+    'latency',
+    'Latency',
+    rows.length === 0
+      ? undefined
+      : html`<div class="card wide">${table(columns, rows, 'Latency in milliseconds')}</div>`,
+    figureMarkup(figures.overTime),
+    figureMarkup(figures.percentiles),
+    figureMarkup(figures.histogram),
+  );
+}

@@ -1,0 +1,115 @@
+import type { BenchmarkReport } from '../../report.ts';
+import type { Arm } from '../arms.ts';
+import type { Figure } from '../chart.ts';
+import { bytes, count, duration, figure, percent, short } from '../format.ts';
+import { html, type Markup } from '../markup.ts';
+import { table, type Cell } from '../table.ts';
+import { armChip, card, facts, figureMarkup, section, type Section } from './figure.ts';
+
+/** What generator and server used. */
+export function resourceSection(
+  arms: readonly Arm[],
+  charts: readonly (Figure | undefined)[],
+): Section[] {
+  const [first, ...rest] = [...arms.map(generatorCard), ...arms.flatMap(serverCard)];
+  return section(
+    'resources',
+    'Resources',
+    ...charts.map(figureMarkup),
+    first,
+    ...rest,
+    workerCard(arms),
+  );
+}
+
+function generatorCard({ label, measured: { generator } }: Arm): Markup {
+  const { cpuMs, cpuPerMessageUs, peakRssBytes, saturated } = generator;
+  return card(
+    named('Generator', label),
+    facts([
+      ['CPU time', duration(cpuMs)],
+      ['CPU per message', cpuPerMessageUs === null ? '–' : `${figure(cpuPerMessageUs)} µs`],
+      ['Peak memory', bytes(peakRssBytes)],
+      ['Saturated', saturated ? 'yes' : 'no'],
+    ]),
+  );
+}
+
+function serverCard({ label, measured: { server } }: Arm): Markup[] {
+  if (server === null) return [];
+  const { messagesPerCpuSecond, bytesPerConnection } = server;
+  return [
+    card(
+      named('Server', label),
+      facts([
+        ['Process', html`${server.pid}, <code>${server.command}</code>`],
+        ['CPU time', duration(server.cpuMs)],
+        [
+          'Messages per CPU second',
+          messagesPerCpuSecond === null ? '–' : short(messagesPerCpuSecond),
+        ],
+        ['Peak memory', bytes(server.peakRssBytes)],
+        ['Memory per connection', bytesPerConnection === null ? '–' : bytes(bytesPerConnection)],
+        ['Peak descriptors', count(server.peakDescriptors)],
+      ]),
+    ),
+  ];
+}
+
+function named(title: string, label: string): string {
+  return label === '' ? title : `${title} (${label})`;
+}
+
+function workerCard(arms: readonly Arm[]): Markup | undefined {
+  const rows = arms.flatMap((arm) =>
+    arm.measured.generator.workers.map((worker): Cell[] => [
+      html`${armChip(arm)}${worker.name}`,
+      worker.measureMs === 0 ? '–' : percent(worker.cpuMs / worker.measureMs),
+      percent(worker.eventLoopUtilization),
+      `${figure(worker.gcMs)} ms`,
+    ]),
+  );
+  if (rows.length === 0) return undefined;
+  const columns = [
+    { head: 'Worker' },
+    { head: 'Of a core', numeric: true },
+    { head: 'Event loop busy', numeric: true },
+    { head: 'Garbage collection', numeric: true },
+  ];
+  return card('Workers', table(columns, rows, 'Workers'), 'wide');
+}
+
+/** What the figures depend on, and the command that repeats them. */
+export function environmentSection(report: BenchmarkReport): Section[] {
+  const { environment: own } = report;
+  const rows = facts([
+    ['Processor', `${own.cpu}, ${own.cores} cores`],
+    ['Memory', bytes(own.memoryBytes)],
+    ['System', own.platform],
+    ['Node', own.node],
+    ['websocket-skill', own.version],
+    ['Load before the start', figure(own.loadAverage)],
+    ['Taken by others', own.otherCpu === null ? 'not known' : percent(own.otherCpu)],
+    [
+      'Descriptors',
+      own.descriptorLimit === null ? 'no limit known' : `up to ${count(own.descriptorLimit)}`,
+    ],
+    ['Local ports', own.portRange ?? 'not known'],
+    ['Governor', own.governor ?? 'not known'],
+    ['Engine', report.measured.engine],
+  ]);
+  const command = html`<div class="command">
+    <pre><code id="command">${report.command}</code></pre>
+    <button type="button" class="quiet" id="copy">Copy</button
+    ><output id="copied" class="hidden-text"></output>
+  </div>`;
+  return section(
+    'environment',
+    'Environment',
+    html`<div class="card wide">
+      <h3>Command</h3>
+      ${command}
+    </div>`,
+    html`<div class="card wide">${rows}</div>`,
+  );
+}

@@ -1,0 +1,69 @@
+import type { BenchmarkReport } from '../../report.ts';
+import { armsOf, type Arm } from '../arms.ts';
+import { short } from '../format.ts';
+import { html, type Markup } from '../markup.ts';
+import { mark } from './figure.ts';
+import { tiles } from './tiles.ts';
+
+const STATUS: Readonly<Record<BenchmarkReport['status'], Markup>> = {
+  passed: mark('pass', 'Passed'),
+  failed: mark('fail', 'Failed'),
+  interrupted: mark('warn', 'Interrupted'),
+  invalid: mark('fail', 'Invalid'),
+};
+
+/** Whether the figures can be believed, what came of the run, and its most important figures. */
+export function summarySection(report: BenchmarkReport): Markup {
+  const arms = armsOf(report);
+  const notes = [...report.notes, ...arms.flatMap(({ measured }) => measured.notes)];
+  return html`<section id="summary" aria-label="Summary">
+    ${arms.map(health)}${[...new Set(notes)].map((note) => html`<p class="note">${note}</p>`)}
+    <div class="tiles ${arms.length > 1 ? 'pair' : ''}">
+      <div class="tile">
+        <p class="label">Result</p>
+        <p class="value status">${STATUS[report.status]}</p>
+        <p class="sub">${resultLine(report)}</p>
+      </div>
+      ${tiles(arms, report.mode)}
+    </div>
+  </section>`;
+}
+
+function resultLine({ thresholds, status, measured }: BenchmarkReport): string {
+  if (status === 'invalid') return 'the generator was the limit';
+  if (status === 'interrupted') return 'the figures up to then';
+  const failed = thresholds.filter(({ verdict }) => verdict === 'fail').length;
+  if (failed > 0) return `${failed} of ${thresholds.length} thresholds failed`;
+  if (status === 'failed') return 'not by a threshold: see the notes and errors';
+  if (measured.generator.saturated) return 'but the generator was the limit';
+  if (thresholds.length === 0) return 'no thresholds were given';
+  return thresholds.length === 1
+    ? 'the threshold held'
+    : `all ${thresholds.length} thresholds held`;
+}
+
+/** Says in plain words when what was measured is the generator and not the server. */
+function health({ label, measured: { generator } }: Arm): Markup {
+  const of = label === '' ? '' : `${label}: `;
+  if (!generator.saturated) {
+    return html`<p class="health fine">
+      ${mark('pass', `${of}The generator kept up`)}<span
+        >It was not the limit: the figures are those of the server.</span
+      >
+    </p>`;
+  }
+  const held =
+    generator.heldRate === null
+      ? ''
+      : ` It could hold about ${short(generator.heldRate)} messages per second: ask for less, or give it more workers, cores or machines.`;
+  return html`<div class="health saturated" role="alert">
+    <p class="shout">${of}GENERATOR SATURATED</p>
+    <p>
+      The load generator, not the server, was the limit: do not take these figures for those of the
+      server.${held}
+    </p>
+    <ul>
+      ${generator.reasons.map((reason) => html`<li>${reason}</li>`)}
+    </ul>
+  </div>`;
+}

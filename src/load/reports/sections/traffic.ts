@@ -1,0 +1,161 @@
+import type { Measured } from '../../report.ts';
+import type { Arm } from '../arms.ts';
+import type { Figure } from '../chart.ts';
+import { bytes, count, figure, short } from '../format.ts';
+import { html, type Markup } from '../markup.ts';
+import { table } from '../table.ts';
+import { armChip, card, facts, figureMarkup, mark, section, type Section } from './figure.ts';
+import type { Mode } from './mode.ts';
+
+/** A row for each figure, a column for each run. */
+function byArm(
+  arms: readonly Arm[],
+  rows: readonly (readonly [label: string, value: (measured: Measured) => string])[],
+  label: string,
+): Markup {
+  const columns = [{ head: '' }, ...arms.map((arm) => ({ head: arm.label, numeric: true }))];
+  const cells = rows.map(([head, value]) => [head, ...arms.map(({ measured }) => value(measured))]);
+  return table(columns, cells, label);
+}
+
+/** What was due, sent and answered, and what became of the rest. */
+export function throughputSection(
+  arms: readonly Arm[],
+  mode: Mode,
+  chart: Figure | undefined,
+): Section[] {
+  if (!arms.some(({ measured }) => measured.messages.intended > 0)) return [];
+  const messages = byArm(
+    arms,
+    [
+      ['Intended', ({ messages: own }) => count(own.intended)],
+      ['Never sent', ({ messages: own }) => count(own.unsent)],
+      ['Sent', ({ messages: own }) => count(own.sent)],
+      ['Received', ({ messages: own }) => count(own.received)],
+      ['Lost', ({ messages: own }) => count(own.lost)],
+      ['In flight at the end', ({ messages: own }) => count(own.inFlight)],
+      ['Duplicated', ({ messages: own }) => count(own.duplicated)],
+      ['Out of order', ({ messages: own }) => count(own.outOfOrder)],
+      ['Wrong', ({ messages: own }) => count(own.wrong)],
+    ],
+    'Messages',
+  );
+  const rates = arms.map(({ label, measured: { rate, bytes: own, phases } }) => {
+    const of = label === '' ? '' : `${label}: `;
+    const perSecond = (amount: number): string =>
+      phases.measureMs === 0 ? '' : ` (${bytes((amount * 1000) / phases.measureMs)}/s)`;
+    return facts([
+      [`${of}sent`, `${short(rate.sent)}/s`],
+      [`${of}received`, `${short(rate.received)}/s`],
+      [`${of}bytes sent`, `${bytes(own.sent)}${perSecond(own.sent)}`],
+      [`${of}bytes received`, `${bytes(own.received)}${perSecond(own.received)}`],
+    ]);
+  });
+  const laws = arms.flatMap((arm) => littlesLaw(arm) ?? []);
+  return section(
+    'throughput',
+    'Throughput',
+    figureMarkup(chart),
+    card(mode === 'connect' ? 'Handshakes' : 'Messages', messages),
+    card('Rates', html`${rates}${laws}`),
+  );
+}
+
+/** Connections x depth / rate is the mean service time, or the clock of the run is wrong. */
+function littlesLaw({ label, measured }: Arm): Markup | undefined {
+  const law = measured.littlesLaw;
+  if (law === null) return undefined;
+  const of = label === '' ? '' : `${label}: `;
+  return html`<div class="law">
+    <h4>${of}Little’s law ${law.holds ? mark('pass', 'holds') : mark('fail', 'does not hold')}</h4>
+    <p class="quiet-text">
+      In a closed loop, connections × depth ÷ rate is the mean service time: expected
+      ${figure(law.expectedMs)} ms, measured ${figure(law.measuredMs)} ms.
+    </p>
+  </div>`;
+}
+
+/** Errors by kind, each with the first that was seen. */
+export function errorSection(arms: readonly Arm[], chart: Figure | undefined): Section[] {
+  const rows = arms.flatMap((arm) =>
+    [...arm.measured.errors]
+      .sort((a, b) => b.count - a.count)
+      .map(({ kind, detail, count: own, first }) => [
+        html`${armChip(arm)}${kind}`,
+        detail,
+        count(own),
+        html`<span class="example">${first}</span>`,
+      ]),
+  );
+  const columns = [
+    { head: 'Kind' },
+    { head: 'Detail' },
+    { head: 'Count', numeric: true },
+    { head: 'First example' },
+  ];
+  return section(
+    'errors',
+    'Errors',
+    rows.length === 0
+      ? html`<p class="card wide">${mark('pass', 'No errors.')}</p>`
+      : html`<div class="card wide">${table(columns, rows, 'Errors by kind')}</div>`,
+    figureMarkup(chart),
+  );
+}
+
+/** How connections were opened and kept, and whether they were served alike. */
+export function connectionSection(
+  arms: readonly Arm[],
+  charts: { overTime: Figure | undefined; toConnect: Figure | undefined },
+): Section[] {
+  const counts = byArm(
+    arms,
+    [
+      ['Requested', ({ connections }) => count(connections.requested)],
+      ['Opened', ({ connections }) => count(connections.opened)],
+      ['Failed', ({ connections }) => count(connections.failed)],
+      ['Dropped', ({ connections }) => count(connections.dropped)],
+      ['Handshakes per second', ({ connections }) => short(connections.perSecond)],
+    ],
+    'Connections',
+  );
+  const fairness = arms.flatMap((arm) => fairnessMarkup(arm) ?? []);
+  return section(
+    'connections',
+    'Connections',
+    figureMarkup(charts.overTime),
+    figureMarkup(charts.toConnect),
+    card('Counts', counts),
+    fairness.length === 0 ? undefined : card('Fairness', html`${fairness}`),
+  );
+}
+
+function fairnessMarkup(arm: Arm): Markup | undefined {
+  const { fairness } = arm.measured;
+  if (fairness === null) return undefined;
+  const { min, median, max } = fairness;
+  const at = (value: number): string => (max === 0 ? '0' : ((100 * value) / max).toFixed(2));
+  const bars = (
+    [
+      ['fewest', min],
+      ['median', median],
+      ['most', max],
+    ] as const
+  ).map(
+    ([name, value]) =>
+      html`<div class="bar">
+        <span>${name}</span
+        ><svg viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
+          <rect class="fill-${arm.key}" width="${at(value)}" height="1" /></svg
+        ><span class="number">${count(value)}</span>
+      </div>`,
+  );
+  const verdict =
+    min === 0
+      ? 'Some connections had no reply at all.'
+      : `The best served connection had ${figure(max / min)} times the replies of the worst.`;
+  return html`<div class="fairness">
+    <p class="quiet-text">${armChip(arm)}Replies per connection. ${verdict}</p>
+    ${bars}
+  </div>`;
+}

@@ -1,0 +1,254 @@
+import type { Arm } from './arms.ts';
+import { shorten, type ChartSeries, type Figure } from './chart.ts';
+import { count, figure, short, type Unit } from './format.ts';
+import { spans, stepFor, type Span } from './timeline.ts';
+
+/** Points of a chart over time, and rows of the table under it. */
+const MAX_POINTS = 3600;
+const MAX_ROWS = 60;
+
+/** The seconds that every chart over time stands on. */
+export interface Axis {
+  readonly seconds: readonly number[];
+  /** Seconds that one point stands for. */
+  readonly step: number;
+  /** Phases of the (first) run, to shade what was not measured. */
+  readonly phases: readonly { readonly name: Span['phase']; readonly from: number }[];
+}
+
+interface Line extends Omit<ChartSeries, 'values'> {
+  readonly arm: Arm;
+  readonly value: (span: Span) => number | null;
+}
+
+/** What one chart over time shows. */
+interface TimeChart {
+  readonly id: string;
+  readonly title: string;
+  readonly note: string;
+  readonly unit: Unit;
+  readonly logarithmic?: boolean;
+  readonly wide?: boolean;
+  readonly lines: (arm: Arm) => Omit<Line, 'arm'>[];
+}
+
+const MiB = 1024 * 1024;
+
+const LATENCY: TimeChart = {
+  id: 'latency',
+  title: 'Latency over time',
+  note: 'Response time of the replies that came in each second.',
+  unit: 'ms',
+  logarithmic: true,
+  wide: true,
+  lines: (arm) => [
+    line(arm, 'p50', '-soft', (span) => span.p50),
+    line(arm, 'p99', '', (span) => span.p99),
+    { ...line(arm, 'highest', '-faint', (span) => span.max), hidden: arm.label !== '' },
+  ],
+};
+
+const THROUGHPUT: TimeChart = {
+  id: 'throughput',
+  title: 'Throughput against intended',
+  note: 'Messages per second over all connections: due by the schedule, sent, and answered.',
+  unit: '/s',
+  wide: true,
+  lines: (arm) => [
+    { ...line(arm, 'sent', '-soft', (span) => span.sent), hidden: arm.label !== '' },
+    {
+      ...line(arm, 'received', '', (span) => span.received),
+      style: arm.label === '' ? 'area' : 'line',
+    },
+    // Last, so that it is seen where all three are the same.
+    ...(arm.key === 'b'
+      ? []
+      : [
+          {
+            label: 'intended',
+            tone: 'grey',
+            style: 'dashed',
+            value: (span: Span) => span.intended,
+          } as const,
+        ]),
+  ],
+};
+
+const ERRORS: TimeChart = {
+  id: 'errors',
+  title: 'Errors over time',
+  note: 'All kinds together.',
+  unit: 'count',
+  wide: true,
+  lines: (arm) => [
+    {
+      ...line(arm, 'errors', '', (span) => span.errors),
+      tone: arm.label === '' ? 'bad' : arm.key,
+      style: 'step-area',
+    },
+  ],
+};
+
+const CONNECTIONS: TimeChart = {
+  id: 'connections',
+  title: 'Connections over time',
+  note: 'Open at the end of each second, and opened in it.',
+  unit: 'count',
+  lines: (arm) => [
+    {
+      ...line(arm, 'open', '', (span) => span.connections),
+      style: arm.label === '' ? 'area' : 'line',
+    },
+    { ...line(arm, 'opened', '-soft', (span) => span.opened), style: 'dashed' },
+  ],
+};
+
+const LATENESS: TimeChart = {
+  id: 'lateness',
+  title: 'Lateness of the generator',
+  note: 'How late the slowest hundredth of the messages was sent: the generator’s own fault.',
+  unit: 'ms',
+  logarithmic: true,
+  lines: (arm) => [line(arm, 'lateness p99', '', (span) => span.latenessP99)],
+};
+
+const CPU: TimeChart = {
+  id: 'cpu',
+  title: 'Processor',
+  note: 'Cores in use; 1.00 is one core, fully.',
+  unit: 'cores',
+  lines: (arm) => [
+    line(arm, 'generator', '', (span) => span.generatorCpu),
+    { ...line(arm, 'server', '-soft', (span) => span.serverCpu), style: 'dashed' },
+  ],
+};
+
+const MEMORY: TimeChart = {
+  id: 'memory',
+  title: 'Memory',
+  note: 'Resident memory of the processes.',
+  unit: 'bytes',
+  lines: (arm) => [
+    line(arm, 'generator', '', (span) => span.generatorRssBytes || null),
+    { ...line(arm, 'server', '-soft', (span) => span.serverRssBytes), style: 'dashed' },
+  ],
+};
+
+const DESCRIPTORS: TimeChart = {
+  id: 'descriptors',
+  title: 'Descriptors of the server',
+  note: 'Files and sockets that the process holds open.',
+  unit: 'count',
+  lines: (arm) => [line(arm, 'descriptors', '', (span) => span.serverDescriptors)],
+};
+
+const CHARTS = { LATENCY, THROUGHPUT, ERRORS, CONNECTIONS, LATENESS, CPU, MEMORY, DESCRIPTORS };
+
+function line(
+  arm: Arm,
+  label: string,
+  shade: '' | '-soft' | '-faint',
+  value: Line['value'],
+): Omit<Line, 'arm'> {
+  const named = arm.label === '' ? label : `${arm.label} ${label}`;
+  return { label: named, tone: `${arm.key}${shade}`, style: 'line', value };
+}
+
+/** Every chart over time that has something to show, by its id, and the seconds under them. */
+export function timeFigures(arms: readonly Arm[]): { axis: Axis; figures: Map<string, Figure> } {
+  const length = Math.max(0, ...arms.map(({ measured }) => measured.seconds.length));
+  const step = stepFor(length, MAX_POINTS);
+  const fine = alignedSpans(arms, step);
+  const coarse = alignedSpans(arms, stepFor(length, MAX_ROWS));
+  const figures = Object.values(CHARTS).flatMap((chart) =>
+    drawn(chart, arms, { fine, coarse, step }),
+  );
+  return {
+    axis: { seconds: fine.seconds, step, phases: phasesOf(fine) },
+    figures: new Map(figures.map((one) => [one.chart.id, one])),
+  };
+}
+
+/** The spans of each run by their second; a run that ended earlier leaves gaps. */
+interface Aligned {
+  readonly seconds: readonly number[];
+  readonly byArm: ReadonlyMap<Arm, ReadonlyMap<number, Span>>;
+  readonly step: number;
+}
+
+function alignedSpans(arms: readonly Arm[], step: number): Aligned {
+  const byArm = new Map(
+    arms.map((arm) => [
+      arm,
+      new Map(spans(arm.measured.seconds, step).map((span) => [span.second, span])),
+    ]),
+  );
+  const seconds = [...new Set([...byArm.values()].flatMap((one) => [...one.keys()]))];
+  return { seconds: seconds.sort((a, b) => a - b), byArm, step };
+}
+
+function phasesOf({ seconds, byArm }: Aligned): Axis['phases'] {
+  const [first] = byArm.values();
+  const all = seconds.flatMap((second) => first?.get(second) ?? []);
+  return all
+    .filter(({ phase }, at) => phase !== all[at - 1]?.phase)
+    .map(({ phase, second }) => ({ name: phase, from: second }));
+}
+
+function drawn(
+  chart: TimeChart,
+  arms: readonly Arm[],
+  { fine, coarse, step }: { fine: Aligned; coarse: Aligned; step: number },
+): Figure[] {
+  const lines = arms
+    .flatMap((arm) => chart.lines(arm).map((one): Line => ({ ...one, arm })))
+    .map((one) => ({ one, values: valuesOf(one, fine) }))
+    // A closed loop intends nothing, and not every server can be read.
+    .filter(({ values }) => values.some((value) => value !== null && value > 0));
+  if (lines.length === 0) return [];
+  const { id, unit, title, logarithmic = false, wide = false } = chart;
+  const note =
+    step === 1
+      ? chart.note
+      : `${chart.note} Each point stands for ${step} seconds: rates are means, latencies those of the worst second.`;
+  const series = lines.map(({ one: { label, tone, style, hidden = false }, values }) => ({
+    label,
+    tone,
+    style,
+    hidden,
+    values,
+  }));
+  const columns = lines.map(({ one }) => valuesOf(one, coarse));
+  return [
+    {
+      chart: { id, x: { kind: 'time' }, unit, logarithmic, series },
+      title,
+      note,
+      wide,
+      head: ['Second', ...series.map(({ label }) => `${label} (${tableUnit(unit)})`)],
+      rows: coarse.seconds.map((second, row) => [
+        coarse.step === 1 ? count(second) : `${count(second)}–${count(second + coarse.step - 1)}`,
+        ...columns.map((values) => tableFigure(values[row] ?? null, unit)),
+      ]),
+    },
+  ];
+}
+
+function valuesOf({ arm, value }: Line, { seconds, byArm }: Aligned): (number | null)[] {
+  const own = byArm.get(arm);
+  return seconds.map((second) => {
+    const span = own?.get(second);
+    return span === undefined ? null : shorten(value(span));
+  });
+}
+
+function tableUnit(unit: Unit): string {
+  return unit === 'bytes' ? 'MiB' : unit;
+}
+
+function tableFigure(value: number | null, unit: Unit): string {
+  if (value === null) return '–';
+  if (unit === 'bytes') return figure(value / MiB);
+  if (unit === 'cores') return value.toFixed(2);
+  return unit === 'ms' ? figure(value) : short(value);
+}

@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { EnvironmentError } from '../../errors.ts';
+import { formatHistogramLog } from '../histogram/histogram-log.ts';
+import type { BenchmarkReport } from '../report.ts';
+import { armsOf } from './arms.ts';
+import { renderHtml } from './html.ts';
+import { renderJunit } from './junit.ts';
+import type { NamedHistograms } from './named-histograms.ts';
+import { renderPrometheus } from './prometheus.ts';
+
+/** The files of a report, the page first. */
+const FILES: Readonly<
+  Record<string, (report: BenchmarkReport, histograms: NamedHistograms) => string>
+> = {
+  'index.html': renderHtml,
+  'report.json': renderJson,
+  'junit.xml': renderJunit,
+  'metrics.prom': renderPrometheus,
+  'histograms.hlog': renderHistogramLog,
+};
+
+/**
+ * Writes every form of `report` into `folder` and returns the paths, the page first; `reports` in
+ * `report.json` names them. Each file is replaced as a whole, so a reader never sees half of one.
+ * Throws EnvironmentError WSK_ERR_OUTPUT_NOT_WRITABLE.
+ */
+export async function writeReports(
+  report: BenchmarkReport,
+  histograms: NamedHistograms,
+  folder: string,
+): Promise<string[]> {
+  const paths = Object.keys(FILES).map((name) => path.join(folder, name));
+  const named = { ...report, reports: paths };
+  await attempt(folder, () => mkdir(folder, { recursive: true }));
+  for (const [name, render] of Object.entries(FILES).reverse()) {
+    const text = render(named, histograms);
+    await attempt(folder, () => replace(path.join(folder, name), text));
+  }
+  return paths;
+}
+
+/** Indented for people, but one second to a line: a long run has thousands. */
+function renderJson(report: BenchmarkReport): string {
+  const seconds: unknown[][] = [];
+  const leaveOut = (key: string, value: unknown): unknown => {
+    if (key !== 'seconds' || !Array.isArray(value)) return value;
+    seconds.push(value);
+    return [];
+  };
+  const text = JSON.stringify(report, leaveOut, 2);
+  // Inside a JSON string the quotes would have backslashes, so this finds the keys alone.
+  const whole = text.replace(/( *)"seconds": \[\]/g, (_, indent: string) => {
+    const rows = (seconds.shift() ?? []).map((row) => `${indent}  ${JSON.stringify(row)}`);
+    return rows.length === 0
+      ? `${indent}"seconds": []`
+      : `${indent}"seconds": [\n${rows.join(',\n')}\n${indent}]`;
+  });
+  return `${whole}\n`;
+}
+
+/** Every histogram with its name as the tag, `a-` or `b-` before it where two runs are compared. */
+function renderHistogramLog(report: BenchmarkReport, histograms: NamedHistograms): string {
+  const arms = armsOf(report);
+  const rows = histograms.flatMap(({ name, arm: key, histogram }) => {
+    const arm = arms.find((one) => one.key === key);
+    if (arm === undefined || histogram.count === 0) return [];
+    const { connectMs, warmupMs, measureMs } = arm.measured.phases;
+    const tag = arm.label === '' ? name : `${key}-${name}`;
+    const connecting = name === 'connect';
+    return [
+      {
+        tag,
+        startMs: connecting ? 0 : connectMs + warmupMs,
+        lengthMs: connecting ? connectMs : measureMs,
+        histogram,
+      },
+    ];
+  });
+  return formatHistogramLog(rows, report.startedAt);
+}
+
+/** Replaces `file` by a new one in one step. */
+async function replace(file: string, text: string): Promise<void> {
+  const temporary = path.join(path.dirname(file), `.${randomUUID()}.tmp`);
+  try {
+    await writeFile(temporary, text);
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function attempt(folder: string, act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act();
+  } catch (cause) {
+    throw new EnvironmentError(
+      'WSK_ERR_OUTPUT_NOT_WRITABLE',
+      `the report cannot be written to ${folder}`,
+      { cause, hint: 'choose another folder with --output' },
+    );
+  }
+}

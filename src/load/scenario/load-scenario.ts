@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { UsageError } from '../../errors.ts';
+import { didYouMean } from '../../nearest.ts';
+import { CHAT } from './built-in/chat.ts';
+import { JSON_RPC } from './built-in/json-rpc.ts';
+import { parseScenario } from './parse/parse-scenario.ts';
+import type { Scenario } from './scenario.ts';
+
+/** Scenarios that need no file, by name: their YAML. */
+export const BUILT_IN_SCENARIOS: Readonly<Record<string, string>> = {
+  chat: CHAT,
+  'json-rpc': JSON_RPC,
+};
+
+/** What tells a path from a name. */
+const PATH = /[/\\]|\.ya?ml$/i;
+
+/**
+ * The scenario of this name, or the one in this file (relative to `cwd`), checked.
+ *
+ * Throws `UsageError` WSK_ERR_INVALID_INPUT for faults, WSK_ERR_FILE_NOT_READABLE for no file.
+ */
+export function loadScenario(nameOrPath: string, cwd: string): Scenario {
+  const builtIn = Object.hasOwn(BUILT_IN_SCENARIOS, nameOrPath)
+    ? BUILT_IN_SCENARIOS[nameOrPath]
+    : undefined;
+  if (builtIn !== undefined) return parseScenario(builtIn, `${nameOrPath}.yaml`);
+  const file = resolve(cwd, nameOrPath);
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    throw new UsageError(
+      'WSK_ERR_FILE_NOT_READABLE',
+      `cannot read the scenario ${nameOrPath} (${code})`,
+      {
+        cause,
+        ...(PATH.test(nameOrPath)
+          ? {}
+          : { hint: didYouMean(nameOrPath, Object.keys(BUILT_IN_SCENARIOS)) }),
+      },
+    );
+  }
+  return parseScenario(text, file);
+}

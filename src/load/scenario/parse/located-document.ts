@@ -1,0 +1,146 @@
+import { LineCounter, isMap, isNode, isPair, isScalar, isSeq, parseDocument } from 'yaml';
+import type { Document } from 'yaml';
+import type * as z from 'zod';
+import { UsageError } from '../../../errors.ts';
+import { didYouMean } from '../../../nearest.ts';
+
+export type Path = readonly (string | number)[];
+
+/** Faults beyond these are not worth reading: they are often the work of the first. */
+const MAX_FAULTS = 20;
+
+/** A YAML text that knows where each of its values stands, and collects what is wrong with them. */
+export class LocatedDocument {
+  readonly file: string;
+  readonly value: unknown;
+  readonly #document: Document;
+  readonly #lines = new LineCounter();
+  readonly #faults: { readonly offset: number; readonly text: string }[] = [];
+
+  /** Throws a `UsageError` for what is no YAML. */
+  constructor(text: string, file: string) {
+    this.file = file;
+    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
+    for (const { pos, message } of [...this.#document.errors, ...this.#document.warnings]) {
+      this.#add(pos[0], message.charAt(0).toLowerCase() + message.slice(1));
+    }
+    this.throwIfFaulty();
+    this.value = this.#toJs();
+  }
+
+  /** Notes that the value at `path` is wrong; a hint goes behind, in brackets. */
+  fault(path: Path, message: string, hint?: string): void {
+    this.#add(this.#offsetOf(path), hint === undefined ? message : `${message} (${hint})`);
+  }
+
+  /** The same for the key at the end of `path`. */
+  keyFault(path: Path, message: string, hint?: string): void {
+    this.#add(this.#keyOffsetOf(path), hint === undefined ? message : `${message} (${hint})`);
+  }
+
+  /** `line:column` of the value at `path`, both from 1. */
+  at(path: Path): string {
+    return this.#place(this.#offsetOf(path));
+  }
+
+  /** What `schema` makes of `value`, which stands at `path`; undefined after noting what is wrong. */
+  read<Schema extends z.ZodType>(
+    schema: Schema,
+    value: unknown,
+    path: Path,
+  ): z.output<Schema> | undefined {
+    const result = schema.safeParse(value, { reportInput: true });
+    if (result.success) return result.data;
+    for (const issue of result.error.issues) this.#issue(issue, path, keysOf(schema));
+    return undefined;
+  }
+
+  /** Throws all faults as one `UsageError` WSK_ERR_INVALID_INPUT, a line each, in their order. */
+  throwIfFaulty(): void {
+    if (this.#faults.length === 0) return;
+    const sorted = this.#faults.toSorted((a, b) => a.offset - b.offset);
+    const lines = sorted.slice(0, MAX_FAULTS).map(({ text }) => text);
+    if (sorted.length > MAX_FAULTS) lines.push(`and ${sorted.length - MAX_FAULTS} more`);
+    throw new UsageError('WSK_ERR_INVALID_INPUT', lines.join('\n'));
+  }
+
+  #issue(issue: z.core.$ZodIssue, path: Path, keys: readonly string[]): void {
+    const at = [...path, ...(issue.path as (string | number)[])];
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) {
+        const hint = issue.path.length === 0 ? didYouMean(key, keys) : undefined;
+        this.keyFault([...at, key], `unknown key ${JSON.stringify(key)}`, hint);
+      }
+      return;
+    }
+    const name = at.at(-1);
+    const what = typeof name === 'string' ? `${name} is ` : '';
+    if (issue.input === undefined) this.fault(at, `${name ?? 'value'} is missing`);
+    else this.fault(at, `${what}${quote(issue.input)}: ${issue.message}`);
+  }
+
+  #toJs(): unknown {
+    try {
+      return this.#document.toJS() as unknown;
+    } catch (error) {
+      // Too many aliases, or one of an unknown anchor.
+      this.#add(0, (error as Error).message);
+      this.throwIfFaulty();
+      return undefined;
+    }
+  }
+
+  #add(offset: number, message: string): void {
+    this.#faults.push({ offset, text: `${this.file}:${this.#place(offset)}: ${message}` });
+  }
+
+  #place(offset: number): string {
+    const { line, col } = this.#lines.linePos(offset);
+    return `${line}:${col}`;
+  }
+
+  /** Of the value at `path`, or of the deepest part of the path that is there. */
+  #offsetOf(path: Path): number {
+    let at: unknown = this.#document.contents;
+    let offset = startOf(at) ?? 0;
+    for (const key of path) {
+      const next = memberOf(at, key);
+      if (next === undefined) break;
+      offset = startOf(next.value) ?? startOf(next.key) ?? offset;
+      at = next.value;
+    }
+    return offset;
+  }
+
+  #keyOffsetOf(path: Path): number {
+    const parent = path.slice(0, -1);
+    let at: unknown = this.#document.contents;
+    for (const key of parent) at = memberOf(at, key)?.value;
+    return startOf(memberOf(at, path.at(-1) ?? '')?.key) ?? this.#offsetOf(path);
+  }
+}
+
+function memberOf(
+  node: unknown,
+  key: string | number,
+): { key: unknown; value: unknown } | undefined {
+  if (isSeq(node) && typeof key === 'number') return { key: undefined, value: node.items[key] };
+  if (!isMap(node)) return undefined;
+  return node.items.find(
+    (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(key),
+  );
+}
+
+function startOf(node: unknown): number | undefined {
+  return isNode(node) ? node.range?.[0] : undefined;
+}
+
+function keysOf(schema: z.ZodType): readonly string[] {
+  return 'shape' in schema ? Object.keys(schema.shape as object) : [];
+}
+
+/** A value as it was read, cut short. */
+export function quote(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}

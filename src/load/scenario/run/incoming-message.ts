@@ -1,0 +1,40 @@
+/** A message of the server, looked into only as far as somebody asks. */
+export class IncomingMessage {
+  readonly opcode: 1 | 2;
+  readonly data: Buffer;
+  /** When its last bytes came, in milliseconds on the common clock. */
+  readonly atMs: number;
+  #text: string | undefined;
+  #json: { readonly value: unknown } | undefined;
+
+  constructor(opcode: 1 | 2, data: Buffer, atMs: number) {
+    this.opcode = opcode;
+    this.data = data;
+    this.atMs = atMs;
+  }
+
+  get text(): string {
+    this.#text ??= this.data.toString('utf8');
+    return this.#text;
+  }
+
+  /** The value of a JSON text; undefined for anything else. */
+  get json(): unknown {
+    this.#json ??= { value: this.opcode === 1 ? parse(this.text) : undefined };
+    return this.#json.value;
+  }
+
+  /** For people: its start. */
+  get words(): string {
+    if (this.opcode === 2) return `binary 0x${this.data.subarray(0, 24).toString('hex')}`;
+    return this.text.length > 120 ? `${this.text.slice(0, 117)}...` : this.text;
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,60 @@
+import type { LoopStep, Step } from '../scenario.ts';
+
+/**
+ * Which kind each of `total` clients is: by weight, each kind at least once as far as they go round,
+ * and mixed, so that a part of the clients has the same shares.
+ */
+export function assignKinds<Kind extends { readonly kind: { readonly weight: number } }>(
+  kinds: readonly Kind[],
+  total: number,
+): Kind[] {
+  const counts = countsOf(
+    kinds.map(({ kind }) => kind.weight),
+    total,
+  );
+  const credit = counts.map(() => 0);
+  return Array.from({ length: total }, () => {
+    let best = 0;
+    for (const [i, count] of counts.entries()) {
+      credit[i] = (credit[i] as number) + count;
+      if (credit[i] > (credit[best] as number)) best = i;
+    }
+    credit[best] = (credit[best] as number) - total;
+    return kinds[best] as Kind;
+  });
+}
+
+/** Whole numbers that add up to `total`, by the largest remainders. */
+function countsOf(weights: readonly number[], total: number): number[] {
+  const all = weights.reduce((sum, weight) => sum + weight, 0);
+  const shares = weights.map((weight) => (weight / all) * total);
+  const counts = shares.map((share) => Math.max(1, Math.floor(share)));
+  const rest = (): number => total - counts.reduce((sum, count) => sum + count, 0);
+  const byRemainder = shares
+    .map((share, i) => ({ i, remainder: share - (counts[i] as number) }))
+    .sort((a, b) => b.remainder - a.remainder);
+  for (let turn = 0; rest() > 0; turn++) {
+    const { i } = byRemainder[turn % byRemainder.length] as { i: number };
+    counts[i] = (counts[i] as number) + 1;
+  }
+  while (rest() < 0) {
+    const largest = counts.indexOf(Math.max(...counts));
+    counts[largest] = (counts[largest] as number) - 1;
+  }
+  return counts;
+}
+
+/** The loop of a client that has a schedule, wherever it stands. */
+export function scheduledLoop(steps: readonly Step[]): LoopStep | undefined {
+  for (const step of steps) {
+    if (step.kind !== 'loop') continue;
+    const found = step.everyMs === null ? scheduledLoop(step.steps) : step;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Every step, those inside of loops as well. */
+export function allSteps(steps: readonly Step[]): Step[] {
+  return steps.flatMap((step) => (step.kind === 'loop' ? [step, ...allSteps(step.steps)] : [step]));
+}

@@ -1,0 +1,81 @@
+import { createRandom } from '../../engine/random.ts';
+import type { LoadPlan } from '../../plan.ts';
+import type { CompiledKind } from './compiled-kind.ts';
+import { Pace } from './pace.ts';
+import type { ScenarioBook } from './scenario-book.ts';
+import type { VirtualClient } from './virtual-client.ts';
+
+/**
+ * Makes the schedules of the clients. In the open model the rate is divided among the clients that
+ * have a loop with a schedule, or among all for their iterations when there is no such loop; in the
+ * closed model such a loop goes by its own `every`.
+ */
+export class PaceMaker {
+  readonly pacesIterations: boolean;
+  /** Whether anybody has a schedule. */
+  readonly scheduled: boolean;
+  readonly #plan: LoadPlan;
+  /** Position among the clients with a schedule, by their index. */
+  readonly #ranks = new Map<number, number>();
+  readonly #paces = new Map<VirtualClient, Pace>();
+  #startMs = 0;
+
+  /** `kinds` are those of all clients of the plan, by their index. */
+  constructor(plan: LoadPlan, kinds: readonly CompiledKind[]) {
+    this.#plan = plan;
+    const anyLoop = kinds.some(({ scheduled }) => scheduled !== undefined);
+    const isOpen = plan.load.model === 'open';
+    this.pacesIterations = isOpen && !anyLoop;
+    this.scheduled = isOpen || anyLoop;
+    for (const [index, { scheduled }] of kinds.entries()) {
+      if (this.pacesIterations || scheduled !== undefined) this.#ranks.set(index, this.#ranks.size);
+    }
+  }
+
+  begin(startMs: number): void {
+    this.#startMs = startMs;
+  }
+
+  /** The schedule of `client`, the same at each call; undefined for none. */
+  of(client: VirtualClient): Pace | undefined {
+    const rank = this.#ranks.get(client.index);
+    if (rank === undefined) return undefined;
+    const known = this.#paces.get(client);
+    if (known !== undefined) return known;
+    const periodMs = this.#periodMs(client.compiled);
+    const { load } = this.#plan;
+    let pace: Pace;
+    if (load.model === 'open' && load.arrivals === 'poisson') {
+      const random = createRandom(load.seed + 0x10001 * (client.index + 1));
+      const period = (): number => -Math.log(1 - random()) * periodMs;
+      pace = new Pace(this.#startMs + period(), period);
+    } else {
+      // One after the other: clients that begin together would send together for ever.
+      const firstMs = this.#startMs + (periodMs * rank) / this.#ranks.size;
+      pace = new Pace(firstMs, () => periodMs);
+    }
+    this.#paces.set(client, pace);
+    return pace;
+  }
+
+  /** Counts what was due until `endMs` and was not begun. */
+  end(endMs: number, book: ScenarioBook): void {
+    for (const [client, pace] of this.#paces) {
+      while (pace.next < endMs) {
+        book.unsent(pace.next, client.compiled.messages);
+        pace.advance();
+      }
+    }
+  }
+
+  notes(): string[] {
+    if (this.#plan.load.model === 'closed' || this.#ranks.size === 0) return [];
+    return this.pacesIterations ? ['the rate paces whole iterations, as no loop has an every'] : [];
+  }
+
+  #periodMs(kind: CompiledKind): number {
+    const { load } = this.#plan;
+    if (load.model === 'closed') return kind.scheduled?.everyMs ?? 1000;
+    return (1000 * this.#ranks.size * kind.messages) / load.rate;
+  }
+}

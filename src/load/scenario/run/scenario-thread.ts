@@ -1,0 +1,364 @@
+import type { MessagePort } from 'node:worker_threads';
+import { ClientDialer } from '../../client/client-dialer.ts';
+import { ClientSocket } from '../../client/client-socket.ts';
+import type { ClientEvents } from '../../client/client-socket.ts';
+import { createMaskSource } from '../../client/mask-source.ts';
+import { WorkerShell } from '../../client/worker-shell.ts';
+import type { WorkerDriver } from '../../client/worker-shell.ts';
+import { now } from '../../engine/clock.ts';
+import type { Failure } from '../../engine/failure.ts';
+import { Count, Gauge, add } from '../../engine/memory.ts';
+import type { TrafficTimes, WorkerResult, WorkerStart } from '../../engine/messages.ts';
+import { createRandom } from '../../engine/random.ts';
+import type { LoadPlan } from '../../plan.ts';
+import type { Scenario } from '../scenario.ts';
+import { CompiledKind } from './compiled-kind.ts';
+import { DueQueue } from './due-queue.ts';
+import { Gate } from './gate.ts';
+import { assignKinds } from './kinds.ts';
+import type { Pace } from './pace.ts';
+import { PaceMaker } from './pace-maker.ts';
+import { ScenarioBook } from './scenario-book.ts';
+import { ClientVariables, Draw } from './variables.ts';
+import { Stopped, VirtualClient } from './virtual-client.ts';
+import type { ClientHost, Opening } from './virtual-client.ts';
+
+/** Handshakes under way in one worker: more only fill the queue of the server. */
+const MOST_OPENING = 256;
+
+/** After so many failures in a row to connect a client counts as one without a server. */
+const MOST_FAILURES = 3;
+
+const NO_REPLY: Failure = {
+  kind: 'lost',
+  detail: 'no reply',
+  text: 'no reply came before the drain was over',
+};
+
+/** One worker of a scenario: its share of the virtual clients. */
+export class ScenarioThread implements ClientHost, WorkerDriver {
+  readonly book: ScenarioBook;
+  readonly random: () => number;
+  readonly pacesIterations: boolean;
+  readonly #shell: WorkerShell;
+  readonly #plan: LoadPlan;
+  readonly #dialer: ClientDialer;
+  readonly #maskSource = createMaskSource();
+  readonly #queue: DueQueue;
+  readonly #paces: PaceMaker;
+  readonly #clients: VirtualClient[];
+  readonly #opening = new Gate(MOST_OPENING);
+  readonly #sockets = new Set<ClientSocket>();
+  /** What was counted of the bytes that a socket has sent. */
+  readonly #counted = new WeakMap<ClientSocket, number>();
+  /** Rejects what clients wait for. */
+  readonly #waits = new Set<() => void>();
+  /** Clients that have not yet opened a connection or failed to. */
+  readonly #unsettled: Set<VirtualClient>;
+  readonly #failures = new Map<VirtualClient, number>();
+  readonly #begun: Promise<void>;
+  #begin: () => void = () => undefined;
+  #hasBegun = false;
+  #running = 0;
+  #endMs = Infinity;
+  #stopped = false;
+  #closing = false;
+  #compressed = 0;
+  #stopTimer: NodeJS.Timeout | undefined;
+
+  constructor(start: WorkerStart, port: MessagePort, scenario: Scenario) {
+    const { plan, index, addresses, pacer } = start;
+    const { index: part, of } = plan.share ?? { index: 0, of: 1 };
+    this.#plan = plan;
+    this.#shell = new WorkerShell(start, port);
+    this.#dialer = new ClientDialer(plan.target, addresses);
+    this.#queue = new DueQueue(pacer, plan.precise);
+    const threads = plan.workers * of;
+    const thread = part * plan.workers + index;
+    this.random = createRandom(plan.load.seed + 0x5bd1 * (thread + 1));
+    const draw = new Draw({ random: this.random, thread, threads });
+    const variables = new Map(scenario.variables.map((variable) => [variable.name, variable]));
+    const kinds = scenario.clients.map((kind) => new CompiledKind(kind));
+    // One list for all machines, of which this one takes every `of`-th.
+    const all = assignKinds(kinds, plan.connections * of).filter((_, i) => i % of === part);
+    this.#paces = new PaceMaker(plan, all);
+    this.pacesIterations = this.#paces.pacesIterations;
+    this.book = new ScenarioBook({
+      scenario,
+      memory: this.#shell.memory,
+      errors: this.#shell.errors,
+      scheduled: this.#paces.scheduled,
+    });
+    this.#clients = all.flatMap((compiled, i) => {
+      if (i % plan.workers !== index) return [];
+      const own = new ClientVariables(i * of + part + 1, variables, draw);
+      return [new VirtualClient(this, { compiled, index: i, variables: own })];
+    });
+    this.#unsettled = new Set(this.#clients);
+    this.#begun = new Promise((resolve) => {
+      this.#begin = resolve;
+    });
+    this.#shell.run(this);
+    this.#ramp();
+  }
+
+  get stopping(): boolean {
+    return this.#stopped || now() >= this.#endMs;
+  }
+
+  get outstanding(): number {
+    return this.book.outstanding;
+  }
+
+  get drained(): boolean {
+    return this.#running === 0;
+  }
+
+  begin({ startMs, measureMs, endMs }: TrafficTimes): void {
+    this.book.measureMs = measureMs;
+    this.#endMs = endMs;
+    this.#paces.begin(startMs);
+    this.#hasBegun = true;
+    this.#begin();
+    this.#stopTimer = setTimeout(() => this.#stop(), Math.ceil(endMs - now()));
+  }
+
+  finish(interrupted: boolean): Pick<WorkerResult, 'replies' | 'notes' | 'scenario'> {
+    this.#stopped = true;
+    clearTimeout(this.#stopTimer);
+    this.#queue.stop();
+    for (const cancel of this.#waits) cancel();
+    for (const client of this.#clients) {
+      if (!interrupted) client.lose(NO_REPLY);
+      client.account();
+      client.stop(true);
+    }
+    this.#paces.end(Math.min(now(), this.#endMs), this.book);
+    const { iterations, total, unasked } = this.book;
+    return {
+      replies: this.#replies(),
+      notes: this.#notes(),
+      scenario: {
+        iterations,
+        total,
+        labels: this.book.labels(),
+        unasked: [...unasked].map(([name, count]) => ({ name, count })),
+      },
+    };
+  }
+
+  close(): void {
+    this.#closing = true;
+    for (const socket of this.#sockets) socket.close();
+    if (this.#sockets.size === 0) this.#shell.end();
+  }
+
+  async connect(client: VirtualClient, opening: Opening, events: ClientEvents): Promise<void> {
+    await this.#cancellable((done) => this.#opening.enter(done));
+    if (this.stopping) {
+      this.#opening.leave();
+      throw new Stopped();
+    }
+    try {
+      await this.#dial(client, opening, events);
+    } finally {
+      this.#opening.leave();
+      this.#settle(client);
+    }
+  }
+
+  flush(socket: ClientSocket): void {
+    socket.flush();
+    const before = this.#counted.get(socket) ?? 0;
+    this.#counted.set(socket, socket.bytesSent);
+    this.#countBytes(Count.bytesSent, socket.bytesSent - before);
+  }
+
+  async pace(client: VirtualClient): Promise<Pace | undefined> {
+    if (!this.#hasBegun) {
+      await Promise.race([this.#begun, this.#cancellable(() => undefined)]);
+    }
+    return this.#paces.of(client);
+  }
+
+  until(dueMs: number): Promise<void> {
+    return this.#cancellable((done) => {
+      // What is due later than the traffic goes is never called, and cancelled at its end.
+      if (dueMs < this.#endMs) this.#queue.add(dueMs, done);
+    });
+  }
+
+  sleep(ms: number): Promise<void> {
+    return this.#cancellable((done) => {
+      if (ms > 0) setTimeout(done, ms);
+      else setImmediate(done);
+    });
+  }
+
+  /** A wait that the end of the run ends with `Stopped`. */
+  #cancellable(start: (done: () => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = (): void => {
+        this.#waits.delete(cancel);
+        reject(new Stopped());
+      };
+      if (this.#stopped) {
+        cancel();
+        return;
+      }
+      this.#waits.add(cancel);
+      start(() => {
+        this.#waits.delete(cancel);
+        resolve();
+      });
+    });
+  }
+
+  /** Starts the clients along the ramp. */
+  #ramp(): void {
+    const { rampMs } = this.#plan.phases;
+    const startMs = now();
+    const step = (from: number): void => {
+      for (let i = from; i < this.#clients.length; i++) {
+        if (this.#stopped) return;
+        const wait = startMs + (rampMs * i) / this.#clients.length - now();
+        if (wait > 0) {
+          setTimeout(() => step(i), wait);
+          return;
+        }
+        this.#run(this.#clients[i] as VirtualClient);
+      }
+    };
+    step(0);
+    // A client may have steps to go before it connects.
+    const { connectTimeoutMs } = this.#plan.phases;
+    setTimeout(() => this.#settleAll(), rampMs + connectTimeoutMs).unref();
+  }
+
+  #run(client: VirtualClient): void {
+    this.#running += 1;
+    void client.run().then(() => {
+      this.#running -= 1;
+      this.#settle(client);
+    });
+  }
+
+  #settle(client: VirtualClient): void {
+    if (this.#unsettled.delete(client) && this.#unsettled.size === 0) this.#shell.connected();
+  }
+
+  #settleAll(): void {
+    for (const client of this.#unsettled) this.#settle(client);
+  }
+
+  #dial(client: VirtualClient, opening: Opening, events: ClientEvents): Promise<void> {
+    const { target, phases } = this.#plan;
+    return new Promise((resolve, reject) => {
+      const own: ClientEvents = {
+        opened: () => {
+          this.#opened(socket);
+          this.#failures.delete(client);
+          client.attach(socket);
+          resolve();
+        },
+        failed: (failure) => {
+          this.#failed(client, failure);
+          reject(new Error(failure.text));
+        },
+        message: (opcode, data, atMs) => {
+          if (!this.#shell.finished) events.message(opcode, data, atMs);
+        },
+        received: (bytes) => this.#countBytes(Count.bytesReceived, bytes),
+        pinged: () => add(this.#shell.memory.gauges, Gauge.heartbeats, 1),
+        dropped: (failure) => {
+          this.#dropped(failure);
+          events.dropped(failure);
+        },
+        ended: () => {
+          this.#sockets.delete(socket);
+          this.#countOpen();
+          reject(new Stopped());
+          if (this.#closing && this.#sockets.size === 0) this.#shell.end();
+        },
+      };
+      const socket: ClientSocket = new ClientSocket({
+        dialer: this.#dialer,
+        index: client.index,
+        url: urlOf(target.url, opening),
+        headers: opening.headers,
+        subprotocols: opening.subprotocols.length > 0 ? opening.subprotocols : target.subprotocols,
+        timeoutMs: phases.connectTimeoutMs,
+        maskSource: this.#maskSource,
+        events: own,
+      });
+      this.#sockets.add(socket);
+    });
+  }
+
+  #opened(socket: ClientSocket): void {
+    const { memory } = this.#shell;
+    memory.connect.record((now() - socket.startedMs) * 1e6);
+    add(memory.gauges, Gauge.opened, 1);
+    if (socket.deflate !== undefined) this.#compressed += 1;
+    this.#countOpen();
+  }
+
+  #failed(client: VirtualClient, failure: Failure): void {
+    if (this.#shell.finished) return;
+    add(this.#shell.memory.gauges, Gauge.failed, 1);
+    this.#shell.errors.add(failure);
+    this.#failures.set(client, (this.#failures.get(client) ?? 0) + 1);
+    const dead = [...this.#failures.values()].filter((count) => count >= MOST_FAILURES);
+    if (dead.length === this.#clients.length) this.#shell.gone();
+  }
+
+  #dropped(failure: Failure): void {
+    this.#countOpen();
+    if (this.#shell.finished) return;
+    add(this.#shell.memory.gauges, Gauge.dropped, 1);
+    this.#shell.errors.add(failure);
+  }
+
+  #countOpen(): void {
+    const open = [...this.#sockets].filter((socket) => socket.isOpen).length;
+    this.#shell.memory.gauges[Gauge.open] = open;
+  }
+
+  #countBytes(index: number, bytes: number): void {
+    add(this.book.phaseOf(now()).counts, index, bytes);
+  }
+
+  /** The traffic is over: who waits for a reply goes on to do so. */
+  #stop(): void {
+    this.#queue.callUntil(this.#endMs);
+    // Those that were called just now still begin their pass.
+    setImmediate(() => {
+      this.#stopped = true;
+      for (const cancel of this.#waits) cancel();
+      for (const client of this.#clients) client.stop(false);
+    });
+  }
+
+  /** Of the clients whose messages make up the traffic. */
+  #replies(): number[] {
+    const senders = this.#clients.filter(({ compiled }) => compiled.sendsInLoops);
+    return (senders.length === 0 ? this.#clients : senders).map(({ replies }) => replies);
+  }
+
+  #notes(): string[] {
+    const notes = this.#paces.notes();
+    if (!this.#plan.target.compression) return notes;
+    const none = this.#compressed === 0;
+    const what = none
+      ? 'the server declined permessage-deflate'
+      : 'permessage-deflate was in force';
+    return [...notes, what];
+  }
+}
+
+/** The target with the path and the query of a connect step. */
+function urlOf(target: string, { path, query }: Opening): URL {
+  const url = new URL(path ?? target, target);
+  for (const [name, value] of query) url.searchParams.append(name, value);
+  return url;
+}

@@ -1,0 +1,52 @@
+import { Histogram } from '../../histogram/histogram.ts';
+import type { ScenarioResult } from '../../result.ts';
+
+/** What one worker thread measured of a scenario, as it is sent to the main thread. */
+export interface ScenarioShare {
+  readonly iterations: ScenarioResult['iterations'];
+  readonly labels: readonly LabelShare[];
+  readonly unasked: readonly { readonly name: string; readonly count: number }[];
+  readonly total: { readonly sent: number; readonly received: number };
+}
+
+export interface LabelShare {
+  readonly label: string;
+  readonly count: number;
+  readonly failed: number;
+  /** The memory of a `Histogram`. */
+  readonly service: ArrayBuffer | SharedArrayBuffer;
+  readonly response: ArrayBuffer | SharedArrayBuffer | null;
+}
+
+/** Adds up the shares of all workers; every one has the same labels and handlers in one order. */
+export function mergeShares(name: string, shares: readonly ScenarioShare[]): ScenarioResult {
+  const sum = (of: (share: ScenarioShare) => number): number =>
+    shares.reduce((total, share) => total + of(share), 0);
+  return {
+    name,
+    iterations: {
+      started: sum(({ iterations }) => iterations.started),
+      completed: sum(({ iterations }) => iterations.completed),
+      failed: sum(({ iterations }) => iterations.failed),
+    },
+    labels: (shares[0]?.labels ?? []).map(({ label, response }, i) => ({
+      label,
+      count: sum(({ labels }) => labels[i]?.count ?? 0),
+      failed: sum(({ labels }) => labels[i]?.failed ?? 0),
+      service: joined(shares.map(({ labels }) => labels[i]?.service ?? null)),
+      response:
+        response === null ? null : joined(shares.map(({ labels }) => labels[i]?.response ?? null)),
+    })),
+    unasked: (shares[0]?.unasked ?? []).map((row, i) => ({
+      name: row.name,
+      count: sum(({ unasked }) => unasked[i]?.count ?? 0),
+    })),
+    total: { sent: sum(({ total }) => total.sent), received: sum(({ total }) => total.received) },
+  };
+}
+
+function joined(buffers: readonly (ArrayBuffer | SharedArrayBuffer | null)[]): Histogram {
+  const histogram = new Histogram();
+  for (const buffer of buffers) if (buffer !== null) histogram.add(new Histogram(buffer));
+  return histogram;
+}

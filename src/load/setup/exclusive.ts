@@ -1,0 +1,89 @@
+import { UsageError } from '../../errors.ts';
+import { flagOf } from '../flags.ts';
+import type { BenchmarkInput } from '../schema.ts';
+
+/** Two flags that cannot both be meant, and what to do about it. */
+type Clash = readonly [a: keyof BenchmarkInput, b: keyof BenchmarkInput, hint: string];
+
+const CLASHES: readonly Clash[] = [
+  ['rate', 'messagesPerSecond', '--rate is the total, --messages-per-second of each connection'],
+  ['pipeline', 'rate', 'a closed loop goes as fast as replies come: leave --rate out'],
+  ['pipeline', 'messagesPerSecond', 'a closed loop goes as fast as replies come'],
+  ['text', 'binary', 'a message is one of the two'],
+  ['scenario', 'mode', 'a scenario says itself what its clients do'],
+  ['scenario', 'pipeline', 'a scenario says itself how its clients wait'],
+  ['scenario', 'size', 'a scenario says itself what it sends'],
+  ['scenario', 'publish', 'a scenario says itself what it sends'],
+  ['scenario', 'join', 'a scenario says itself what it sends'],
+  ['findMax', 'pipeline', 'a search needs rates'],
+  ['findMax', 'repeat', 'a search makes as many runs as it needs'],
+  ['findMax', 'compare', 'search on each server by itself'],
+  ['findMax', 'scenario', 'a search needs rates'],
+  ['pid', 'project', 'the process of a project is known'],
+  ['distributed', 'sourceIps', 'each benchmark-worker connects from its own addresses'],
+  ['distributed', 'pid', 'the load comes from elsewhere'],
+  ['ca', 'insecure', 'any certificate is accepted by --insecure'],
+];
+
+/** Flags that mean something beside another one alone. */
+const NEEDS: readonly Clash[] = [
+  ['slo', 'findMax', 'use --threshold to judge one run'],
+  ['findMax', 'slo', 'as in --slo "p99<50ms"'],
+  ['remoteWorkers', 'distributed', 'as in --distributed redis://localhost'],
+  ['cert', 'key', 'a certificate is of no use without its key'],
+  ['key', 'cert', 'a key is of no use without its certificate'],
+];
+
+/** Throws `UsageError` WSK_ERR_INVALID_INPUT for flags that do not go together. */
+export function checkExclusive(input: BenchmarkInput): void {
+  for (const [a, b, hint] of CLASHES) {
+    if (isGiven(input, a) && isGiven(input, b)) {
+      throw refusal(`${flagOf(a)} excludes ${flagOf(b)}`, hint);
+    }
+  }
+  if (input.compare !== undefined && input.repeat === 1) {
+    throw refusal('--repeat is 1, expected at least 2 blocks for --compare', 'one has no spread');
+  }
+  for (const [a, b, hint] of NEEDS) {
+    if (isGiven(input, a) && !isGiven(input, b)) {
+      throw refusal(`${flagOf(a)} needs ${flagOf(b)}`, hint);
+    }
+  }
+}
+
+/** What makes no sense in a mode would be left out without a word. */
+const NOT_IN_MODE: Readonly<Record<string, readonly (keyof BenchmarkInput)[]>> = {
+  echo: ['publishers', 'join', 'publish'],
+  soak: ['publishers', 'join', 'publish', 'findMax', 'compare'],
+  fanout: ['pipeline', 'binary'],
+  connect: [
+    ...(['publishers', 'join', 'publish', 'pipeline', 'messagesPerSecond'] as const),
+    ...(['size', 'text', 'binary'] as const),
+  ],
+  idle: [
+    ...(['publishers', 'join', 'publish', 'pipeline', 'messagesPerSecond', 'rate'] as const),
+    ...(['size', 'text', 'binary', 'findMax'] as const),
+  ],
+};
+
+/** Throws `UsageError` WSK_ERR_INVALID_INPUT for a flag that has no meaning in `mode`. */
+export function checkMode(input: BenchmarkInput, mode: string): void {
+  const wrong = NOT_IN_MODE[mode]?.find((field) => isGiven(input, field));
+  if (wrong === undefined) return;
+  const fit = Object.keys(NOT_IN_MODE).filter(
+    (name) => NOT_IN_MODE[name]?.includes(wrong) === false,
+  );
+  throw refusal(
+    `${flagOf(wrong)} has no meaning in the mode ${mode}`,
+    `use --mode ${fit.join('|')}`,
+  );
+}
+
+function isGiven(input: BenchmarkInput, field: keyof BenchmarkInput): boolean {
+  const value = input[field];
+  return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
+}
+
+function refusal(message: string, hint: string): UsageError {
+  return new UsageError('WSK_ERR_INVALID_INPUT', message, { hint });
+}

@@ -1,0 +1,35 @@
+import type { Measured } from '../report.ts';
+
+/** What `failuresOf` needs. */
+export type Counted = Pick<Measured, 'connections' | 'messages' | 'errors' | 'mode'>;
+
+/** Kinds of errors that no other counter holds. */
+const UNCOUNTED = new Set(['scenario', 'worker']);
+
+/**
+ * Everything that went wrong: connections that failed or were dropped, messages that were lost,
+ * never sent, answered wrongly, twice or out of order, expectations of a scenario that were not
+ * met, workers that were lost. A message whose only reply was wrong is two of them, as it never got
+ * its own.
+ */
+export function failuresOf({ connections, messages, errors, mode }: Counted): number {
+  const others = errors.filter(({ kind }) => UNCOUNTED.has(kind));
+  return (
+    connections.failed +
+    connections.dropped +
+    // In this mode, what is lost is a connection that failed.
+    (mode === 'connect' ? 0 : messages.lost) +
+    messages.unsent +
+    messages.wrong +
+    messages.duplicated +
+    messages.outOfOrder +
+    others.reduce((sum, { count }) => sum + count, 0)
+  );
+}
+
+/** Failures for each thing that was asked for: a message that was due, or a connection. */
+export function failureRatio(measured: Counted): number {
+  const { messages, connections, mode } = measured;
+  const asked = connections.requested + (mode === 'connect' ? messages.unsent : messages.intended);
+  return asked === 0 ? 0 : failuresOf(measured) / asked;
+}

@@ -1,0 +1,79 @@
+import type { Measured } from '../report.ts';
+import { failureRatio } from './failures.ts';
+
+/** A figure that several runs have, each its own. */
+export interface Figure {
+  readonly name: string;
+  readonly unit: string;
+  /** Null for what says nothing of the server: of repeats alone, not compared. */
+  readonly better: 'lower' | 'higher' | null;
+  /** Null when this run did not measure it. */
+  readonly of: (measured: Measured) => number | null;
+}
+
+/** Of repeats and comparisons, in the order of their rows. */
+export const FIGURES: readonly Figure[] = [
+  { name: 'rate', unit: '/s', better: 'higher', of: ({ rate }) => positive(rate.received) },
+  latencyFigure('p50'),
+  latencyFigure('p90'),
+  latencyFigure('p99'),
+  latencyFigure('p999'),
+  latencyFigure('max'),
+  // A ratio of errors has no meaning where one side has none; one of what went right has.
+  { name: 'answered', unit: '%', better: 'higher', of: (run) => 100 - failureRatio(run) * 100 },
+  { name: 'errors', unit: '%', better: null, of: (run) => failureRatio(run) * 100 },
+  connectFigure('connectP50', 'p50'),
+  connectFigure('connectP99', 'p99'),
+  {
+    name: 'connectRate',
+    unit: '/s',
+    better: 'higher',
+    of: ({ connections }) => positive(connections.perSecond),
+  },
+  {
+    name: 'cpuPerMessageUs',
+    unit: 'µs',
+    better: null,
+    of: ({ generator }) => generator.cpuPerMessageUs,
+  },
+  {
+    name: 'serverMessagesPerCpuSecond',
+    unit: '/s',
+    better: 'higher',
+    of: ({ server }) => server?.messagesPerCpuSecond ?? null,
+  },
+  {
+    name: 'serverBytesPerConnection',
+    unit: 'bytes',
+    better: 'lower',
+    of: ({ server }) => server?.bytesPerConnection ?? null,
+  },
+];
+
+function latencyFigure(name: 'p50' | 'p90' | 'p99' | 'p999' | 'max'): Figure {
+  return { name, unit: 'ms', better: 'lower', of: (run) => latency(run)?.[name] ?? null };
+}
+
+function connectFigure(name: string, key: 'p50' | 'p99'): Figure {
+  return {
+    name,
+    unit: 'ms',
+    better: 'lower',
+    of: ({ latency: { connect } }) => connect?.[key] ?? null,
+  };
+}
+
+/** Response, or in a closed loop, which has no schedule to be late against, service. */
+function latency({ latency: { response, service } }: Measured): Measured['latency']['response'] {
+  return response ?? service;
+}
+
+function positive(value: number): number | null {
+  return value > 0 ? value : null;
+}
+
+/** The figure of every run, unless one did not measure it. */
+export function valuesOf(figure: Figure, runs: readonly Measured[]): number[] | null {
+  const values = runs.map((run) => figure.of(run)).filter((value) => value !== null);
+  return values.length === runs.length && values.length > 0 ? values : null;
+}

@@ -1,0 +1,175 @@
+import { EnvironmentError } from '../../errors.ts';
+import type { Measured, Search } from '../report.ts';
+import { judgeThresholds, type Threshold } from './threshold.ts';
+
+/** Levels that lie closer are the same. */
+const CLOSE = 1.05;
+const LEAST_REACHED = 0.99;
+/** From any start up to the highest rate there is, or down to one message in a quarter hour. */
+const MOST_STEPS = 30;
+const LOWEST_RATE = 0.001;
+
+export interface FindMaxOptions {
+  readonly slo: Threshold;
+  /** Messages per second to begin with. */
+  readonly start: number;
+  readonly run: (rate: number) => Promise<Measured>;
+  readonly signal: AbortSignal;
+}
+
+interface Level {
+  readonly rate: number;
+  readonly held: boolean;
+  readonly detail: string;
+  /** Whether the generator, not the server, did not hold it. */
+  readonly saturated: boolean;
+}
+
+/**
+ * The highest rate at which the threshold holds, 99 % of the messages are sent, none is lost and
+ * the generator is not the limit: doubled until it does not hold, then bisected to 5 %, then run
+ * once more, as a rate that holds by luck is none.
+ */
+export async function findMax(options: FindMaxOptions): Promise<Search> {
+  const search = new RateSearch(options);
+  try {
+    const best = await search.find();
+    return { ...search.found, best, limit: search.limitOf(best) };
+  } catch (error) {
+    if (error instanceof Stopped) {
+      return { ...search.found, best: search.highest(), limit: 'the search was stopped' };
+    }
+    // A server that a rate brought down is what a search finds; one that never was there is not.
+    if (!(error instanceof EnvironmentError) || search.found.levels.length === 0) throw error;
+    const limit = `the server was gone after these levels: ${error.message}`;
+    return { ...search.found, best: search.highest(), limit };
+  }
+}
+
+/** The signal came. */
+class Stopped extends Error {}
+
+class RateSearch {
+  readonly #options: FindMaxOptions;
+  readonly #levels: Level[] = [];
+
+  constructor(options: FindMaxOptions) {
+    this.#options = options;
+  }
+
+  get found(): Pick<Search, 'slo' | 'levels'> {
+    const levels = this.#levels.map(({ rate, held, detail }) => ({ rate, held, detail }));
+    return { slo: this.#options.slo.text, levels };
+  }
+
+  /** The highest rate that held when it was run last; null when none did. */
+  highest(): number | null {
+    const last = new Map(this.#levels.map(({ rate, held }) => [rate, held]));
+    const held = [...last].filter(([, holds]) => holds).map(([rate]) => rate);
+    return held.length === 0 ? null : Math.max(...held);
+  }
+
+  async find(): Promise<number | null> {
+    await this.#bracket();
+    let best = await this.#bisect();
+    while (best !== null && !(await this.#holds(best))) best = this.highest();
+    return best;
+  }
+
+  /** In one sentence, why not more than `best`. */
+  limitOf(best: number | null): string {
+    const above = this.#levels.filter(({ rate, held }) => !held && (best === null || rate > best));
+    const [lowest] = above.toSorted((a, b) => a.rate - b.rate);
+    if (lowest === undefined) return `no rate was found that does not hold`;
+    const at = `at ${lowest.rate} messages per second: ${lowest.detail}`;
+    return lowest.saturated
+      ? `the generator is the limit, the server may hold more; ${at}`
+      : `the server is the limit; ${at}`;
+  }
+
+  /** Doubles up to the first rate that does not hold, or halves down to the first that does. */
+  async #bracket(): Promise<void> {
+    let rate = this.#options.start;
+    const rises = await this.#tries(rate);
+    for (let step = 0; step < MOST_STEPS; step++) {
+      rate = rises ? rate * 2 : rate / 2;
+      if (rate < LOWEST_RATE || (await this.#tries(rate)) !== rises) return;
+    }
+  }
+
+  async #bisect(): Promise<number | null> {
+    for (;;) {
+      const best = this.highest();
+      if (best === null) return null;
+      const above = this.#levels.filter(({ rate, held }) => !held && rate > best);
+      const lowest = Math.min(...above.map(({ rate }) => rate));
+      if (!(lowest / best > CLOSE) || lowest === Infinity) return best;
+      const middle = Number(Math.sqrt(best * lowest).toPrecision(3));
+      if (middle <= best || middle >= lowest) return best;
+      await this.#tries(middle);
+    }
+  }
+
+  /** A level the generator did not hold is run twice: a stall may have been a neighbour's doing. */
+  async #tries(rate: number): Promise<boolean> {
+    if (await this.#holds(rate)) return true;
+    return this.#levels.at(-1)?.saturated === true && this.#holds(rate);
+  }
+
+  async #holds(rate: number): Promise<boolean> {
+    this.#stopIfAborted();
+    const measured = await this.#options.run(rate);
+    // What was cut short says nothing of the rate.
+    this.#stopIfAborted();
+    const level = levelOf(rate, measured, this.#options.slo);
+    this.#levels.push(level);
+    return level.held;
+  }
+
+  #stopIfAborted(): void {
+    if (this.#options.signal.aborted) throw new Stopped();
+  }
+}
+
+function levelOf(rate: number, measured: Measured, slo: Threshold): Level {
+  const saturated = measured.generator.saturated;
+  const reasons = [...shortfalls(measured), ...broken(slo, measured)];
+  const held = reasons.length === 0 && !saturated;
+  const detail = held ? figures(slo, measured) : reasonsText(measured, reasons);
+  return { rate, held, detail, saturated };
+}
+
+function reasonsText({ generator }: Measured, reasons: readonly string[]): string {
+  const saturated = generator.saturated
+    ? [`GENERATOR SATURATED: ${generator.reasons.join('; ')}`]
+    : [];
+  return [...saturated, ...reasons].join('; ');
+}
+
+/** What a server that holds the rate does not do. */
+function shortfalls({ rate, messages, connections }: Measured): string[] {
+  const { reached } = rate;
+  const counts = [
+    [messages.lost, 'messages were lost'],
+    [connections.failed, 'connections failed'],
+    [connections.dropped, 'connections were dropped'],
+  ] as const;
+  return [
+    ...(reached !== null && reached < LEAST_REACHED
+      ? [`${(reached * 100).toFixed(1)} % of the messages were sent`]
+      : []),
+    ...counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`),
+  ];
+}
+
+function broken(slo: Threshold, measured: Measured): string[] {
+  const [row] = judgeThresholds([slo], measured);
+  if (row === undefined || row.verdict === 'pass') return [];
+  return [row.value === null ? `${row.metric} was not measured` : figures(slo, measured)];
+}
+
+function figures(slo: Threshold, measured: Measured): string {
+  const [row] = judgeThresholds([slo], measured);
+  const value = row?.value ?? null;
+  return value === null ? '' : `${slo.metric} is ${Number(value.toPrecision(3))} ${slo.unit}`;
+}

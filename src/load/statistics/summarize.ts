@@ -1,0 +1,156 @@
+import type { Histogram } from '../histogram/histogram.ts';
+import type { LoadPlan } from '../plan.ts';
+import type { Measured, Percentiles, SecondRow } from '../report.ts';
+import type { LoadResult, SecondSample } from '../result.ts';
+import type { ServerSecond, ServerUse } from '../server/index.ts';
+import { littlesLaw } from './littles-law.ts';
+import { perSecond, requestedRate } from './rate.ts';
+import { judgeSaturation } from './saturation.ts';
+
+const NS_PER_MS = 1e6;
+
+/** With fewer connections, what the server allocates anyway is more than what they cost. */
+const CONNECTIONS_TO_DIVIDE_BY = 100;
+
+/** A run as reports show it, judged: milliseconds in place of histograms, rates, server joined. */
+export function summarize(result: LoadResult, plan: LoadPlan, server: ServerUse | null): Measured {
+  const { connections, messages, latency, generator } = result;
+  return {
+    target: plan.target.url,
+    engine: result.engine,
+    mode: plan.mode,
+    rate: rateOf(result, plan),
+    connections: { ...connections, perSecond: handshakesPerSecond(result, plan) },
+    messages: { ...messages },
+    bytes: { ...result.bytes },
+    latency: {
+      connect: percentilesOf(latency.connect),
+      response: percentilesOf(latency.response),
+      service: percentilesOf(latency.service),
+      lateness: percentilesOf(latency.lateness),
+      lastDelivery: percentilesOf(latency.lastDelivery),
+    },
+    fairness: result.fairness,
+    errors: result.errors.map((row) => ({ ...row })),
+    generator: {
+      ...judgeSaturation(result, plan),
+      cpuPerMessageUs: messages.sent === 0 ? null : (generator.cpuMs * 1000) / messages.sent,
+      cpuMs: generator.cpuMs,
+      peakRssBytes: generator.peakRssBytes,
+      workers: generator.workers.map((worker) => ({ ...worker })),
+    },
+    littlesLaw: littlesLaw(result, plan),
+    server: serverOf(result, server),
+    phases: { ...result.phases },
+    seconds: secondRows(result.seconds, server?.seconds ?? []),
+    notes: [...result.notes, ...serverNotes(server)],
+    ...scenarioOf(result),
+  };
+}
+
+/** In milliseconds; null when there is nothing in it. */
+export function percentilesOf(histogram: Histogram | null): Percentiles | null {
+  const count = histogram?.count ?? 0;
+  if (histogram === null || count === 0) return null;
+  const at = (p: number): number => histogram.percentile(p) / NS_PER_MS;
+  return {
+    count,
+    min: histogram.min / NS_PER_MS,
+    mean: histogram.mean / NS_PER_MS,
+    p50: at(50),
+    p75: at(75),
+    p90: at(90),
+    p95: at(95),
+    p99: at(99),
+    p999: at(99.9),
+    max: histogram.max / NS_PER_MS,
+  };
+}
+
+function rateOf(result: LoadResult, plan: LoadPlan): Measured['rate'] {
+  const { messages, phases } = result;
+  const requested = requestedRate(result, plan);
+  return {
+    requested,
+    sent: perSecond(messages.sent, phases.measureMs),
+    received: perSecond(messages.received, phases.measureMs),
+    reached:
+      requested === null || messages.intended === 0 ? null : messages.sent / messages.intended,
+  };
+}
+
+/** While connecting, which in the mode `connect` is what is measured. */
+function handshakesPerSecond({ phases, seconds, connections }: LoadResult, plan: LoadPlan): number {
+  if (plan.mode !== 'connect') return perSecond(connections.opened, phases.connectMs);
+  const measured = seconds.filter(({ phase }) => phase === 'measure');
+  return perSecond(
+    measured.reduce((sum, { opened }) => sum + opened, 0),
+    phases.measureMs,
+  );
+}
+
+function serverOf(
+  { messages, connections }: LoadResult,
+  server: ServerUse | null,
+): Measured['server'] {
+  if (server === null) return null;
+  const { pid, command, cpuMs, peakRssBytes, peakDescriptors, startRssBytes } = server;
+  const growth = peakRssBytes - startRssBytes;
+  const dividable = connections.opened >= CONNECTIONS_TO_DIVIDE_BY && growth > 0;
+  return {
+    pid,
+    command,
+    cpuMs,
+    peakRssBytes,
+    peakDescriptors,
+    messagesPerCpuSecond:
+      messages.received === 0 || cpuMs === 0 ? null : perSecond(messages.received, cpuMs),
+    bytesPerConnection: dividable && startRssBytes > 0 ? growth / connections.opened : null,
+  };
+}
+
+function secondRows(
+  samples: readonly SecondSample[],
+  server: readonly ServerSecond[],
+): SecondRow[] {
+  const bySecond = new Map(server.map((row) => [row.second, row]));
+  return samples.map(({ response, latenessP99, cpuMs, rssBytes, ...counts }) => {
+    const beside = bySecond.get(counts.second);
+    return {
+      ...counts,
+      p50: response === null ? null : response.p50 / NS_PER_MS,
+      p99: response === null ? null : response.p99 / NS_PER_MS,
+      max: response === null ? null : response.max / NS_PER_MS,
+      latenessP99: latenessP99 === null ? null : latenessP99 / NS_PER_MS,
+      generatorCpu: cpuMs / 1000,
+      generatorRssBytes: rssBytes,
+      serverCpu: beside?.cpu ?? null,
+      serverRssBytes: beside?.rssBytes ?? null,
+      serverDescriptors: beside?.descriptors ?? null,
+    };
+  });
+}
+
+function serverNotes(server: ServerUse | null): string[] {
+  if (server === null || server.endedAtSecond === null) return [];
+  return [`the server's process ${server.pid} was gone in second ${server.endedAtSecond}`];
+}
+
+function scenarioOf({ scenario }: LoadResult): Pick<Measured, 'scenario'> {
+  if (scenario === undefined) return {};
+  return {
+    scenario: {
+      name: scenario.name,
+      iterations: { ...scenario.iterations },
+      labels: scenario.labels.map(({ label, count, failed, service, response }) => ({
+        label,
+        count,
+        failed,
+        service: percentilesOf(service),
+        response: percentilesOf(response),
+      })),
+      unasked: scenario.unasked.map((row) => ({ ...row })),
+      total: { ...scenario.total },
+    },
+  };
+}

@@ -1,0 +1,115 @@
+import { UsageError } from '../../errors.ts';
+import { didYouMean } from '../../nearest.ts';
+import type { LoadPlan } from '../plan.ts';
+import type { Measured, ThresholdRow } from '../report.ts';
+import { METRICS, type Metric, type RowUnit } from './metrics.ts';
+
+const OPERATORS = {
+  '<': (value: number, bound: number) => value < bound,
+  '<=': (value: number, bound: number) => value <= bound,
+  '>': (value: number, bound: number) => value > bound,
+  '>=': (value: number, bound: number) => value >= bound,
+} as const;
+
+/** A rule of what has to hold: `p99<20ms`. */
+export interface Threshold {
+  /** As it was given. */
+  readonly text: string;
+  readonly metric: string;
+  readonly operator: keyof typeof OPERATORS;
+  /** In `unit`. */
+  readonly bound: number;
+  readonly unit: RowUnit;
+}
+
+/** Any text has this form; what is missing in it is empty. */
+const FORM = /^(\s*)([^\s<>=!]*)(\s*)([<>=!]*)(\s*)([-+.\d]*(?:e[-+]?\d+)?)(\s*)(.*?)\s*$/su;
+
+/**
+ * Reads a threshold: a metric, `<`, `<=`, `>` or `>=`, and a number with its unit.
+ *
+ * Throws `UsageError` WSK_ERR_INVALID_INPUT that names the column.
+ */
+export function parseThreshold(text: string): Threshold {
+  const [, ...parts] = FORM.exec(text) ?? [];
+  const columnOf = (part: number): number => parts.slice(0, part).join('').length + 1;
+  const [, name = '', , sign = '', , number = '', , suffix = ''] = parts;
+  const metric = METRICS.get(name.toLowerCase());
+  if (metric === undefined) throw unknownMetric(text, columnOf(1), name);
+  if (!isOperator(sign)) {
+    throw refusal(text, columnOf(3), `${quoted(sign)} where <, <=, > or >= is expected`);
+  }
+  const bound = number === '' ? NaN : Number(number);
+  if (!Number.isFinite(bound) || bound < 0) {
+    throw refusal(text, columnOf(5), `${quoted(number)} where a number from 0 on is expected`);
+  }
+  const unit = Object.hasOwn(metric.suffixes, suffix) ? metric.suffixes[suffix] : undefined;
+  if (unit === undefined) throw wrongUnit(text, columnOf(7), { metric, suffix });
+  return {
+    text,
+    metric: metric.name,
+    operator: sign,
+    // Without the tail that a product of two decimals leaves: 0.07 % is 0.0007.
+    bound: Number((bound * unit[1]).toPrecision(15)),
+    unit: unit[0],
+  };
+}
+
+/**
+ * Throws `UsageError` WSK_ERR_INVALID_INPUT if a run of `plan` cannot measure what one of the
+ * thresholds is about, as the rate in a closed loop.
+ */
+export function requireMeasurable(thresholds: readonly Threshold[], plan: LoadPlan): void {
+  for (const { text, metric } of thresholds) {
+    const missing = METRICS.get(metric)?.missingIn(plan);
+    if (missing !== undefined) {
+      throw new UsageError(
+        'WSK_ERR_INVALID_INPUT',
+        `threshold ${JSON.stringify(text)}: ${metric} is not measured: ${missing}`,
+      );
+    }
+  }
+}
+
+/** Holds each threshold against what was measured; what was not measured fails. */
+export function judgeThresholds(
+  thresholds: readonly Threshold[],
+  measured: Measured,
+): ThresholdRow[] {
+  return thresholds.map(({ text, metric, operator, bound, unit }) => {
+    const value = METRICS.get(metric)?.valueOf(measured, unit) ?? null;
+    const holds = value !== null && OPERATORS[operator](value, bound);
+    return { threshold: text, metric, value, bound, unit, verdict: holds ? 'pass' : 'fail' };
+  });
+}
+
+function isOperator(sign: string): sign is keyof typeof OPERATORS {
+  return Object.hasOwn(OPERATORS, sign);
+}
+
+function unknownMetric(text: string, column: number, name: string): UsageError {
+  const seen = name === '' ? 'no metric' : `unknown metric ${quoted(name)}`;
+  return refusal(text, column, seen, didYouMean(name.toLowerCase(), [...METRICS.keys()]));
+}
+
+function wrongUnit(
+  text: string,
+  column: number,
+  { metric, suffix }: { metric: Metric; suffix: string },
+): UsageError {
+  const units = Object.keys(metric.suffixes).map((unit) => (unit === '' ? 'none' : unit));
+  const seen = suffix === '' ? 'no unit' : `unit ${quoted(suffix)}`;
+  return refusal(text, column, `${seen} where ${metric.name} takes ${units.join(', ')}`);
+}
+
+function quoted(text: string): string {
+  return text === '' ? 'nothing' : JSON.stringify(text);
+}
+
+function refusal(text: string, column: number, seen: string, hint?: string): UsageError {
+  return new UsageError(
+    'WSK_ERR_INVALID_INPUT',
+    `threshold ${JSON.stringify(text)}, column ${column}: ${seen}`,
+    hint === undefined ? {} : { hint },
+  );
+}

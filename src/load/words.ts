@@ -1,0 +1,90 @@
+import { printableRedisUrl } from './distributed/redis.ts';
+import { flagOf } from './flags.ts';
+import type { LoadPlan } from './plan.ts';
+import { count, short } from './reports/format.ts';
+import { BenchmarkInput } from './schema.ts';
+
+/** What stands in a published message for its place holder. */
+const ID_DIGITS = 16;
+
+/** Open or closed loop and its figures, in words; `scenario` is the name of the one that is run. */
+export function describeLoad(plan: LoadPlan, scenario: string | null = null): string {
+  const { mode, connections, load, fanout } = plan;
+  const clients = connections === 1 ? '1 connection' : `${count(connections)} connections`;
+  if (scenario !== null) {
+    const pace = load.model === 'open' ? `, ${short(load.rate)} messages per second` : '';
+    return `${clients} that follow the scenario ${scenario}${pace}`;
+  }
+  if (mode === 'idle') return `${clients}, quiet`;
+  if (mode === 'connect') {
+    const isPaced = load.model === 'open' && load.rate > 0;
+    const pace = isPaced
+      ? `${short(load.rate)} handshakes per second`
+      : 'handshakes as fast as they can be';
+    return `${pace}, up to ${clients} at once`;
+  }
+  const size = describeSize(plan);
+  if (load.model === 'closed') {
+    const depth = load.depth === 1 ? 'one message' : `${load.depth} messages`;
+    return `closed loop: ${clients}, ${depth} in flight on each, ${size}`;
+  }
+  const senders = fanout === null ? clients : `${count(fanout.publishers)} of ${clients}`;
+  const arrivals = load.arrivals === 'poisson' ? ' at random moments' : '';
+  return `open loop: ${short(load.rate)} messages per second${arrivals} from ${senders}, ${size}`;
+}
+
+function describeSize({ message, fanout }: LoadPlan): string {
+  if (fanout !== null) {
+    const sent = fanout.publish.replace('{{id}}', '0'.repeat(ID_DIGITS));
+    return `${count(Buffer.byteLength(sent))} bytes of text`;
+  }
+  const kind = message.opcode === 1 ? 'text' : 'binary';
+  const { size } = message;
+  switch (size.kind) {
+    case 'fixed':
+      return `${count(size.bytes)} bytes of ${kind}`;
+    case 'uniform':
+      return `${count(size.min)} to ${count(size.max)} bytes of ${kind}`;
+    case 'sample':
+      return `${count(Buffer.from(size.base64, 'base64').length)} bytes of ${kind} from a file`;
+  }
+}
+
+/** Whose values are secrets, in the command as in reports. */
+const SECRET_HEADERS = /^(?:proxy-)?authorization$|^cookie$|key|token|secret/i;
+
+/** The command line that repeats this, for a POSIX shell; values of secret headers are left out. */
+export function commandOf(input: BenchmarkInput): string {
+  const words = (Object.keys(BenchmarkInput.shape) as (keyof BenchmarkInput)[]).flatMap((field) => {
+    const value = input[field];
+    const usual = BenchmarkInput.shape[field].safeParse(undefined).data as unknown;
+    if (value === undefined || JSON.stringify(value) === JSON.stringify(usual)) return [];
+    return flagWords(field, value);
+  });
+  return ['websocket-skill', 'benchmark', ...words].map(quote).join(' ');
+}
+
+function flagWords(field: keyof BenchmarkInput, value: unknown): string[] {
+  const flag = flagOf(field);
+  if (value === true) return [flag];
+  if (value === false) return [flag.replace('--', '--no-')];
+  const values = Array.isArray(value) ? (value as unknown[]) : [value];
+  return values.flatMap((one) => [flag, wordOf(field, one)]);
+}
+
+function wordOf(field: keyof BenchmarkInput, value: unknown): string {
+  if (field.endsWith('Ms')) return durationWord(Number(value));
+  const text = String(value);
+  if (field === 'distributed') return printableRedisUrl(text);
+  if (field !== 'headers') return text;
+  const [name = ''] = text.split(':');
+  return SECRET_HEADERS.test(name.trim()) ? `${name}: ...` : text;
+}
+
+function durationWord(ms: number): string {
+  return ms >= 1000 && ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+}
+
+function quote(word: string): string {
+  return /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

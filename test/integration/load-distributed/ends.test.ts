@@ -1,0 +1,80 @@
+import { once } from 'node:events';
+import { expect, it } from 'vitest';
+import { runDistributed } from '../../../src/load/distributed/index.ts';
+import { startCountingServer, startWorkers, tokenPlan } from '../../support/load-distributed.ts';
+import { loadControl } from '../../support/load-results.ts';
+import { websocketSkill } from '../../support/programs.ts';
+import { jobsIn, redisRequirement, startRedis } from '../../support/redis.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+redisRequirement('the end of a distributed benchmark')('a distributed benchmark', () => {
+  it('that is interrupted on the command line prints its report and stops the workers', async () => {
+    await using redis = await startRedis('s3cret');
+    await using server = await startCountingServer();
+    await using workers = await startWorkers(redis.url, ['w1', 'w2']);
+    const args = ['--url', server.url, '--connections', '4', '--rate', '100', '--duration', '60s'];
+    const distributed = ['--distributed', redis.url, '--remote-workers', '2', '--warmup', '0'];
+    const { code, stdout, stderr } = await websocketSkill(
+      ['benchmark', ...args, ...distributed, '--json'],
+      { cwd: temporaryFolder() },
+      (child) => {
+        void once(child, 'spawn')
+          .then(() => workers.named('w1').says('loads ws://'))
+          .then(async () => {
+            await expect.poll(async () => totalOf(await server.counts()), HANG).toBeGreaterThan(20);
+            child.kill('SIGINT');
+          });
+      },
+    );
+    expect(code).toBe(130);
+    const report = JSON.parse(stdout) as { status: string; measured: { messages: Messages } };
+    const { sent, received, lost, inFlight } = report.measured.messages;
+    expect(report.status).toBe('interrupted');
+    expect(sent).toBeGreaterThan(0);
+    expect(sent).toBe(received + lost + inFlight);
+    expect(totalOf(await server.counts())).toBe(sent);
+    expect(Object.values(await server.counts()).filter(({ open }) => open)).toEqual([]);
+    expect(stdout + stderr).not.toContain('s3cret');
+    expect(await jobsIn(redis)).toEqual([]);
+  });
+
+  it('that loses its Redis ends on both sides, in bounded time', async () => {
+    await using redis = await startRedis();
+    await using server = await startCountingServer();
+    await using workers = await startWorkers(redis.url, ['w1']);
+    const running = runDistributed(
+      tokenPlan(server.url, { connections: 2, rate: 50, seconds: 60 }),
+      { redis: redis.url, workers: 1, timeoutMs: 20_000 },
+      loadControl({
+        onSecond: ({ sent }) => {
+          if (sent > 0) redis.kill('SIGKILL');
+        },
+      }),
+    );
+    await expect(running).rejects.toMatchObject({
+      code: 'WSK_ERR_WORKERS',
+      message: expect.stringMatching(
+        /^no remote worker brought a result: w1 was lost with Redis at redis:\/\/127\.0\.0\.1:\d+: 2 connections with 50 messages\/s are missing, until second \d+ it had sent \d+/,
+      ) as string,
+    });
+    await workers.named('w1').says('cut short');
+    expect(workers.named('w1').stderr()).toContain('lost Redis at');
+    expect(Object.values(await server.counts()).filter(({ open }) => open)).toEqual([]);
+    workers.named('w1').kill('SIGTERM');
+    expect(await workers.named('w1').exited).toBe(130);
+  });
+});
+
+interface Messages {
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly inFlight: number;
+}
+
+/** Ends a hang; no verdict depends on it. */
+const HANG = { timeout: 30_000 };
+
+function totalOf(counts: Readonly<Record<string, { readonly received: number }>>): number {
+  return Object.values(counts).reduce((sum, { received }) => sum + received, 0);
+}

@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { LoadPlan } from '../../src/load/plan.ts';
+import { loadPlan } from './load-results.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** What the counting echo server knows of one connection, by its token. */
+export interface TokenCount {
+  readonly received: number;
+  readonly open: boolean;
+}
+
+export interface CountingServer extends AsyncDisposable {
+  readonly url: string;
+  readonly counts: () => Promise<Readonly<Record<string, TokenCount>>>;
+}
+
+/** An echo server in a process of its own that counts what it receives. */
+export async function startCountingServer(): Promise<CountingServer> {
+  const script = `${root}/test/fixtures/load/distributed/echo-server.mjs`;
+  const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async (): Promise<unknown> => {
+    const { value } = (await lines.next()) as { value: string };
+    return JSON.parse(value);
+  };
+  const { port } = (await next()) as { port: number };
+  return {
+    url: `ws://127.0.0.1:${port}/`,
+    counts: async () => {
+      child.stdin.write('\n');
+      return (await next()) as Record<string, TokenCount>;
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+/** A `benchmark-worker` of the built command line. */
+export interface WorkerProcess extends AsyncDisposable {
+  readonly name: string;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  readonly kill: (signal: NodeJS.Signals) => void;
+  /** Resolves when `text` was on the standard error; throws when the worker ends before. */
+  readonly says: (text: string) => Promise<void>;
+  /** Exit code, or the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals>;
+}
+
+/** Starts a worker and waits until it waits for runs. */
+async function startWorker(
+  redis: string,
+  name: string,
+  ...flags: readonly string[]
+): Promise<WorkerProcess> {
+  const bin = `${root}/dist/src/cli/bin.js`;
+  const args = [bin, 'benchmark-worker', '--redis', redis, '--name', name, ...flags];
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const exited = once(child, 'close').then(() => child.exitCode ?? child.signalCode ?? 'SIGKILL');
+  const worker: WorkerProcess = {
+    name,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    kill: (signal) => void child.kill(signal),
+    says: async (text) => {
+      while (!stderr.includes(text)) {
+        const ended = await Promise.race([exited, once(child.stderr, 'data').then(() => null)]);
+        if (ended !== null) throw new Error(`${name} ended with ${ended}: ${stderr}`);
+      }
+    },
+    exited,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+  await worker.says('waits for runs');
+  return worker;
+}
+
+/** Several workers; `await using` ends them all. */
+export interface WorkerProcesses extends AsyncDisposable {
+  readonly all: readonly WorkerProcess[];
+  readonly named: (name: string) => WorkerProcess;
+}
+
+/** Starts a worker for each name, all with the same flags. */
+export async function startWorkers(
+  redis: string,
+  names: readonly string[],
+  ...flags: readonly string[]
+): Promise<WorkerProcesses> {
+  const all = await Promise.all(names.map((name) => startWorker(redis, name, ...flags)));
+  return {
+    all,
+    named: (name) => {
+      const worker = all.find((other) => other.name === name);
+      if (worker === undefined) throw new Error(`no worker ${name}`);
+      return worker;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(all.map((worker) => worker[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+/** A plan against `url` whose connections have the tokens t0, t1, ... */
+export function tokenPlan(
+  url: string,
+  { connections, rate, seconds }: { connections: number; rate: number; seconds: number },
+): LoadPlan {
+  const plan = loadPlan();
+  const tokens = Array.from({ length: connections }, (_, index) => `t${index}`);
+  return {
+    ...plan,
+    connections,
+    target: { ...plan.target, url, tokens },
+    load: { model: 'open', rate, arrivals: 'constant', seed: 1 },
+    phases: { ...plan.phases, durationMs: seconds * 1000 },
+  };
+}

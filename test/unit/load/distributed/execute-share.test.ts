@@ -1,0 +1,137 @@
+import { expect, it } from 'vitest';
+import { executeShare } from '../../../../src/load/distributed/execute-share.ts';
+import type { ShareHost } from '../../../../src/load/distributed/execute-share.ts';
+import type { Invitation, Tidings } from '../../../../src/load/distributed/messages.ts';
+import { VERSION } from '../../../../src/version.ts';
+import { freePort } from '../../../support/conformance-peers.ts';
+import { loadPlan } from '../../../support/load-results.ts';
+
+const INVITATION: Invitation = {
+  version: VERSION,
+  run: 'r',
+  index: 0,
+  of: 1,
+  host: 'localhost:8080',
+  waitMs: 1000,
+};
+
+function host(changes: Partial<ShareHost> = {}): ShareHost & { told: Tidings[]; said: string[] } {
+  const told: Tidings[] = [];
+  const said: string[] = [];
+  return {
+    told,
+    said,
+    name: 'w1',
+    allowTargets: [],
+    clock: { offsetMs: 0, errorMs: 0 },
+    signal: new AbortController().signal,
+    tell: async (tidings) => {
+      told.push(tidings);
+      return Promise.resolve();
+    },
+    read: async () => Promise.resolve({}),
+    started: async () => Promise.resolve(true),
+    say: (line) => void said.push(line),
+    onDone: () => undefined,
+    ...changes,
+  };
+}
+
+function order(plan: unknown): Partial<ShareHost> {
+  return {
+    read: async () => Promise.resolve({ order: { plan, scenario: null, startAt: Date.now() } }),
+  };
+}
+
+it('turns down what asks in another version, and says which', async () => {
+  const at = host();
+  expect(await executeShare({ ...INVITATION, version: '0.0.0' }, at)).toEqual({
+    kind: 'refused',
+    name: 'w1',
+    reason: `is of version ${VERSION} and was asked by version 0.0.0`,
+  });
+  expect(at.told).toEqual([]);
+});
+
+it('turns down what it does not understand', async () => {
+  expect(await executeShare({ hello: 1 }, host())).toMatchObject({ kind: 'refused' });
+});
+
+it('turns down a target that it may not load', async () => {
+  const at = host({ allowTargets: ['example.com'] });
+  expect(await executeShare(INVITATION, at)).toMatchObject({
+    kind: 'refused',
+    reason: 'may not load localhost:8080, only example.com',
+  });
+  expect(at.said).toEqual([
+    'turned down a run: this worker may not load localhost:8080, only example.com',
+  ]);
+});
+
+it('says that it is ready, and goes when the start does not come', async () => {
+  const at = host({ started: async () => Promise.resolve(false) });
+  expect(await executeShare(INVITATION, at)).toEqual({ kind: 'dismissed' });
+  expect(at.told).toEqual([{ type: 'ready', name: 'w1', offsetMs: 0, errorMs: 0 }]);
+});
+
+it('listens for the start before it says that it is ready', async () => {
+  const order: string[] = [];
+  await executeShare(
+    INVITATION,
+    host({
+      started: async () => {
+        order.push('listens');
+        return Promise.resolve(false);
+      },
+      tell: async () => {
+        order.push('ready');
+        return Promise.resolve();
+      },
+    }),
+  );
+  expect(order).toEqual(['listens', 'ready']);
+});
+
+it('does not run a plan that is not valid', async () => {
+  const outcome = await executeShare(INVITATION, host(order({ ...loadPlan(), connections: -1 })));
+  expect(outcome).toMatchObject({
+    kind: 'error',
+    code: 'WSK_ERR_INVALID_INPUT',
+    message: expect.stringMatching(/^the plan is not valid: plan.connections: /) as string,
+  });
+});
+
+it('does not run when the orders are missing', async () => {
+  expect(await executeShare(INVITATION, host())).toMatchObject({
+    kind: 'error',
+    code: 'WSK_ERR_INVALID_INPUT',
+  });
+});
+
+it('does not load another target than the one it was invited to', async () => {
+  const plan = loadPlan();
+  const at = host({
+    allowTargets: ['localhost'],
+    ...order({ ...plan, target: { ...plan.target, url: 'ws://example.com/' } }),
+  });
+  expect(await executeShare(INVITATION, at)).toMatchObject({
+    kind: 'error',
+    message: 'example.com:80 may not be loaded from here',
+  });
+});
+
+it('returns the error when not one connection can be opened', async () => {
+  const plan = loadPlan();
+  const target = `ws://127.0.0.1:${await freePort()}/`;
+  const rows: unknown[] = [];
+  const at = host({
+    ...order({ ...plan, target: { ...plan.target, url: `${target}?token=s3cret` } }),
+    onDone: (row) => void rows.push(row),
+  });
+  expect(await executeShare(INVITATION, at)).toMatchObject({
+    kind: 'error',
+    code: 'WSK_ERR_REFUSED',
+  });
+  expect(rows).toMatchObject([{ target, verdict: 'fail', connections: 10 }]);
+  expect(at.said[0]).toBe(`loads ${target} with 10 connections, 100 messages/s, for 1 s`);
+});

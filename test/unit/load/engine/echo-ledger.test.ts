@@ -1,0 +1,216 @@
+import { describe, expect, it } from 'vitest';
+import { Connection } from '../../../../src/load/engine/connection.ts';
+import type { ConnectionHost } from '../../../../src/load/engine/connection.ts';
+import { EchoLedger } from '../../../../src/load/engine/echo-ledger.ts';
+import { ErrorTable } from '../../../../src/load/engine/failure.ts';
+import { FrameStrip } from '../../../../src/load/engine/frame-strip.ts';
+import { Count, WorkerMemory } from '../../../../src/load/engine/memory.ts';
+import type { MessagePlan } from '../../../../src/load/plan.ts';
+import { FrameDecoder } from '../../../../src/protocol/index.ts';
+
+const MEASURE_MS = 1000;
+
+/** A ledger with one connection that writes nowhere; what it would write is taken from the strip. */
+class Bench {
+  readonly memory = new WorkerMemory();
+  readonly errors = new ErrorTable();
+  readonly strip: FrameStrip;
+  readonly ledger: EchoLedger;
+  readonly connection = new Connection({} as ConnectionHost, {
+    index: 7,
+    intendedMs: 0,
+    startedMs: 0,
+  });
+
+  constructor(size: MessagePlan['size'] = { kind: 'fixed', bytes: 32 }, open = true) {
+    const { memory, errors } = this;
+    this.strip = new FrameStrip({ opcode: 2, size }, 1);
+    this.ledger = new EchoLedger({
+      strip: this.strip,
+      opcode: 2,
+      memory,
+      errors,
+      open,
+      copy: false,
+    });
+    this.ledger.measureMs = MEASURE_MS;
+  }
+
+  /** Sends messages that were due at these times; returns their payloads as the server has them. */
+  send(nowMs: number, ...due: readonly number[]): Buffer[] {
+    this.ledger.nowMs = nowMs;
+    const first = this.strip.take(due.length);
+    // The same frames again: the cursor stands behind them now.
+    const { frames } = this.strip;
+    if (first + due.length < frames) this.strip.take(frames - first - due.length);
+    this.ledger.send(this.connection, due.length, Float64Array.from(due), 0, 1);
+    const decoder = new FrameDecoder();
+    decoder.receive(this.strip.view(0, due.length));
+    return due.map(() => Buffer.from(decoder.next()?.payload ?? []));
+  }
+
+  /** Takes `payload` as a message of the server. */
+  reply(nowMs: number, payload: Buffer, opcode = 2): void {
+    this.ledger.nowMs = nowMs;
+    this.ledger.message(this.connection, payload, 0, payload.length, opcode);
+  }
+
+  /** As `reply`, in pieces of `size` bytes. */
+  replyInPieces(nowMs: number, payload: Buffer, size: number): void {
+    this.ledger.nowMs = nowMs;
+    this.ledger.begin(this.connection, 2);
+    for (let at = 0; at < payload.length; at += size) {
+      this.ledger.part(this.connection, payload, at, Math.min(payload.length, at + size));
+    }
+    this.ledger.end(this.connection);
+  }
+
+  /** The counts of the measured phase that are not 0, less the bytes. */
+  counts(phase: 'measure' | 'warmup' = 'measure'): Record<string, number> {
+    return Object.fromEntries(
+      Object.entries(Count).flatMap(([name, index]) => {
+        const count = this.memory[phase].counts[index] ?? 0;
+        return count === 0 || name.startsWith('bytes') ? [] : [[name, count]];
+      }),
+    );
+  }
+
+  kinds(): string[] {
+    return this.errors.rows().map(({ kind, detail }) => `${kind} ${detail}`.trim());
+  }
+}
+
+const at = (payloads: readonly Buffer[], index: number): Buffer => payloads[index] as Buffer;
+
+describe('EchoLedger', () => {
+  it('matches replies in order and tells response, service and lateness apart', () => {
+    const bench = new Bench();
+    const payloads = bench.send(1010, 1000, 1004);
+    bench.reply(1012, at(payloads, 0));
+    bench.reply(1015, at(payloads, 1));
+    expect(bench.counts()).toEqual({ sent: 2, received: 2 });
+    const { response, service, lateness } = bench.memory.measure;
+    const ms = (ns: number): number => Math.round(ns / 1e5) / 10;
+    expect([response.min, response.max].map(ms)).toEqual([11, 12]);
+    expect([service.min, service.max].map(ms)).toEqual([2, 5]);
+    expect([lateness.min, lateness.max].map(ms)).toEqual([6, 10]);
+    expect(bench.ledger.outstanding).toBe(0);
+    expect(bench.connection.replies).toBe(2);
+  });
+
+  it('counts a message by when it was due: warm-up before the measured phase', () => {
+    const bench = new Bench();
+    const payloads = bench.send(1001, 999, 1000);
+    for (const payload of payloads) bench.reply(1005, payload);
+    expect(bench.counts('warmup')).toEqual({ sent: 1, received: 1 });
+    expect(bench.counts()).toEqual({ sent: 1, received: 1 });
+    expect(bench.connection.replies).toBe(1);
+  });
+
+  it('counts the bytes of frames, headers included', () => {
+    const bench = new Bench({ kind: 'fixed', bytes: 200 });
+    bench.send(1000, 1000);
+    expect(bench.memory.measure.counts[Count.bytesSent]).toBe(200 + 8);
+  });
+
+  it('finds replies that come out of order', () => {
+    const bench = new Bench();
+    const payloads = bench.send(1000, 1000, 1000, 1000);
+    for (const index of [1, 0, 2]) bench.reply(1001, at(payloads, index));
+    expect(bench.counts()).toEqual({ sent: 3, received: 3, outOfOrder: 1 });
+    expect(bench.kinds()).toEqual(['out-of-order']);
+  });
+
+  it('tells a second reply from a wrong one', () => {
+    const bench = new Bench();
+    const payloads = bench.send(1000, 1000, 1000);
+    bench.reply(1001, at(payloads, 0));
+    bench.reply(1001, at(payloads, 0));
+    bench.reply(1001, at(payloads, 1));
+    expect(bench.counts()).toEqual({ sent: 2, received: 2, duplicated: 1 });
+  });
+
+  it('takes what nobody asked for as wrong, and waits on for the reply', () => {
+    const bench = new Bench();
+    const payloads = bench.send(1000, 1000);
+    bench.reply(1001, Buffer.from('welcome'));
+    bench.reply(1001, Buffer.from('welcome to our server'));
+    bench.reply(1001, Buffer.alloc(0));
+    bench.reply(1001, at(payloads, 0));
+    expect(bench.counts()).toEqual({ sent: 1, received: 1, wrong: 3 });
+    expect(bench.kinds()).toEqual(['wrong not asked for']);
+  });
+
+  it('takes a reply to a message of another connection as wrong', () => {
+    const [bench, other] = [new Bench(), new Bench()];
+    bench.send(1000, 1000);
+    const foreign = Buffer.from(at(other.send(1000, 1000), 0));
+    foreign[2] = (foreign[2] ?? 0) + 1;
+    bench.reply(1001, foreign);
+    expect(bench.counts()).toEqual({ sent: 1, wrong: 1 });
+    expect(bench.kinds()).toEqual(['wrong other connection']);
+  });
+
+  it.each([
+    ['payload', (payload: Buffer) => payload.fill(0x21, 8)],
+    ['length', (payload: Buffer) => payload.subarray(0, 31)],
+    ['length', (payload: Buffer) => Buffer.concat([payload, payload])],
+  ])('counts a reply with another %s as wrong, and its message as lost', (detail, spoil) => {
+    const bench = new Bench();
+    const payloads = bench.send(1000, 1000, 1000);
+    bench.reply(1001, spoil(at(payloads, 0)));
+    bench.reply(1001, at(payloads, 1));
+    expect(bench.counts()).toEqual({ sent: 2, received: 1, lost: 1, wrong: 1 });
+    expect(bench.kinds().toSorted()).toEqual(['lost wrong reply', `wrong ${detail}`]);
+    expect(bench.ledger.settled).toBe(2);
+  });
+
+  it('counts a reply with another opcode as wrong', () => {
+    const bench = new Bench();
+    bench.reply(1001, at(bench.send(1000, 1000), 0), 1);
+    expect(bench.counts()).toEqual({ sent: 1, lost: 1, wrong: 1 });
+    expect(bench.kinds()).toContain('wrong opcode');
+  });
+
+  it.each([1, 3, 8, 31, 200])('matches replies that come in pieces of %i bytes', (size) => {
+    const bench = new Bench({ kind: 'fixed', bytes: 200 });
+    const payloads = bench.send(1000, 1000, 1000, 1000);
+    bench.replyInPieces(1001, at(payloads, 0), size);
+    bench.replyInPieces(1001, at(payloads, 0), size);
+    bench.replyInPieces(1001, Buffer.from('hello'), size);
+    bench.replyInPieces(1001, at(payloads, 1).fill(0, 150), size);
+    bench.replyInPieces(1001, at(payloads, 2), size);
+    expect(bench.counts()).toEqual({ sent: 3, received: 2, lost: 1, duplicated: 1, wrong: 2 });
+  });
+
+  it('matches payloads without room for a number by order, length and content', () => {
+    const bench = new Bench({ kind: 'fixed', bytes: 3 });
+    const payloads = bench.send(1000, 1000, 1000);
+    bench.reply(1001, at(payloads, 0));
+    bench.reply(1001, Buffer.from('other'));
+    bench.reply(1001, at(payloads, 1));
+    bench.reply(1001, at(payloads, 1));
+    expect(bench.counts()).toEqual({ sent: 2, received: 2, wrong: 2 });
+  });
+
+  it('gives up on what is outstanding on a connection', () => {
+    const bench = new Bench();
+    bench.send(1000, 999, 1000, 1001);
+    bench.ledger.lose(bench.connection, { kind: 'lost', detail: 'gone', text: 'it was gone' });
+    expect(bench.counts()).toEqual({ sent: 2, lost: 2 });
+    expect(bench.counts('warmup')).toEqual({ sent: 1, lost: 1 });
+    expect(bench.errors.rows()).toEqual([
+      { kind: 'lost', detail: 'gone', count: 2, first: 'it was gone' },
+    ]);
+    expect(bench.ledger.outstanding).toBe(0);
+  });
+
+  it('tells duplicates from wrong replies where sequence numbers start again', () => {
+    const bench = new Bench();
+    bench.connection.sequence = 0x3fff_ffff;
+    const payloads = bench.send(1000, 1000, 1000);
+    expect(bench.connection.sequence).toBe(1);
+    for (const payload of [...payloads, ...payloads]) bench.reply(1001, payload);
+    expect(bench.counts()).toEqual({ sent: 2, received: 2, duplicated: 2 });
+  });
+});

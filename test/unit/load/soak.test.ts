@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import type { Measured } from '../../../src/load/report.ts';
+import { driftNotes } from '../../../src/load/soak.ts';
+import { secondSample, loadPlan, loadResult } from '../../support/load-results.ts';
+import { summarize } from '../../../src/load/statistics/index.ts';
+
+/** Forty seconds in which the server's memory grows by `growth` MiB each. */
+function soak(growth: number, seconds = 40): Measured {
+  const samples = Array.from({ length: seconds }, (_, at) => secondSample(at + 1));
+  const measured = summarize(loadResult({ seconds: samples }), loadPlan(), null);
+  return {
+    ...measured,
+    seconds: measured.seconds.map((row) => ({
+      ...row,
+      p99: 2,
+      serverRssBytes: (100 + growth * row.second) * 1024 * 1024,
+      serverDescriptors: 20,
+    })),
+  };
+}
+
+it('names what grew from the first to the last quarter', () => {
+  expect(driftNotes(soak(1))).toEqual([
+    "the server's memory grew from 106 MiB in the first quarter to 136 MiB in the last (28.3 %)",
+  ]);
+});
+
+it('says that nothing grew, or that nobody can tell', () => {
+  expect(driftNotes(soak(0))).toEqual([
+    'nothing grew by a tenth from the first quarter to the last',
+  ]);
+  expect(driftNotes(soak(1, 19))).toEqual(['too short a soak to say what grows']);
+});
