@@ -75,6 +75,8 @@ function isGeneric(issue: z.core.$ZodIssue): boolean {
   return ['invalid_type', 'invalid_value', 'too_big', 'too_small'].includes(issue.code);
 }
 
+/** What was given; a URL without its user and password, which must not get into a log. */
 function show(value: unknown): string {
-  return typeof value === 'number' ? String(value) : JSON.stringify(value);
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+  return text.replace(/:\/\/[^"\s]*@/, '://***@');
 }

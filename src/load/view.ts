@@ -2,14 +2,16 @@ import type { View } from '../operation.ts';
 import type { BenchmarkReport, Measured, Percentiles } from './report.ts';
 import { bytes, count, duration, figure, percent, short, withUnit } from './reports/format.ts';
 
+/** What is counted as a message and its reply in modes that have no round trips. */
+const UNITS: Readonly<Record<string, string>> = { connect: 'handshake', fanout: 'delivery' };
+
 /** Rows of errors a terminal gets; the page has all of them. */
 const MAX_ERRORS = 10;
 
 /** Lays out the report of `benchmark`. */
 export function viewBenchmark(report: BenchmarkReport): View {
   const { measured, target, mode } = report;
-  // In the mode connect, each handshake counts as a message and its reply.
-  const unit = mode === 'connect' ? 'handshake' : 'message';
+  const unit = UNITS[mode] ?? 'message';
   const tables = [
     ...latencyTable(measured),
     ...errorTable(measured),
@@ -40,7 +42,7 @@ type Fact = readonly [label: string, value: string];
 
 function rateFacts({ rate, messages }: Measured, unit: string): Fact[] {
   if (messages.intended === 0) return [];
-  const [out, back] = unit === 'message' ? ['sent', 'received'] : ['started', 'completed'];
+  const [out, back] = unit === 'handshake' ? ['started', 'completed'] : ['sent', 'received'];
   const { requested, reached } = rate;
   const of = requested === null || requested === 0 ? '' : ` of ${short(requested)}/s asked for`;
   const share = of === '' || reached === null ? '' : ` (${percent(reached)})`;
@@ -57,7 +59,7 @@ function connectionsOf({ connections }: Measured): string {
 }
 
 function messageFacts({ messages, fairness }: Measured, unit: string): Fact[] {
-  if (messages.intended === 0 || unit !== 'message') return [];
+  if (messages.intended === 0 || unit === 'handshake') return [];
   const rest = (
     [
       ['lost', messages.lost],
@@ -70,7 +72,7 @@ function messageFacts({ messages, fairness }: Measured, unit: string): Fact[] {
   ).filter(([, amount]) => amount > 0);
   const facts: Fact[] = [
     [
-      'messages',
+      unit === 'delivery' ? 'deliveries' : 'messages',
       [
         `${count(messages.sent)} sent, ${count(messages.received)} received`,
         ...rest.map(([what, amount]) => `${count(amount)} ${what}`),

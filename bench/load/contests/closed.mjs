@@ -1,9 +1,9 @@
 // Closed loop: how many round trips a core carries, against the peers and against C.
-import { compile } from '../machine.mjs';
 import { interleave, measure, spread } from '../measure.mjs';
 import { ours } from '../ours.mjs';
 import { peers } from '../peers/index.mjs';
 import { present, row } from '../table.mjs';
+import { yardstick } from '../yardstick/index.mjs';
 
 const CONNECTIONS = 64;
 const BYTES = 32;
@@ -11,17 +11,6 @@ const BYTES = 32;
 /** What the C client reaches where ours has to reach a million. */
 const C_AT_DEPTH_16 = 2_500_000;
 const OURS_AT_DEPTH_16 = 1_000_000;
-
-const yardstick = {
-  name: 'C client',
-  can: () => true,
-  command: ({ port, connections, depth, bytes, seconds }) =>
-    [compile('echo-client'), port, connections, depth, bytes, seconds].map(String),
-  read: ({ stdout }) => {
-    const { p50, p99 } = JSON.parse(stdout);
-    return { p50, p99 };
-  },
-};
 
 async function closed(depth, { rounds, say, only }) {
   const load = { connections: CONNECTIONS, depth, bytes: BYTES };
@@ -61,11 +50,19 @@ function rows(contest, { rounds, failed, skipped }, bars) {
 
 const ratio = (peer) => (round) => round.get('ours')?.rate / round.get(peer)?.rate;
 
+/** The same ratio by what a message costs, which holds on a machine that does other things, too. */
+const thrift = (peer) => (round) => round.get(peer)?.cpuUs / round.get('ours')?.cpuUs;
+const byCpu = (contest, { rounds }) =>
+  ['k6', 'C client'].map((peer) =>
+    row(contest, `ours / ${peer}, messages for the same CPU time`, spread(rounds, thrift(peer))),
+  );
+
 export async function closed1(options) {
   const result = await closed(1, options);
   return rows('closed-1', result, [
     row('closed-1', 'ours / k6', spread(result.rounds, ratio('k6')), { atLeast: 4 }),
     row('closed-1', 'ours / C client', spread(result.rounds, ratio('C client')), { atLeast: 0.75 }),
+    ...byCpu('closed-1', result),
   ]);
 }
 
@@ -81,5 +78,6 @@ export async function closed16(options) {
       spread(result.rounds, (round) => round.get('ours')?.rate),
       { atLeast: Math.round(OURS_AT_DEPTH_16 * (share ?? 1)), digits: 0 },
     ),
+    ...byCpu('closed-16', result),
   ]);
 }

@@ -3,6 +3,7 @@ import { interleave, measure, spread } from '../measure.mjs';
 import { ours } from '../ours.mjs';
 import { peers } from '../peers/index.mjs';
 import { present, row } from '../table.mjs';
+import { yardstick } from '../yardstick/index.mjs';
 
 const LOADS = [5000, 20_000].flatMap((rate) =>
   [64, 1000].map((connections) => ({ rate, connections, bytes: 32 })),
@@ -17,7 +18,7 @@ export async function open(options) {
 async function openAt(load, { rounds: count, say, only }) {
   const contest = `open ${load.rate / 1000}k/s x ${load.connections}`;
   const { able, skipped } = present(peers, load, only);
-  const arms = [ours(), ...able].map((peer) => ({
+  const arms = [ours(), yardstick, ...able].map((peer) => ({
     name: peer.name,
     run: () => measure(peer, load, { server: 'ws' }),
   }));
@@ -54,6 +55,7 @@ async function openAt(load, { rounds: count, say, only }) {
       ),
     ]),
     row(contest, 'CPU per message, ours / k6', cost('k6'), { atMost: 0.5 }),
+    row(contest, 'CPU per message, ours / C client with a 1 ms timer', cost('C client')),
     row(contest, 'CPU per message, ours / tcpkali', cost('tcpkali'), {
       ...bar({ atMost: 2 }),
       why: skipped.get('tcpkali') ?? failed.get('tcpkali'),

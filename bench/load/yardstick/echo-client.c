@@ -1,10 +1,12 @@
 // The least that a WebSocket load generator can cost: one thread, epoll, masked frames made once,
 // one write for all the messages that a read allows. What a core can do, for the contests' bars.
 //
-//   echo-client <port> <connections> <depth> <payload bytes> <seconds>
+//   echo-client <port> <connections> <depth> <payload bytes> <seconds> [messages per second]
 //
-// Closed loop: each connection keeps `depth` messages in flight. The first fifth is warm-up.
-// Prints one line of JSON; round-trip times in milliseconds.
+// Closed loop: each connection keeps `depth` messages in flight. With a rate, open model: messages
+// leave by a timer of one millisecond, the connections in turn; `depth` bounds those in flight on
+// each, and times count from when a message was due. The first fifth is warm-up.
+// Prints one line of JSON; times in milliseconds.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +26,7 @@ enum { BUFFER = 1 << 18, SUB = 64, BUCKETS = SUB * 40 };
 
 struct connection {
   int fd;
-  uint32_t head;          // of the ring of send times
+  uint32_t head, tail;    // of the ring of send times: the oldest, and the next free
   uint32_t partial;       // bytes of the frame that is coming in
   uint32_t unsent;        // bytes that the kernel did not take
   uint64_t *sentAt;       // a ring of `depth`
@@ -68,8 +70,7 @@ static double percentileMs(double share) {
 }
 
 static void sendMessages(struct connection *c, unsigned messages, uint64_t at) {
-  for (unsigned i = 0; i < messages; i++) c->sentAt[(c->head + i) % (unsigned)depth] = at;
-  c->head = (c->head + messages) % (unsigned)depth;
+  for (unsigned i = 0; i < messages; i++) c->sentAt[c->tail++ % (unsigned)depth] = at;
   ssize_t taken = send(c->fd, frames, messages * frameSize, MSG_NOSIGNAL);
   if (taken < 0 && errno != EAGAIN) fail("send");
   c->unsent = (uint32_t)(messages * frameSize - (size_t)(taken < 0 ? 0 : taken));
@@ -80,7 +81,8 @@ static void sendMessages(struct connection *c, unsigned messages, uint64_t at) {
   }
 }
 
-static void receive(struct connection *c, int counted, uint64_t at, uint64_t until) {
+// Returns the number of replies.
+static unsigned receive(struct connection *c, int counted, uint64_t at) {
   ssize_t got = recv(c->fd, in, BUFFER, 0);
   if (got <= 0) fail("recv");
   size_t bytes = c->partial + (size_t)got;
@@ -93,8 +95,9 @@ static void receive(struct connection *c, int counted, uint64_t at, uint64_t unt
     count(at - sent, same);
     i += same;
   }
+  c->head += messages;
   if (counted) replies += messages;
-  if (messages && at < until) sendMessages(c, messages, at);
+  return messages;
 }
 
 static int dial(int port) {
@@ -131,11 +134,12 @@ static void makeFrames(size_t payload) {
 }
 
 int main(int argumentCount, char **arguments) {
-  if (argumentCount < 6) return fputs("port connections depth bytes seconds\n", stderr), 2;
+  if (argumentCount < 6) return fputs("port connections depth bytes seconds [rate]\n", stderr), 2;
   int port = atoi(arguments[1]), connections = atoi(arguments[2]);
   depth = atoi(arguments[3]);
   makeFrames((size_t)atol(arguments[4]));
   uint64_t duration = (uint64_t)(atof(arguments[5]) * 1e9);
+  double rate = argumentCount > 6 ? atof(arguments[6]) : 0;
   struct connection *table = calloc((size_t)connections, sizeof *table);
   struct epoll_event events[512];
   poller = epoll_create1(0);
@@ -147,18 +151,26 @@ int main(int argumentCount, char **arguments) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &table[i]};
     epoll_ctl(poller, EPOLL_CTL_ADD, table[i].fd, &event);
     table[i].sentAt = calloc((size_t)depth, sizeof(uint64_t));
-    sendMessages(&table[i], (unsigned)depth, now());
+    if (!rate) sendMessages(&table[i], (unsigned)depth, now());
   }
   double cpu = 0;
-  uint64_t at = now();
+  uint64_t at = now(), sent = 0, ticked = 0;
   for (int counted = 0; at < until;) {
-    int ready = epoll_wait(poller, events, 512, 100);
+    int ready = epoll_wait(poller, events, 512, rate ? 1 : 100);
     for (int i = 0; i < ready; i++) {
       at = now();
       if (!counted && at >= measureFrom) counted = 1, cpu = cpuSeconds(), measureFrom = at;
-      receive(events[i].data.ptr, counted, at, until);
+      unsigned messages = receive(events[i].data.ptr, counted, at);
+      if (messages && !rate && at < until) sendMessages(events[i].data.ptr, messages, at);
     }
-    if (!ready) at = now();
+    if (!ready || rate) at = now();
+    if (!rate || (at - start) / 1000000 == ticked) continue;
+    ticked = (at - start) / 1000000;
+    for (uint64_t due; (due = start + (uint64_t)((double)sent * 1e9 / rate)) <= at && due < until; sent++) {
+      struct connection *c = &table[sent % (uint64_t)connections];
+      if (c->tail - c->head == (uint32_t)depth) return fputs("depth: too many in flight\n", stderr), 4;
+      sendMessages(c, 1, due);
+    }
   }
   double seconds = (double)(at - measureFrom) / 1e9;
   cpu = cpuSeconds() - cpu;

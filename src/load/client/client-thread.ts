@@ -5,7 +5,7 @@ import { Count, Gauge, add } from '../engine/memory.ts';
 import type { TrafficTimes, WorkerResult, WorkerStart } from '../engine/messages.ts';
 import { createSchedule } from '../engine/schedule.ts';
 import type { Schedule } from '../engine/schedule.ts';
-import { Pacer, Spinner } from '../engine/ticker.ts';
+import { Pacer, Spinner, leastSleepMs } from '../engine/ticker.ts';
 import type { Ticker } from '../engine/ticker.ts';
 import type { LoadPlan } from '../plan.ts';
 import { ClientDialer } from './client-dialer.ts';
@@ -73,8 +73,15 @@ export class ClientThread implements WorkerDriver {
     });
     for (let i = index; i < plan.connections; i += plan.workers) this.#waiting.push(i);
     this.#share = this.#waiting.length;
-    const tick = (): void => this.#tick();
-    if (open) this.#ticker = plan.precise ? new Spinner(tick) : new Pacer(pacer, tick);
+    const { load } = plan;
+    if (load.model === 'open') {
+      const tick = (): void => this.#tick();
+      const leastMs = leastSleepMs((load.rate * this.#share) / plan.connections);
+      const { noteThread } = this.#shell;
+      this.#ticker = plan.precise
+        ? new Spinner(tick)
+        : new Pacer(pacer, tick, { leastMs, noteThread });
+    }
     this.#shell.run(this);
     this.#dialNext();
   }
@@ -289,8 +296,9 @@ export class ClientThread implements WorkerDriver {
     if (schedule.next < this.#endMs) {
       this.#ticker?.schedule(schedule.next);
     } else {
+      // The pacer sleeps on, for its CPU time can be read only while it is there.
       this.#schedule = undefined;
-      this.#ticker?.stop();
+      this.#ticker?.schedule(Infinity);
     }
   }
 }

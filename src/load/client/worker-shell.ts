@@ -48,6 +48,9 @@ export class WorkerShell {
     this.errors = new ErrorTable(this.memory.gauges);
   }
 
+  /** Counts the CPU time of another thread to this one's. */
+  readonly noteThread = (thread: string | null): void => this.#meter.add(thread);
+
   run(driver: WorkerDriver): void {
     this.#driver = driver;
     this.#port.on('message', (message: ToWorker) => this.#receive(message));

@@ -100,9 +100,9 @@ class ShareWorker {
     if (signal.aborted) return;
     signal.addEventListener('abort', interrupt, { once: true });
     await Promise.all([this.#events.waitUntilReady(), this.#worker.waitUntilReady()]);
-    void this.#worker.run();
+    const running = this.#worker.run();
     this.#say(`waits for runs at ${this.#link.address}`);
-    await stopped;
+    await Promise.race([stopped, running]);
     signal.removeEventListener('abort', interrupt);
   }
 

@@ -27,7 +27,7 @@ const LABELS: Readonly<Record<NamedHistogram['name'], string>> = {
 
 /**
  * The histograms of those names that hold something, of A and then of B. In a closed loop nothing
- * is due: response and service are the same, and drawn once.
+ * is due: response and service are the same, and drawn once. Without a response, service is it.
  */
 export function curvesOf(
   histograms: NamedHistograms,
@@ -46,7 +46,8 @@ function everyCurve(
     names.flatMap((name): Curve[] => {
       const histogram = filled(histograms, name, arm);
       if (histogram === undefined) return [];
-      const main = name === 'response' || name === 'connect';
+      const alone = filled(histograms, 'response', arm) === undefined;
+      const main = name === 'response' || name === 'connect' || (name === 'service' && alone);
       const label = single ? LABELS[name] : `${arm.toUpperCase()} ${LABELS[name]}`;
       const tone: Tone = main ? arm : name === 'service' ? `${arm}-soft` : `${arm}-faint`;
       const hidden = name === 'lateness';

@@ -27,7 +27,7 @@ export function histogramFigure(
   kind: 'response' | 'connect',
 ): Figure | undefined {
   const curves = curvesOf(histograms, kind === 'response' ? ['response', 'service'] : ['connect']);
-  if (curves[0]?.name !== kind) return undefined;
+  if (curves.length === 0) return undefined;
   const low = Math.floor(barOf(Math.min(...curves.map(({ histogram }) => histogram.min)))) - 1;
   const high = Math.floor(barOf(Math.max(...curves.map(({ histogram }) => histogram.max)))) + 1;
   const bars = Array.from({ length: high - low + 1 }, (_, at) => low + at);

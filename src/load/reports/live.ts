@@ -38,9 +38,11 @@ export function liveLines(
   ];
 }
 
-function headParts({ target, connections, load }: LoadPlan, room: number): string[] {
+function headParts({ mode, target, connections, load }: LoadPlan, room: number): string[] {
   const open =
-    load.model === 'open' && load.rate > 0 ? [`${short(load.rate)}/s ${load.arrivals}`] : [];
+    load.model === 'open' && load.rate > 0
+      ? [`${short(load.rate)}/s ${mode === 'fanout' ? 'published' : load.arrivals}`]
+      : [];
   const closed = load.model === 'closed' ? [`closed loop, ${load.depth} in flight each`] : [];
   return [
     cut(printable(target.url), room),

@@ -13,12 +13,12 @@ const OPEN_NOTE =
   'Response counts from when a message was due, service from when it was sent. Where they part, messages had to wait to be sent: a tool that measures service alone leaves that out.';
 
 const CLOSED_NOTE =
-  'Time from sending a message to its reply. In a closed loop nothing is due, so that a server that stalls is asked less: see the highest values.';
+  'No message had a time at which it was due, so this counts from when it was sent: a server that stalls is asked less meanwhile, and how long it would have kept others waiting is not seen.';
 
 /** The percentile curve: response and service in one chart, so that coordinated omission is seen. */
 export function percentileFigure(histograms: NamedHistograms): Figure | undefined {
   const curves = curvesOf(histograms, ['response', 'service', 'lastDelivery', 'lateness']);
-  if (!curves.some(({ name }) => name === 'response')) return undefined;
+  if (!curves.some(isRoundTrip)) return undefined;
   const most = Math.max(...curves.map(({ count }) => count));
   const last = Math.max(1, Math.ceil(Math.log10(most) * STEPS));
   const named = PERCENTILES.filter((p) => nines(p) <= last / STEPS);
@@ -26,7 +26,10 @@ export function percentileFigure(histograms: NamedHistograms): Figure | undefine
   return {
     chart: chartOf(curves, grid, named),
     title: 'Percentiles',
-    note: curves.some(({ name }) => name === 'service') ? OPEN_NOTE : CLOSED_NOTE,
+    note:
+      curves.filter(isRoundTrip).length > new Set(curves.map(({ arm }) => arm)).size
+        ? OPEN_NOTE
+        : CLOSED_NOTE,
     wide: false,
     head: ['Percentile', ...curves.map(({ label }) => `${label} (ms)`)],
     rows: [...named, 100].map((p) => [
@@ -34,6 +37,10 @@ export function percentileFigure(histograms: NamedHistograms): Figure | undefine
       ...curves.map(({ histogram }) => figure(histogram.percentile(p) / NS_PER_MS)),
     ]),
   };
+}
+
+function isRoundTrip({ name }: Curve): boolean {
+  return name === 'response' || name === 'service';
 }
 
 function chartOf(
@@ -44,6 +51,7 @@ function chartOf(
   const response = curves.findIndex(({ name }) => name === 'response');
   const service = curves.findIndex(({ name }) => name === 'service');
   const single = curves.every(({ arm }) => arm === 'a');
+  const both = response !== -1 && service !== -1;
   return {
     id: 'percentiles',
     x: {
@@ -60,7 +68,7 @@ function chartOf(
       const values = grid.map((x) => valueAt(curve, x));
       return seriesOf(curve, values);
     }),
-    ...(single && service !== -1 ? { gap: [response, service] as const } : {}),
+    ...(single && both ? { gap: [response, service] as const } : {}),
   };
 }
 

@@ -51,7 +51,7 @@ const LATENCY: TimeChart = {
 const THROUGHPUT: TimeChart = {
   id: 'throughput',
   title: 'Throughput against intended',
-  note: 'Messages per second over all connections: due by the schedule, sent, and answered.',
+  note: 'Per second over all connections: due by the schedule, sent, and answered.',
   unit: '/s',
   wide: true,
   lines: (arm) => [

@@ -72,7 +72,7 @@ class RateSearch {
   async find(): Promise<number | null> {
     await this.#bracket();
     let best = await this.#bisect();
-    while (best !== null && !(await this.#holds(best))) best = this.highest();
+    while (best !== null && !(await this.#tries(best))) best = this.highest();
     return best;
   }
 

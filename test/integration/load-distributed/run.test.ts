@@ -1,11 +1,29 @@
 import { expect, it } from 'vitest';
 import { freePort } from '../../support/conformance-peers.ts';
 import { runDistributed } from '../../../src/load/distributed/index.ts';
+import { parseScenario } from '../../../src/load/scenario/index.ts';
 import type { SecondSample } from '../../../src/load/result.ts';
 import type { CountingServer } from '../../support/load-distributed.ts';
 import { startCountingServer, startWorkers, tokenPlan } from '../../support/load-distributed.ts';
 import { loadControl } from '../../support/load-results.ts';
 import { everythingIn, jobsIn, redisRequirement, startRedis } from '../../support/redis.ts';
+
+const scenario = parseScenario(
+  `
+name: echo
+clients:
+  - name: caller
+    steps:
+      - connect
+      - loop:
+          forever: true
+          every: 100ms
+          steps:
+            - send: { text: 'hello {{pass}}' }
+            - expect: { text: 'hello {{pass}}', label: echo }
+`,
+  'echo.yaml',
+);
 
 redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
   it('splits a run over three workers and merges what they measured', async () => {
@@ -149,6 +167,30 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
     expect(result.messages.sent).toBeGreaterThan(0);
     expect(result.messages.sent).toBeLessThan(600);
     expect(received(await server.counts())).toBe(result.messages.sent);
+  });
+
+  it('runs a scenario on each worker and adds its labels', async () => {
+    await using redis = await startRedis();
+    await using server = await startCountingServer();
+    await using workers = await startWorkers(redis.url, ['w1', 'w2']);
+    const result = await runDistributed(
+      {
+        ...tokenPlan(server.url, { connections: 4, rate: 1, seconds: 1 }),
+        load: { model: 'closed', depth: 1, seed: 1 },
+      },
+      { redis: redis.url, workers: 2, timeoutMs: 20_000, scenario },
+      loadControl(),
+    );
+    expect(result.engine).toBe('scenario');
+    expect(result.errors).toEqual([]);
+    expect(result.scenario?.total.sent).toBe(received(await server.counts()));
+    const [label] = result.scenario?.labels ?? [];
+    expect(label?.label).toBe('echo');
+    expect(label?.count).toBe(label?.service.count);
+    expect(label?.count).toBeGreaterThan(4);
+    for (const worker of workers.all) {
+      expect(worker.stderr()).toContain('with 2 connections, a scenario, for 1 s');
+    }
   });
 
   it('raises the error of the workers when the server is down', async () => {

@@ -90,3 +90,19 @@ it('writes a plain line each five seconds in place of a picture where there is n
   }
   expect(written).toEqual(['… second 5\n', '… second 10\n']);
 });
+
+it('tells at once what happened once, as a line that stays', () => {
+  const { written, printer } = record(false);
+  printer.emit({ stage: 'waits', event: true });
+  printer.emit({ stage: 'loads', event: true });
+  expect(written).toEqual(['… waits\n', '… loads\n']);
+});
+
+it('removes a changing line before one that stays', () => {
+  const { written, clock, printer } = record(true);
+  clock.at = 1500;
+  printer.emit({ stage: 'installing' });
+  printer.emit({ stage: 'loads', event: true });
+  printer.end();
+  expect(written).toEqual(['\r\u001b[2K… installing', '\r\u001b[2K', '… loads\n']);
+});

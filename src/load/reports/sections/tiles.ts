@@ -3,7 +3,7 @@ import type { Arm } from '../arms.ts';
 import { count, duration, percent, short } from '../format.ts';
 import { html, type Markup } from '../markup.ts';
 import { armChip } from './figure.ts';
-import { sentOf, type Mode } from './mode.ts';
+import { countedOf, countedTitle, type Mode } from './mode.ts';
 
 interface Tile {
   readonly label: string;
@@ -11,15 +11,17 @@ interface Tile {
   readonly sub: (measured: Measured) => string;
 }
 
-const RATE: Tile = {
-  label: 'Rate',
-  value: ({ rate }) => `${short(rate.received)}/s`,
-  sub: ({ rate: { requested, reached } }) => {
-    if (requested === null) return 'closed loop';
-    if (requested === 0 || reached === null) return 'as fast as they can be';
-    return `${percent(reached)} of ${short(requested)}/s sent`;
-  },
-};
+function rateTile(mode: Mode): Tile {
+  const free = mode === 'connect' ? 'as fast as they can be' : 'no rate was asked for';
+  return {
+    label: countedTitle(mode),
+    value: ({ rate }) => `${short(rate.received)}/s`,
+    sub: ({ rate: { requested, reached } }) =>
+      requested === null || requested === 0 || reached === null
+        ? free
+        : `${percent(reached)} of ${short(requested)}/s sent`,
+  };
+}
 
 const HANDSHAKES: Tile = {
   label: 'Handshakes',
@@ -41,33 +43,42 @@ function errorTile(mode: Mode): Tile {
     label: 'Errors',
     value: ({ errors }) => count(errors.reduce((sum, row) => sum + row.count, 0)),
     sub: ({ messages: { sent, lost } }) =>
-      sent === 0 ? 'nothing was sent' : `${count(lost)} of ${count(sent)} ${sentOf(mode)} lost`,
+      sent === 0 ? 'nothing was sent' : `${count(lost)} of ${count(sent)} ${countedOf(mode)} lost`,
   };
 }
 
-function percentileTile(p: 'p50' | 'p99' | 'max', label: string): Tile {
+/** The time that counts most of those that were measured. */
+function principal({
+  latency: { response, service },
+}: Measured): 'response' | 'service' | 'connect' {
+  if (response !== null) return 'response';
+  return service === null ? 'connect' : 'service';
+}
+
+const NAMES = { response: 'Response', service: 'Service', connect: 'Connect' } as const;
+
+function percentileTile(p: 'p50' | 'p99' | 'max', kind: ReturnType<typeof principal>): Tile {
   return {
-    label,
-    value: ({ latency }) => {
-      const own = latency.response ?? latency.connect;
+    label: p === 'max' ? `${NAMES[kind]}, highest` : `${NAMES[kind]} ${p}`,
+    value: (measured) => {
+      const own = measured.latency[principal(measured)];
       return own === null ? '–' : duration(own[p]);
     },
-    sub: ({ latency: { response, service }, rate }) => {
-      if (response === null) return 'time to connect';
-      if (service === null) return '';
-      return rate.requested === null ? 'as service' : `service ${duration(service[p])}`;
+    sub: (measured) => {
+      const { service } = measured.latency;
+      if (principal(measured) === 'connect') return 'time to connect';
+      return service === null || kind === 'service' ? '' : `service ${duration(service[p])}`;
     },
   };
 }
 
 /** The most important figures, of each run. */
 export function tiles(arms: readonly Arm[], mode: Mode): Markup[] {
-  const messages = arms.some(({ measured }) => measured.messages.sent > 0);
+  const [first] = arms;
+  const kind = first === undefined ? 'connect' : principal(first.measured);
   const shown = [
-    messages ? { ...RATE, label: mode === 'connect' ? 'Handshakes' : 'Rate' } : HANDSHAKES,
-    percentileTile('p50', messages ? 'Response p50' : 'Connect p50'),
-    percentileTile('p99', messages ? 'Response p99' : 'Connect p99'),
-    percentileTile('max', messages ? 'Response, highest' : 'Connect, highest'),
+    arms.some(({ measured }) => measured.messages.sent > 0) ? rateTile(mode) : HANDSHAKES,
+    ...(['p50', 'p99', 'max'] as const).map((p) => percentileTile(p, kind)),
     errorTile(mode),
     OPEN,
   ];

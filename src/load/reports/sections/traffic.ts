@@ -5,7 +5,7 @@ import { bytes, count, figure, short } from '../format.ts';
 import { html, type Markup } from '../markup.ts';
 import { table } from '../table.ts';
 import { armChip, card, facts, figureMarkup, mark, section, type Section } from './figure.ts';
-import type { Mode } from './mode.ts';
+import { countedTitle, type Mode } from './mode.ts';
 
 /** A row for each figure, a column for each run. */
 function byArm(
@@ -56,7 +56,7 @@ export function throughputSection(
     'throughput',
     'Throughput',
     figureMarkup(chart),
-    card(mode === 'connect' ? 'Handshakes' : 'Messages', messages),
+    card(countedTitle(mode), messages),
     card('Rates', html`${rates}${laws}`),
   );
 }

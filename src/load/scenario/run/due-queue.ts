@@ -1,6 +1,6 @@
 import { now } from '../../engine/clock.ts';
 import { Pacer, Spinner } from '../../engine/ticker.ts';
-import type { Ticker } from '../../engine/ticker.ts';
+import type { PacerOptions, Ticker } from '../../engine/ticker.ts';
 
 interface Entry {
   readonly dueMs: number;
@@ -13,9 +13,9 @@ export class DueQueue {
   readonly #heap: Entry[] = [];
 
   /** `pacer` is the entry of the pacer's thread; `precise` spins in place of it. */
-  constructor(pacer: string, precise: boolean) {
+  constructor(pacer: string, precise: boolean, options: PacerOptions) {
     const tick = (): void => this.#tick();
-    this.#ticker = precise ? new Spinner(tick) : new Pacer(pacer, tick);
+    this.#ticker = precise ? new Spinner(tick) : new Pacer(pacer, tick, options);
   }
 
   add(dueMs: number, call: () => void): void {

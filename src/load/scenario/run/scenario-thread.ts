@@ -10,6 +10,7 @@ import type { Failure } from '../../engine/failure.ts';
 import { Count, Gauge, add } from '../../engine/memory.ts';
 import type { TrafficTimes, WorkerResult, WorkerStart } from '../../engine/messages.ts';
 import { createRandom } from '../../engine/random.ts';
+import { leastSleepMs } from '../../engine/ticker.ts';
 import type { LoadPlan } from '../../plan.ts';
 import type { Scenario } from '../scenario.ts';
 import { CompiledKind } from './compiled-kind.ts';
@@ -72,7 +73,12 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     this.#plan = plan;
     this.#shell = new WorkerShell(start, port);
     this.#dialer = new ClientDialer(plan.target, addresses);
-    this.#queue = new DueQueue(pacer, plan.precise);
+    this.#queue = new DueQueue(pacer, plan.precise, {
+      noteThread: this.#shell.noteThread,
+      ...(plan.load.model === 'open'
+        ? { leastMs: leastSleepMs(plan.load.rate / plan.workers) }
+        : {}),
+    });
     const threads = plan.workers * of;
     const thread = part * plan.workers + index;
     this.random = createRandom(plan.load.seed + 0x5bd1 * (thread + 1));

@@ -85,6 +85,8 @@ export class VirtualClient {
   #isPaced = false;
   /** Whether a pass was due that has not begun. */
   #isDue = false;
+  /** The pass that is going on by the schedule, and its messages that are not sent yet. */
+  #due = { dueMs: 0, left: 0 };
   #expecting: ExpectStep | undefined;
 
   constructor(
@@ -129,6 +131,7 @@ export class VirtualClient {
 
   /** Hands over what came and nobody wanted, before the figures are closed. */
   account(): void {
+    this.#endPass();
     this.#inbox?.end(this.#unexpected);
   }
 
@@ -163,6 +166,7 @@ export class VirtualClient {
 
   /** Ends the iteration's connection, and what hangs on it. */
   #leave(code?: number): void {
+    this.#endPass();
     this.#inbox?.end(this.#unexpected);
     this.#inbox = undefined;
     // Nothing is lost by an end of the run: its main thread has that counted.
@@ -280,8 +284,12 @@ export class VirtualClient {
     // Nobody takes the reply on a connection that is gone.
     if (this.#socket?.isOpen !== true) throw new Abandoned();
     const { lateMs, delayMs } = this.#timing;
-    if (step.awaited) this.#trips.set(step.id, this.#host.book.send(now(), lateMs, delayMs));
-    else this.#trips.set(step.id, { sentMs: now(), lateMs, open: false });
+    if (step.awaited) {
+      this.#trips.set(step.id, this.#host.book.send(now(), lateMs, delayMs));
+      this.#due.left -= 1;
+    } else {
+      this.#trips.set(step.id, { sentMs: now(), lateMs, open: false });
+    }
     this.#write(step.opcode, payload);
   }
 
@@ -401,17 +409,26 @@ export class VirtualClient {
     pace.advance();
   }
 
+  /** Counts what the pass that was due last has not come to send. */
+  #endPass(): void {
+    const { dueMs, left } = this.#due;
+    if (left > 0) this.#host.book.unsent(dueMs, left);
+    this.#due = { dueMs, left: 0 };
+  }
+
   /** Waits until the next pass is due; one that is late begins at once and stays due when it was. */
   async #waitForTurn(pace: Pace | undefined, readyMs: number): Promise<void> {
     if (pace === undefined) return;
     const { book } = this.#host;
     // What an overloaded server left of the warm-up must not fill the measured phase.
     while (pace.next < book.measureMs && book.isMeasured(now())) this.#leaveOut(pace);
+    this.#endPass();
     const dueMs = pace.next;
     if (dueMs > now()) await this.#host.until(dueMs);
     pace.advance();
     // It was due in time, so it is sent, although the time may just have run out.
     this.#isDue = true;
+    this.#due = { dueMs, left: this.compiled.messages };
     const startMs = now();
     this.#timing = {
       lateMs: startMs - dueMs,

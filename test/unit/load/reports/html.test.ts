@@ -85,7 +85,7 @@ it('draws one curve in a closed loop, where response and service are the same', 
     chart(html, id)?.series.map(({ label }) => label);
   expect(labels('percentiles')).toEqual(['response', 'lateness']);
   expect(labels('histogram')).toEqual(['response']);
-  expect(bodyOf(html)).toContain('In a closed loop nothing is due');
+  expect(bodyOf(html)).toContain('No message had a time at which it was due');
 });
 
 it('says why a run failed that no threshold failed, and doubts one that passed saturated', () => {
@@ -96,6 +96,26 @@ it('says why a run failed that no threshold failed, and doubts one that passed s
   expect(bodyOf(renderHtml(reportOf({ ...run, measured }), []))).toContain(
     'but the generator was the limit',
   );
+});
+
+it('takes service for the response where nothing was due', () => {
+  const latency = { ...run.measured.latency, response: null, lateness: null };
+  const rate = { ...run.measured.rate, requested: null, reached: null };
+  const measured = { ...run.measured, latency, rate };
+  const histograms = named(run).filter(({ name }) => name === 'service' || name === 'connect');
+  const html = renderHtml(reportOf({ ...run, measured }, { mode: 'scenario' }), histograms);
+  expect(bodyOf(html)).toContain('Service p99');
+  expect(bodyOf(html)).toContain('no rate was asked for');
+  expect(chart(html, 'percentiles')?.series).toMatchObject([{ label: 'service', tone: 'a' }]);
+  expect(chart(html, 'histogram')?.series).toMatchObject([
+    { label: 'service', style: 'step-area' },
+  ]);
+});
+
+it('counts deliveries in the mode fanout', () => {
+  const body = bodyOf(renderHtml(reportOf(run, { mode: 'fanout' }), named(run)));
+  expect(body).toContain('deliveries lost');
+  expect(body).toContain('<h3>Deliveries</h3>');
 });
 
 it('calls handshakes what the mode connect sends', () => {

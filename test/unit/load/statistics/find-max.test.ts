@@ -122,6 +122,20 @@ describe('findMax', () => {
     ]);
   });
 
+  it('does not give up the rate it found for a stall of the generator', async () => {
+    const seen = new Map<number, number>();
+    const { best, levels } = await search((rate) => {
+      const times = (seen.get(rate) ?? 0) + 1;
+      seen.set(rate, times);
+      return times === 2 ? saturated(serverUpTo(5300)(rate)) : serverUpTo(5300)(rate);
+    });
+    expect(best).toBeGreaterThan(5000);
+    expect(levels.slice(-2)).toMatchObject([
+      { rate: best, held: false },
+      { rate: best, held: true },
+    ]);
+  });
+
   it('takes any threshold', async () => {
     const { best, slo } = await search(serverUpTo(5300), { slo: 'throughput<=2500' });
     expect(slo).toBe('throughput<=2500');
