@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { UsageError } from '../../errors.ts';
 import type { LoadTarget } from '../plan.ts';
 import type { BenchmarkInput } from '../schema.ts';
-import { readInputFile } from './input-file.ts';
+import { readInputFile } from '../../input-file.ts';
 
 /** What a connection needs beside a URL and a local address. */
 export type Access = Omit<LoadTarget, 'url' | 'sourceAddresses'>;
