@@ -145,7 +145,8 @@ function isAllowed(entry: Import): boolean {
   const target = resolve(entry);
   const targetUnit = unitOf(target);
   if (targetUnit === unit || rule.units.includes(targetUnit)) return true;
-  if (rule.units.includes('*/operation') && /^src\/(?:[^/]+\/)+operation\.ts$/.test(target)) return true;
+  if (rule.units.includes('*/operation') && /^src\/(?:[^/]+\/)+operation\.ts$/.test(target))
+    return true;
   return rule.units.includes('config:types') && target === 'src/config/schema.ts' && entry.typeOnly;
 }
 
