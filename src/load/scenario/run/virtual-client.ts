@@ -355,6 +355,8 @@ export class VirtualClient {
       book.failed(step, from, this.#failure(step, text));
       throw new Abandoned();
     }
+    // What follows counts on the reply; only replies that are under way are still taken.
+    if (!holds && !this.#isWaiting) throw new Abandoned();
   }
 
   async #think({ minMs, maxMs }: ThinkStep): Promise<void> {
@@ -394,7 +396,8 @@ export class VirtualClient {
     } catch (error) {
       if (!(error instanceof Abandoned) || this.#socket?.isOpen !== true) throw error;
       this.lose(ABANDONED);
-      await this.#host.sleep(PASS_PAUSE_MS);
+      // A schedule has its own time for the next one.
+      if (step.everyMs === null) await this.#host.sleep(PASS_PAUSE_MS);
     }
   }
 
