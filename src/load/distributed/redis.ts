@@ -88,14 +88,28 @@ export async function openRedis(url: string, cwd: string): Promise<RedisLink> {
 
 async function closeAll(parts: readonly QueuePart[], patienceMs: number): Promise<void> {
   const closed = Promise.allSettled(parts.map((part) => part.close()));
+  if (await settles(closed, patienceMs)) return;
+  for (const part of parts) void part.disconnect().catch(() => undefined);
+}
+
+/**
+ * Whether `promise` comes to an end, good or bad, within `ms`: a command waits for as long as Redis
+ * is away.
+ */
+export async function settles(promise: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(resolve, patienceMs, 'late');
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
   });
-  if ((await Promise.race([closed, late])) === 'late') {
-    for (const part of parts) void part.disconnect().catch(() => undefined);
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  try {
+    return await Promise.race([settled, late]);
+  } finally {
+    clearTimeout(timer);
   }
-  clearTimeout(timer);
 }
 
 /** Calls `lost` when Redis has been away for `afterMs`, until the function it returns is called. */
