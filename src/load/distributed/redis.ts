@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { EnvironmentError } from '../../errors.ts';
@@ -12,7 +13,7 @@ const CLOCK_SAMPLES = 9;
 
 /** For what still runs to end, and for a Redis that is gone. */
 const CLOSE_MS = 10_000;
-const CUT_MS = 500;
+const CUT_MS = 1500;
 
 /** Something of BullMQ's that holds connections. */
 type QueuePart = Pick<Queue, 'close' | 'disconnect'>;
@@ -70,7 +71,14 @@ export async function openRedis(url: string, cwd: string): Promise<RedisLink> {
     connected = true;
     const lastEventId = `${Math.floor(Date.now() + clock.offsetMs)}-0`;
     const close = async (parts: readonly QueuePart[]): Promise<void> => {
-      await closeAll(parts, client.status === 'ready' ? CLOSE_MS : CUT_MS);
+      const isThere = client.status === 'ready';
+      // The next attempts to reconnect are the last, after which commands that wait fail: a client
+      // that is told to disconnect in between would keep them for ever.
+      if (!isThere) {
+        connected = false;
+        await settles(once(client, 'end'), CUT_MS);
+      }
+      await closeAll(parts, isThere ? CLOSE_MS : CUT_MS);
       connected = false;
       client.disconnect();
     };
