@@ -112,6 +112,10 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     return this.#stopped || now() >= this.#endMs;
   }
 
+  get endMs(): number {
+    return this.#endMs;
+  }
+
   get outstanding(): number {
     return this.book.outstanding;
   }
