@@ -136,11 +136,12 @@ describe('runLoad', () => {
   });
 
   it('keeps what is in flight apart from what is lost when it is interrupted', async () => {
-    const { url } = await listen(() => undefined);
     const abort = new AbortController();
+    const { url } = await listen((socket) => {
+      socket.on('message', () => abort.abort());
+    });
     const plan = planFor(url, { phases: { durationMs: 60_000 } });
-    const run = runLoad(plan, loadControl({ signal: abort.signal, onSecond: () => abort.abort() }));
-    const result = await run;
+    const result = await runLoad(plan, loadControl({ signal: abort.signal }));
     expect(result.interrupted).toBe(true);
     expect(result.messages.inFlight).toBeGreaterThan(0);
     expect(result.messages.lost).toBe(0);
