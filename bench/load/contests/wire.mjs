@@ -1,7 +1,7 @@
 // Whether the round-trip times that we report are those of the packets, by a capture of tshark's.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { output, scratch, sleep, start, which } from '../machine.mjs';
+import { SERVER_CORE, output, scratch, sleep, start, which } from '../machine.mjs';
 import { interleave, measure, spread } from '../measure.mjs';
 import { ours } from '../ours.mjs';
 import { row } from '../table.mjs';
@@ -60,7 +60,8 @@ export async function wire({ rounds: count, say }) {
 
 /**
  * The packets of the measured phase alone: those with a message that was sent in it. The capture
- * runs over the whole of the run, from before the first connection.
+ * runs over the whole of the run, from before the first connection, on the server's core: what it holds
+ * up there is in the packets, too.
  */
 async function captured() {
   const file = path.join(scratch, 'wire.pcap');
@@ -72,7 +73,7 @@ async function captured() {
       ({ port } = echo);
       const filter = ['tcp', 'port', String(port)];
       const flags = ['-i', 'lo', '-U', '-B', '262144', '-w', file];
-      capture = start(null, ['tcpdump', '-Z', 'root', ...flags, ...filter]);
+      capture = start(SERVER_CORE, ['tcpdump', '-Z', 'root', ...flags, ...filter]);
       await until(() => capture.output.stderr.includes('listening on'));
     },
   });
