@@ -59,7 +59,7 @@ export async function wire({ rounds: count, say }) {
 }
 
 /**
- * The packets of the measured phase alone: those with a message that was sent in it. The capture
+ * The messages of the measured phase alone: the last that were sent. The capture
  * runs over the whole of the run, from before the first connection, on the server's core: what it holds
  * up there is in the packets, too.
  */
@@ -92,19 +92,18 @@ async function captured() {
     ],
     ...[file, ...fields.flatMap((field) => ['-e', field])],
   ]);
-  const { startedAt, measured } = result.report;
-  const start0 = Date.parse(startedAt) + measured.phases.connectMs + measured.phases.warmupMs;
-  const times = roundTrips(readFileSync(text, 'latin1'), port, {
-    fromMs: start0,
-    toMs: start0 + measured.phases.measureMs,
-  });
+  const { messages } = result.report.measured;
+  const times = roundTrips(readFileSync(text, 'latin1'), port)
+    .slice(-messages.sent)
+    .filter((ms) => ms !== undefined)
+    .sort((a, b) => a - b);
   const at = (share) => times[Math.min(times.length - 1, Math.floor(share * times.length))];
   return {
     serviceP50: result.serviceP50,
     serviceP99: result.serviceP99,
     wireP50: at(0.5),
     wireP99: at(0.99),
-    found: (100 * times.length) / measured.messages.received,
+    found: (100 * times.length) / messages.received,
   };
 }
 
