@@ -15,9 +15,12 @@ import type { CompiledKind } from './compiled-kind.ts';
 import { IncomingMessage } from './incoming-message.ts';
 import { Inbox } from './inbox.ts';
 import { captured } from './matching.ts';
+import type { Opening } from './opening.ts';
 import type { Pace } from './pace.ts';
 import type { ScenarioBook, Trip } from './scenario-book.ts';
+import { Turns } from './turns.ts';
 import type { ClientVariables } from './variables.ts';
+import { Stopped } from './waits.ts';
 
 /** What the clients of one thread have in common. */
 export interface ClientHost {
@@ -40,17 +43,6 @@ export interface ClientHost {
   sleep(ms: number): Promise<void>;
 }
 
-/** How a connection differs from what the target says. */
-export interface Opening {
-  readonly path: string | null;
-  readonly query: readonly (readonly [string, string])[];
-  readonly headers: readonly (readonly [string, string])[];
-  readonly subprotocols: readonly string[];
-}
-
-/** The run is over for a client that has nothing left to wait for. */
-export class Stopped extends Error {}
-
 /** A pass, or the iteration around it, cannot go on; what was wrong is counted already. */
 class Abandoned extends Error {}
 
@@ -67,16 +59,6 @@ interface Frame {
   at: number;
 }
 
-/** Where a client is in its schedule. */
-interface PassTiming {
-  /** How much later than due the pass began. */
-  readonly lateMs: number;
-  /** The generator's own part of that; null without a schedule. */
-  readonly delayMs: number | null;
-}
-
-const UNSCHEDULED: PassTiming = { lateMs: 0, delayMs: null };
-
 /** One client of a scenario: goes through its steps again and again until the run is over. */
 export class VirtualClient {
   readonly compiled: CompiledKind;
@@ -89,12 +71,8 @@ export class VirtualClient {
   readonly #trips = new Map<number, Trip>();
   #socket: ClientSocket | undefined;
   #inbox: Inbox | undefined;
-  #timing = UNSCHEDULED;
+  readonly #turns: Turns;
   #isPaced = false;
-  /** Whether a pass was due that has not begun. */
-  #isDue = false;
-  /** The pass that is going on by the schedule, and its messages that are not sent yet. */
-  #due = { dueMs: 0, left: 0 };
   #expecting: ExpectStep | undefined;
   /** The lists of steps that it is in, the innermost last. */
   readonly #frames: Frame[] = [];
@@ -107,6 +85,11 @@ export class VirtualClient {
     this.compiled = who.compiled;
     this.index = who.index;
     this.#variables = who.variables;
+    this.#turns = new Turns({
+      book: host.book,
+      until: (dueMs) => host.until(dueMs),
+      messages: who.compiled.messages,
+    });
   }
 
   /** Runs until the host stops; never rejects. */
@@ -141,7 +124,7 @@ export class VirtualClient {
 
   /** Hands over what came and nobody wanted, before the figures are closed. */
   account(): void {
-    this.#endPass();
+    this.#turns.end();
     this.#inbox?.end(this.#unexpected);
   }
 
@@ -165,7 +148,7 @@ export class VirtualClient {
 
   async #iterate(): Promise<void> {
     this.#variables.beginIteration();
-    this.#timing = UNSCHEDULED;
+    this.#turns.leaveSchedule();
     this.#isPaced = false;
     try {
       await this.#run(this.compiled.kind.steps);
@@ -176,7 +159,7 @@ export class VirtualClient {
 
   /** Ends the iteration's connection, and what hangs on it. */
   #leave(code?: number): void {
-    this.#endPass();
+    this.#turns.end();
     this.#inbox?.end(this.#unexpected);
     this.#inbox = undefined;
     // Nothing is lost by an end of the run: its main thread has that counted.
@@ -198,8 +181,8 @@ export class VirtualClient {
   async #runFrame(frame: Frame): Promise<void> {
     for (const [at, step] of frame.steps.entries()) {
       frame.at = at;
-      if (this.#host.stopping && !this.#isWaiting && !this.#isDue) throw new Stopped();
-      this.#isDue = false;
+      if (this.#host.stopping && !this.#isWaiting && !this.#turns.isDue) throw new Stopped();
+      this.#turns.begun();
       await this.#step(step);
     }
   }
@@ -245,7 +228,7 @@ export class VirtualClient {
     }
     if (this.#host.pacesIterations && !this.#isPaced) {
       this.#isPaced = true;
-      await this.#waitForTurn(await this.#host.pace(this), now());
+      await this.#turns.wait(await this.#host.pace(this), now());
     }
   }
 
@@ -330,10 +313,10 @@ export class VirtualClient {
     if (before?.open === true) this.#host.book.lose(before, ABANDONED);
     // Nobody takes the reply on a connection that is gone.
     if (this.#socket?.isOpen !== true) throw new Abandoned();
-    const { lateMs, delayMs } = this.#timing;
+    const { lateMs, delayMs } = this.#turns.timing;
     if (step.awaited) {
       this.#trips.set(step.id, this.#host.book.send(now(), lateMs, delayMs));
-      this.#due.left -= 1;
+      this.#turns.sent();
     } else {
       this.#trips.set(step.id, { sentMs: now(), lateMs, open: false });
     }
@@ -424,18 +407,18 @@ export class VirtualClient {
       until.kind === 'forever' ||
       (until.kind === 'times' ? done < until.times : now() - startMs < until.ms);
     const pace = step.everyMs === null ? undefined : await this.#host.pace(this);
-    if (pace !== undefined) this.#skip(pace);
+    if (pace !== undefined) this.#turns.skip(pace);
     for (let done = 0; goesOn(done); done++) {
       const readyMs = now();
       // Its last pass was due in time: it is only the one before it that took too long.
       if (this.#host.stopping && !(pace?.isLast(this.#host.endMs) ?? false)) throw new Stopped();
-      if (pace !== undefined) await this.#waitForTurn(pace, readyMs);
+      if (pace !== undefined) await this.#turns.wait(pace, readyMs);
       else if (done % PASSES_IN_A_ROW === PASSES_IN_A_ROW - 1) await this.#host.sleep(0);
       this.#variables.beginPass(done + 1);
       await this.#pass(step);
     }
     this.#variables.pass = outer;
-    this.#timing = UNSCHEDULED;
+    this.#turns.leaveSchedule();
   }
 
   async #pass(step: LoopStep): Promise<void> {
@@ -447,44 +430,6 @@ export class VirtualClient {
       // A schedule has its own time for the next one.
       if (step.everyMs === null) await this.#host.sleep(PASS_PAUSE_MS);
     }
-  }
-
-  /** Counts as unsent what was due while the client had no connection. */
-  #skip(pace: Pace): void {
-    const nowMs = now();
-    while (pace.next < nowMs) this.#leaveOut(pace);
-  }
-
-  #leaveOut(pace: Pace): void {
-    this.#host.book.unsent(pace.next, this.compiled.messages);
-    pace.advance();
-  }
-
-  /** Counts what the pass that was due last has not come to send. */
-  #endPass(): void {
-    const { dueMs, left } = this.#due;
-    if (left > 0) this.#host.book.unsent(dueMs, left);
-    this.#due = { dueMs, left: 0 };
-  }
-
-  /** Waits until the next pass is due; one that is late begins at once and stays due when it was. */
-  async #waitForTurn(pace: Pace | undefined, readyMs: number): Promise<void> {
-    if (pace === undefined) return;
-    const { book } = this.#host;
-    // What an overloaded server left of the warm-up must not fill the measured phase.
-    while (pace.next < book.measureMs && book.isMeasured(now())) this.#leaveOut(pace);
-    this.#endPass();
-    const dueMs = pace.next;
-    if (dueMs > now()) await this.#host.until(dueMs);
-    pace.advance();
-    // It was due in time, so it is sent, although the time may just have run out.
-    this.#isDue = true;
-    this.#due = { dueMs, left: this.compiled.messages };
-    const startMs = now();
-    this.#timing = {
-      lateMs: startMs - dueMs,
-      delayMs: Math.max(0, startMs - Math.max(dueMs, readyMs)),
-    };
   }
 
   #render(template: Template, step: { readonly at: string; readonly kind: string }): string {
