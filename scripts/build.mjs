@@ -78,6 +78,7 @@ export async function bundle(outfile) {
       embed('generate/template-files', 'templateFiles', collectTemplates()),
       embed('conformance/reports/report-assets', 'reportAssets', conformance.reportAssets()),
       embed('load/reports/report-assets', 'reportAssets', load.reportAssets()),
+      embed('load/engine/thread-sources', 'threadSources', await threadTexts()),
     ],
   });
   chmodSync(outfile, 0o755);

@@ -30,7 +30,7 @@ export interface JsonRpcServer extends AsyncDisposable {
 
 export interface JsonRpcOptions {
   /** The mistake it makes with every so many messages. */
-  readonly fault?: 'none' | 'error' | 'silent' | 'close' | 'notify' | 'babble' | 'greets';
+  readonly fault?: 'none' | 'error' | 'silent' | 'close' | 'notify' | 'both' | 'babble' | 'greets';
   readonly every?: number;
   readonly deflate?: boolean;
 }

@@ -42,7 +42,15 @@ type Watch = Parameters<typeof websocketSkill>[2];
 export async function runBenchmark(args: readonly string[], watch?: Watch): Promise<Benchmarked> {
   const folder = temporaryFolder();
   const ended = await websocketSkill(['benchmark', ...args, '--json'], { cwd: folder }, watch);
-  const report = BenchmarkReport.safeParse(JSON.parse(ended.stdout));
+  const report = BenchmarkReport.safeParse(jsonOf(ended.stdout));
   if (report.success) return { ...ended, report: report.data, folder: path.resolve(folder) };
-  throw new Error(`exit ${ended.code}: ${ended.stdout}${ended.stderr}`, { cause: report.error });
+  throw new Error(`exit ${ended.code}: ${ended.stdout}${ended.stderr}`);
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -20,6 +20,7 @@ export interface RedisServer extends AsyncDisposable {
   readonly url: string;
   readonly client: Redis;
   readonly kill: (signal: NodeJS.Signals) => void;
+  readonly exited: Promise<unknown>;
 }
 
 /** Starts Debian's Redis on a free port of the loopback, in a folder that goes with it. */
@@ -46,6 +47,7 @@ export async function startRedis(password?: string): Promise<RedisServer> {
     url,
     client,
     kill: (signal) => void child.kill(signal),
+    exited,
     async [Symbol.asyncDispose]() {
       client.disconnect();
       child.kill('SIGKILL');

@@ -1,7 +1,7 @@
 // Whether the round-trip times that we report are those of the packets, by a capture of tshark's.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { output, scratch, sleep, start, which } from '../machine.mjs';
+import { SERVER_CORE, output, scratch, sleep, start, which } from '../machine.mjs';
 import { interleave, measure, spread } from '../measure.mjs';
 import { ours } from '../ours.mjs';
 import { row } from '../table.mjs';
@@ -59,8 +59,9 @@ export async function wire({ rounds: count, say }) {
 }
 
 /**
- * The packets of the measured phase alone: those with a message that was sent in it. The capture
- * runs over the whole of the run, from before the first connection.
+ * The messages of the measured phase alone: the last that were sent. The capture
+ * runs over the whole of the run, from before the first connection, on the server's core: what it holds
+ * up there is in the packets, too.
  */
 async function captured() {
   const file = path.join(scratch, 'wire.pcap');
@@ -72,7 +73,7 @@ async function captured() {
       ({ port } = echo);
       const filter = ['tcp', 'port', String(port)];
       const flags = ['-i', 'lo', '-U', '-B', '262144', '-w', file];
-      capture = start(null, ['tcpdump', '-Z', 'root', ...flags, ...filter]);
+      capture = start(SERVER_CORE, ['tcpdump', '-Z', 'root', ...flags, ...filter]);
       await until(() => capture.output.stderr.includes('listening on'));
     },
   });
@@ -91,19 +92,18 @@ async function captured() {
     ],
     ...[file, ...fields.flatMap((field) => ['-e', field])],
   ]);
-  const { startedAt, measured } = result.report;
-  const start0 = Date.parse(startedAt) + measured.phases.connectMs + measured.phases.warmupMs;
-  const times = roundTrips(readFileSync(text, 'latin1'), port, {
-    fromMs: start0,
-    toMs: start0 + measured.phases.measureMs,
-  });
+  const { messages } = result.report.measured;
+  const times = roundTrips(readFileSync(text, 'latin1'), port)
+    .slice(-messages.sent)
+    .filter((ms) => ms !== undefined)
+    .sort((a, b) => a - b);
   const at = (share) => times[Math.min(times.length - 1, Math.floor(share * times.length))];
   return {
     serviceP50: result.serviceP50,
     serviceP99: result.serviceP99,
     wireP50: at(0.5),
     wireP99: at(0.99),
-    found: (100 * times.length) / measured.messages.received,
+    found: (100 * times.length) / messages.received,
   };
 }
 

@@ -8,12 +8,12 @@ const SLOT_BYTES = 8;
  * @param {string} text a line for each packet with data: time in seconds, stream, source port,
  * sequence number and payload in hex, with tabs between
  * @param {number} serverPort
- * @param {{ fromMs: number, toMs: number }} sent in Unix time: the messages that count
- * @returns {number[]} milliseconds, ascending
+ * @returns {number[]} milliseconds, in the order in which the messages were sent
  */
-export function roundTrips(text, serverPort, { fromMs, toMs }) {
+export function roundTrips(text, serverPort) {
   const streams = new Map();
   const pending = new Map();
+  const sent = [];
   const times = [];
   for (const line of text.split('\n')) {
     const [time, stream, port, sequence, hex] = line.split('\t');
@@ -25,14 +25,16 @@ export function roundTrips(text, serverPort, { fromMs, toMs }) {
     for (const slot of streams.get(direction).receive(Number(sequence), Buffer.from(hex, 'hex'))) {
       const id = `${stream} ${slot}`;
       if (!fromServer) {
-        if (ms >= fromMs && ms < toMs) pending.set(id, ms);
+        pending.set(id, times.push(undefined) - 1);
+        sent.push(ms);
       } else if (pending.has(id)) {
-        times.push(ms - pending.get(id));
+        const at = pending.get(id);
+        times[at] = ms - sent[at];
         pending.delete(id);
       }
     }
   }
-  return times.sort((a, b) => a - b);
+  return times;
 }
 
 /** One direction of a connection: bytes to the slots of the messages that are complete. */

@@ -10,7 +10,7 @@ import type { ClockOffset } from './redis.ts';
 import type { ShareRow } from './schema.ts';
 import { hostOf, isAllowedTarget } from './target-patterns.ts';
 
-/** Longest between two machines' timeouts: the coordinator waits first. */
+/** Longer than the coordinator waits, as it is the one that gives up first. */
 const START_SLACK_MS = 10_000;
 
 /** What a share has to do with around it: the worker, its queue and who watches. */
@@ -29,7 +29,7 @@ export interface ShareHost {
   readonly onDone: (row: ShareRow) => void;
 }
 
-/** Carries out one job, from the invitation in `data` to what it comes to. Never throws. */
+/** Carries out one job, from the invitation in `data` to what it comes to; throws what the queue throws. */
 export async function executeShare(data: unknown, host: ShareHost): Promise<Outcome> {
   const { name } = host;
   const parsed = Invitation.safeParse(data);

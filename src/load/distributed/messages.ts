@@ -30,17 +30,23 @@ export interface RunEvent {
   readonly run: string;
 }
 
+/** What comes from elsewhere and is printed: on one line, and nothing that steers a terminal. */
+const Line = z
+  .string()
+  .max(2000)
+  .transform((text) => text.replaceAll(/\p{Cc}+/gu, ' '));
+
 /** What a job holds from the start; nothing secret, as it may stay in Redis. */
 export const Invitation = z.object({
   /** Of this package: results of another version may mean something else. */
-  version: z.string(),
+  version: Line,
   run: z.string(),
   index: z.int(),
   of: z.int(),
   /** Host and port of the target. */
-  host: z.string(),
+  host: Line,
   /** For how long to wait for the start. */
-  waitMs: z.number().min(0),
+  waitMs: z.number().min(0).max(86_400_000),
 });
 export type Invitation = z.output<typeof Invitation>;
 
@@ -58,7 +64,7 @@ export type Order = z.output<typeof Order>;
 export const Tidings = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('ready'),
-    name: z.string(),
+    name: Line,
     offsetMs: z.number(),
     errorMs: z.number(),
   }),
@@ -73,9 +79,9 @@ export const Outcome = z.discriminatedUnion('kind', [
   /** `text` is what `encodeResult` wrote. */
   z.object({ kind: z.literal('result'), text: z.string() }),
   /** Not one connection, or something of the kind. */
-  z.object({ kind: z.literal('error'), code: z.enum(ErrorCodes), message: z.string() }),
+  z.object({ kind: z.literal('error'), code: z.enum(ErrorCodes), message: Line }),
   /** The worker does not want to: another version, a target that it may not load. */
-  z.object({ kind: z.literal('refused'), name: z.string(), reason: z.string() }),
+  z.object({ kind: z.literal('refused'), name: Line, reason: Line }),
   /** The start never came, or was called off. */
   z.object({ kind: z.literal('dismissed') }),
 ]);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { EnvironmentError } from '../../errors.ts';
@@ -12,7 +13,7 @@ const CLOCK_SAMPLES = 9;
 
 /** For what still runs to end, and for a Redis that is gone. */
 const CLOSE_MS = 10_000;
-const CUT_MS = 500;
+const CUT_MS = 1500;
 
 /** Something of BullMQ's that holds connections. */
 type QueuePart = Pick<Queue, 'close' | 'disconnect'>;
@@ -70,7 +71,14 @@ export async function openRedis(url: string, cwd: string): Promise<RedisLink> {
     connected = true;
     const lastEventId = `${Math.floor(Date.now() + clock.offsetMs)}-0`;
     const close = async (parts: readonly QueuePart[]): Promise<void> => {
-      await closeAll(parts, client.status === 'ready' ? CLOSE_MS : CUT_MS);
+      const isThere = client.status === 'ready';
+      // The next attempts to reconnect are the last, after which commands that wait fail: a client
+      // that is told to disconnect in between would keep them for ever.
+      if (!isThere) {
+        connected = false;
+        await settles(once(client, 'end'), CUT_MS);
+      }
+      await closeAll(parts, isThere ? CLOSE_MS : CUT_MS);
       connected = false;
       client.disconnect();
     };
@@ -88,14 +96,28 @@ export async function openRedis(url: string, cwd: string): Promise<RedisLink> {
 
 async function closeAll(parts: readonly QueuePart[], patienceMs: number): Promise<void> {
   const closed = Promise.allSettled(parts.map((part) => part.close()));
+  if (await settles(closed, patienceMs)) return;
+  for (const part of parts) void part.disconnect().catch(() => undefined);
+}
+
+/**
+ * Whether `promise` comes to an end, good or bad, within `ms`: a command waits for as long as Redis
+ * is away.
+ */
+export async function settles(promise: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(resolve, patienceMs, 'late');
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
   });
-  if ((await Promise.race([closed, late])) === 'late') {
-    for (const part of parts) void part.disconnect().catch(() => undefined);
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  try {
+    return await Promise.race([settled, late]);
+  } finally {
+    clearTimeout(timer);
   }
-  clearTimeout(timer);
 }
 
 /** Calls `lost` when Redis has been away for `afterMs`, until the function it returns is called. */

@@ -9,7 +9,7 @@ import { collect } from './collect.ts';
 import { LiveSeconds } from './live-seconds.ts';
 import { LOCK_MS, Outcome, PREFIX, QUEUE, STALLED_CHECK_MS } from './messages.ts';
 import type { Invitation, Order, RunEvent } from './messages.ts';
-import { openRedis, watchRedis } from './redis.ts';
+import { openRedis, settles, watchRedis } from './redis.ts';
 import type { RedisLink } from './redis.ts';
 import { Shares } from './shares.ts';
 import type { Share } from './shares.ts';
@@ -57,11 +57,7 @@ export async function runDistributed(
   const live = new LiveSeconds(plans.length, control.onSecond);
   const run = new DistributedRun(link, new Shares(plans, live), options);
   try {
-    await run.offer();
-    if (!(await run.gather(control.signal))) return nothingMeasured(plan);
-    await run.start(plan);
-    await run.finish(control.signal);
-    return collect(run.shares.all, control.signal.aborted);
+    return await Promise.race([run.carryOut(plan, control.signal), run.lost]);
   } finally {
     await run.close();
   }
@@ -80,6 +76,8 @@ function nothingMeasured(plan: LoadPlan): LoadResult {
 /** One run, from the offer of its shares until the queue is clean again. */
 class DistributedRun {
   readonly shares: Shares;
+  /** Rejected when Redis goes away before the start; later, its workers are lost. */
+  readonly lost: Promise<never>;
   readonly #id = randomUUID();
   readonly #link: RedisLink;
   readonly #options: DistributedOptions;
@@ -89,10 +87,10 @@ class DistributedRun {
   /** Works on nothing: it looks for stalled jobs, which nobody does when all workers are lost. */
   readonly #watch: Worker;
   #offers = 0;
-  #phase: 'gather' | 'run' | 'cancelled' = 'gather';
+  #phase: 'gather' | 'start' | 'run' | 'cancelled' = 'gather';
   /** Of the shares, once they are started. */
   #endsInMs = 0;
-  readonly #unwatch: () => void;
+  #unwatch: () => void = () => undefined;
 
   constructor(link: RedisLink, shares: Shares, options: DistributedOptions) {
     this.shares = shares;
@@ -116,13 +114,24 @@ class DistributedRun {
     this.#events.on('error', ignore);
     this.#watch.on('error', ignore);
     this.#listen();
-    this.#unwatch = watchRedis(link.client, REDIS_LOST_MS, () => {
-      this.shares.endAll({ kind: 'lost', reason: `was lost with Redis at ${link.address}` });
+    this.lost = new Promise((_resolve, reject) => {
+      this.#unwatch = watchRedis(link.client, REDIS_LOST_MS, () => {
+        if (this.#phase === 'gather' || this.#phase === 'start') reject(redisError(link.address));
+        this.shares.endAll({ kind: 'lost', reason: `was lost with Redis at ${link.address}` });
+      });
     });
   }
 
+  async carryOut(plan: LoadPlan, signal: AbortSignal): Promise<LoadResult> {
+    await this.#offer();
+    if (!(await this.#gather(signal))) return nothingMeasured(plan);
+    await this.#start(plan);
+    await this.#finish(signal);
+    return collect(this.shares.all, signal.aborted);
+  }
+
   /** Puts the shares into the queue. */
-  async offer(): Promise<void> {
+  async #offer(): Promise<void> {
     await this.#watch.startStalledCheckTimer();
     for (const share of this.shares.all) share.jobId = this.#nextJobId(share);
     await this.#queue.addBulk(this.shares.all.map((share) => this.#jobOf(share)));
@@ -133,7 +142,7 @@ class DistributedRun {
    *
    * @throws EnvironmentError WSK_ERR_WORKERS
    */
-  async gather(signal: AbortSignal): Promise<boolean> {
+  async #gather(signal: AbortSignal): Promise<boolean> {
     const { all } = this.shares;
     const { timeoutMs, workers, redis } = this.#options;
     const complete = (): boolean => all.every(({ worker }) => worker !== undefined);
@@ -153,11 +162,11 @@ class DistributedRun {
   }
 
   /** Hands out the orders and tells when traffic begins. */
-  async start(plan: LoadPlan): Promise<void> {
+  async #start(plan: LoadPlan): Promise<void> {
+    this.#phase = 'start';
     const { rampMs, warmupMs, durationMs, drainMs, connectTimeoutMs } = plan.phases;
     const leadMs = START_MS + rampMs + warmupMs + plan.connections * MS_PER_CONNECTION;
     const startAt = Date.now() + this.#link.clock.offsetMs + leadMs;
-    this.#phase = 'run';
     for (const share of this.shares.running) {
       const order: Order = { plan: share.plan, scenario: this.#options.scenario ?? null, startAt };
       const job = await this.#queue.getJob(share.jobId);
@@ -165,16 +174,17 @@ class DistributedRun {
       await job?.updateData({ ...this.#invitation(share), order }).catch(() => undefined);
     }
     await this.#publish('start');
+    this.#phase = 'run';
     this.#endsInMs = leadMs + durationMs + drainMs + connectTimeoutMs + LATE_MS;
   }
 
   /** Waits for all shares; calls them off when `signal` is aborted. */
-  async finish(signal: AbortSignal): Promise<void> {
+  async #finish(signal: AbortSignal): Promise<void> {
     const done = (): boolean => this.shares.running.length === 0;
     if (!signal.aborted && (await this.shares.until(done, this.#endsInMs, signal))) return;
     await this.#cancel();
     const reason = signal.aborted
-      ? `did not end in ${CANCEL_MS / 1000} s when the run was interrupted`
+      ? 'did not answer when the run was interrupted'
       : 'did not end in time';
     this.shares.endAll({ kind: 'lost', reason });
   }
@@ -185,7 +195,7 @@ class DistributedRun {
     if (this.#link.client.status === 'ready') {
       if (this.shares.running.length > 0) await this.#cancel();
       const jobs = this.shares.all.map(({ jobId }) => this.#queue.remove(jobId));
-      await Promise.allSettled(jobs);
+      await settles(Promise.allSettled(jobs), CANCEL_MS);
     }
     await this.#link.close([this.#watch, this.#events, this.#producer, this.#queue]);
   }
@@ -220,12 +230,11 @@ class DistributedRun {
   /** Calls off what runs or waits to run, and waits for the results so far. */
   async #cancel(): Promise<void> {
     this.#phase = 'cancelled';
+    if (this.#link.client.status !== 'ready') return;
     // What no worker has taken yet has nobody to answer.
-    for (const { jobId, worker } of this.shares.running) {
-      if (worker !== undefined) continue;
-      await this.#queue.remove(jobId).catch(() => undefined);
-    }
-    await this.#publish('cancel');
+    const open = this.shares.running.filter(({ worker }) => worker === undefined);
+    await settles(Promise.all(open.map(({ jobId }) => this.#queue.remove(jobId))), CANCEL_MS);
+    await settles(this.#publish('cancel'), CANCEL_MS);
     const taken = this.shares.running.filter(({ worker }) => worker !== undefined);
     await this.shares.until(() => taken.every(({ end }) => end !== undefined), CANCEL_MS);
   }
@@ -258,6 +267,11 @@ class DistributedRun {
       waitMs: this.#options.timeoutMs,
     };
   }
+}
+
+function redisError(address: string): EnvironmentError {
+  const message = `Redis at ${address} went away before the start`;
+  return new EnvironmentError('WSK_ERR_REDIS', message, { cause: new Error(message) });
 }
 
 function workersError(message: string, hint?: string): EnvironmentError {

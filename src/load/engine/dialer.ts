@@ -161,7 +161,9 @@ class PortRow {
     this.#first = o.first + o.index;
     this.#last = o.last;
     this.#step = o.workers;
-    this.#port = this.#first;
+    // Anywhere in the row: another generator on this machine may have begun at its start.
+    const ports = Math.floor((o.last - this.#first) / o.workers) + 1;
+    this.#port = this.#first + (takeRandom(4).readUInt32LE() % ports) * o.workers;
   }
 
   next(): number {

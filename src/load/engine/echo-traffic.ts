@@ -13,6 +13,9 @@ export interface OpenTrafficOptions extends Omit<OpenLoopOptions, 'send' | 'weig
   readonly open: ConnectionList;
 }
 
+/** Shortest sleep of the pacer: replies wake the thread more often, and what is due goes with them. */
+const LEAST_MS = 0.7;
+
 /** Open model: the connections take the messages in turn, whether or not replies come. */
 export class OpenTraffic implements Traffic {
   readonly #ledger: EchoLedger;
@@ -26,8 +29,13 @@ export class OpenTraffic implements Traffic {
     this.#open = options.open;
     this.#loop = new OpenLoop({
       ...options,
+      leastMs: LEAST_MS,
       send: (due, count, timeMs) => this.#send(due, count, timeMs),
     });
+  }
+
+  get ready(): Promise<void> {
+    return this.#loop.ready;
   }
 
   get done(): boolean {
@@ -42,8 +50,9 @@ export class OpenTraffic implements Traffic {
     this.#loop.start(times);
   }
 
+  /** A reply woke this thread: what is due by now need not wait for the pacer. */
   answered(): void {
-    // The schedule goes on as it is.
+    this.#loop.nudge();
   }
 
   stop(): void {
@@ -74,6 +83,7 @@ export class OpenTraffic implements Traffic {
 
 /** Closed model: keeps `depth` messages in flight on each connection. */
 export class ClosedTraffic implements Traffic {
+  readonly ready = Promise.resolve();
   readonly done = true;
   readonly #ledger: EchoLedger;
   readonly #open: ConnectionList;

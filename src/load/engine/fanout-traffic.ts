@@ -53,6 +53,10 @@ export class FanoutTraffic implements Traffic {
     });
   }
 
+  get ready(): Promise<void> {
+    return this.#loop?.ready ?? Promise.resolve();
+  }
+
   get done(): boolean {
     return this.#loop?.done ?? true;
   }

@@ -9,6 +9,8 @@ import type { Usage } from './usage-meter.ts';
 
 /** How often the end of the traffic and of the drain is looked for, in milliseconds. */
 const PERIOD_MS = 2;
+/** How long after the last reply others are waited for that come twice, or unasked. */
+const AFTER_MS = 30;
 /** How long servers have to answer our Close frame before the connections are reset. */
 const CLOSE_MS = 500;
 
@@ -77,6 +79,7 @@ export abstract class GeneratorThread {
   #begin(times: TrafficTimes): void {
     this.startTraffic(times);
     let measuring = false;
+    let drainedMs = Infinity;
     this.#timer = setInterval(() => {
       const time = now();
       this.memory.gauges[Gauge.outstanding] = this.outstanding;
@@ -86,8 +89,9 @@ export abstract class GeneratorThread {
       }
       if (time < times.endMs) return;
       this.#usage ??= this.#meter.stop();
-      const drained = this.sentAll && this.outstanding === 0;
-      if (drained || time >= times.drainMs) this.#finish(false);
+      if (!this.sentAll || this.outstanding > 0) drainedMs = Infinity;
+      else drainedMs = Math.min(drainedMs, time);
+      if (time >= Math.min(drainedMs + AFTER_MS, times.drainMs)) this.#finish(false);
     }, PERIOD_MS);
   }
 

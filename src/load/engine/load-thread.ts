@@ -11,6 +11,7 @@ import { Count, Gauge, add } from './memory.ts';
 import type { TrafficTimes, WorkerStart } from './messages.ts';
 import { createMode } from './modes.ts';
 import { Opener } from './opener.ts';
+import { QuietLedger } from './quiet.ts';
 import type { Traffic } from './traffic.ts';
 
 const NO_REPLY: Failure = {
@@ -24,10 +25,9 @@ export class LoadThread extends GeneratorThread implements ConnectionHost {
   readonly #open = new ConnectionList();
   /** Replies of those that are gone. */
   readonly #replies: number[] = [];
-  readonly #ledger: Ledger;
+  #ledger: Ledger;
   readonly #traffic: Traffic;
   readonly #opener: Opener;
-  readonly #startMs = now();
   #connected = false;
 
   constructor(start: WorkerStart, port: MessagePort) {
@@ -49,11 +49,10 @@ export class LoadThread extends GeneratorThread implements ConnectionHost {
       host: this,
       timeoutMs: plan.phases.connectTimeoutMs,
       indices,
-      startMs: this.#startMs,
       rampMs: plan.phases.rampMs,
       done: () => this.#connect(),
     });
-    this.#opener.start();
+    void this.#traffic.ready.then(() => this.#opener.start());
   }
 
   opened(connection: Connection): void {
@@ -85,6 +84,7 @@ export class LoadThread extends GeneratorThread implements ConnectionHost {
   }
 
   received(_connection: Connection, bytes: number): void {
+    if (this.finished) return;
     const ledger = this.#ledger;
     ledger.nowMs = now();
     ledger.settled = 0;
@@ -141,8 +141,11 @@ export class LoadThread extends GeneratorThread implements ConnectionHost {
   protected override stopTraffic(interrupted: boolean): void {
     this.#traffic.stop();
     this.#opener.stop();
-    if (interrupted) return;
-    for (let i = 0; i < this.#open.size; i++) this.#ledger.lose(this.#open.at(i), NO_REPLY);
+    for (let i = 0; i < this.#open.size && !interrupted; i++) {
+      this.#ledger.lose(this.#open.at(i), NO_REPLY);
+    }
+    // What comes now is not part of the result, which is handed in once.
+    this.#ledger = new QuietLedger(this.memory);
   }
 
   protected override replies(): number[] {
@@ -160,7 +163,7 @@ export class LoadThread extends GeneratorThread implements ConnectionHost {
 
   #connect(): void {
     this.#connected = true;
-    this.post({ type: 'connected', startMs: this.#startMs, endMs: now() });
+    this.post({ type: 'connected', startMs: this.#opener.startMs, endMs: now() });
     this.#noticeEmpty();
   }
 

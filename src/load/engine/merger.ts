@@ -38,10 +38,13 @@ export class Merger {
     // Those of a thread that ended on its own are gone with it.
     const lost = this.#crashed().map(({ memory }) => memory.gauges[Gauge.open] as number);
     const opened = this.gauge(Gauge.opened);
-    const failed = this.gauge(Gauge.failed);
+    const isStorm = this.#plan.mode === 'connect';
+    // What a thread that ended on its own had not opened yet is not opened any more.
+    const failed =
+      lost.length === 0 || isStorm ? this.gauge(Gauge.failed) : this.#plan.connections - opened;
     return {
       // A storm opens as many as it can.
-      requested: this.#plan.mode === 'connect' ? opened + failed : this.#plan.connections,
+      requested: isStorm ? opened + failed : this.#plan.connections,
       opened,
       failed,
       dropped: this.gauge(Gauge.dropped) + lost.reduce((sum, open) => sum + open, 0),

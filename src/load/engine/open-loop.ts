@@ -19,6 +19,8 @@ export interface OpenLoopOptions {
   readonly share: number;
   readonly ledger: Ledger;
   readonly pacer: string;
+  /** Shortest sleep of the pacer; by the rate, if absent. */
+  readonly leastMs?: number;
   /** Hears of the thread that was started beside this one. */
   readonly noteThread: (thread: string | null) => void;
   /** Messages that each that is due stands for; 1 if absent. */
@@ -34,6 +36,7 @@ export class OpenLoop {
   readonly #due = new Float64Array(MOST_DUE);
   #schedule: Schedule | undefined;
   #endMs = 0;
+  #nudged = false;
 
   constructor(options: OpenLoopOptions) {
     this.#options = options;
@@ -41,9 +44,13 @@ export class OpenLoop {
     this.#ticker = options.plan.precise
       ? new Spinner(tick)
       : new Pacer(options.pacer, tick, {
-          leastMs: leastSleepMs(options.load.rate * options.share),
+          leastMs: options.leastMs ?? leastSleepMs(options.load.rate * options.share),
           noteThread: options.noteThread,
         });
+  }
+
+  get ready(): Promise<void> {
+    return this.#ticker.ready;
   }
 
   /** Everything was handed over. */
@@ -60,6 +67,16 @@ export class OpenLoop {
     this.#endMs = endMs;
     this.#schedule = createSchedule({ rate, arrivals, seed, index, workers, startMs });
     this.#tick();
+  }
+
+  /** Looks for what is due at the end of this turn of the event loop, which runs anyway. */
+  nudge(): void {
+    if (this.#nudged || this.#schedule === undefined) return;
+    this.#nudged = true;
+    setImmediate(() => {
+      this.#nudged = false;
+      this.#tick();
+    });
   }
 
   stop(): void {

@@ -15,8 +15,7 @@ export interface OpenerOptions {
   readonly timeoutMs: number;
   /** The numbers of the connections, in the order in which they are opened. */
   readonly indices: readonly number[];
-  /** When the first may start, and over how long all of them. */
-  readonly startMs: number;
+  /** Over how long they are to start. */
   readonly rampMs: number;
   /** Every connection was opened or failed. */
   readonly done: () => void;
@@ -28,6 +27,8 @@ export class Opener {
   /** Those whose handshake is under way, the oldest first. */
   readonly #opening = new Set<Connection>();
   #timer: NodeJS.Timeout | undefined;
+  /** When the first started, in milliseconds on the common clock. */
+  startMs = 0;
   #started = 0;
   #stopped = false;
 
@@ -36,6 +37,8 @@ export class Opener {
   }
 
   start(): void {
+    if (this.#stopped) return;
+    this.startMs = now();
     this.#timer = setInterval(() => {
       this.#expire();
       this.#go();
@@ -89,8 +92,8 @@ export class Opener {
   }
 
   #dueMs(position: number): number {
-    const { indices, startMs, rampMs } = this.#options;
-    return startMs + (rampMs * position) / indices.length;
+    const { indices, rampMs } = this.#options;
+    return this.startMs + (rampMs * position) / indices.length;
   }
 
   #open(index: number, intendedMs: number, startedMs: number): void {

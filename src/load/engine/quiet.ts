@@ -28,6 +28,7 @@ export class QuietLedger extends Ledger {
 
 /** The traffic of the mode idle. */
 export class QuietTraffic implements Traffic {
+  readonly ready = Promise.resolve();
   readonly done = true;
 
   opened(): void {

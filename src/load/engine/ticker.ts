@@ -4,6 +4,7 @@ import { startThread } from './start-thread.ts';
 
 /** Calls back as soon as it can when something is due. */
 export interface Ticker {
+  readonly ready: Promise<void>;
   /** The next call, in milliseconds on the common clock; Infinity for none. */
   schedule(dueMs: number): void;
   stop(): void;
@@ -14,18 +15,22 @@ export class Pacer implements Ticker {
   readonly #due = new Float64Array(new SharedArrayBuffer(8));
   readonly #cells = new Int32Array(new SharedArrayBuffer(12));
   readonly #thread: Worker;
+  /** Resolves once the thread runs. */
+  readonly ready: Promise<void>;
 
   constructor(entry: string, tick: () => void, options: PacerOptions = {}) {
     const { leastMs = LEAST_MS, noteThread } = options;
     this.#due[0] = Infinity;
     this.#thread = startThread(entry, 'pacer', { due: this.#due, cells: this.#cells, leastMs });
-    this.#thread.on('message', (message: string | null | 0) => {
-      if (message !== 0) {
-        noteThread?.(message);
-        return;
-      }
-      Atomics.store(this.#cells, PacerCell.posted, 0);
-      tick();
+    this.ready = new Promise((resolve) => {
+      this.#thread.once('message', (thread: string | null) => {
+        noteThread?.(thread);
+        resolve();
+        this.#thread.on('message', () => {
+          Atomics.store(this.#cells, PacerCell.posted, 0);
+          tick();
+        });
+      });
     });
   }
 
@@ -67,6 +72,7 @@ export function leastSleepMs(rate: number): number {
 
 /** Looks at the clock all the time: the least lateness, for the price of a core. */
 export class Spinner implements Ticker {
+  readonly ready = Promise.resolve();
   #stopped = false;
 
   constructor(tick: () => void) {

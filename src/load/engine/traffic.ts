@@ -3,6 +3,8 @@ import type { TrafficTimes } from './messages.ts';
 
 /** What one worker sends and when; its ledger knows what came of it. */
 export interface Traffic {
+  /** Resolves once it has what it needs: the connections may take all descriptors that are left. */
+  readonly ready: Promise<void>;
   /** A connection was opened, in the connect phase. */
   opened(connection: Connection): void;
   start(times: TrafficTimes): void;

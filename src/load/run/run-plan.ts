@@ -71,6 +71,8 @@ async function carryOut(
   if (input.distributed !== undefined) {
     const { runDistributed } = await import('../distributed/index.ts');
     const { distributed: redis, remoteWorkers: workers = 1, workerTimeoutMs: timeoutMs } = input;
+    const expected = workers === 1 ? 'a benchmark-worker' : `${workers} benchmark-workers`;
+    context.emit({ stage: `waiting for ${expected}` });
     return runDistributed(
       plan,
       { redis, workers, timeoutMs, cwd: context.cwd, ...(scenario !== null && { scenario }) },

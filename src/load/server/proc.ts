@@ -6,7 +6,6 @@ const TICK_MS = 10;
 
 /** What `/proc/<pid>` tells of a process at one moment. */
 export interface ProcessReading {
-  readonly parent: number;
   /** User and system time since it started, in milliseconds. */
   readonly cpuMs: number;
   readonly rssBytes: number;
@@ -15,16 +14,28 @@ export interface ProcessReading {
 /** Reads a process; undefined when there is none, or none that may be read. */
 export function readProcess(pid: number, proc = '/proc'): ProcessReading | undefined {
   try {
-    const stat = readFileSync(join(proc, String(pid), 'stat'), 'latin1');
-    // The name in brackets may hold anything, brackets and spaces included.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const fields = statOf(pid, proc);
     // A zombie has ended, and only its parent has not noticed.
     if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
     return {
-      parent: Number(fields[1]),
       cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS,
       rssBytes: residentBytes(join(proc, String(pid), 'status')),
     };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The fields of `stat` from the third on: state, parent and so forth. */
+function statOf(pid: number, proc: string): string[] {
+  const stat = readFileSync(join(proc, String(pid), 'stat'), 'latin1');
+  // The name in brackets may hold anything, brackets and spaces included.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+function parentOf(pid: number, proc: string): number | undefined {
+  try {
+    return Number(statOf(pid, proc)[1]);
   } catch {
     return undefined;
   }
@@ -73,7 +84,7 @@ export function withDescendants(
 ): number[] {
   const children = new Map<number, number[]>();
   for (const pid of allProcesses(proc)) {
-    const parent = readProcess(pid, proc)?.parent;
+    const parent = parentOf(pid, proc);
     if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), pid]);
   }
   const found = new Set<number>();

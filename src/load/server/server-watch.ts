@@ -2,6 +2,9 @@ import type { SecondSample } from '../result.ts';
 import { commandOf, countDescriptors, readProcess, withDescendants } from './proc.ts';
 import type { ServerSecond, ServerUse } from './server-use.ts';
 
+/** Samples between two looks for new processes of the server, which cost a look at every process. */
+const FAMILY_SAMPLES = 5;
+
 interface Reading {
   readonly at: number;
   /** CPU time since its start, by process. */
@@ -17,6 +20,8 @@ export class ServerWatch {
   readonly #start: Reading;
   #last: Reading;
   readonly #seconds: ServerSecond[] = [];
+  #family: readonly number[] = [];
+  #readings = 0;
   #measuredCpuMs = 0;
   #totalCpuMs = 0;
   #endedAtSecond: number | null = null;
@@ -78,8 +83,12 @@ export class ServerWatch {
     const cpuMs = new Map<number, number>();
     let rssBytes = 0;
     let descriptors: number | null = null;
-    // The process that runs the benchmark may have been started by the server's.
-    for (const pid of withDescendants(this.#pids, { except: process.pid })) {
+    if (this.#readings % FAMILY_SAMPLES === 0) {
+      // The process that runs the benchmark may have been started by the server's.
+      this.#family = withDescendants(this.#pids, { except: process.pid });
+    }
+    this.#readings += 1;
+    for (const pid of this.#family) {
       const reading = readProcess(pid);
       if (reading === undefined) continue;
       cpuMs.set(pid, reading.cpuMs);

@@ -63,6 +63,52 @@ redisRequirement('the end of a distributed benchmark')('a distributed benchmark'
     workers.named('w1').kill('SIGTERM');
     expect(await workers.named('w1').exited).toBe(130);
   });
+
+  it('that is interrupted while Redis is away does not wait for it', async () => {
+    await using redis = await startRedis();
+    await using server = await startCountingServer();
+    await using workers = await startWorkers(redis.url, ['w1']);
+    const controller = new AbortController();
+    const result = await runDistributed(
+      tokenPlan(server.url, { connections: 2, rate: 50, seconds: 60 }),
+      { redis: redis.url, workers: 1, timeoutMs: 20_000 },
+      loadControl({
+        signal: controller.signal,
+        onSecond: ({ sent }) => {
+          if (sent === 0 || controller.signal.aborted) return;
+          redis.kill('SIGKILL');
+          void redis.exited.then(() => setTimeout(() => controller.abort(), 100));
+        },
+      }),
+    );
+    expect(result.interrupted).toBe(true);
+    expect(result.errors).toMatchObject([
+      {
+        kind: 'worker',
+        detail: 'w1',
+        first: expect.stringMatching(/^w1 did not answer when the run was interrupted: /) as string,
+      },
+    ]);
+    workers.named('w1').kill('SIGTERM');
+    expect(await workers.named('w1').exited).toBe(130);
+  });
+
+  it('that loses its Redis before the start is given up', async () => {
+    await using redis = await startRedis();
+    const running = runDistributed(
+      tokenPlan('ws://127.0.0.1/', { connections: 2, rate: 50, seconds: 60 }),
+      { redis: redis.url, workers: 1, timeoutMs: 60_000 },
+      loadControl(),
+    );
+    void expect
+      .poll(() => jobsIn(redis), HANG)
+      .toHaveLength(1)
+      .then(() => redis.kill('SIGKILL'));
+    await expect(running).rejects.toMatchObject({
+      code: 'WSK_ERR_REDIS',
+      message: `Redis at ${redis.url} went away before the start`,
+    });
+  });
 });
 
 interface Messages {

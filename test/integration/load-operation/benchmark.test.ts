@@ -155,7 +155,7 @@ describe('the verdict of benchmark', () => {
     expect(code).toBe(1);
     expect(report.measured.messages.wrong).toBeGreaterThan(0);
     const allowed = await runBenchmark([...args, '--threshold', 'errors<60%']);
-    expect(allowed.code).toBe(0);
+    expect(allowed.code, allowed.stdout).toBe(0);
   });
 
   it('is failed when connections are refused, with their status', async () => {

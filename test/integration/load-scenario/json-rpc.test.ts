@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LoadPlan } from '../../../src/load/plan.ts';
-import type { LoadResult } from '../../../src/load/result.ts';
+import type { LoadResult, SecondSample } from '../../../src/load/result.ts';
 import { loadScenario, parseScenario, runScenario } from '../../../src/load/scenario/index.ts';
 import { startJsonRpcServer } from '../../support/json-rpc-server.ts';
 import type { JsonRpcCounts, JsonRpcOptions } from '../../support/json-rpc-server.ts';
@@ -200,6 +200,30 @@ on:
     ]);
   });
 
+  it('keeps from its handlers what a later step of the pass expects, when both come at once', async () => {
+    const { result, server } = await run(
+      `
+steps:
+  - connect
+  - loop:
+      forever: true
+      every: 20ms
+      steps:
+        - send: { json: { id: '{{pass}}', method: add, params: [1, 2] } }
+        - expect: { json: { id: '{{pass}}' } }
+        - expect: { json: { method: news, '$.params[0]': '{{pass}}' }, label: news, timeout: 2s }
+on:
+  - { name: any news, json: { method: news } }
+`,
+      { fault: 'both', every: 1, plan: { connections: 1 } },
+    );
+    expect(result.errors).toEqual([]);
+    const [label] = result.scenario?.labels ?? [];
+    expect(label).toMatchObject({ label: 'news', failed: 0 });
+    expect(label?.count).toBeGreaterThanOrEqual(server.faults - 1);
+    expect(label?.count).toBeGreaterThan(1);
+  });
+
   it('runs its steps again when they have an end, at the rate of the open model', async () => {
     const steps = CALLS.replace('forever: true', 'times: 2').replace('every: 20ms', '');
     const load = { model: 'open', rate: 40, arrivals: 'constant', seed: 1 } as const;
@@ -216,7 +240,9 @@ on:
     const controller = new AbortController();
     const plan = planFor(server.url);
     const phases = { ...plan.phases, durationMs: 60_000 };
-    const onSecond = (): void => controller.abort();
+    const onSecond = ({ sent }: SecondSample): void => {
+      if (sent > 0) controller.abort();
+    };
     const result = await runScenario(
       parseScenario(CALLS, 'test.yaml'),
       { ...plan, phases },

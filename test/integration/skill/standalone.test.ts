@@ -221,6 +221,31 @@ describe('the skill’s folder alone, far from any node_modules', () => {
     expect(result.stderr).toContain('npm install');
   });
 
+  // Threads of their own are started from the one file.
+  it.each([
+    ['fast', []],
+    ['client', ['--compression']],
+  ])('loads a server with the %s engine and writes the page', async (engine, flags) => {
+    const { project, skill } = copyAlone();
+    const url = await echoServer();
+    const load = ['--connections', '2', '--rate', '50', '--duration', '300ms', '--warmup', '0'];
+    const { exitCode, stdout } = await skill(
+      'benchmark',
+      '--url',
+      url,
+      ...load,
+      ...flags,
+      '--json',
+    );
+    expect(JSON.parse(stdout)).toMatchObject({
+      success: true,
+      measured: { engine, messages: { sent: 15, received: 15 } },
+    });
+    expect(exitCode).toBe(0);
+    const page = readFileSync(path.join(project, 'benchmark-report/index.html'), 'utf8');
+    expect(page).toContain('uPlot');
+  });
+
   it('ends benchmark-worker with 3 and the command that installs the missing job engine', async () => {
     const { skill } = copyAlone();
     const result = await skill('benchmark-worker', '--redis', 'redis://127.0.0.1', '--json');

@@ -3,7 +3,8 @@ import type { ClientKind, Handler, Scenario, Step, Variable } from '../scenario.
 import { LocatedDocument } from './located-document.ts';
 import type { Path } from './located-document.ts';
 import { readCaptures, readMatcher } from './read-matcher.ts';
-import { StepReader, readPayload } from './read-steps.ts';
+import { readPayload } from './read-payload.ts';
+import { StepReader } from './read-steps.ts';
 import { readVariables } from './read-variables.ts';
 import { Scope } from './scope.ts';
 import { ClientShape, HandlerShape, RootShape } from './shapes.ts';

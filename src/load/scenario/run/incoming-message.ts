@@ -4,6 +4,8 @@ export class IncomingMessage {
   readonly data: Buffer;
   /** When its last bytes came, in milliseconds on the common clock. */
   readonly atMs: number;
+  /** Whether it is kept because a step that is still to come expects it. */
+  isWanted = false;
   #text: string | undefined;
   #json: { readonly value: unknown } | undefined;
 

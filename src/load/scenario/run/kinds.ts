@@ -38,8 +38,11 @@ function countsOf(weights: readonly number[], total: number): number[] {
     counts[i] = (counts[i] as number) + 1;
   }
   while (rest() < 0) {
-    const largest = counts.indexOf(Math.max(...counts));
-    counts[largest] = (counts[largest] as number) - 1;
+    // More kinds than clients: those of the least weight go without.
+    const most = Math.max(...counts);
+    const candidates = shares.map((share, i) => (counts[i] === most ? share : Infinity));
+    const least = candidates.indexOf(Math.min(...candidates));
+    counts[least] = most - 1;
   }
   return counts;
 }

@@ -48,11 +48,11 @@ export class PaceMaker {
     if (load.model === 'open' && load.arrivals === 'poisson') {
       const random = createRandom(load.seed + 0x10001 * (client.index + 1));
       const period = (): number => -Math.log(1 - random()) * periodMs;
-      pace = new Pace(this.#startMs + period(), period);
+      pace = new Pace(this.#startMs + period(), periodMs, period);
     } else {
       // One after the other: clients that begin together would send together for ever.
       const firstMs = this.#startMs + (periodMs * rank) / this.#ranks.size;
-      pace = new Pace(firstMs, () => periodMs);
+      pace = new Pace(firstMs, periodMs);
     }
     this.#paces.set(client, pace);
     return pace;

@@ -17,12 +17,15 @@ import { CompiledKind } from './compiled-kind.ts';
 import { DueQueue } from './due-queue.ts';
 import { Gate } from './gate.ts';
 import { assignKinds } from './kinds.ts';
+import type { Opening } from './opening.ts';
+import { urlOf } from './opening.ts';
 import type { Pace } from './pace.ts';
 import { PaceMaker } from './pace-maker.ts';
 import { ScenarioBook } from './scenario-book.ts';
 import { ClientVariables, Draw } from './variables.ts';
-import { Stopped, VirtualClient } from './virtual-client.ts';
-import type { ClientHost, Opening } from './virtual-client.ts';
+import { VirtualClient } from './virtual-client.ts';
+import type { ClientHost } from './virtual-client.ts';
+import { Stopped, Waits } from './waits.ts';
 
 /** Handshakes under way in one worker: more only fill the queue of the server. */
 const MOST_OPENING = 256;
@@ -52,8 +55,7 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
   readonly #sockets = new Set<ClientSocket>();
   /** What was counted of the bytes that a socket has sent. */
   readonly #counted = new WeakMap<ClientSocket, number>();
-  /** Rejects what clients wait for. */
-  readonly #waits = new Set<() => void>();
+  readonly #waits = new Waits(() => this.#stopped);
   /** Clients that have not yet opened a connection or failed to. */
   readonly #unsettled: Set<VirtualClient>;
   readonly #failures = new Map<VirtualClient, number>();
@@ -112,6 +114,10 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     return this.#stopped || now() >= this.#endMs;
   }
 
+  get endMs(): number {
+    return this.#endMs;
+  }
+
   get outstanding(): number {
     return this.book.outstanding;
   }
@@ -133,7 +139,7 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     this.#stopped = true;
     clearTimeout(this.#stopTimer);
     this.#queue.stop();
-    for (const cancel of this.#waits) cancel();
+    this.#waits.cancelAll();
     for (const client of this.#clients) {
       if (!interrupted) client.lose(NO_REPLY);
       client.account();
@@ -160,7 +166,7 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
   }
 
   async connect(client: VirtualClient, opening: Opening, events: ClientEvents): Promise<void> {
-    await this.#cancellable((done) => this.#opening.enter(done));
+    await this.#waits.begin((done) => this.#opening.enter(done));
     if (this.stopping) {
       this.#opening.leave();
       throw new Stopped();
@@ -182,41 +188,22 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
 
   async pace(client: VirtualClient): Promise<Pace | undefined> {
     if (!this.#hasBegun) {
-      await Promise.race([this.#begun, this.#cancellable(() => undefined)]);
+      await Promise.race([this.#begun, this.#waits.begin(() => undefined)]);
     }
     return this.#paces.of(client);
   }
 
   until(dueMs: number): Promise<void> {
-    return this.#cancellable((done) => {
+    return this.#waits.begin((done) => {
       // What is due later than the traffic goes is never called, and cancelled at its end.
       if (dueMs < this.#endMs) this.#queue.add(dueMs, done);
     });
   }
 
   sleep(ms: number): Promise<void> {
-    return this.#cancellable((done) => {
+    return this.#waits.begin((done) => {
       if (ms > 0) setTimeout(done, ms);
       else setImmediate(done);
-    });
-  }
-
-  /** A wait that the end of the run ends with `Stopped`. */
-  #cancellable(start: (done: () => void) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const cancel = (): void => {
-        this.#waits.delete(cancel);
-        reject(new Stopped());
-      };
-      if (this.#stopped) {
-        cancel();
-        return;
-      }
-      this.#waits.add(cancel);
-      start(() => {
-        this.#waits.delete(cancel);
-        resolve();
-      });
     });
   }
 
@@ -340,7 +327,7 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     // Those that were called just now still begin their pass.
     setImmediate(() => {
       this.#stopped = true;
-      for (const cancel of this.#waits) cancel();
+      this.#waits.cancelAll();
       for (const client of this.#clients) client.stop(false);
     });
   }
@@ -360,11 +347,4 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
       : 'permessage-deflate was in force';
     return [...notes, what];
   }
-}
-
-/** The target with the path and the query of a connect step. */
-function urlOf(target: string, { path, query }: Opening): URL {
-  const url = new URL(path ?? target, target);
-  for (const [name, value] of query) url.searchParams.append(name, value);
-  return url;
 }

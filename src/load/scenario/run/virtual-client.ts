@@ -15,9 +15,12 @@ import type { CompiledKind } from './compiled-kind.ts';
 import { IncomingMessage } from './incoming-message.ts';
 import { Inbox } from './inbox.ts';
 import { captured } from './matching.ts';
+import type { Opening } from './opening.ts';
 import type { Pace } from './pace.ts';
 import type { ScenarioBook, Trip } from './scenario-book.ts';
+import { Turns } from './turns.ts';
 import type { ClientVariables } from './variables.ts';
+import { Stopped } from './waits.ts';
 
 /** What the clients of one thread have in common. */
 export interface ClientHost {
@@ -25,6 +28,8 @@ export interface ClientHost {
   readonly random: () => number;
   /** No new message is to be sent. */
   readonly stopping: boolean;
+  /** When that begins, on the common clock. */
+  readonly endMs: number;
   /** Whether whole iterations are paced, for want of a loop that is. */
   readonly pacesIterations: boolean;
   /** Opens a connection, as soon as there is room for another handshake, and attaches it. */
@@ -38,17 +43,6 @@ export interface ClientHost {
   sleep(ms: number): Promise<void>;
 }
 
-/** How a connection differs from what the target says. */
-export interface Opening {
-  readonly path: string | null;
-  readonly query: readonly (readonly [string, string])[];
-  readonly headers: readonly (readonly [string, string])[];
-  readonly subprotocols: readonly string[];
-}
-
-/** The run is over for a client that has nothing left to wait for. */
-export class Stopped extends Error {}
-
 /** A pass, or the iteration around it, cannot go on; what was wrong is counted already. */
 class Abandoned extends Error {}
 
@@ -59,15 +53,11 @@ const ITERATION_PAUSE_MS = 1000;
 /** After so many passes that may never have waited, others get their turn. */
 const PASSES_IN_A_ROW = 64;
 
-/** Where a client is in its schedule. */
-interface PassTiming {
-  /** How much later than due the pass began. */
-  readonly lateMs: number;
-  /** The generator's own part of that; null without a schedule. */
-  readonly delayMs: number | null;
+/** Where a client is in a list of steps. */
+interface Frame {
+  readonly steps: readonly Step[];
+  at: number;
 }
-
-const UNSCHEDULED: PassTiming = { lateMs: 0, delayMs: null };
 
 /** One client of a scenario: goes through its steps again and again until the run is over. */
 export class VirtualClient {
@@ -81,13 +71,11 @@ export class VirtualClient {
   readonly #trips = new Map<number, Trip>();
   #socket: ClientSocket | undefined;
   #inbox: Inbox | undefined;
-  #timing = UNSCHEDULED;
+  readonly #turns: Turns;
   #isPaced = false;
-  /** Whether a pass was due that has not begun. */
-  #isDue = false;
-  /** The pass that is going on by the schedule, and its messages that are not sent yet. */
-  #due = { dueMs: 0, left: 0 };
   #expecting: ExpectStep | undefined;
+  /** The lists of steps that it is in, the innermost last. */
+  readonly #frames: Frame[] = [];
 
   constructor(
     host: ClientHost,
@@ -97,6 +85,11 @@ export class VirtualClient {
     this.compiled = who.compiled;
     this.index = who.index;
     this.#variables = who.variables;
+    this.#turns = new Turns({
+      book: host.book,
+      until: (dueMs) => host.until(dueMs),
+      messages: who.compiled.messages,
+    });
   }
 
   /** Runs until the host stops; never rejects. */
@@ -131,7 +124,7 @@ export class VirtualClient {
 
   /** Hands over what came and nobody wanted, before the figures are closed. */
   account(): void {
-    this.#endPass();
+    this.#turns.end();
     this.#inbox?.end(this.#unexpected);
   }
 
@@ -155,7 +148,7 @@ export class VirtualClient {
 
   async #iterate(): Promise<void> {
     this.#variables.beginIteration();
-    this.#timing = UNSCHEDULED;
+    this.#turns.leaveSchedule();
     this.#isPaced = false;
     try {
       await this.#run(this.compiled.kind.steps);
@@ -166,7 +159,7 @@ export class VirtualClient {
 
   /** Ends the iteration's connection, and what hangs on it. */
   #leave(code?: number): void {
-    this.#endPass();
+    this.#turns.end();
     this.#inbox?.end(this.#unexpected);
     this.#inbox = undefined;
     // Nothing is lost by an end of the run: its main thread has that counted.
@@ -176,9 +169,20 @@ export class VirtualClient {
   }
 
   async #run(steps: readonly Step[]): Promise<void> {
-    for (const step of steps) {
-      if (this.#host.stopping && !this.#isWaiting && !this.#isDue) throw new Stopped();
-      this.#isDue = false;
+    const frame = { steps, at: 0 };
+    this.#frames.push(frame);
+    try {
+      await this.#runFrame(frame);
+    } finally {
+      this.#frames.pop();
+    }
+  }
+
+  async #runFrame(frame: Frame): Promise<void> {
+    for (const [at, step] of frame.steps.entries()) {
+      frame.at = at;
+      if (this.#host.stopping && !this.#isWaiting && !this.#turns.isDue) throw new Stopped();
+      this.#turns.begun();
       await this.#step(step);
     }
   }
@@ -224,7 +228,7 @@ export class VirtualClient {
     }
     if (this.#host.pacesIterations && !this.#isPaced) {
       this.#isPaced = true;
-      await this.#waitForTurn(await this.#host.pace(this), now());
+      await this.#turns.wait(await this.#host.pace(this), now());
     }
   }
 
@@ -246,12 +250,38 @@ export class VirtualClient {
 
   #receive(inbox: Inbox, message: IncomingMessage): void {
     if (inbox !== this.#inbox) return;
-    if (inbox.offer(message) || this.#handle(message)) return;
+    if (inbox.offer(message)) return;
+    message.isWanted = this.#isWantedLater(message);
+    if (!message.isWanted && this.#handle(message)) return;
     const pushedOut = inbox.keep(message);
     if (pushedOut !== undefined) this.#unexpected(pushedOut);
   }
 
+  /**
+   * Whether an expectation further on in this pass would take the message: handlers leave it alone,
+   * as replies may come together, or in another order than the steps have.
+   */
+  #isWantedLater(message: IncomingMessage): boolean {
+    return this.#frames.some(({ steps, at }) =>
+      steps.slice(at + 1).some((step) => step.kind === 'expect' && this.#fits(step, message)),
+    );
+  }
+
+  #fits(step: ExpectStep, message: IncomingMessage): boolean {
+    const sentMs = step.replyTo === null ? 0 : this.#trips.get(step.replyTo)?.sentMs;
+    if (sentMs === undefined || message.atMs < sentMs) return false;
+    try {
+      return this.compiled.matcherOf(step)(this.#variables.lookup)(message);
+    } catch (error) {
+      // It uses what a step before it is still to capture.
+      if (error instanceof UnsetVariable) return false;
+      throw error;
+    }
+  }
+
   readonly #unexpected = (message: IncomingMessage): void => {
+    // The step that expects it was not reached any more: that is not the server's fault.
+    if (message.isWanted) return;
     const text = `${this.compiled.kind.name} got a message that nothing expects: ${message.words}`;
     const detail = `${this.compiled.kind.name}: unexpected message`;
     this.#host.book.wrong({ kind: 'scenario', detail, text }, message.atMs);
@@ -283,10 +313,10 @@ export class VirtualClient {
     if (before?.open === true) this.#host.book.lose(before, ABANDONED);
     // Nobody takes the reply on a connection that is gone.
     if (this.#socket?.isOpen !== true) throw new Abandoned();
-    const { lateMs, delayMs } = this.#timing;
+    const { lateMs, delayMs } = this.#turns.timing;
     if (step.awaited) {
       this.#trips.set(step.id, this.#host.book.send(now(), lateMs, delayMs));
-      this.#due.left -= 1;
+      this.#turns.sent();
     } else {
       this.#trips.set(step.id, { sentMs: now(), lateMs, open: false });
     }
@@ -355,6 +385,8 @@ export class VirtualClient {
       book.failed(step, from, this.#failure(step, text));
       throw new Abandoned();
     }
+    // What follows counts on the reply; only replies that are under way are still taken.
+    if (!holds && !this.#isWaiting) throw new Abandoned();
   }
 
   async #think({ minMs, maxMs }: ThinkStep): Promise<void> {
@@ -375,17 +407,18 @@ export class VirtualClient {
       until.kind === 'forever' ||
       (until.kind === 'times' ? done < until.times : now() - startMs < until.ms);
     const pace = step.everyMs === null ? undefined : await this.#host.pace(this);
-    if (pace !== undefined) this.#skip(pace);
+    if (pace !== undefined) this.#turns.skip(pace);
     for (let done = 0; goesOn(done); done++) {
       const readyMs = now();
-      if (this.#host.stopping) throw new Stopped();
-      if (pace !== undefined) await this.#waitForTurn(pace, readyMs);
+      // Its last pass was due in time: it is only the one before it that took too long.
+      if (this.#host.stopping && !(pace?.isLast(this.#host.endMs) ?? false)) throw new Stopped();
+      if (pace !== undefined) await this.#turns.wait(pace, readyMs);
       else if (done % PASSES_IN_A_ROW === PASSES_IN_A_ROW - 1) await this.#host.sleep(0);
       this.#variables.beginPass(done + 1);
       await this.#pass(step);
     }
     this.#variables.pass = outer;
-    this.#timing = UNSCHEDULED;
+    this.#turns.leaveSchedule();
   }
 
   async #pass(step: LoopStep): Promise<void> {
@@ -394,46 +427,9 @@ export class VirtualClient {
     } catch (error) {
       if (!(error instanceof Abandoned) || this.#socket?.isOpen !== true) throw error;
       this.lose(ABANDONED);
-      await this.#host.sleep(PASS_PAUSE_MS);
+      // A schedule has its own time for the next one.
+      if (step.everyMs === null) await this.#host.sleep(PASS_PAUSE_MS);
     }
-  }
-
-  /** Counts as unsent what was due while the client had no connection. */
-  #skip(pace: Pace): void {
-    const nowMs = now();
-    while (pace.next < nowMs) this.#leaveOut(pace);
-  }
-
-  #leaveOut(pace: Pace): void {
-    this.#host.book.unsent(pace.next, this.compiled.messages);
-    pace.advance();
-  }
-
-  /** Counts what the pass that was due last has not come to send. */
-  #endPass(): void {
-    const { dueMs, left } = this.#due;
-    if (left > 0) this.#host.book.unsent(dueMs, left);
-    this.#due = { dueMs, left: 0 };
-  }
-
-  /** Waits until the next pass is due; one that is late begins at once and stays due when it was. */
-  async #waitForTurn(pace: Pace | undefined, readyMs: number): Promise<void> {
-    if (pace === undefined) return;
-    const { book } = this.#host;
-    // What an overloaded server left of the warm-up must not fill the measured phase.
-    while (pace.next < book.measureMs && book.isMeasured(now())) this.#leaveOut(pace);
-    this.#endPass();
-    const dueMs = pace.next;
-    if (dueMs > now()) await this.#host.until(dueMs);
-    pace.advance();
-    // It was due in time, so it is sent, although the time may just have run out.
-    this.#isDue = true;
-    this.#due = { dueMs, left: this.compiled.messages };
-    const startMs = now();
-    this.#timing = {
-      lateMs: startMs - dueMs,
-      delayMs: Math.max(0, startMs - Math.max(dueMs, readyMs)),
-    };
   }
 
   #render(template: Template, step: { readonly at: string; readonly kind: string }): string {

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { findServer, ServerWatch } from '../../../../src/load/server/index.ts';
-import { readProcess } from '../../../../src/load/server/proc.ts';
+import { readProcess, withDescendants } from '../../../../src/load/server/proc.ts';
 import { secondSample } from '../../../support/load-results.ts';
 
 const BUSY_SERVER = `
@@ -50,6 +50,18 @@ it('refuses a process that is not there', () => {
   expect(() => findServer({ url: 'ws://127.0.0.1:1/', pid: 2 ** 30 })).toThrow(
     '--pid is 1073741824, which can be read nowhere',
   );
+});
+
+onLinux('counts what the server started as part of it, but never the generator', async () => {
+  const parent = `const { spawn } = require('node:child_process');
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    console.log(child.pid); process.on('SIGTERM', () => { child.kill(); process.exit(); });`;
+  const child = spawn(process.execPath, ['-e', parent], { stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill());
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const [pid, grandchild] = [child.pid ?? 0, Number(line.toString())];
+  expect(withDescendants([pid], { except: process.pid })).toEqual([pid, grandchild]);
+  expect(withDescendants([pid], { except: grandchild })).toEqual([pid]);
 });
 
 onLinux('reads CPU, memory and descriptors, and sees a process go', async () => {

@@ -1,0 +1,98 @@
+import { now } from '../../engine/clock.ts';
+import type { Pace } from './pace.ts';
+import type { ScenarioBook } from './scenario-book.ts';
+
+/** Where a client is in its schedule. */
+interface PassTiming {
+  /** How much later than due the pass began. */
+  readonly lateMs: number;
+  /** The generator's own part of that; null without a schedule. */
+  readonly delayMs: number | null;
+}
+
+const UNSCHEDULED: PassTiming = { lateMs: 0, delayMs: null };
+
+/** The turns of one client in its schedule: what is due, how late it begins, what stays unsent. */
+export class Turns {
+  readonly #book: ScenarioBook;
+  readonly #until: (dueMs: number) => Promise<void>;
+  /** Messages of one pass. */
+  readonly #messages: number;
+  #timing = UNSCHEDULED;
+  /** Whether a pass was due that has not begun. */
+  #isDue = false;
+  /** The pass that is going on by the schedule, and its messages that are not sent yet. */
+  #due = { dueMs: 0, left: 0 };
+
+  /** `until` resolves when it is time, and rejects when the run ends before. */
+  constructor(o: {
+    book: ScenarioBook;
+    until: (dueMs: number) => Promise<void>;
+    messages: number;
+  }) {
+    this.#book = o.book;
+    this.#until = o.until;
+    this.#messages = o.messages;
+  }
+
+  get timing(): PassTiming {
+    return this.#timing;
+  }
+
+  get isDue(): boolean {
+    return this.#isDue;
+  }
+
+  /** The pass that was due has begun. */
+  begun(): void {
+    this.#isDue = false;
+  }
+
+  /** One message of the pass is sent. */
+  sent(): void {
+    this.#due.left -= 1;
+  }
+
+  /** What follows belongs to no schedule. */
+  leaveSchedule(): void {
+    this.#timing = UNSCHEDULED;
+  }
+
+  /** Counts as unsent what was due while the client had no connection. */
+  skip(pace: Pace): void {
+    const nowMs = now();
+    while (pace.next < nowMs) this.#leaveOut(pace);
+  }
+
+  #leaveOut(pace: Pace): void {
+    this.#book.unsent(pace.next, this.#messages);
+    pace.advance();
+  }
+
+  /** Counts what the pass that was due last has not come to send. */
+  end(): void {
+    const { dueMs, left } = this.#due;
+    if (left > 0) this.#book.unsent(dueMs, left);
+    this.#due = { dueMs, left: 0 };
+  }
+
+  /** Waits until the next pass is due; one that is late begins at once and stays due when it was. */
+  async wait(pace: Pace | undefined, readyMs: number): Promise<void> {
+    if (pace === undefined) return;
+    const book = this.#book;
+    // What an overloaded server left of the warm-up must not fill the measured phase.
+    while (pace.next < book.measureMs && book.isMeasured(now())) this.#leaveOut(pace);
+    this.end();
+    const dueMs = pace.next;
+    if (dueMs > now()) await this.#until(dueMs);
+    pace.advance();
+    // It was due in time, so it is sent, although the time may just have run out.
+    this.#isDue = true;
+    this.#due = { dueMs, left: this.#messages };
+    const startMs = now();
+    this.#timing = {
+      lateMs: startMs - dueMs,
+      delayMs: Math.max(0, startMs - Math.max(dueMs, readyMs)),
+    };
+  }
+}
