@@ -12,7 +12,7 @@ interface Rule {
   readonly packages: readonly string[];
 }
 
-const KERNEL = ['operation', 'errors', 'input-file', 'input-types', 'config:types'];
+const KERNEL = ['operation', 'errors', 'reports', 'input-file', 'input-types', 'config:types'];
 const FEATURE: Rule = {
   units: ['protocol', 'transport', 'project', 'version', ...KERNEL],
   packages: ['zod'],
@@ -26,6 +26,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   version: { units: [], packages: [] },
   nearest: { units: [], packages: ['leven'] },
   'input-file': { units: ['errors'], packages: [] },
+  reports: { units: ['errors'], packages: [] },
   'input-types': { units: [], packages: ['zod'] },
   operation: { units: ['config:types'], packages: ['zod'] },
   transport: { units: ['protocol', 'errors'], packages: [] },
@@ -35,7 +36,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   generate: FEATURE,
   load: {
     units: [...FEATURE.units, 'nearest'],
-    packages: ['zod', 'yaml', 'hdr-histogram-js', 'bullmq', 'ioredis'],
+    packages: ['zod', 'yaml', 'bullmq', 'ioredis'],
   },
   config: { units: ['operation', 'errors', 'nearest'], packages: ['zod', 'yaml'] },
   operations: { units: ['*/operation', 'operation'], packages: [] },

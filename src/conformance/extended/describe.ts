@@ -1,6 +1,6 @@
 import { explainCloseCode } from '../../protocol/index.ts';
 import { describeEvents } from '../reports/describe-event.ts';
-import { printable } from '../reports/printable.ts';
+import { printable } from '../../reports/printable.ts';
 import { clip } from '../result.ts';
 import type { CaseEvent } from '../result.ts';
 import type { HeardFrame, Observation, OpeningResult } from './observation.ts';

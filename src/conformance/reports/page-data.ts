@@ -7,7 +7,7 @@ import { describeJudgement, type Comparison } from './compare.ts';
 import { describeEvent } from './describe-event.ts';
 import { expectedReason } from './expectations.ts';
 import { frameLog, type FrameLog } from './frame-log.ts';
-import { printable, printableLines } from './printable.ts';
+import { printable, printableLines } from '../../reports/printable.ts';
 import { reasonOf } from './reason.ts';
 import { rfcReference, type RfcReference } from './rfc-reference.ts';
 import { sectionOf, sectionTitle } from './sections.ts';

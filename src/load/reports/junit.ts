@@ -1,6 +1,6 @@
 import type { BenchmarkReport } from '../report.ts';
 import { exact } from './format.ts';
-import { printable } from './printable.ts';
+import { printable } from '../../reports/printable.ts';
 
 interface TestCase {
   readonly name: string;

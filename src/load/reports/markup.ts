@@ -1,4 +1,4 @@
-import { printable } from './printable.ts';
+import { printable } from '../../reports/printable.ts';
 
 /** Text that is markup already; only `html` makes it. */
 export interface Markup {

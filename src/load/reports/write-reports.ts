@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { EnvironmentError } from '../../errors.ts';
+import { writeReportFiles } from '../../reports/report-files.ts';
 import { formatHistogramLog } from '../histogram/histogram-log.ts';
 import type { BenchmarkReport } from '../report.ts';
 import { armsOf } from './arms.ts';
@@ -26,19 +24,18 @@ const FILES: Readonly<
  * `report.json` names them. Each file is replaced as a whole, so a reader never sees half of one.
  * Throws EnvironmentError WSK_ERR_OUTPUT_NOT_WRITABLE.
  */
-export async function writeReports(
+export function writeReports(
   report: BenchmarkReport,
   histograms: NamedHistograms,
   folder: string,
 ): Promise<string[]> {
-  const paths = Object.keys(FILES).map((name) => path.join(folder, name));
-  const named = { ...report, reports: paths };
-  await attempt(folder, () => mkdir(folder, { recursive: true }));
-  for (const [name, render] of Object.entries(FILES).reverse()) {
-    const text = render(named, histograms);
-    await attempt(folder, () => replace(path.join(folder, name), text));
-  }
-  return paths;
+  const reports = Object.keys(FILES).map((name) => path.join(folder, name));
+  const named = { ...report, reports };
+  const files = Object.entries(FILES).map(([name, render]) => ({
+    name,
+    render: () => render(named, histograms),
+  }));
+  return writeReportFiles(folder, files);
 }
 
 /** Indented for people, but one second to a line: a long run has thousands. */
@@ -79,28 +76,4 @@ function renderHistogramLog(report: BenchmarkReport, histograms: NamedHistograms
     ];
   });
   return formatHistogramLog(rows, report.startedAt);
-}
-
-/** Replaces `file` by a new one in one step. */
-async function replace(file: string, text: string): Promise<void> {
-  const temporary = path.join(path.dirname(file), `.${randomUUID()}.tmp`);
-  try {
-    await writeFile(temporary, text);
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
-async function attempt(folder: string, act: () => Promise<unknown>): Promise<void> {
-  try {
-    await act();
-  } catch (cause) {
-    throw new EnvironmentError(
-      'WSK_ERR_OUTPUT_NOT_WRITABLE',
-      `the report cannot be written to ${folder}`,
-      { cause, hint: 'choose another folder with --output' },
-    );
-  }
 }

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { EnvironmentError } from '../errors.ts';
+
+/** One file of a report; rendered when it is its turn, so that only one is in memory. */
+export interface ReportFile {
+  readonly name: string;
+  readonly render: () => string;
+}
+
+/**
+ * Writes the files of a report into `folder`, which is made if it is not there, the last one first,
+ * so that whoever sees the first one finds the others. Each is replaced in one step, whole.
+ *
+ * Returns their paths in the order of `files`; throws `EnvironmentError` WSK_ERR_OUTPUT_NOT_WRITABLE.
+ */
+export async function writeReportFiles(
+  folder: string,
+  files: readonly ReportFile[],
+): Promise<string[]> {
+  await attempt(folder, () => mkdir(folder, { recursive: true }));
+  for (const { name, render } of [...files].reverse()) {
+    const text = render();
+    await attempt(folder, () => replace(path.join(folder, name), text));
+  }
+  return files.map(({ name }) => path.join(folder, name));
+}
+
+/** Replaces `file` by a new one in one step. */
+async function replace(file: string, text: string): Promise<void> {
+  const temporary = path.join(path.dirname(file), `.${randomUUID()}.tmp`);
+  try {
+    await writeFile(temporary, text);
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function attempt(folder: string, act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act();
+  } catch (cause) {
+    throw new EnvironmentError(
+      'WSK_ERR_OUTPUT_NOT_WRITABLE',
+      `the report cannot be written to ${folder}`,
+      { cause, hint: 'choose another folder with --output' },
+    );
+  }
+}
