@@ -63,7 +63,7 @@ it('stays markup of its own, whatever a server or a command line says', () => {
   expect(html.match(/id="data"/g)).toHaveLength(1);
   expect(html).not.toMatch(/[\0\u202e]/);
   expect(html).toContain('&lt;img src=x onerror=&quot;window.pwned=1&quot;&gt;');
-  expect(html).toContain('{{data}}&lt;!--script--&gt;\\u0000\\u202e$&amp;');
+  expect(html).toContain('{{data}}&lt;!--script--&gt;\\0\\u202e$&amp;');
 });
 
 it('draws response and service in one percentile curve, with the gap between them', () => {
