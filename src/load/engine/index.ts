@@ -1,1 +1,0 @@
-export { runLoad } from './run-load.ts';
