@@ -8,8 +8,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { autobahnTest } from '../dist/src/conformance/index.js';
-import { AutobahnTestInput } from '../dist/src/conformance/schema.js';
+import { autobahnTest } from '../dist/src/operations/autobahn-test/index.js';
+import { AutobahnTestInput } from '../dist/src/operations/autobahn-test/schema.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const fixtures = path.join(root, 'test/fixtures/conformance');

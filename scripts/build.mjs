@@ -32,10 +32,13 @@ function embed(module, name, value) {
 /** The load generator's threads as texts, each with all it imports: one file has no other to start. */
 async function threadTexts() {
   const texts = {};
-  for (const name of ['worker', 'pacer']) {
+  for (const [name, entry] of Object.entries({
+    worker: 'run/worker-entry',
+    pacer: 'pacing/pacer',
+  })) {
     const { outputFiles } = await build({
       absWorkingDir: root,
-      entryPoints: [`dist/src/load/engine/${name}.js`],
+      entryPoints: [`dist/src/load/${entry}.js`],
       write: false,
       bundle: true,
       minify: true,
@@ -53,8 +56,8 @@ async function threadTexts() {
 /** Bundles dist/ into `outfile`; the same input gives the same bytes. */
 export async function bundle(outfile) {
   const { collectTemplates } = await import('../dist/src/generate/template-source.js');
-  const conformance = await import('../dist/src/conformance/reports/report-assets.js');
-  const load = await import('../dist/src/load/reports/report-assets.js');
+  const conformance = await import('../dist/src/conformance/report/report-assets.js');
+  const load = await import('../dist/src/load/report/report-assets.js');
   await build({
     absWorkingDir: root,
     entryPoints: ['dist/src/cli/bin.js'],
@@ -76,9 +79,9 @@ export async function bundle(outfile) {
     },
     plugins: [
       embed('generate/template-files', 'templateFiles', collectTemplates()),
-      embed('conformance/reports/report-assets', 'reportAssets', conformance.reportAssets()),
-      embed('load/reports/report-assets', 'reportAssets', load.reportAssets()),
-      embed('load/engine/thread-sources', 'threadSources', await threadTexts()),
+      embed('conformance/report/report-assets', 'reportAssets', conformance.reportAssets()),
+      embed('load/report/report-assets', 'reportAssets', load.reportAssets()),
+      embed('load/run/thread-sources', 'threadSources', await threadTexts()),
     ],
   });
   chmodSync(outfile, 0o755);
@@ -88,7 +91,11 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   rmSync(`${root}/dist`, { recursive: true, force: true });
   node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
   // tsc leaves alone what is not TypeScript.
-  for (const assets of ['src/conformance/reports/assets', 'src/load/reports/assets']) {
+  for (const assets of [
+    'src/report/assets',
+    'src/conformance/report/assets',
+    'src/load/report/assets',
+  ]) {
     cpSync(`${root}/${assets}`, `${root}/dist/${assets}`, { recursive: true });
   }
   // The plotting library of the load report is needed to build, but not to install.
@@ -96,7 +103,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const name = file.replace('dist/', '');
     cpSync(
       `${root}/node_modules/uplot/${file}`,
-      `${root}/dist/src/load/reports/assets/uplot/${name}`,
+      `${root}/dist/src/load/report/assets/uplot/${name}`,
     );
   }
   node('scripts/embed-ws.mjs');

@@ -52,8 +52,8 @@ export function rewriteSections(text, sections) {
 export async function sectionsOfPackage() {
   const { commands } = await import('../dist/src/cli/commands.js');
   const { ExitCode } = await import('../dist/src/cli/exit-code.js');
-  const { flagTable, table } = await import('../dist/src/derive/markdown.js');
-  const { ERRORS } = await import('../dist/src/errors.js');
+  const { flagTable, table } = await import('../dist/src/core/derive/markdown.js');
+  const { ERRORS } = await import('../dist/src/core/errors.js');
   const { VIOLATIONS } = await import('../dist/src/protocol/index.js');
   return {
     flags(name) {

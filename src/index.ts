@@ -1,11 +1,11 @@
 export { resumeRun, runProcess } from './babysitter/run.ts';
 export { runTask } from './babysitter/run-task.ts';
-export { autobahnTest } from './conformance/index.ts';
+export { autobahnTest } from './operations/autobahn-test/index.ts';
 export { loadSettings, Settings, type LoadedSettings } from './config/index.ts';
-export { testEndpoint, validateHandshake } from './endpoint/index.ts';
-export { EnvironmentError, ERRORS, UsageError, type ErrorCode } from './errors.ts';
-export { generateServer } from './generate/index.ts';
-export { benchmark } from './load/index.ts';
+export { testEndpoint, validateHandshake } from './operations/test/index.ts';
+export { EnvironmentError, ERRORS, UsageError, type ErrorCode } from './core/errors.ts';
+export { generateServer } from './operations/generate-server/index.ts';
+export { benchmark } from './operations/benchmark/index.ts';
 export type {
   Operation,
   OperationContext,
@@ -14,5 +14,5 @@ export type {
   Report,
   Status,
   View,
-} from './operation.ts';
-export { VERSION } from './version.ts';
+} from './core/operation.ts';
+export { VERSION } from './core/version.ts';

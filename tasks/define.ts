@@ -5,9 +5,9 @@ import { readJson } from '../src/babysitter/json-file.ts';
 import { loadTaskSdk } from '../src/babysitter/sdk.ts';
 import { writeTaskInput } from '../src/babysitter/task-input.ts';
 import { loadSettings } from '../src/config/index.ts';
-import { resolveInput } from '../src/derive/input.ts';
-import { taskIdOf, toTaskDefinition, type TaskDefinition } from '../src/derive/task.ts';
-import type { Operation, Report } from '../src/operation.ts';
+import { resolveInput } from '../src/core/derive/input.ts';
+import { taskIdOf, toTaskDefinition, type TaskDefinition } from '../src/core/derive/task.ts';
+import type { Operation, Report } from '../src/core/operation.ts';
 
 /*
  * The SDK refuses a task id that is defined twice in one process, and two copies of this package

@@ -1,8 +1,8 @@
-import { autobahnTestOperation } from '../src/conformance/operation.ts';
-import { testOperation, validateHandshakeOperation } from '../src/endpoint/operation.ts';
-import { generateServerOperation } from '../src/generate/operation.ts';
-import { benchmarkOperation } from '../src/load/operation.ts';
-import { operations } from '../src/operations.ts';
+import { autobahnTestOperation } from '../src/operations/autobahn-test/operation.ts';
+import { testOperation, validateHandshakeOperation } from '../src/operations/test/operation.ts';
+import { generateServerOperation } from '../src/operations/generate-server/operation.ts';
+import { benchmarkOperation } from '../src/operations/benchmark/operation.ts';
+import { operations } from '../src/operations/index.ts';
 import { defineOperationTask } from './define.ts';
 
 export type { ResultOf, TaskOf } from './define.ts';

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import * as z from 'zod';
-import { UsageError } from '../errors.ts';
-import { didYouMean } from '../nearest.ts';
-import type { Operation } from '../operation.ts';
+import { UsageError } from '../core/errors.ts';
+import { didYouMean } from '../core/did-you-mean.ts';
+import type { Operation } from '../core/operation.ts';
 import { readJson } from './json-file.ts';
 import type { Effect, Run } from './run-folder.ts';
 import type { PendingEffect } from './schema.ts';

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { EnvironmentError, UsageError } from '../errors.ts';
+import { EnvironmentError, UsageError } from '../core/errors.ts';
 import { exists } from './json-file.ts';
 import type { ProcessFile } from './process-file.ts';
 import type { RunnerSdk } from './sdk.ts';

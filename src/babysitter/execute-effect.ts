@@ -1,10 +1,10 @@
 import path from 'node:path';
 import * as z from 'zod';
-import { EnvironmentError, UsageError } from '../errors.ts';
-import type { Operation, OperationContext, Progress, Report, Status } from '../operation.ts';
-import type { EffectTask } from './effect-task.ts';
+import { EnvironmentError, UsageError } from '../core/errors.ts';
+import type { Operation, OperationContext, Progress, Report, Status } from '../core/operation.ts';
+import type { EffectTask } from './classify-effect.ts';
 import { withFileLock } from './file-lock.ts';
-import { effectLock, guardRun } from './heal.ts';
+import { effectLock, guardRun } from './recover.ts';
 import { readJson, writeJson } from './json-file.ts';
 import { readState, type Effect, type Run } from './run-folder.ts';
 import { reportError, reportStoredError } from './reported-error.ts';

@@ -1,4 +1,4 @@
-import { defineOperation, type OperationContext } from '../operation.ts';
+import { defineOperation, type OperationContext } from '../core/operation.ts';
 import { ResumeInput, RunInput, RunReport, RunTaskInput, RunTaskReport } from './schema.ts';
 import { viewRun, viewRunTask } from './view.ts';
 

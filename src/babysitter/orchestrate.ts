@@ -1,9 +1,9 @@
 import path from 'node:path';
-import type { Operation, OperationContext, Status } from '../operation.ts';
+import type { Operation, OperationContext, Status } from '../core/operation.ts';
 import { withConsoleOnStderr } from './console-on-stderr.ts';
-import { assign, type Assignment } from './effect-task.ts';
+import { assign, type Assignment } from './classify-effect.ts';
 import { executeEffect, type Outcome } from './execute-effect.ts';
-import { guardRun } from './heal.ts';
+import { guardRun } from './recover.ts';
 import { readJson } from './json-file.ts';
 import { reportStoredError } from './reported-error.ts';
 import { readState, runFailed, type Run, type RunState } from './run-folder.ts';

@@ -2,8 +2,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { EnvironmentError, UsageError } from '../errors.ts';
-import { didYouMean } from '../nearest.ts';
+import { EnvironmentError, UsageError } from '../core/errors.ts';
+import { didYouMean } from '../core/did-you-mean.ts';
 import { withConsoleOnStderr } from './console-on-stderr.ts';
 
 /** A process that was found, loaded once, and does export a function under that name. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { EnvironmentError, UsageError } from '../errors.ts';
+import { EnvironmentError, UsageError } from '../core/errors.ts';
 import type { ReportedError } from './schema.ts';
 
 /** An error as the SDK stores it: of ours, `data` holds what it would lose otherwise. */

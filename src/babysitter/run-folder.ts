@@ -1,6 +1,6 @@
 import path from 'node:path';
 import * as z from 'zod';
-import { EnvironmentError, UsageError } from '../errors.ts';
+import { EnvironmentError, UsageError } from '../core/errors.ts';
 import { readJson } from './json-file.ts';
 import type { RunnerSdk } from './sdk.ts';
 

@@ -1,8 +1,8 @@
-import { UsageError } from '../errors.ts';
-import type { Operation, OperationContext } from '../operation.ts';
-import { operations as registry } from '../operations.ts';
-import { didYouMean } from '../nearest.ts';
-import { assign } from './effect-task.ts';
+import { UsageError } from '../core/errors.ts';
+import type { Operation, OperationContext } from '../core/operation.ts';
+import { operations as registry } from '../operations/index.ts';
+import { didYouMean } from '../core/did-you-mean.ts';
+import { assign } from './classify-effect.ts';
 import { executeEffect, readCommitted, type Outcome } from './execute-effect.ts';
 import { openRun, readState, type Effect, type Run } from './run-folder.ts';
 import type { RunTaskInput, RunTaskReport } from './schema.ts';

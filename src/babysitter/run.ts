@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { UsageError } from '../errors.ts';
-import type { Operation, OperationContext } from '../operation.ts';
-import { operations as registry } from '../operations.ts';
+import { UsageError } from '../core/errors.ts';
+import type { Operation, OperationContext } from '../core/operation.ts';
+import { operations as registry } from '../operations/index.ts';
 import { createRunFolder } from './create-run.ts';
-import { checkPending, drive } from './drive.ts';
-import { takeUp } from './heal.ts';
+import { checkPending, drive } from './orchestrate.ts';
+import { takeUp } from './recover.ts';
 import { findProcess } from './process-file.ts';
 import { openRun } from './run-folder.ts';
 import type { ResumeInput, RunInput, RunReport } from './schema.ts';

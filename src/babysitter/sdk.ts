@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type * as runtime from '@a5c-ai/babysitter-sdk/dist/runtime/index.js';
 import type * as storage from '@a5c-ai/babysitter-sdk/dist/storage/index.js';
 import type * as tasks from '@a5c-ai/babysitter-sdk/dist/tasks/index.js';
-import { EnvironmentError } from '../errors.ts';
+import { EnvironmentError } from '../core/errors.ts';
 
 /*
  * The only place that loads the babysitter SDK. It is an optional peer of 240 MB whose main entry

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../core/errors.ts';
 import { exists, readJson, writeJson } from './json-file.ts';
 
 /** Format of `tasks/<effectId>/input.json`; another one is refused, not guessed at. */

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { View } from '../operation.ts';
+import type { View } from '../core/operation.ts';
 import type { ReportedError, RunReport, RunTaskReport } from './schema.ts';
 
 /** Lays a run out: what was executed, what waits for others, and what to do next. */

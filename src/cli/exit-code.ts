@@ -1,5 +1,5 @@
-import { EnvironmentError, UsageError } from '../errors.ts';
-import type { Report } from '../operation.ts';
+import { EnvironmentError, UsageError } from '../core/errors.ts';
+import type { Report } from '../core/operation.ts';
 
 /** Exit codes; docs/errors.md lists them. */
 export const ExitCode = {

@@ -1,7 +1,7 @@
 import { loadSettings } from '../config/index.ts';
-import { resolveInput } from '../derive/input.ts';
-import type { OperationContext } from '../operation.ts';
-import { VERSION } from '../version.ts';
+import { resolveInput } from '../core/derive/input.ts';
+import type { OperationContext } from '../core/operation.ts';
+import { VERSION } from '../core/version.ts';
 import { commands } from './commands.ts';
 import { exitCodeOf, exitCodeOfError, ExitCode } from './exit-code.ts';
 import { parseCommandLine, type Invocation } from './parse.ts';

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
-import { flagsOf, type Flag } from '../derive/flags.ts';
-import { usage } from '../derive/markdown.ts';
-import { UsageError } from '../errors.ts';
-import { didYouMean } from '../nearest.ts';
-import type { Operation } from '../operation.ts';
+import { flagsOf, type Flag } from '../core/derive/flags.ts';
+import { usage } from '../core/derive/markdown.ts';
+import { UsageError } from '../core/errors.ts';
+import { didYouMean } from '../core/did-you-mean.ts';
+import type { Operation } from '../core/operation.ts';
 
 /** A parsed command line: what to run, with which arguments, and how to print. */
 export interface Invocation {

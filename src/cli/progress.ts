@@ -1,5 +1,5 @@
 import colors from 'picocolors';
-import type { Progress, ProgressPart } from '../operation.ts';
+import type { Progress, ProgressPart } from '../core/operation.ts';
 
 const QUIET_MS = 1000;
 /** A list of parts is looked at while it fills, so it comes sooner and changes more often. */

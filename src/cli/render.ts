@@ -1,6 +1,6 @@
 import colors from 'picocolors';
-import { EnvironmentError, UsageError } from '../errors.ts';
-import type { Report, View } from '../operation.ts';
+import { EnvironmentError, UsageError } from '../core/errors.ts';
+import type { Report, View } from '../core/operation.ts';
 
 const REPORT_BUGS = 'this is a bug in websocket-skill: please report it with the lines above';
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { LineCounter, isMap, isNode, isPair, isScalar, parseDocument, type Document } from 'yaml';
-import { EnvironmentError, UsageError } from '../errors.ts';
+import { EnvironmentError, UsageError } from '../core/errors.ts';
 
 /** Where the project file lies below a project's root. */
 export const CONFIG_PATH = path.join('.babysitter', 'skills', 'websocket.yaml');

@@ -1,9 +1,9 @@
 import type * as z from 'zod';
-import { UsageError } from '../errors.ts';
-import { didYouMean } from '../nearest.ts';
+import { UsageError } from '../core/errors.ts';
+import { didYouMean } from '../core/did-you-mean.ts';
 import { readEnvironment } from './environment.ts';
 import { findConfigFile, readConfigFile, type ConfigFile } from './file.ts';
-import { Settings } from './schema.ts';
+import { Settings } from '../core/settings.ts';
 
 /** The effective settings and, for each key, where its value came from. */
 export interface LoadedSettings {

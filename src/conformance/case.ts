@@ -1,4 +1,4 @@
-import type { ExchangeScript } from './extended/script.ts';
+import type { ExchangeScript } from './script.ts';
 import type { ExpectedClose, ExpectedLabel } from './result.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import type { CaseEvent, Clip } from '../result.ts';
-import { printable } from '../../reports/printable.ts';
+import type { CaseEvent, Clip } from './result.ts';
+import { printable } from '../report/printable.ts';
 
 /** Payload shown of one event: characters of text, and octets in hex. */
 const MAX_SHOWN = 40;

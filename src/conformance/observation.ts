@@ -1,4 +1,4 @@
-import type { RequestHead, ResponseHead, Violation } from '../../protocol/index.ts';
+import type { RequestHead, ResponseHead, Violation } from '../protocol/index.ts';
 
 /** A message or control frame of the peer, as it came. */
 export interface HeardFrame {

@@ -1,5 +1,5 @@
-import type { DeflateParams, DeflateSupport, FrameInit } from '../../protocol/index.ts';
-import type { Behavior } from '../result.ts';
+import type { DeflateParams, DeflateSupport, FrameInit } from '../protocol/index.ts';
+import type { Behavior } from './result.ts';
 
 /**
  * What an extended case is: data. Unlike Autobahn's, these cases also bend the opening handshake,

@@ -1,4 +1,4 @@
-import { SECTION_TITLES } from '../cases/index.ts';
+import { SECTION_TITLES } from './autobahn/cases/index.ts';
 
 /** The section of a case: what stands before the first dot of its id. */
 export function sectionOf(caseId: string): string {

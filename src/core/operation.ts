@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import type { Settings } from './config/schema.ts';
+import type { Settings } from './settings.ts';
 
 /** Progress of a running operation; the CLI prints it on stderr, a task writes it to its log. */
 export interface Progress {

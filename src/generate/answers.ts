@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../core/errors.ts';
 import type { Feature, GenerateServerInput } from './schema.ts';
 
 /** Whether a project in a folder or one self-contained file comes out. */

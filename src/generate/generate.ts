@@ -1,6 +1,6 @@
-import { formatHeader, formatManifest, MANIFEST_FILE } from '../project/manifest.ts';
-import type { Manifest } from '../project/manifest.ts';
-import { VERSION } from '../version.ts';
+import { formatHeader, formatManifest, MANIFEST_FILE } from '../target/project/manifest.ts';
+import type { Manifest } from '../target/project/manifest.ts';
+import { VERSION } from '../core/version.ts';
 import type { Answers } from './answers.ts';
 import { sha256 } from './sha256.ts';
 import { renderTemplate, templateManifest } from './template.ts';

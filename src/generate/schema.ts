@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Port, Subprotocol } from '../input-types.ts';
+import { Port, Subprotocol } from '../core/fields.ts';
 
 export const Language = z.enum(['nodejs']);
 export const ServerType = z.enum(['echo', 'chat']);

@@ -1,4 +1,4 @@
-import { Histogram } from './histogram/histogram.ts';
+import { Histogram } from './measure/histogram.ts';
 import type {
   ErrorRow,
   Latencies,

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { DurationMs, HeaderLine, Subprotocol, WebSocketUrl } from '../input-types.ts';
+import { DurationMs, HeaderLine, Subprotocol, WebSocketUrl } from '../core/fields.ts';
 import type { LoadPlan } from './plan.ts';
 
 /** More than any machine can hold, and little enough that no number overflows on the way. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Histogram } from './histogram/histogram.ts';
+import { Histogram } from './measure/histogram.ts';
 import type { LoadResult } from './result.ts';
 
 /** JSON of `result`, with histograms in the base64 form that HdrHistogram's tools read. */

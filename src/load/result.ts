@@ -1,4 +1,4 @@
-import type { Histogram } from './histogram/histogram.ts';
+import type { Histogram } from './measure/histogram.ts';
 import type { LoadPlan } from './plan.ts';
 
 /**

@@ -1,15 +1,15 @@
-import { CloseCode } from './close-code.ts';
-import { decodeClose, encodeClose } from './close.ts';
-import type { CloseStatus } from './close.ts';
-import { Deflater, Inflater, directionOf } from './deflate.ts';
-import type { NegotiatedDeflate } from './deflate.ts';
-import { Incoming } from './incoming.ts';
+import { CloseCode } from './frames/close-code.ts';
+import { decodeClose, encodeClose } from './frames/close.ts';
+import type { CloseStatus } from './frames/close.ts';
+import { Deflater, Inflater, directionOf } from './deflate/deflate.ts';
+import type { NegotiatedDeflate } from './deflate/deflate.ts';
+import { Incoming } from './receiver.ts';
 import { resolveLimits } from './limits.ts';
 import type { Limits } from './limits.ts';
-import { MAX_CONTROL_BYTES, Opcode } from './opcode.ts';
-import { Outgoing } from './outgoing.ts';
-import type { SendOptions } from './outgoing.ts';
-import { viewOf } from './view.ts';
+import { MAX_CONTROL_BYTES, Opcode } from './frames/opcode.ts';
+import { Outgoing } from './sender.ts';
+import type { SendOptions } from './sender.ts';
+import { viewOf } from './frames/view.ts';
 import { violation } from './violations.ts';
 import type { Violation } from './violations.ts';
 

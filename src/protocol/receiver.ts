@@ -1,14 +1,14 @@
 import { isUtf8 } from 'node:buffer';
-import type { Inflater } from './deflate.ts';
-import { FrameHeader, MAX_HEADER_BYTES } from './frame-header.ts';
-import { inspectHeader } from './frame-policy.ts';
+import type { Inflater } from './deflate/deflate.ts';
+import { FrameHeader, MAX_HEADER_BYTES } from './frames/frame-header.ts';
+import { inspectHeader } from './frames/frame-rules.ts';
 import { deflatedBound } from './limits.ts';
 import type { Limits } from './limits.ts';
-import { MIN_WORDWISE_BYTES, NON_ASCII, maskRange, rotateKey, wordsOf } from './mask.ts';
-import { MessageBuffer } from './message-buffer.ts';
-import { MAX_CONTROL_BYTES, Opcode, isControlOpcode } from './opcode.ts';
-import { Utf8Stream } from './utf8.ts';
-import { viewOf } from './view.ts';
+import { MIN_WORDWISE_BYTES, NON_ASCII, maskRange, rotateKey, wordsOf } from './frames/mask.ts';
+import { MessageBuffer } from './frames/message-buffer.ts';
+import { MAX_CONTROL_BYTES, Opcode, isControlOpcode } from './frames/opcode.ts';
+import { Utf8Stream } from './frames/utf8.ts';
+import { viewOf } from './frames/view.ts';
 import { violation } from './violations.ts';
 import type { Violation } from './violations.ts';
 

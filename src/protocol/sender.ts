@@ -1,10 +1,10 @@
-import type { Deflater } from './deflate.ts';
-import { minimalLengthBytes, writeHeader } from './frame-header.ts';
-import { FramePool } from './frame-pool.ts';
-import { copyMasked, maskRange, packKey, wordsOf } from './mask.ts';
-import { Opcode } from './opcode.ts';
-import { Utf8Stream } from './utf8.ts';
-import { viewOf } from './view.ts';
+import type { Deflater } from './deflate/deflate.ts';
+import { minimalLengthBytes, writeHeader } from './frames/frame-header.ts';
+import { FramePool } from './frames/frame-pool.ts';
+import { copyMasked, maskRange, packKey, wordsOf } from './frames/mask.ts';
+import { Opcode } from './frames/opcode.ts';
+import { Utf8Stream } from './frames/utf8.ts';
+import { viewOf } from './frames/view.ts';
 
 /** An unmasked payload above this size is not copied behind its header but queued as it is. */
 const MAX_COPIED_BYTES = 4096;

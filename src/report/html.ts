@@ -1,4 +1,4 @@
-import { printable } from '../../reports/printable.ts';
+import { printable } from './printable.ts';
 
 /** Text that is markup already; only `html` makes it. */
 export interface Markup {

@@ -1,5 +1,5 @@
 import { alignPoints } from './format.ts';
-import { html, type Markup } from './markup.ts';
+import { html, type Markup } from './html.ts';
 
 export interface Column {
   readonly head: string;

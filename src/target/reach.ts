@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
-import type { OperationContext } from '../../operation.ts';
-import { startProject } from '../../project/index.ts';
-import type { BenchmarkInput } from '../schema.ts';
-import { projectSettings } from '../setup/index.ts';
-import type { Reached } from '../setup/index.ts';
+import type { OperationContext } from '../core/operation.ts';
+import { startProject } from './project/index.ts';
+import type { BenchmarkInput } from '../operations/benchmark/schema.ts';
+import { projectSettings } from '../operations/benchmark/plan/index.ts';
+import type { Reached } from '../operations/benchmark/plan/index.ts';
 
 /** The server under load; disposing of it stops the project if there is one. */
 export interface Server extends Reached, AsyncDisposable {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
-import type { OperationContext } from '../operation.ts';
-import { startProject } from '../project/index.ts';
-import type { RunningProject } from '../project/index.ts';
+import type { OperationContext } from '../core/operation.ts';
+import { startProject } from './project/index.ts';
+import type { RunningProject } from './project/index.ts';
 
 /** The endpoint under test; disposing of it stops the project if there is one. */
 export interface Target extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
-import { EnvironmentError } from '../errors.ts';
+import { EnvironmentError } from '../core/errors.ts';
 import {
   Connection,
   createKey,

@@ -1,4 +1,4 @@
-import { EnvironmentError } from '../errors.ts';
+import { EnvironmentError } from '../core/errors.ts';
 import { fieldValue } from '../protocol/index.ts';
 import type { ResponseHead } from '../protocol/index.ts';
 

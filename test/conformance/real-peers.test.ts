@@ -1,6 +1,6 @@
 import { afterAll, expect, it } from 'vitest';
-import { allCases } from '../../src/conformance/cases/index.ts';
-import type { AutobahnTestReport } from '../../src/conformance/schema.ts';
+import { allCases } from '../../src/conformance/autobahn/cases/index.ts';
+import type { AutobahnTestReport } from '../../src/operations/autobahn-test/schema.ts';
 import { freePort, runSuite, stopTester } from '../support/conformance-peers.ts';
 import {
   coderWebsocket,

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { operations } from '../../src/operations.ts';
+import { operations } from '../../src/operations/index.ts';
 import * as taskModule from '../../tasks/index.ts';
 import { generateServer, tasks, testEndpoint, validateHandshake } from '../../tasks/index.ts';
 import { NoteRun, requestFirst } from '../support/note-runs.ts';

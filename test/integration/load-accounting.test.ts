@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { runClientLoad } from '../../src/load/client/index.ts';
-import { runLoad } from '../../src/load/engine/index.ts';
+import { runClientLoad } from '../../src/load/run/run-client.ts';
+import { runLoad } from '../../src/load/run/index.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
 import type { LoadResult, RunLoad } from '../../src/load/result.ts';
 import { startFaultyServer } from '../support/faulty-server.ts';

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { commands } from '../../src/cli/commands.ts';
 import { parseCommandLine } from '../../src/cli/parse.ts';
-import { Settings } from '../../src/config/schema.ts';
-import { resolveInput } from '../../src/derive/input.ts';
+import { Settings } from '../../src/core/settings.ts';
+import { resolveInput } from '../../src/core/derive/input.ts';
 
 const page = new URL('../../docs/distributed-benchmark.md', import.meta.url);
 const text = /<!-- distributed-benchmark\.yaml -->\s*```yaml\n([\s\S]*?)```/.exec(

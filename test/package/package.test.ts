@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { VERSION } from '../../src/version.ts';
+import { VERSION } from '../../src/core/version.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const run = promisify(execFile);
@@ -166,7 +166,7 @@ describe('the export surface', () => {
   });
 
   it('resolves nothing else', async () => {
-    const script = `await import('websocket-skill/dist/src/errors.js')`;
+    const script = `await import('websocket-skill/dist/src/core/errors.js')`;
     const failed = run(process.execPath, ['--input-type=module', '-e', script], { cwd: root });
     await expect(failed).rejects.toThrow(/ERR_PACKAGE_PATH_NOT_EXPORTED/);
   });

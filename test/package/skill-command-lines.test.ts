@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../../src/cli/commands.ts';
 import { parseCommandLine } from '../../src/cli/parse.ts';
-import { Settings } from '../../src/config/schema.ts';
-import { flagsOf } from '../../src/derive/flags.ts';
-import { resolveInput } from '../../src/derive/input.ts';
+import { Settings } from '../../src/core/settings.ts';
+import { flagsOf } from '../../src/core/derive/flags.ts';
+import { resolveInput } from '../../src/core/derive/input.ts';
 import { commandLinesOf } from '../support/command-lines.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import * as z from 'zod';
-import { VERSION } from '../../src/version.ts';
+import { VERSION } from '../../src/core/version.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const name = z.string().regex(/^[a-z0-9]+(?:-[a-z0-9]+)*$/);

@@ -1,9 +1,9 @@
-import { allCases } from '../../src/conformance/cases/index.ts';
+import { allCases } from '../../src/conformance/autobahn/cases/index.ts';
 import type { CaseDefinition } from '../../src/conformance/case.ts';
-import { CaseConnection } from '../../src/conformance/core/case-connection.ts';
-import type { CaseConnectionOptions } from '../../src/conformance/core/case-connection.ts';
-import { judge } from '../../src/conformance/core/judge.ts';
-import type { Judgement } from '../../src/conformance/core/judge.ts';
+import { CaseConnection } from '../../src/conformance/autobahn/connection.ts';
+import type { CaseConnectionOptions } from '../../src/conformance/autobahn/connection.ts';
+import { judge } from '../../src/conformance/autobahn/verdict.ts';
+import type { Judgement } from '../../src/conformance/autobahn/verdict.ts';
 import { FrameDecoder, encodeFrame } from '../../src/protocol/index.ts';
 import type { Frame, FrameInit } from '../../src/protocol/index.ts';
 import { MASKING_KEY } from './protocol.ts';

@@ -6,10 +6,10 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { autobahnTest } from '../../src/conformance/index.ts';
-import { AutobahnTestInput } from '../../src/conformance/schema.ts';
-import type { AutobahnTestReport } from '../../src/conformance/schema.ts';
-import type { OperationContext } from '../../src/operation.ts';
+import { autobahnTest } from '../../src/operations/autobahn-test/index.ts';
+import { AutobahnTestInput } from '../../src/operations/autobahn-test/schema.ts';
+import type { AutobahnTestReport } from '../../src/operations/autobahn-test/schema.ts';
+import type { OperationContext } from '../../src/core/operation.ts';
 import { operationContext } from './operation-context.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 

@@ -1,9 +1,9 @@
 import type * as z from 'zod';
-import { TestInput, ValidateHandshakeInput } from '../../src/endpoint/schema.ts';
-import type { TestReport, ValidateHandshakeReport } from '../../src/endpoint/schema.ts';
-import { testEndpoint } from '../../src/endpoint/test-endpoint.ts';
-import { validateHandshake } from '../../src/endpoint/validate-handshake.ts';
-import type { OperationContext } from '../../src/operation.ts';
+import { TestInput, ValidateHandshakeInput } from '../../src/operations/test/schema.ts';
+import type { TestReport, ValidateHandshakeReport } from '../../src/operations/test/schema.ts';
+import { testEndpoint } from '../../src/operations/test/test-endpoint.ts';
+import { validateHandshake } from '../../src/operations/validate-handshake/validate-handshake.ts';
+import type { OperationContext } from '../../src/core/operation.ts';
 import { operationContext } from './operation-context.ts';
 
 /** Runs `test` as the library does, with the input's defaults filled in. */

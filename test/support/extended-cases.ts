@@ -1,7 +1,7 @@
 import { extendedCases, dialExchange } from '../../src/conformance/extended/index.ts';
 import type { CaseDefinition } from '../../src/conformance/case.ts';
 import type { CaseResult } from '../../src/conformance/result.ts';
-import { FuzzingServer } from '../../src/conformance/run/fuzzing-server.ts';
+import { FuzzingServer } from '../../src/conformance/runner/fuzzing-server.ts';
 import { verdictOf } from '../../src/conformance/verdict.ts';
 
 /** Runs `work` for each item, some of them at a time. */

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
 import type { z } from 'zod';
-import { EnvironmentError, UsageError } from '../../src/errors.ts';
-import { generateServer, GenerateServerInput } from '../../src/generate/index.ts';
-import type { GenerateServerReport } from '../../src/generate/index.ts';
+import { EnvironmentError, UsageError } from '../../src/core/errors.ts';
+import { generateServer, GenerateServerInput } from '../../src/operations/generate-server/index.ts';
+import type { GenerateServerReport } from '../../src/operations/generate-server/index.ts';
 import { operationContext } from './operation-context.ts';
 
 export type GenerateInput = z.input<typeof GenerateServerInput>;

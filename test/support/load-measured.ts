@@ -1,6 +1,6 @@
 import type { LoadPlan } from '../../src/load/plan.ts';
-import type { BenchmarkReport, Measured } from '../../src/load/report.ts';
-import { summarize } from '../../src/load/statistics/index.ts';
+import type { BenchmarkReport, Measured } from '../../src/load/metrics.ts';
+import { summarize } from '../../src/load/stats/index.ts';
 import { loadPlan, loadResult } from './load-results.ts';
 
 /** What a run in which nothing happened measured, with `changes`. */

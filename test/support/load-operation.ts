@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BenchmarkReport } from '../../src/load/report.ts';
+import { BenchmarkReport } from '../../src/load/metrics.ts';
 import { websocketSkill } from './programs.ts';
 import type { Ended } from './programs.ts';
 import { temporaryFolder } from './temporary-folder.ts';

@@ -1,6 +1,6 @@
-import { Histogram } from '../../src/load/histogram/histogram.ts';
-import type { NamedHistogram, NamedHistograms } from '../../src/load/reports/index.ts';
-import type { BenchmarkReport, Measured, Percentiles, SecondRow } from '../../src/load/report.ts';
+import { Histogram } from '../../src/load/measure/histogram.ts';
+import type { NamedHistogram, NamedHistograms } from '../../src/load/report/index.ts';
+import type { BenchmarkReport, Measured, Percentiles, SecondRow } from '../../src/load/metrics.ts';
 import { HOSTILE } from './hostile.ts';
 import { Random } from './random.ts';
 

@@ -1,4 +1,4 @@
-import { Histogram } from '../../src/load/histogram/histogram.ts';
+import { Histogram } from '../../src/load/measure/histogram.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
 import type { LoadControl, LoadResult, SecondSample } from '../../src/load/result.ts';
 

@@ -1,5 +1,5 @@
-import type { Measured } from '../../src/load/report.ts';
-import { summarize } from '../../src/load/statistics/index.ts';
+import type { Measured } from '../../src/load/metrics.ts';
+import { summarize } from '../../src/load/stats/index.ts';
 import { histogramOf, loadPlan, loadResult } from './load-results.ts';
 
 /** A run that got `rate` replies per second, all of them after `p99` milliseconds. */

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { resumeRun, runProcess } from '../../src/babysitter/run.ts';
-import { EnvironmentError, UsageError } from '../../src/errors.ts';
-import type { Operation, OperationContext } from '../../src/operation.ts';
+import { EnvironmentError, UsageError } from '../../src/core/errors.ts';
+import type { Operation, OperationContext } from '../../src/core/operation.ts';
 import { errors, noteOperation } from '../fixtures/babysitter/note-operation.mjs';
 import { temporaryFolder } from './temporary-folder.ts';
 

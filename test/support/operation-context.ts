@@ -1,4 +1,4 @@
-import type { OperationContext, Progress } from '../../src/operation.ts';
+import type { OperationContext, Progress } from '../../src/core/operation.ts';
 
 /** A context for calling an operation's function as a library; `progress` is what it emitted. */
 export function operationContext(

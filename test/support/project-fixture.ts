@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { MANIFEST_FILE, formatManifest } from '../../src/project/manifest.ts';
-import type { Manifest } from '../../src/project/manifest.ts';
+import { MANIFEST_FILE, formatManifest } from '../../src/target/project/manifest.ts';
+import type { Manifest } from '../../src/target/project/manifest.ts';
 
 const WS = import.meta.resolve('ws');
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { DurationMs, HeaderLine, Port, WebSocketUrl } from '../../src/input-types.ts';
-import { defineOperation } from '../../src/operation.ts';
+import { DurationMs, HeaderLine, Port, WebSocketUrl } from '../../src/core/fields.ts';
+import { defineOperation } from '../../src/core/operation.ts';
 
 const SampleInput = z.strictObject({
   target: z.string().describe('what to work on').meta({ positional: true }),

@@ -1,4 +1,4 @@
-import { UsageError } from '../../src/errors.ts';
+import { UsageError } from '../../src/core/errors.ts';
 
 /** The UsageError that `work` throws; anything else, or nothing, fails the test. */
 export function usageErrorOf(work: () => unknown): UsageError {

@@ -1,7 +1,7 @@
 import type { FrameStep, MessageStep } from '../case.ts';
 import type { Behavior, CaseEvent, ExpectedClose } from '../result.ts';
-import type { CaseLog } from './case-log.ts';
-import type { IncomingMessage } from './incoming.ts';
+import type { CaseLog } from '../wire/frame-log.ts';
+import type { IncomingMessage } from '../wire/receiver.ts';
 
 /** A message that was compressed before: `length` counts what it is inflated. */
 export interface DeflatedMessage {

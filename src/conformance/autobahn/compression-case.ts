@@ -1,9 +1,9 @@
 import type { CompressionScript } from '../case.ts';
 import type { CaseEvent, ExpectedClose } from '../result.ts';
 import { BY_TESTER } from './by-tester.ts';
-import type { IncomingMessage } from './incoming.ts';
+import type { IncomingMessage } from '../wire/receiver.ts';
 import type { MessageSource } from './message-source.ts';
-import type { Player, PlayerVerdict, Stage } from './player.ts';
+import type { Player, PlayerVerdict, Stage } from './case-handler.ts';
 
 /** Sends compressed messages, each after the echo of the one before, and compares every octet. */
 export class CompressionPlayer implements Player {

@@ -2,19 +2,19 @@ import { CloseCode, Opcode, isControlOpcode } from '../../protocol/index.ts';
 import type { Violation } from '../../protocol/index.ts';
 import type { CaseDefinition, FrameStep, MessageStep } from '../case.ts';
 import type { CloseFacts } from '../result.ts';
-import { CaseLog } from './case-log.ts';
+import { CaseLog } from '../wire/frame-log.ts';
 import { PEER_DROPPED } from './close-state.ts';
 import { Closing } from './closing.ts';
 import type { Drop } from './closing.ts';
-import { createPlayer } from './create-player.ts';
-import { Incoming } from './incoming.ts';
-import type { IncomingFrame, IncomingMessage, IncomingSink, Position } from './incoming.ts';
+import { createPlayer } from './create-handler.ts';
+import { Incoming } from '../wire/receiver.ts';
+import type { IncomingFrame, IncomingMessage, IncomingSink, Position } from '../wire/receiver.ts';
 import type { MessageSource } from './message-source.ts';
-import { Outgoing } from './outgoing.ts';
-import type { DeflatedMessage, Player, Stage } from './player.ts';
+import { Outgoing } from './sender.ts';
+import type { DeflatedMessage, Player, Stage } from './case-handler.ts';
 import { Timers } from './timers.ts';
 import type { TimerHandle } from './timers.ts';
-import { TrafficMeter } from './traffic-meter.ts';
+import { TrafficMeter } from '../wire/traffic.ts';
 
 /**
  * Seconds after which a connection ends that waits for the peer and has no timer of its own.

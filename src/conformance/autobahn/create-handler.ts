@@ -1,10 +1,10 @@
 import type { CaseDefinition } from '../case.ts';
-import { CompressionPlayer } from './compression-player.ts';
-import { EventPlayer } from './event-player.ts';
-import { LengthPlayer } from './length-player.ts';
+import { CompressionPlayer } from './compression-case.ts';
+import { EventPlayer } from './event-case.ts';
+import { LengthPlayer } from './length-case.ts';
 import type { MessageSource } from './message-source.ts';
-import type { Player, Stage } from './player.ts';
-import { RoundsPlayer } from './rounds-player.ts';
+import type { Player, Stage } from './case-handler.ts';
+import { RoundsPlayer } from './rounds-case.ts';
 
 /** The player for a case; `source` yields the messages of one with compression in force. */
 export function createPlayer(

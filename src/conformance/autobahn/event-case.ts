@@ -2,9 +2,9 @@ import { Opcode } from '../../protocol/index.ts';
 import type { EventScript, ExpectedEvent, Step } from '../case.ts';
 import { clip } from '../result.ts';
 import type { CaseEvent, ExpectedClose, ExpectedLabel } from '../result.ts';
-import type { IncomingMessage } from './incoming.ts';
-import { NOT_AS_EXPECTED } from './player.ts';
-import type { Player, PlayerVerdict, Stage } from './player.ts';
+import type { IncomingMessage } from '../wire/receiver.ts';
+import { NOT_AS_EXPECTED } from './case-handler.ts';
+import type { Player, PlayerVerdict, Stage } from './case-handler.ts';
 
 /** What came, in full as far as it can matter. */
 type Seen = ExpectedEvent & { readonly length?: number };

@@ -1,8 +1,8 @@
 import type { LengthScript } from '../case.ts';
 import type { CaseEvent, ExpectedClose } from '../result.ts';
 import { BY_TESTER } from './by-tester.ts';
-import type { IncomingMessage } from './incoming.ts';
-import type { Player, PlayerVerdict, Stage } from './player.ts';
+import type { IncomingMessage } from '../wire/receiver.ts';
+import type { Player, PlayerVerdict, Stage } from './case-handler.ts';
 
 /** Sends one large message and looks at the type and length of its echo. */
 export class LengthPlayer implements Player {

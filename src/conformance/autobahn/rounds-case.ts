@@ -2,9 +2,9 @@ import { Opcode } from '../../protocol/index.ts';
 import type { RoundsScript } from '../case.ts';
 import type { CaseEvent, ExpectedClose } from '../result.ts';
 import { BY_TESTER } from './by-tester.ts';
-import type { IncomingMessage } from './incoming.ts';
-import { lengthProblem } from './length-player.ts';
-import type { Player, PlayerVerdict, Stage } from './player.ts';
+import type { IncomingMessage } from '../wire/receiver.ts';
+import { lengthProblem } from './length-case.ts';
+import type { Player, PlayerVerdict, Stage } from './case-handler.ts';
 
 /** Sends a message at a time, the next one upon each echo. */
 export class RoundsPlayer implements Player {

@@ -7,7 +7,7 @@ import {
 } from '../../protocol/index.ts';
 import type { FrameStep, MessageStep } from '../case.ts';
 import { clip } from '../result.ts';
-import type { CaseLog } from './case-log.ts';
+import type { CaseLog } from '../wire/frame-log.ts';
 
 /** A piece that waits its turn. */
 interface Queued {

@@ -1,5 +1,5 @@
 import type { CaseDefinition } from '../case.ts';
-import type { PlayerVerdict } from './player.ts';
+import type { PlayerVerdict } from './case-handler.ts';
 import type { Behavior, BehaviorClose, CloseFacts, ExpectedClose } from '../result.ts';
 
 /** The two verdicts of a case and the sentences that go with them. */

@@ -8,19 +8,19 @@ import {
 } from '../../protocol/index.ts';
 import type { DeflateSupport, RequestHead } from '../../protocol/index.ts';
 import { Wire } from '../../transport/index.ts';
-import { VERSION } from '../../version.ts';
-import { CaseLog } from '../core/case-log.ts';
+import { VERSION } from '../../core/version.ts';
+import { CaseLog } from '../wire/frame-log.ts';
 import type { CaseResult } from '../result.ts';
-import type { CaseTask } from '../run/outcome.ts';
+import type { CaseTask } from '../runner/case-result.ts';
 import { Guard } from './guard.ts';
-import { editHead, encodeHead } from './head-draft.ts';
-import type { HeadDraft } from './head-draft.ts';
-import type { Observation, PeerRequest } from './observation.ts';
-import { NOT_PLAYED, play } from './play.ts';
-import type { ExchangeScript } from './script.ts';
-import { sendHead } from './send-head.ts';
+import { editHead, encodeHead } from '../handshake/head-draft.ts';
+import type { HeadDraft } from '../handshake/head-draft.ts';
+import type { Observation, PeerRequest } from '../observation.ts';
+import { NOT_PLAYED, play } from './run-script.ts';
+import type { ExchangeScript } from '../script.ts';
+import { sendHead } from '../handshake/send-head.ts';
 import { Session } from './session.ts';
-import { toExchangeResult } from './to-result.ts';
+import { toExchangeResult } from './result.ts';
 
 /** Runs one extended case with a client that asked for it; the request was found in order. */
 export async function acceptExchange(

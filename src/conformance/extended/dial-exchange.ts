@@ -18,24 +18,24 @@ import type {
   ResponseHead,
   Violation,
 } from '../../protocol/index.ts';
-import { EnvironmentError } from '../../errors.ts';
+import { EnvironmentError } from '../../core/errors.ts';
 import { openSocket } from '../../transport/index.ts';
 import type { OpenSocketOptions, TlsOptions } from '../../transport/index.ts';
-import { VERSION } from '../../version.ts';
-import { CaseLog } from '../core/case-log.ts';
+import { VERSION } from '../../core/version.ts';
+import { CaseLog } from '../wire/frame-log.ts';
 import type { CaseResult } from '../result.ts';
-import type { CaseTask } from '../run/outcome.ts';
+import type { CaseTask } from '../runner/case-result.ts';
 import { Guard } from './guard.ts';
-import { asRequest, editHead, encodeHead } from './head-draft.ts';
-import type { HeadDraft } from './head-draft.ts';
-import type { Observation, OpeningResult } from './observation.ts';
-import { NOT_PLAYED, greet, play } from './play.ts';
-import { readAnswer } from './read-opening.ts';
-import type { Answer } from './read-opening.ts';
-import type { ExchangeScript } from './script.ts';
-import { sendHead } from './send-head.ts';
+import { asRequest, editHead, encodeHead } from '../handshake/head-draft.ts';
+import type { HeadDraft } from '../handshake/head-draft.ts';
+import type { Observation, OpeningResult } from '../observation.ts';
+import { NOT_PLAYED, greet, play } from './run-script.ts';
+import { readAnswer } from '../handshake/read-opening.ts';
+import type { Answer } from '../handshake/read-opening.ts';
+import type { ExchangeScript } from '../script.ts';
+import { sendHead } from '../handshake/send-head.ts';
 import { Session } from './session.ts';
-import { toExchangeResult } from './to-result.ts';
+import { toExchangeResult } from './result.ts';
 
 /** How to reach the server under test. */
 export interface ExchangeTarget {

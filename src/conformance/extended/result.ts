@@ -1,11 +1,11 @@
-import { PEER_DROPPED, newCloseState } from '../core/close-state.ts';
-import type { CaseLog } from '../core/case-log.ts';
+import { PEER_DROPPED, newCloseState } from '../autobahn/close-state.ts';
+import type { CaseLog } from '../wire/frame-log.ts';
 import type { CaseResult, CloseFacts } from '../result.ts';
-import type { CaseTask } from '../run/outcome.ts';
-import { toEvent } from './describe.ts';
-import { grade } from './grade.ts';
-import type { Observation } from './observation.ts';
-import type { ExchangeScript } from './script.ts';
+import type { CaseTask } from '../runner/case-result.ts';
+import { toEvent } from '../handshake/describe.ts';
+import { grade } from './verdict.ts';
+import type { Observation } from '../observation.ts';
+import type { ExchangeScript } from '../script.ts';
 
 export interface ExchangeOutcome {
   readonly task: CaseTask;

@@ -1,10 +1,10 @@
 import { TLSSocket } from 'node:tls';
 import { CloseCode, Opcode } from '../../protocol/index.ts';
 import type { Wire } from '../../transport/index.ts';
-import type { EndingResult, HeardFrame, Observation } from './observation.ts';
-import type { Action, ExchangeScript, WireFrame } from './script.ts';
-import { closeFrame } from './talk.ts';
-import type { Talk } from './talk.ts';
+import type { EndingResult, HeardFrame, Observation } from '../observation.ts';
+import type { Action, ExchangeScript, WireFrame } from '../script.ts';
+import { closeFrame } from '../wire/connection.ts';
+import type { Talk } from '../wire/connection.ts';
 
 /** What the tester says to see whether an echoing peer is still there. */
 const GREETING = Buffer.from('are you still there?');

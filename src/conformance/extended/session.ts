@@ -2,9 +2,9 @@ import { inflateRawSync } from 'node:zlib';
 import { Inflater, directionOf, violation } from '../../protocol/index.ts';
 import type { NegotiatedDeflate, Violation } from '../../protocol/index.ts';
 import type { Wire } from '../../transport/index.ts';
-import type { CaseLog } from '../core/case-log.ts';
-import type { ExchangeScript } from './script.ts';
-import { Talk } from './talk.ts';
+import type { CaseLog } from '../wire/frame-log.ts';
+import type { ExchangeScript } from '../script.ts';
+import { Talk } from '../wire/connection.ts';
 
 /** Bytes that one message of the peer may inflate to. */
 const MAX_INFLATED = 1024 * 1024;

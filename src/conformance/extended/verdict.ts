@@ -1,7 +1,7 @@
 import type { Behavior, BehaviorClose } from '../result.ts';
-import { describeOutcome, describeSeen } from './describe.ts';
-import type { HeardFrame, Observation } from './observation.ts';
-import type { ExchangeScript, Grade, Heard, HeardEvent, Outcome } from './script.ts';
+import { describeOutcome, describeSeen } from '../handshake/describe.ts';
+import type { HeardFrame, Observation } from '../observation.ts';
+import type { ExchangeScript, Grade, Heard, HeardEvent, Outcome } from '../script.ts';
 
 export interface GradedCase {
   readonly behavior: Behavior;

@@ -10,8 +10,8 @@ import type {
   HeardEvent,
   Pieces,
   WireFrame,
-} from './script.ts';
-import { closeFrame } from './talk.ts';
+} from '../script.ts';
+import { closeFrame } from '../wire/connection.ts';
 
 /** The words the tables of extended cases are written in. */
 

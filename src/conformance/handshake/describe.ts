@@ -1,10 +1,10 @@
 import { explainCloseCode } from '../../protocol/index.ts';
-import { describeEvents } from '../reports/describe-event.ts';
-import { printable } from '../../reports/printable.ts';
+import { describeEvents } from '../describe-event.ts';
+import { printable } from '../../report/printable.ts';
 import { clip } from '../result.ts';
 import type { CaseEvent } from '../result.ts';
-import type { HeardFrame, Observation, OpeningResult } from './observation.ts';
-import type { Grade, Heard, HeardEvent, Outcome } from './script.ts';
+import type { HeardFrame, Observation, OpeningResult } from '../observation.ts';
+import type { Grade, Heard, HeardEvent, Outcome } from '../script.ts';
 
 /** What a conforming peer does, in a sentence made from the grades of a case. */
 export function describeExpectation(grades: readonly Grade[]): string {

@@ -1,5 +1,5 @@
 import type { HeaderField, RequestHead } from '../../protocol/index.ts';
-import type { HeadEdit } from './script.ts';
+import type { HeadEdit } from '../script.ts';
 
 /** A head on its way to the wire; a field without a name is a line as it stands. */
 export interface HeadDraft {

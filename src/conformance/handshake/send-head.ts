@@ -1,8 +1,8 @@
 import type { Wire } from '../../transport/index.ts';
 import { encodeHead } from './head-draft.ts';
 import type { HeadDraft } from './head-draft.ts';
-import type { Opening, Pieces } from './script.ts';
-import type { Talk } from './talk.ts';
+import type { Opening, Pieces } from '../script.ts';
+import type { Talk } from '../wire/connection.ts';
 
 /** Milliseconds a peer may leave a head unread. */
 const STALL_MS = 2000;

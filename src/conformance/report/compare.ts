@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { UsageError } from '../../errors.ts';
-import { readInputFile } from '../../input-file.ts';
+import { UsageError } from '../../core/errors.ts';
+import { readInputFile } from '../../core/input-file.ts';
 import type { Behavior, BehaviorClose, ConformanceRun } from '../result.ts';
-import { compareCaseIds } from './case-order.ts';
+import { compareCaseIds } from '../case-order.ts';
 
 const Judgement = z.object({
   behavior: z.enum(['OK', 'NON-STRICT', 'FAILED', 'INFORMATIONAL', 'UNIMPLEMENTED']),

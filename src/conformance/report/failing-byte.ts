@@ -5,7 +5,7 @@ import {
   Utf8Stream,
 } from '../../protocol/index.ts';
 import type { CaseEvent, CaseResult, LogRow, RunOptions } from '../result.ts';
-import { describeEvent } from './describe-event.ts';
+import { describeEvent } from '../describe-event.ts';
 
 export type FrameRow = Extract<LogRow, { kind: 'frame' }>;
 

@@ -1,8 +1,8 @@
 import { explainCloseCode, Opcode, opcodeName } from '../../protocol/index.ts';
 import type { CaseResult, Clip, LogRow, RunOptions } from '../result.ts';
-import { describePayload } from './describe-event.ts';
-import { findOffence, type FrameRow, type Offence } from './offence.ts';
-import { printable } from '../../reports/printable.ts';
+import { describePayload } from '../describe-event.ts';
+import { findOffence, type FrameRow, type Offence } from './failing-byte.ts';
+import { printable } from '../../report/printable.ts';
 import { headerHex, rebuildFrames, wholePayload } from './rebuild-frames.ts';
 
 /** A line of the frame log as a reader sees it. */

@@ -6,7 +6,7 @@ import { describeJudgement, summarizeComparison, type Change, type Comparison } 
 import { problemsOf, staleRows } from './expectations.ts';
 import { pageData } from './page-data.ts';
 import { HEADINGS } from './headings.ts';
-import { printable } from '../../reports/printable.ts';
+import { printable } from '../../report/printable.ts';
 import { reasonOf } from './reason.ts';
 import { reportAssets } from './report-assets.ts';
 

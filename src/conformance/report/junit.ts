@@ -1,10 +1,10 @@
 import type { AgentResults, CaseResult, ConformanceRun } from '../result.ts';
 import { isFailure, verdictOf } from '../verdict.ts';
 import { expectedReason, staleRows } from './expectations.ts';
-import { printable } from '../../reports/printable.ts';
+import { printable } from '../../report/printable.ts';
 import { reasonOf } from './reason.ts';
 import { rfcReference } from './rfc-reference.ts';
-import { sectionOf, sectionTitle } from './sections.ts';
+import { sectionOf, sectionTitle } from '../sections.ts';
 
 interface Suite {
   readonly name: string;

@@ -3,7 +3,7 @@ import { countVerdicts, VERDICTS } from '../verdict.ts';
 import { describeJudgement, summarizeComparison, type Comparison } from './compare.ts';
 import { problemsOf, staleRows, type Problem } from './expectations.ts';
 import { HEADINGS } from './headings.ts';
-import { printable } from '../../reports/printable.ts';
+import { printable } from '../../report/printable.ts';
 import { reasonOf } from './reason.ts';
 import { rfcReference } from './rfc-reference.ts';
 

@@ -1,16 +1,16 @@
 import type { CaseResult, ConformanceRun } from '../result.ts';
 import { verdictOf, type Verdict } from '../verdict.ts';
 import { adviceFor } from './advice.ts';
-import { compareCaseIds } from './case-order.ts';
+import { compareCaseIds } from '../case-order.ts';
 import type { CaseFiles } from './case-files.ts';
 import { describeJudgement, type Comparison } from './compare.ts';
-import { describeEvent } from './describe-event.ts';
+import { describeEvent } from '../describe-event.ts';
 import { expectedReason } from './expectations.ts';
 import { frameLog, type FrameLog } from './frame-log.ts';
-import { printable, printableLines } from '../../reports/printable.ts';
+import { printable, printableLines } from '../../report/printable.ts';
 import { reasonOf } from './reason.ts';
 import { rfcReference, type RfcReference } from './rfc-reference.ts';
-import { sectionOf, sectionTitle } from './sections.ts';
+import { sectionOf, sectionTitle } from '../sections.ts';
 import type { Advice } from './violation-advice.ts';
 
 /** What the page shows: plain JSON, with the details of passes left out. */

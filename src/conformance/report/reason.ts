@@ -1,6 +1,6 @@
 import type { CaseEvent, CaseResult } from '../result.ts';
-import { describeEvent, describeEvents } from './describe-event.ts';
-import { printable } from '../../reports/printable.ts';
+import { describeEvent, describeEvents } from '../describe-event.ts';
+import { printable } from '../../report/printable.ts';
 
 /** What the judge says of lists of events; which events these were, it leaves out. */
 const EVENTS_DIFFER = /^actual events differ/i;

@@ -1,6 +1,6 @@
 import { encodeFrame, mask } from '../../protocol/index.ts';
 import { clip, type Clip, type LogRow } from '../result.ts';
-import type { FrameRow } from './offence.ts';
+import type { FrameRow } from './failing-byte.ts';
 
 type OctetsRow = Extract<LogRow, { kind: 'octets' }>;
 

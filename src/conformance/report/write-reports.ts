@@ -1,5 +1,5 @@
-import { writeReportFiles } from '../../reports/report-files.ts';
-import type { ReportFile } from '../../reports/report-files.ts';
+import { writeReportFiles } from '../../report/files.ts';
+import type { ReportFile } from '../../report/files.ts';
 import type { ConformanceRun } from '../result.ts';
 import { renderAutobahnCase } from './autobahn-case.ts';
 import { renderAutobahnIndex } from './autobahn-index.ts';

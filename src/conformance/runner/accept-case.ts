@@ -7,15 +7,15 @@ import {
   fieldValues,
 } from '../../protocol/index.ts';
 import type { RequestHead } from '../../protocol/index.ts';
-import { VERSION } from '../../version.ts';
-import type { DeflateCache } from '../compression/deflate-cache.ts';
-import { answerOffers, wishesOf } from '../core/agree.ts';
-import { PEER_DROPPED } from '../core/close-state.ts';
+import { VERSION } from '../../core/version.ts';
+import type { DeflateCache } from '../autobahn/corpus/deflate-cache.ts';
+import { answerOffers, wishesOf } from '../autobahn/negotiate.ts';
+import { PEER_DROPPED } from '../autobahn/close-state.ts';
 import type { CaseResult } from '../result.ts';
-import { drive } from './drive.ts';
+import { drive } from './socket-driver.ts';
 import { openCase } from './open-case.ts';
-import { toResult } from './outcome.ts';
-import type { CaseTask } from './outcome.ts';
+import { toResult } from './case-result.ts';
+import type { CaseTask } from './case-result.ts';
 
 /** Milliseconds a client has for its request. */
 const OPEN_TIMEOUT_MS = 5000;

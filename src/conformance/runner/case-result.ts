@@ -1,8 +1,8 @@
 import type { CaseDefinition } from '../case.ts';
-import type { CaseConnection } from '../core/case-connection.ts';
-import { newCloseState } from '../core/close-state.ts';
-import { describe } from '../core/event-player.ts';
-import { judge } from '../core/judge.ts';
+import type { CaseConnection } from '../autobahn/connection.ts';
+import { newCloseState } from '../autobahn/close-state.ts';
+import { describe } from '../autobahn/event-case.ts';
+import { judge } from '../autobahn/verdict.ts';
 import type { CaseEvent, CaseResult, CloseFacts, ExpectedLabel } from '../result.ts';
 
 /** One case as the runner hands it out. */

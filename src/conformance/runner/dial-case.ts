@@ -4,16 +4,16 @@ import { HeadDecoder, createKey, createRequest, fieldValue } from '../../protoco
 import type { HeaderList } from '../../protocol/index.ts';
 import { connectSocket } from '../../transport/index.ts';
 import type { TlsOptions } from '../../transport/index.ts';
-import { VERSION } from '../../version.ts';
-import type { DeflateCache } from '../compression/deflate-cache.ts';
-import { judgeResponse, offerDeflate, wishesOf } from '../core/agree.ts';
-import type { CaseConnection } from '../core/case-connection.ts';
-import { PEER_DROPPED } from '../core/close-state.ts';
+import { VERSION } from '../../core/version.ts';
+import type { DeflateCache } from '../autobahn/corpus/deflate-cache.ts';
+import { judgeResponse, offerDeflate, wishesOf } from '../autobahn/negotiate.ts';
+import type { CaseConnection } from '../autobahn/connection.ts';
+import { PEER_DROPPED } from '../autobahn/close-state.ts';
 import type { CaseResult, CloseFacts } from '../result.ts';
-import { drive } from './drive.ts';
+import { drive } from './socket-driver.ts';
 import { openCase } from './open-case.ts';
-import { toResult } from './outcome.ts';
-import type { CaseTask } from './outcome.ts';
+import { toResult } from './case-result.ts';
+import type { CaseTask } from './case-result.ts';
 
 /** How to reach the server under test. */
 export interface DialTarget {

@@ -1,18 +1,18 @@
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { EnvironmentError } from '../../errors.ts';
+import { EnvironmentError } from '../../core/errors.ts';
 import { createRejection, createResponse } from '../../protocol/index.ts';
 import type { CaseDefinition } from '../case.ts';
-import { close, message } from '../cases/steps.ts';
-import { CaseConnection } from '../core/case-connection.ts';
-import { BY_TESTER } from '../core/by-tester.ts';
-import { DeflateCache } from '../compression/deflate-cache.ts';
+import { close, message } from '../autobahn/cases/steps.ts';
+import { CaseConnection } from '../autobahn/connection.ts';
+import { BY_TESTER } from '../autobahn/by-tester.ts';
+import { DeflateCache } from '../autobahn/corpus/deflate-cache.ts';
 import { acceptExchange } from '../extended/index.ts';
 import type { CaseResult } from '../result.ts';
 import { acceptCase, readRequest, requestProblem } from './accept-case.ts';
 import type { Request } from './accept-case.ts';
-import { drive } from './drive.ts';
-import type { CaseTask } from './outcome.ts';
+import { drive } from './socket-driver.ts';
+import type { CaseTask } from './case-result.ts';
 
 export interface FuzzingServerOptions {
   /** The selected cases in order; a client asks for them by their place in this list, from 1. */

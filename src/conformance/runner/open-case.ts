@@ -1,9 +1,9 @@
 import type { NegotiatedDeflate } from '../../protocol/index.ts';
-import { DeflatedSource } from '../compression/deflated-source.ts';
-import type { DeflateCache } from '../compression/deflate-cache.ts';
-import { CaseConnection } from '../core/case-connection.ts';
-import { createMaskSource } from './mask-source.ts';
-import type { CaseTask } from './outcome.ts';
+import { DeflatedSource } from '../autobahn/corpus/deflated-source.ts';
+import type { DeflateCache } from '../autobahn/corpus/deflate-cache.ts';
+import { CaseConnection } from '../autobahn/connection.ts';
+import { createMaskSource } from '../wire/mask-source.ts';
+import type { CaseTask } from './case-result.ts';
 
 const maskSource = createMaskSource();
 

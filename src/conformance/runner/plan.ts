@@ -1,5 +1,5 @@
 import type { CaseDefinition, CompressionScript, CorpusName } from '../case.ts';
-import type { CaseTask } from './outcome.ts';
+import type { CaseTask } from './case-result.ts';
 
 /** Cases that may run side by side, and how many of them at a time. */
 export interface Lane {

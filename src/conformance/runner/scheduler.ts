@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EnvironmentError } from '../../errors.ts';
+import { EnvironmentError } from '../../core/errors.ts';
 import type { CaseResult, Retry } from '../result.ts';
-import { isDoubtful, isSameVerdict, signatureOf } from './failing.ts';
-import { toResult } from './outcome.ts';
-import type { CaseTask } from './outcome.ts';
+import { isDoubtful, isSameVerdict, signatureOf } from './retry.ts';
+import { toResult } from './case-result.ts';
+import type { CaseTask } from './case-result.ts';
 import { planStages } from './plan.ts';
 import type { Lane } from './plan.ts';
 

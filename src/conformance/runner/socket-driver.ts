@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { CaseConnection } from '../core/case-connection.ts';
+import type { CaseConnection } from '../autobahn/connection.ts';
 
 /** How long TCP may take to go away after what was written last is to be flushed. */
 const FLUSH_MS = 1000;

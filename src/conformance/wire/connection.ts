@@ -11,13 +11,13 @@ import {
 } from '../../protocol/index.ts';
 import type { Violation } from '../../protocol/index.ts';
 import type { Wire } from '../../transport/index.ts';
-import type { CaseLog } from '../core/case-log.ts';
-import { Incoming } from '../core/incoming.ts';
-import type { IncomingFrame, IncomingMessage, IncomingSink, Position } from '../core/incoming.ts';
+import type { CaseLog } from './frame-log.ts';
+import { Incoming } from './receiver.ts';
+import type { IncomingFrame, IncomingMessage, IncomingSink, Position } from './receiver.ts';
 import { clip } from '../result.ts';
-import { createMaskSource } from '../run/mask-source.ts';
-import type { HeardFrame } from './observation.ts';
-import type { Pieces, WireFrame } from './script.ts';
+import { createMaskSource } from './mask-source.ts';
+import type { HeardFrame } from '../observation.ts';
+import type { Pieces, WireFrame } from '../script.ts';
 
 export interface TalkOptions {
   readonly wire: Wire;

@@ -1,7 +1,7 @@
 import type { Violation } from '../../protocol/index.ts';
 import { clip } from '../result.ts';
 import type { Counts, Finding, LogRow } from '../result.ts';
-import type { IncomingFrame, Position } from './incoming.ts';
+import type { IncomingFrame, Position } from './receiver.ts';
 
 /** Rows a log holds at most; what comes after them is counted, not kept. */
 const MAX_ROWS = 4000;

@@ -7,7 +7,7 @@ import {
   violation,
 } from '../../protocol/index.ts';
 import type { Violation } from '../../protocol/index.ts';
-import { judgeLength, judgeOpening } from './judge-header.ts';
+import { judgeLength, judgeOpening } from './header-rules.ts';
 
 /** A message of the peer; of one larger than what can be expected only the head is there. */
 export interface IncomingMessage {

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
-import type { Settings } from '../config/schema.ts';
+import type { Settings } from '../settings.ts';
 import { UsageError } from '../errors.ts';
-import { didYouMean } from '../nearest.ts';
+import { didYouMean } from '../did-you-mean.ts';
 import type { Operation, Report } from '../operation.ts';
 import { flagsOf, type Flag } from './flags.ts';
 

@@ -1,9 +1,9 @@
-import { EnvironmentError } from '../../errors.ts';
-import { mergeResults } from '../merge-results.ts';
-import type { ResultPart } from '../merge-results.ts';
+import { EnvironmentError } from '../../core/errors.ts';
+import { mergeResults } from '../aggregate.ts';
+import type { ResultPart } from '../aggregate.ts';
 import { decodeResult } from '../result-json.ts';
 import type { ErrorRow, LoadResult } from '../result.ts';
-import type { Share } from './shares.ts';
+import type { Share } from './segments.ts';
 
 /** A share that brought no result, in words. */
 interface Missing {

@@ -1,4 +1,4 @@
-export { benchmarkWorker } from './benchmark-worker.ts';
+export { benchmarkWorker } from '../../operations/benchmark-worker/benchmark-worker.ts';
 export { printableRedisUrl } from './redis.ts';
 export { runDistributed } from './run-distributed.ts';
 export type { DistributedOptions } from './run-distributed.ts';

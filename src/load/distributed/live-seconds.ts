@@ -1,4 +1,4 @@
-import { mergeSecond } from '../merge-results.ts';
+import { mergeSecond } from '../aggregate.ts';
 import type { SecondSample } from '../result.ts';
 
 /**

@@ -1,7 +1,7 @@
 import type { QueueEventsListener } from 'bullmq';
 import * as z from 'zod';
-import { ERRORS } from '../../errors.ts';
-import type { ErrorCode } from '../../errors.ts';
+import { ERRORS } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/errors.ts';
 import { LoadPlanSchema } from '../plan-schema.ts';
 import { SecondSample } from '../result-json.ts';
 

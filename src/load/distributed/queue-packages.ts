@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type * as bullmq from 'bullmq';
 import type { Redis } from 'ioredis';
-import { EnvironmentError } from '../../errors.ts';
+import { EnvironmentError } from '../../core/errors.ts';
 
 /*
  * The only place that loads BullMQ and ioredis. They are optional peers: nobody needs them who

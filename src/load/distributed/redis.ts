@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { EnvironmentError } from '../../errors.ts';
+import { EnvironmentError } from '../../core/errors.ts';
 import { loadQueuePackages } from './queue-packages.ts';
 import type { QueuePackages } from './queue-packages.ts';
 

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { Queue, QueueEvents, QueueEventsProducer, Worker } from 'bullmq';
-import { EnvironmentError } from '../../errors.ts';
-import { VERSION } from '../../version.ts';
-import { mergeResults } from '../merge-results.ts';
+import { EnvironmentError } from '../../core/errors.ts';
+import { VERSION } from '../../core/version.ts';
+import { mergeResults } from '../aggregate.ts';
 import type { LoadPlan } from '../plan.ts';
 import type { LoadControl, LoadResult } from '../result.ts';
 import { collect } from './collect.ts';
 import { LiveSeconds } from './live-seconds.ts';
-import { LOCK_MS, Outcome, PREFIX, QUEUE, STALLED_CHECK_MS } from './messages.ts';
-import type { Invitation, Order, RunEvent } from './messages.ts';
+import { LOCK_MS, Outcome, PREFIX, QUEUE, STALLED_CHECK_MS } from './protocol.ts';
+import type { Invitation, Order, RunEvent } from './protocol.ts';
 import { openRedis, settles, watchRedis } from './redis.ts';
 import type { RedisLink } from './redis.ts';
-import { Shares } from './shares.ts';
-import type { Share } from './shares.ts';
+import { Shares } from './segments.ts';
+import type { Share } from './segments.ts';
 import { splitPlan } from './split-plan.ts';
 import { hostOf } from './target-patterns.ts';
 

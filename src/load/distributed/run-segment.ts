@@ -1,13 +1,13 @@
-import { EnvironmentError, UsageError } from '../../errors.ts';
-import { VERSION } from '../../version.ts';
+import { EnvironmentError, UsageError } from '../../core/errors.ts';
+import { VERSION } from '../../core/version.ts';
 import { encodeResult } from '../result-json.ts';
 import type { LoadControl, LoadResult } from '../result.ts';
-import { runLocally } from '../run-locally.ts';
+import { runLocally } from '../run/run.ts';
 import type { Scenario } from '../scenario/index.ts';
-import { Invitation, Order } from './messages.ts';
-import type { Outcome, Tidings } from './messages.ts';
+import { Invitation, Order } from './protocol.ts';
+import type { Outcome, Tidings } from './protocol.ts';
 import type { ClockOffset } from './redis.ts';
-import type { ShareRow } from './schema.ts';
+import type { ShareRow } from '../../operations/benchmark-worker/schema.ts';
 import { hostOf, isAllowedTarget } from './target-patterns.ts';
 
 /** Longer than the coordinator waits, as it is the one that gives up first. */

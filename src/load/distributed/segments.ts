@@ -2,7 +2,7 @@ import type { LoadPlan } from '../plan.ts';
 import type { SecondSample } from '../result.ts';
 import type { ClockOffset } from './redis.ts';
 import type { LiveSeconds } from './live-seconds.ts';
-import { Outcome, Tidings } from './messages.ts';
+import { Outcome, Tidings } from './protocol.ts';
 
 /** How a share ended: what its worker returned, or that the worker is gone. */
 export type ShareEnd = Outcome | { readonly kind: 'lost'; readonly reason: string };

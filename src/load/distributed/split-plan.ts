@@ -1,4 +1,4 @@
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../core/errors.ts';
 import type { LoadPlan } from '../plan.ts';
 
 /** Makes seeds of neighbouring shares differ in many bits (2^32 divided by the golden ratio). */

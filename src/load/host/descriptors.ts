@@ -1,4 +1,4 @@
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../core/errors.ts';
 
 /** Files a run needs beside its connections: reports, pipes of threads, what Node has open. */
 const RESERVE = 100;

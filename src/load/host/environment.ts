@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import type * as z from 'zod';
-import { VERSION } from '../../version.ts';
-import type { Environment } from '../report.ts';
+import { VERSION } from '../../core/version.ts';
+import type { Environment } from '../metrics.ts';
 import { otherShare, readCpuTimes } from './cpu-times.ts';
 
 /** The part of `Machine` that belongs to the figures. */

@@ -1,5 +1,5 @@
 import { isIP, isIPv4 } from 'node:net';
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../core/errors.ts';
 import type { Machine } from './machine.ts';
 import { countTimeWait } from './machine.ts';
 

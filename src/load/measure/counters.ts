@@ -1,4 +1,4 @@
-import { Histogram } from '../histogram/histogram.ts';
+import { Histogram } from './histogram.ts';
 
 /** What is counted of messages, once for the warm-up and once for the measured phase. */
 export const Count = {

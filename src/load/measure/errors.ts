@@ -2,7 +2,7 @@ import { quoteBytes } from '../../transport/index.ts';
 import { explainCloseCode } from '../../protocol/index.ts';
 import type { ResponseHead, Violation } from '../../protocol/index.ts';
 import type { ErrorKind, ErrorRow } from '../result.ts';
-import { Gauge, add } from './memory.ts';
+import { Gauge, add } from './counters.ts';
 
 /** One error, as it is counted: by kind and detail, with a line for people. */
 export interface Failure {

@@ -1,6 +1,6 @@
-import { now } from '../../engine/clock.ts';
-import { Pacer, Spinner } from '../../engine/ticker.ts';
-import type { PacerOptions, Ticker } from '../../engine/ticker.ts';
+import { now } from '../measure/clock.ts';
+import { Pacer, Spinner } from './timers.ts';
+import type { PacerOptions, Ticker } from './timers.ts';
 
 interface Entry {
   readonly dueMs: number;

@@ -1,8 +1,8 @@
-import { now } from './clock.ts';
-import { Connection } from './connection.ts';
-import type { ConnectionHost } from './connection.ts';
-import type { Dialer } from './dialer.ts';
-import type { Failure } from './failure.ts';
+import { now } from '../measure/clock.ts';
+import { Connection } from '../socket/connection.ts';
+import type { ConnectionHost } from '../socket/connection.ts';
+import type { Dialer } from '../socket/dialer.ts';
+import type { Failure } from '../measure/errors.ts';
 
 /** Handshakes under way in one worker: more only fill the queue of the server. */
 const MOST_OPENING = 256;

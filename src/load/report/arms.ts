@@ -1,4 +1,4 @@
-import type { BenchmarkReport, Measured } from '../report.ts';
+import type { BenchmarkReport, Measured } from '../metrics.ts';
 
 /** One of the runs that a page shows: the only one, or A and B. */
 export interface Arm {

@@ -1,4 +1,4 @@
-import type { Unit } from './format.ts';
+import type { Unit } from '../../report/format.ts';
 
 /** A chart as the page's script draws it; what it shows is decided here, not there. */
 export interface Chart {

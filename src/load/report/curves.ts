@@ -1,4 +1,4 @@
-import type { Histogram } from '../histogram/histogram.ts';
+import type { Histogram } from '../measure/histogram.ts';
 import { shorten, type ChartSeries, type Tone } from './chart.ts';
 import { filled, type NamedHistogram, type NamedHistograms } from './named-histograms.ts';
 

@@ -1,4 +1,4 @@
-import type { BenchmarkReport, Measured } from '../report.ts';
+import type { BenchmarkReport, Measured } from '../metrics.ts';
 import { armsOf, type Arm } from './arms.ts';
 
 export type Labels = Readonly<Record<string, string>>;

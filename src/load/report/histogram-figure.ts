@@ -1,6 +1,6 @@
 import type { Figure } from './chart.ts';
 import { curvesOf, NS_PER_MS, seriesOf, type Curve } from './curves.ts';
-import { duration, short } from './format.ts';
+import { duration, short } from '../../report/format.ts';
 import type { NamedHistograms } from './named-histograms.ts';
 
 /** Bars for each power of ten. */

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { BenchmarkReport } from '../report.ts';
+import type { BenchmarkReport } from '../metrics.ts';
 import { armsOf } from './arms.ts';
 import type { Figure } from './chart.ts';
-import { duration } from './format.ts';
+import { duration } from '../../report/format.ts';
 import { histogramFigure } from './histogram-figure.ts';
-import { escapeHtml, html } from './markup.ts';
+import { escapeHtml, html } from '../../report/html.ts';
 import type { NamedHistograms } from './named-histograms.ts';
 import { percentileFigure } from './percentile-figure.ts';
 import { reportAssets } from './report-assets.ts';

@@ -1,6 +1,6 @@
-import type { BenchmarkReport } from '../report.ts';
-import { exact } from './format.ts';
-import { printable } from '../../reports/printable.ts';
+import type { BenchmarkReport } from '../metrics.ts';
+import { exact } from '../../report/format.ts';
+import { printable } from '../../report/printable.ts';
 
 interface TestCase {
   readonly name: string;

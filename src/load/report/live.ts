@@ -1,7 +1,7 @@
 import type { LoadPlan } from '../plan.ts';
 import type { SecondSample } from '../result.ts';
-import { count, duration, short } from './format.ts';
-import { printable } from '../../reports/printable.ts';
+import { count, duration, short } from '../../report/format.ts';
+import { printable } from '../../report/printable.ts';
 
 const NS_PER_MS = 1e6;
 

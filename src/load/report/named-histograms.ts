@@ -1,4 +1,4 @@
-import type { Histogram } from '../histogram/histogram.ts';
+import type { Histogram } from '../measure/histogram.ts';
 
 /** A histogram of a run and what it counts; `b` is the other run of a comparison. */
 export interface NamedHistogram {

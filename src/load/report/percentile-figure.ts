@@ -1,6 +1,6 @@
 import type { Chart, Figure } from './chart.ts';
 import { curvesOf, NS_PER_MS, seriesOf, type Curve } from './curves.ts';
-import { figure } from './format.ts';
+import { figure } from '../../report/format.ts';
 import type { NamedHistograms } from './named-histograms.ts';
 
 /** Points of the curve for each power of ten. */

@@ -1,8 +1,8 @@
-import type { BenchmarkReport } from '../report.ts';
+import type { BenchmarkReport } from '../metrics.ts';
 import { armsOf } from './arms.ts';
 import { armLabels, gauges, type Gauge, type Labels } from './gauges.ts';
 import type { NamedHistogram, NamedHistograms } from './named-histograms.ts';
-import { printable } from '../../reports/printable.ts';
+import { printable } from '../../report/printable.ts';
 
 const PREFIX = 'websocket_benchmark_';
 const NS_PER_SECOND = 1e9;

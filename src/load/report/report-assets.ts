@@ -8,7 +8,12 @@ export interface ReportAssets {
 }
 
 /** In the order in which the page runs them: they share one scope. */
-const SCRIPTS = ['elements.js', 'axes.js', 'chart.js', 'page.js'];
+const SCRIPTS = [
+  '../../report/assets/elements.js',
+  'assets/axes.js',
+  'assets/chart.js',
+  'assets/page.js',
+];
 
 /** Where uPlot stands: the build puts it beside the other assets, the sources have the package. */
 const LIBRARIES = ['assets/uplot/', '../../../node_modules/uplot/dist/'];
@@ -20,7 +25,7 @@ const LIBRARIES = ['assets/uplot/', '../../../node_modules/uplot/dist/'];
 export function reportAssets(): ReportAssets {
   const read = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
   const library = LIBRARIES.find((folder) => existsSync(new URL(folder, import.meta.url))) ?? '';
-  const own = SCRIPTS.map((name) => read(`assets/${name}`));
+  const own = SCRIPTS.map(read);
   return {
     html: read('assets/page.html'),
     css: [read(`${library}uPlot.min.css`), read('assets/page.css')].join('\n'),

@@ -1,6 +1,6 @@
-import type { BenchmarkReport } from '../report.ts';
+import type { BenchmarkReport } from '../metrics.ts';
 import { shorten, type Figure } from './chart.ts';
-import { short } from './format.ts';
+import { short } from '../../report/format.ts';
 
 /** The levels that `--find-max` tried, in the order in which it tried them. */
 export function searchFigure(search: BenchmarkReport['search']): Figure | undefined {

@@ -1,6 +1,6 @@
 import type { Arm } from './arms.ts';
 import { shorten, type ChartSeries, type Figure } from './chart.ts';
-import { count, figure, short, type Unit } from './format.ts';
+import { count, figure, short, type Unit } from '../../report/format.ts';
 import { spans, stepFor, type Span } from './timeline.ts';
 
 /** Points of a chart over time, and rows of the table under it. */

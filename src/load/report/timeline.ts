@@ -1,4 +1,4 @@
-import type { SecondRow } from '../report.ts';
+import type { SecondRow } from '../metrics.ts';
 
 /** So many seconds of a run, drawn as one point. */
 export interface Span {

@@ -1,7 +1,7 @@
 import path from 'node:path';
-import { writeReportFiles } from '../../reports/report-files.ts';
-import { formatHistogramLog } from '../histogram/histogram-log.ts';
-import type { BenchmarkReport } from '../report.ts';
+import { writeReportFiles } from '../../report/files.ts';
+import { formatHistogramLog } from '../measure/histogram-log.ts';
+import type { BenchmarkReport } from '../metrics.ts';
 import { armsOf } from './arms.ts';
 import { renderHtml } from './html.ts';
 import { renderJunit } from './junit.ts';

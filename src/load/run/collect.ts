@@ -1,10 +1,10 @@
-import { Histogram } from '../histogram/histogram.ts';
+import { Histogram } from '../measure/histogram.ts';
 import type { LoadPlan } from '../plan.ts';
 import type { ErrorRow, Latencies, LoadResult, MessageCounts, WorkerUse } from '../result.ts';
-import { ErrorTable } from './failure.ts';
-import type { Failure } from './failure.ts';
-import { Count, Gauge } from './memory.ts';
-import type { PhaseMemory } from './memory.ts';
+import { ErrorTable } from '../measure/errors.ts';
+import type { Failure } from '../measure/errors.ts';
+import { Count, Gauge } from '../measure/counters.ts';
+import type { PhaseMemory } from '../measure/counters.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
 const UNDELIVERED: Failure = {

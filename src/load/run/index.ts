@@ -1,1 +1,1 @@
-export { runLoad } from './run-load.ts';
+export { runLoad } from './coordinator.ts';

@@ -1,5 +1,5 @@
-import { EnvironmentError } from '../../errors.ts';
-import type { ErrorCode } from '../../errors.ts';
+import { EnvironmentError } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/errors.ts';
 import { dial } from '../../transport/index.ts';
 import type { LoadPlan } from '../plan.ts';
 import type { ErrorKind, ErrorRow } from '../result.ts';

@@ -1,5 +1,5 @@
-import { UsageError } from '../../errors.ts';
-import { runWorkers } from '../engine/run-load.ts';
+import { UsageError } from '../../core/errors.ts';
+import { runWorkers } from './coordinator.ts';
 import type { RunLoad } from '../result.ts';
 
 /**

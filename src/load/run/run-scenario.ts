@@ -1,7 +1,7 @@
-import { runWorkers } from '../../engine/run-load.ts';
-import type { LoadPlan } from '../../plan.ts';
-import type { LoadControl, LoadResult } from '../../result.ts';
-import type { Scenario } from '../scenario.ts';
+import { runWorkers } from './coordinator.ts';
+import type { LoadPlan } from '../plan.ts';
+import type { LoadControl, LoadResult } from '../result.ts';
+import type { Scenario } from '../scenario/scenario.ts';
 
 /**
  * Runs `plan.connections` virtual clients through `scenario`; the plan's mode and messages do not

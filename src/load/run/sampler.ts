@@ -1,8 +1,8 @@
-import { Histogram } from '../histogram/histogram.ts';
+import { Histogram } from '../measure/histogram.ts';
 import type { SecondSample } from '../result.ts';
-import { now } from './clock.ts';
-import { Count, Gauge } from './memory.ts';
-import type { WorkerMemory } from './memory.ts';
+import { now } from '../measure/clock.ts';
+import { Count, Gauge } from '../measure/counters.ts';
+import type { WorkerMemory } from '../measure/counters.ts';
 
 /** When each phase begins, in milliseconds on the common clock; Infinity where not known yet. */
 export interface PhaseTimes {

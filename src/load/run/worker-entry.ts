@@ -1,9 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
-import { ScenarioThread } from '../scenario/run/scenario-thread.ts';
-import { LoadThread } from './load-thread.ts';
-import type { WorkerStart } from './messages.ts';
-import { StormThread } from './storm-thread.ts';
+import { ScenarioThread } from '../workloads/scenario.ts';
+import { LoadThread } from '../workloads/message-worker.ts';
+import type { WorkerStart } from '../workloads/protocol.ts';
+import { StormThread } from '../workloads/connect.ts';
 
 /* The entry of a worker thread of the generator. */
 if (parentPort !== null) void run(workerData as WorkerStart, parentPort);
@@ -16,7 +16,7 @@ async function run(start: WorkerStart, port: MessagePort): Promise<void> {
       else new LoadThread(start, port);
       break;
     case 'client': {
-      const { ClientThread } = await import('../client/client-thread.ts');
+      const { ClientThread } = await import('../workloads/client.ts');
       new ClientThread(start, port);
       break;
     }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../core/errors.ts';
 import type { Scenario, Step } from './scenario.ts';
 
 const At = z.string();

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { UsageError } from '../../errors.ts';
-import { didYouMean } from '../../nearest.ts';
+import { UsageError } from '../../core/errors.ts';
+import { didYouMean } from '../../core/did-you-mean.ts';
 import { CHAT } from './built-in/chat.ts';
 import { JSON_RPC } from './built-in/json-rpc.ts';
 import { parseScenario } from './parse/parse-scenario.ts';

@@ -2,7 +2,7 @@ import { connect, isIP } from 'node:net';
 import type { Socket, TcpSocketConnectOpts } from 'node:net';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import type { ConnectionOptions, SecureContext } from 'node:tls';
-import { hostOf, portOf } from '../engine/dialer.ts';
+import { hostOf, portOf } from './dialer.ts';
 import type { LoadTarget } from '../plan.ts';
 
 /** Opens the sockets of the full client, each with memory of its own. */

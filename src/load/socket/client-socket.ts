@@ -11,15 +11,15 @@ import {
   verifyResponse,
 } from '../../protocol/index.ts';
 import type { ConnectionEvent, NegotiatedDeflate, RequestHead } from '../../protocol/index.ts';
-import { now } from '../engine/clock.ts';
+import { now } from '../measure/clock.ts';
 import {
   closeFailure,
   handshakeEndFailure,
   socketFailure,
   statusFailure,
   violationFailure,
-} from '../engine/failure.ts';
-import type { Failure } from '../engine/failure.ts';
+} from '../measure/errors.ts';
+import type { Failure } from '../measure/errors.ts';
 import type { ClientDialer } from './client-dialer.ts';
 
 /** What a client tells its driver. After `failed`, or `dropped`, nothing follows but `ended`. */

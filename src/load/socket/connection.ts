@@ -8,19 +8,19 @@ import {
   verifyResponse,
 } from '../../protocol/index.ts';
 import type { RequestHead, Violation } from '../../protocol/index.ts';
-import type { Failure } from './failure.ts';
+import type { Failure } from '../measure/errors.ts';
 import {
   closeFailure,
   handshakeEndFailure,
   socketFailure,
   statusFailure,
   violationFailure,
-} from './failure.ts';
-import { FrameReader } from './frame-reader.ts';
-import type { FrameSink } from './frame-reader.ts';
-import { NONE } from './outstanding.ts';
-import { takeRandom } from './random-pool.ts';
-import type { Queue } from './outstanding.ts';
+} from '../measure/errors.ts';
+import { FrameReader } from './frame-parser.ts';
+import type { FrameSink } from './frame-parser.ts';
+import { NONE } from '../measure/in-flight.ts';
+import { takeRandom } from '../random-pool.ts';
+import type { Queue } from '../measure/in-flight.ts';
 
 /** What a connection tells the thread that drives it. */
 export interface ConnectionHost extends FrameSink<Connection> {

@@ -1,7 +1,7 @@
 import { FrameHeader, Opcode, decodeClose, isControlOpcode } from '../../protocol/index.ts';
 import type { Violation } from '../../protocol/index.ts';
-import { MAX_HEADER_BYTES } from '../../protocol/frame-header.ts';
-import { inspectHeader } from '../../protocol/frame-policy.ts';
+import { MAX_HEADER_BYTES } from '../../protocol/frames/frame-header.ts';
+import { inspectHeader } from '../../protocol/frames/frame-rules.ts';
 
 /** Where a reader brings what it reads; `bytes` are good only during the call. */
 export interface FrameSink<Owner> {

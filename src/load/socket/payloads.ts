@@ -4,8 +4,8 @@ import {
   SLOT_BYTES,
   slotConnection,
   slotSequence,
-} from '../engine/frame-strip.ts';
-import { createRandom } from '../engine/random.ts';
+} from './prepared-frames.ts';
+import { createRandom } from '../random.ts';
 import type { MessagePlan } from '../plan.ts';
 
 /** Several windows of permessage-deflate, so that the window does not hold all of what is sent. */

@@ -1,5 +1,5 @@
-import { createRandom } from '../engine/random.ts';
-import type { Interval, Measured } from '../report.ts';
+import { createRandom } from '../random.ts';
+import type { Interval, Measured } from '../metrics.ts';
 import { bootstrapMedian } from './bootstrap.ts';
 import { FIGURES, valuesOf } from './figures.ts';
 

@@ -1,4 +1,4 @@
-import type { Interval } from '../report.ts';
+import type { Interval } from '../metrics.ts';
 
 /** An interval of 95 %. */
 const TAIL = 0.025;

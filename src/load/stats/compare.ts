@@ -1,4 +1,4 @@
-import type { Comparison, Measured } from '../report.ts';
+import type { Comparison, Measured } from '../metrics.ts';
 import { aggregate } from './aggregate.ts';
 import { bootstrapMedian, medianOf } from './bootstrap.ts';
 import { FIGURES, valuesOf, type Figure } from './figures.ts';

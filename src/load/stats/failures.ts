@@ -1,4 +1,4 @@
-import type { Measured } from '../report.ts';
+import type { Measured } from '../metrics.ts';
 
 /** What `failuresOf` needs. */
 export type Counted = Pick<Measured, 'connections' | 'messages' | 'errors' | 'mode'>;

@@ -1,4 +1,4 @@
-import type { Measured } from '../report.ts';
+import type { Measured } from '../metrics.ts';
 import { failureRatio } from './failures.ts';
 
 /** A figure that several runs have, each its own. */

@@ -1,5 +1,5 @@
-import { EnvironmentError } from '../../errors.ts';
-import type { Measured, Search } from '../report.ts';
+import { EnvironmentError } from '../../core/errors.ts';
+import type { Measured, Search } from '../metrics.ts';
 import { judgeThresholds, type Threshold } from './threshold.ts';
 
 /** Levels that lie closer are the same. */

@@ -1,5 +1,5 @@
 import type { LoadPlan } from '../plan.ts';
-import type { Measured } from '../report.ts';
+import type { Measured } from '../metrics.ts';
 import type { LoadResult } from '../result.ts';
 
 const NS_PER_MS = 1e6;

@@ -1,5 +1,5 @@
 import type { LoadPlan } from '../plan.ts';
-import type { Measured, Percentiles, ThresholdRow } from '../report.ts';
+import type { Measured, Percentiles, ThresholdRow } from '../metrics.ts';
 import { failureRatio, failuresOf } from './failures.ts';
 
 export type RowUnit = ThresholdRow['unit'];

@@ -1,8 +1,8 @@
-import type { Histogram } from '../histogram/histogram.ts';
+import type { Histogram } from '../measure/histogram.ts';
 import type { LoadPlan } from '../plan.ts';
-import type { Measured, Percentiles, SecondRow } from '../report.ts';
+import type { Measured, Percentiles, SecondRow } from '../metrics.ts';
 import type { LoadResult, SecondSample } from '../result.ts';
-import type { ServerSecond, ServerUse } from '../server/index.ts';
+import type { ServerSecond, ServerUse } from '../host/index.ts';
 import { littlesLaw } from './littles-law.ts';
 import { perSecond, requestedRate } from './rate.ts';
 import { judgeSaturation } from './saturation.ts';

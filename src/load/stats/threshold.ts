@@ -1,7 +1,7 @@
-import { UsageError } from '../../errors.ts';
-import { didYouMean } from '../../nearest.ts';
+import { UsageError } from '../../core/errors.ts';
+import { didYouMean } from '../../core/did-you-mean.ts';
 import type { LoadPlan } from '../plan.ts';
-import type { Measured, ThresholdRow } from '../report.ts';
+import type { Measured, ThresholdRow } from '../metrics.ts';
 import { METRICS, type Metric, type RowUnit } from './metrics.ts';
 
 const OPERATORS = {

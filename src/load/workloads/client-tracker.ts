@@ -1,9 +1,9 @@
-import type { ErrorTable } from '../engine/failure.ts';
-import type { Failure } from '../engine/failure.ts';
-import { SLOT_BYTES } from '../engine/frame-strip.ts';
-import { Count, add } from '../engine/memory.ts';
-import type { PhaseMemory, WorkerMemory } from '../engine/memory.ts';
-import type { MessagePayloads } from './message-payloads.ts';
+import type { ErrorTable } from '../measure/errors.ts';
+import type { Failure } from '../measure/errors.ts';
+import { SLOT_BYTES } from '../socket/prepared-frames.ts';
+import { Count, add } from '../measure/counters.ts';
+import type { PhaseMemory, WorkerMemory } from '../measure/counters.ts';
+import type { MessagePayloads } from '../socket/payloads.ts';
 
 /** Nanoseconds in a millisecond. */
 const NS = 1e6;

@@ -1,15 +1,15 @@
 import type { MessagePort } from 'node:worker_threads';
-import { now } from './clock.ts';
-import { Connection } from './connection.ts';
-import type { ConnectionHost } from './connection.ts';
-import { Dialer } from './dialer.ts';
-import type { Failure } from './failure.ts';
-import { GeneratorThread } from './generator-thread.ts';
-import { Count, Gauge, add } from './memory.ts';
-import type { PhaseMemory } from './memory.ts';
-import type { TrafficTimes, WorkerStart } from './messages.ts';
+import { now } from '../measure/clock.ts';
+import { Connection } from '../socket/connection.ts';
+import type { ConnectionHost } from '../socket/connection.ts';
+import { Dialer } from '../socket/dialer.ts';
+import type { Failure } from '../measure/errors.ts';
+import { GeneratorThread } from './worker-base.ts';
+import { Count, Gauge, add } from '../measure/counters.ts';
+import type { PhaseMemory } from '../measure/counters.ts';
+import type { TrafficTimes, WorkerStart } from './protocol.ts';
 import { OpenLoop } from './open-loop.ts';
-import { QuietLedger } from './quiet.ts';
+import { QuietLedger } from './idle.ts';
 
 /** How often handshakes are looked after that take too long, in milliseconds. */
 const PERIOD_MS = 20;

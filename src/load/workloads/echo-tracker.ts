@@ -1,17 +1,17 @@
-import type { Connection, IncomingMessage } from './connection.ts';
-import type { ErrorTable, Failure } from './failure.ts';
+import type { Connection, IncomingMessage } from '../socket/connection.ts';
+import type { ErrorTable, Failure } from '../measure/errors.ts';
 import {
   CONNECTION_MASK,
   SEQUENCE_MASK,
   SLOT_BYTES,
   slotConnection,
   slotSequence,
-} from './frame-strip.ts';
-import type { FrameStrip } from './frame-strip.ts';
-import { Ledger } from './ledger.ts';
-import { Count, add } from './memory.ts';
-import type { WorkerMemory } from './memory.ts';
-import { NONE, Outstanding } from './outstanding.ts';
+} from '../socket/prepared-frames.ts';
+import type { FrameStrip } from '../socket/prepared-frames.ts';
+import { Ledger } from './tracker.ts';
+import { Count, add } from '../measure/counters.ts';
+import type { WorkerMemory } from '../measure/counters.ts';
+import { NONE, Outstanding } from '../measure/in-flight.ts';
 
 export interface LedgerOptions {
   readonly strip: FrameStrip;

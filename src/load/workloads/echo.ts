@@ -1,9 +1,9 @@
-import { now } from './clock.ts';
-import type { ConnectionList } from './connection-list.ts';
-import type { Connection } from './connection.ts';
-import type { EchoLedger } from './echo-ledger.ts';
-import { Count, add } from './memory.ts';
-import type { TrafficTimes } from './messages.ts';
+import { now } from '../measure/clock.ts';
+import type { ConnectionList } from '../socket/connection-list.ts';
+import type { Connection } from '../socket/connection.ts';
+import type { EchoLedger } from './echo-tracker.ts';
+import { Count, add } from '../measure/counters.ts';
+import type { TrafficTimes } from './protocol.ts';
 import { OpenLoop } from './open-loop.ts';
 import type { OpenLoopOptions } from './open-loop.ts';
 import type { Traffic } from './traffic.ts';

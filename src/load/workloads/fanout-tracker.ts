@@ -1,12 +1,12 @@
 import type { FanoutPlan } from '../plan.ts';
-import { Board, ID_DIGITS, TAG_DIGITS, formatId } from './board.ts';
-import type { BoardBuffers } from './board.ts';
-import type { Connection } from './connection.ts';
-import type { ErrorTable, Failure } from './failure.ts';
-import { Ledger } from './ledger.ts';
-import { AllCells, Count, Gauge, add } from './memory.ts';
-import type { PhaseMemory, WorkerMemory } from './memory.ts';
-import type { PublishFrames } from './publish-frames.ts';
+import { Board, ID_DIGITS, TAG_DIGITS, formatId } from '../measure/published.ts';
+import type { BoardBuffers } from '../measure/published.ts';
+import type { Connection } from '../socket/connection.ts';
+import type { ErrorTable, Failure } from '../measure/errors.ts';
+import { Ledger } from './tracker.ts';
+import { AllCells, Count, Gauge, add } from '../measure/counters.ts';
+import type { PhaseMemory, WorkerMemory } from '../measure/counters.ts';
+import type { PublishFrames } from '../socket/prepared-publish.ts';
 
 /** How much of a message in pieces is kept to find its id in. */
 const KEPT_BYTES = 64 * 1024;

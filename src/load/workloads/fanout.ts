@@ -1,11 +1,11 @@
 import type { FanoutPlan, LoadPlan } from '../plan.ts';
 import { Opcode } from '../../protocol/index.ts';
-import { now } from './clock.ts';
-import { maskedFrame } from './connection.ts';
-import type { Connection } from './connection.ts';
-import type { FanoutLedger } from './fanout-ledger.ts';
-import { Count, add } from './memory.ts';
-import type { TrafficTimes } from './messages.ts';
+import { now } from '../measure/clock.ts';
+import { maskedFrame } from '../socket/connection.ts';
+import type { Connection } from '../socket/connection.ts';
+import type { FanoutLedger } from './fanout-tracker.ts';
+import { Count, add } from '../measure/counters.ts';
+import type { TrafficTimes } from './protocol.ts';
 import { OpenLoop } from './open-loop.ts';
 import type { Traffic } from './traffic.ts';
 

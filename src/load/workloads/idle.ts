@@ -1,4 +1,4 @@
-import { Ledger } from './ledger.ts';
+import { Ledger } from './tracker.ts';
 import type { Traffic } from './traffic.ts';
 
 /** The mode idle: nothing is sent but pongs, and what the server says is counted as bytes alone. */

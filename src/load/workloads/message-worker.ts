@@ -1,17 +1,17 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Violation } from '../../protocol/index.ts';
-import { now } from './clock.ts';
-import { ConnectionList } from './connection-list.ts';
-import type { Connection, ConnectionHost } from './connection.ts';
-import { Dialer } from './dialer.ts';
-import type { Failure } from './failure.ts';
-import { GeneratorThread } from './generator-thread.ts';
-import type { Ledger } from './ledger.ts';
-import { Count, Gauge, add } from './memory.ts';
-import type { TrafficTimes, WorkerStart } from './messages.ts';
+import { now } from '../measure/clock.ts';
+import { ConnectionList } from '../socket/connection-list.ts';
+import type { Connection, ConnectionHost } from '../socket/connection.ts';
+import { Dialer } from '../socket/dialer.ts';
+import type { Failure } from '../measure/errors.ts';
+import { GeneratorThread } from './worker-base.ts';
+import type { Ledger } from './tracker.ts';
+import { Count, Gauge, add } from '../measure/counters.ts';
+import type { TrafficTimes, WorkerStart } from './protocol.ts';
 import { createMode } from './modes.ts';
-import { Opener } from './opener.ts';
-import { QuietLedger } from './quiet.ts';
+import { Opener } from '../pacing/ramp-up.ts';
+import { QuietLedger } from './idle.ts';
 import type { Traffic } from './traffic.ts';
 
 const NO_REPLY: Failure = {

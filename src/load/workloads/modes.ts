@@ -1,15 +1,15 @@
-import type { ConnectionList } from './connection-list.ts';
-import { EchoLedger } from './echo-ledger.ts';
-import { ClosedTraffic, OpenTraffic } from './echo-traffic.ts';
-import type { ErrorTable } from './failure.ts';
-import { FanoutLedger } from './fanout-ledger.ts';
-import { FanoutTraffic } from './fanout-traffic.ts';
-import { FrameStrip } from './frame-strip.ts';
-import type { Ledger } from './ledger.ts';
-import type { WorkerMemory } from './memory.ts';
-import type { WorkerStart } from './messages.ts';
-import { PublishFrames } from './publish-frames.ts';
-import { QuietLedger, QuietTraffic } from './quiet.ts';
+import type { ConnectionList } from '../socket/connection-list.ts';
+import { EchoLedger } from './echo-tracker.ts';
+import { ClosedTraffic, OpenTraffic } from './echo.ts';
+import type { ErrorTable } from '../measure/errors.ts';
+import { FanoutLedger } from './fanout-tracker.ts';
+import { FanoutTraffic } from './fanout.ts';
+import { FrameStrip } from '../socket/prepared-frames.ts';
+import type { Ledger } from './tracker.ts';
+import type { WorkerMemory } from '../measure/counters.ts';
+import type { WorkerStart } from './protocol.ts';
+import { PublishFrames } from '../socket/prepared-publish.ts';
+import { QuietLedger, QuietTraffic } from './idle.ts';
 import type { Traffic } from './traffic.ts';
 
 /** What a mode works with in one worker. */

@@ -1,12 +1,12 @@
 import type { LoadPlan, OpenLoad } from '../plan.ts';
-import { now } from './clock.ts';
-import type { Ledger } from './ledger.ts';
-import { Count, add } from './memory.ts';
-import type { TrafficTimes } from './messages.ts';
-import { createSchedule } from './schedule.ts';
-import type { Schedule } from './schedule.ts';
-import { Pacer, Spinner, leastSleepMs } from './ticker.ts';
-import type { Ticker } from './ticker.ts';
+import { now } from '../measure/clock.ts';
+import type { Ledger } from './tracker.ts';
+import { Count, add } from '../measure/counters.ts';
+import type { TrafficTimes } from './protocol.ts';
+import { createSchedule } from '../pacing/schedule.ts';
+import type { Schedule } from '../pacing/schedule.ts';
+import { Pacer, Spinner, leastSleepMs } from '../pacing/timers.ts';
+import type { Ticker } from '../pacing/timers.ts';
 
 /** What is taken up in one turn; what is due beyond it comes with the next. */
 const MOST_DUE = 16 * 1024;

@@ -1,9 +1,9 @@
 import type { LoadPlan } from '../plan.ts';
 import type { ErrorRow } from '../result.ts';
-import type { ScenarioShare } from '../scenario/run/share.ts';
+import type { ScenarioShare } from '../scenario/vu/results.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import type { BoardBuffers } from './board.ts';
-import type { WorkerBuffers } from './memory.ts';
+import type { BoardBuffers } from '../measure/published.ts';
+import type { WorkerBuffers } from '../measure/counters.ts';
 
 /** What carries the messages: each has a thread of its own that speaks as is said below. */
 export type Workload =

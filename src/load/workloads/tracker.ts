@@ -1,6 +1,6 @@
-import type { Connection } from './connection.ts';
-import type { Failure } from './failure.ts';
-import type { PhaseMemory, WorkerMemory } from './memory.ts';
+import type { Connection } from '../socket/connection.ts';
+import type { Failure } from '../measure/errors.ts';
+import type { PhaseMemory, WorkerMemory } from '../measure/counters.ts';
 
 /** What became of the messages of one worker; each mode has its own. */
 export abstract class Ledger {

@@ -1,5 +1,5 @@
-import type { Connection } from './connection.ts';
-import type { TrafficTimes } from './messages.ts';
+import type { Connection } from '../socket/connection.ts';
+import type { TrafficTimes } from './protocol.ts';
 
 /** What one worker sends and when; its ledger knows what came of it. */
 export interface Traffic {

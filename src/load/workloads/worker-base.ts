@@ -1,11 +1,11 @@
 import type { MessagePort } from 'node:worker_threads';
-import { now } from './clock.ts';
-import type { Connection } from './connection.ts';
-import { ErrorTable } from './failure.ts';
-import { Gauge, WorkerMemory } from './memory.ts';
-import type { FromWorker, ToWorker, TrafficTimes, WorkerStart } from './messages.ts';
-import { UsageMeter } from './usage-meter.ts';
-import type { Usage } from './usage-meter.ts';
+import { now } from '../measure/clock.ts';
+import type { Connection } from '../socket/connection.ts';
+import { ErrorTable } from '../measure/errors.ts';
+import { Gauge, WorkerMemory } from '../measure/counters.ts';
+import type { FromWorker, ToWorker, TrafficTimes, WorkerStart } from './protocol.ts';
+import { UsageMeter } from '../measure/thread-usage.ts';
+import type { Usage } from '../measure/thread-usage.ts';
 
 /** How often the end of the traffic and of the drain is looked for, in milliseconds. */
 const PERIOD_MS = 2;

@@ -1,16 +1,10 @@
 import type { MessagePort } from 'node:worker_threads';
-import { now } from '../engine/clock.ts';
-import { ErrorTable } from '../engine/failure.ts';
-import { Gauge, WorkerMemory } from '../engine/memory.ts';
-import type {
-  FromWorker,
-  ToWorker,
-  TrafficTimes,
-  WorkerResult,
-  WorkerStart,
-} from '../engine/messages.ts';
-import { UsageMeter } from '../engine/usage-meter.ts';
-import type { Usage } from '../engine/usage-meter.ts';
+import { now } from '../measure/clock.ts';
+import { ErrorTable } from '../measure/errors.ts';
+import { Gauge, WorkerMemory } from '../measure/counters.ts';
+import type { FromWorker, ToWorker, TrafficTimes, WorkerResult, WorkerStart } from './protocol.ts';
+import { UsageMeter } from '../measure/thread-usage.ts';
+import type { Usage } from '../measure/thread-usage.ts';
 
 /** What a worker does between the messages that it exchanges with the main thread. */
 export interface WorkerDriver {

@@ -1,9 +1,9 @@
 import { parse } from 'yaml';
 import * as z from 'zod';
-import { UsageError } from '../errors.ts';
-import { readInputFile } from '../input-file.ts';
-import type { AgentResults, ExpectedFailure, FailOn } from './result.ts';
-import { isFailure, verdictOf } from './verdict.ts';
+import { UsageError } from '../../core/errors.ts';
+import { readInputFile } from '../../core/input-file.ts';
+import type { AgentResults, ExpectedFailure, FailOn } from '../../conformance/result.ts';
+import { isFailure, verdictOf } from '../../conformance/verdict.ts';
 
 const Row = z.strictObject({
   case: z.string().min(1),

@@ -1,4 +1,4 @@
-import { defineOperation } from '../operation.ts';
+import { defineOperation } from '../../core/operation.ts';
 import { autobahnTest } from './autobahn-test.ts';
 import { AutobahnTestInput, AutobahnTestReport } from './schema.ts';
 import { viewAutobahnTest } from './view.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { HeaderLine, Port, Subprotocol, WebSocketUrl } from '../input-types.ts';
+import { HeaderLine, Port, Subprotocol, WebSocketUrl } from '../../core/fields.ts';
 
 export const AutobahnTestInput = z
   .strictObject({

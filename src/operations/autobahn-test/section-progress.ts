@@ -1,7 +1,7 @@
-import type { Progress, ProgressPart } from '../operation.ts';
-import { sectionOf, sectionTitle } from './reports/sections.ts';
-import type { CaseResult, FailOn } from './result.ts';
-import { isFailure, verdictOf } from './verdict.ts';
+import type { Progress, ProgressPart } from '../../core/operation.ts';
+import { sectionOf, sectionTitle } from '../../conformance/sections.ts';
+import type { CaseResult, FailOn } from '../../conformance/result.ts';
+import { isFailure, verdictOf } from '../../conformance/verdict.ts';
 
 interface Section {
   readonly name: string;

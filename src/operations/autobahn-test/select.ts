@@ -1,5 +1,5 @@
-import { UsageError } from '../errors.ts';
-import type { CaseDefinition, Script } from './case.ts';
+import { UsageError } from '../../core/errors.ts';
+import type { CaseDefinition, Script } from '../../conformance/case.ts';
 
 /** Messages of a case of sections 12 and 13 in a quick run. */
 const QUICK_ROUNDS = 20;

@@ -1,9 +1,9 @@
-import { comparisonLines } from './reports/index.ts';
-import type { Comparison } from './reports/index.ts';
-import { reasonOf } from './reports/reason.ts';
-import type { CaseResult, ConformanceRun } from './result.ts';
+import { comparisonLines } from '../../conformance/report/index.ts';
+import type { Comparison } from '../../conformance/report/index.ts';
+import { reasonOf } from '../../conformance/report/reason.ts';
+import type { CaseResult, ConformanceRun } from '../../conformance/result.ts';
 import type { AutobahnTestReport, CaseRow } from './schema.ts';
-import { countVerdicts, isFailure, verdictOf } from './verdict.ts';
+import { countVerdicts, isFailure, verdictOf } from '../../conformance/verdict.ts';
 
 export interface SummarizeOptions {
   readonly files: readonly string[];

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import type { OperationContext } from '../operation.ts';
-import type { CaseResult } from './result.ts';
-import { FuzzingServer } from './run/fuzzing-server.ts';
-import { LagWatch } from './run/lag-watch.ts';
-import type { CaseTask } from './run/outcome.ts';
+import type { OperationContext } from '../../core/operation.ts';
+import type { CaseResult } from '../../conformance/result.ts';
+import { FuzzingServer } from '../../conformance/runner/fuzzing-server.ts';
+import { LagWatch } from '../../conformance/runner/lag-watch.ts';
+import type { CaseTask } from '../../conformance/runner/case-result.ts';
 import type { AutobahnTestInput } from './schema.ts';
 import { SectionProgress } from './section-progress.ts';
 import type { Played } from './test-server.ts';

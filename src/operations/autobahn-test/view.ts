@@ -1,4 +1,4 @@
-import type { View } from '../operation.ts';
+import type { View } from '../../core/operation.ts';
 import type { AutobahnTestReport } from './schema.ts';
 
 /** Rows of the table a terminal gets; the page has all of them. */

@@ -1,11 +1,11 @@
 import { hostname } from 'node:os';
 import type { Job, Queue, QueueEvents, Worker } from 'bullmq';
-import type { OperationContext } from '../../operation.ts';
-import { executeShare } from './execute-share.ts';
-import { LOCK_MS, PREFIX, QUEUE, STALLED_CHECK_MS } from './messages.ts';
-import type { Outcome, RunEvent, RunEvents } from './messages.ts';
-import { openRedis, watchRedis } from './redis.ts';
-import type { RedisLink } from './redis.ts';
+import type { OperationContext } from '../../core/operation.ts';
+import { executeShare } from '../../load/distributed/run-segment.ts';
+import { LOCK_MS, PREFIX, QUEUE, STALLED_CHECK_MS } from '../../load/distributed/protocol.ts';
+import type { Outcome, RunEvent, RunEvents } from '../../load/distributed/protocol.ts';
+import { openRedis, watchRedis } from '../../load/distributed/redis.ts';
+import type { RedisLink } from '../../load/distributed/redis.ts';
 import type { BenchmarkWorkerInput, BenchmarkWorkerReport, ShareRow } from './schema.ts';
 
 /**

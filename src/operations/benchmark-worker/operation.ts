@@ -1,4 +1,4 @@
-import { defineOperation } from '../../operation.ts';
+import { defineOperation } from '../../core/operation.ts';
 import { benchmarkWorker } from './benchmark-worker.ts';
 import { BenchmarkWorkerInput, BenchmarkWorkerReport } from './schema.ts';
 import { viewBenchmarkWorker } from './view.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { TARGET_PATTERN } from './target-patterns.ts';
+import { TARGET_PATTERN } from '../../load/distributed/target-patterns.ts';
 
 /** Where Redis is; may hold user and password, so that it is never printed as it is. */
 const RedisUrl = z

@@ -1,17 +1,17 @@
 import { resolve } from 'node:path';
-import type { OperationContext } from '../operation.ts';
-import { carryOutAll } from './campaign.ts';
-import { EnvironmentWatch, environmentNotes } from './environment/index.ts';
+import type { OperationContext } from '../../core/operation.ts';
+import { carryOutAll } from './runs.ts';
+import { EnvironmentWatch, environmentNotes } from '../../load/host/environment-index.ts';
 import { histogramsOf, judge } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
-import type { BenchmarkReport } from './report.ts';
-import { reachServer } from './run/index.ts';
-import type { Server } from './run/index.ts';
+import type { BenchmarkReport } from '../../load/metrics.ts';
+import { reachServer } from './run-index.ts';
+import type { Server } from './run-index.ts';
 import type { BenchmarkInput } from './schema.ts';
-import { prepare } from './setup/index.ts';
-import type { Prepared } from './setup/index.ts';
+import { prepare } from './plan/index.ts';
+import type { Prepared } from './plan/index.ts';
 import { driftNotes } from './soak.ts';
-import { commandOf, describeLoad } from './words.ts';
+import { commandOf, describeLoad } from './describe-load.ts';
 
 /**
  * Loads a server and measures what its clients wait, how much it takes and what goes wrong, and
@@ -95,7 +95,7 @@ async function writeOut(
     outcome,
   }: { input: BenchmarkInput; context: OperationContext; outcome: Outcome },
 ): Promise<BenchmarkReport> {
-  const { writeReports } = await import('./reports/index.ts');
+  const { writeReports } = await import('../../load/report/index.ts');
   const folder = resolve(context.cwd, input.output);
   const reports = await writeReports(report, histogramsOf(outcome), folder);
   return { ...report, reports };

@@ -1,7 +1,7 @@
-import { printableRedisUrl } from './distributed/redis.ts';
-import { flagOf } from './flags.ts';
-import type { LoadPlan } from './plan.ts';
-import { count, short } from './reports/format.ts';
+import { printableRedisUrl } from '../../load/distributed/redis.ts';
+import { flagOf } from './plan/flags.ts';
+import type { LoadPlan } from '../../load/plan.ts';
+import { count, short } from '../../report/format.ts';
 import { BenchmarkInput } from './schema.ts';
 
 /** What stands in a published message for its place holder. */

@@ -1,6 +1,6 @@
-import type { LoadPlan } from '../plan.ts';
-import type { SecondSample } from '../result.ts';
-import { count, duration } from '../reports/format.ts';
+import type { LoadPlan } from '../../load/plan.ts';
+import type { SecondSample } from '../../load/result.ts';
+import { count, duration } from '../../report/format.ts';
 
 /** One second in one line, for logs: `measure 12/60 s, 9,998/s, p50 0.240 ms, p99 1.10 ms`. */
 export function describeSecond(sample: SecondSample, { mode, phases }: LoadPlan): string {

@@ -1,6 +1,6 @@
-import { defineOperation } from '../operation.ts';
+import { defineOperation } from '../../core/operation.ts';
 import { benchmark } from './benchmark.ts';
-import { BenchmarkReport } from './report.ts';
+import { BenchmarkReport } from '../../load/metrics.ts';
 import { BenchmarkInput } from './schema.ts';
 import { viewBenchmark } from './view.ts';
 

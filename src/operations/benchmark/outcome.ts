@@ -1,8 +1,8 @@
-import type { Measured, BenchmarkReport } from './report.ts';
-import type { NamedHistogram, NamedHistograms } from './reports/index.ts';
-import type { Run } from './run/index.ts';
-import type { Prepared } from './setup/index.ts';
-import { judgeThresholds } from './statistics/index.ts';
+import type { Measured, BenchmarkReport } from '../../load/metrics.ts';
+import type { NamedHistogram, NamedHistograms } from '../../load/report/index.ts';
+import type { Run } from './run-index.ts';
+import type { Prepared } from './plan/index.ts';
+import { judgeThresholds } from '../../load/stats/index.ts';
 import { failuresOf } from './verdict.ts';
 
 /** What came of all runs of one invocation. */

@@ -1,13 +1,13 @@
-import type { OperationContext } from '../../operation.ts';
-import type { LoadPlan } from '../plan.ts';
-import type { Measured } from '../report.ts';
-import type { LoadControl, LoadResult, SecondSample } from '../result.ts';
-import { runLocally } from '../run-locally.ts';
-import type { Scenario } from '../scenario/scenario.ts';
-import { findServer, ServerWatch } from '../server/index.ts';
-import type { ServerUse } from '../server/index.ts';
-import type { BenchmarkInput } from '../schema.ts';
-import { summarize } from '../statistics/index.ts';
+import type { OperationContext } from '../../core/operation.ts';
+import type { LoadPlan } from '../../load/plan.ts';
+import type { Measured } from '../../load/metrics.ts';
+import type { LoadControl, LoadResult, SecondSample } from '../../load/result.ts';
+import { runLocally } from '../../load/run/run.ts';
+import type { Scenario } from '../../load/scenario/scenario.ts';
+import { findServer, ServerWatch } from '../../load/host/index.ts';
+import type { ServerUse } from '../../load/host/index.ts';
+import type { BenchmarkInput } from './schema.ts';
+import { summarize } from '../../load/stats/index.ts';
 import { describeSecond } from './describe-second.ts';
 
 /** One plan, carried out. */
@@ -34,7 +34,7 @@ export async function runPlan(plan: LoadPlan, options: RunOptions, label = ''): 
   const { input, context } = options;
   const pids = input.distributed === undefined ? serverOf(plan, input) : [];
   const watch = pids.length === 0 ? null : new ServerWatch(pids);
-  const { liveLines } = await import('../reports/index.ts');
+  const { liveLines } = await import('../../load/report/index.ts');
   const samples: SecondSample[] = [];
   const control: LoadControl = {
     signal: context.signal,
@@ -69,7 +69,7 @@ async function carryOut(
   { input, scenario, context }: RunOptions,
 ): Promise<LoadResult> {
   if (input.distributed !== undefined) {
-    const { runDistributed } = await import('../distributed/index.ts');
+    const { runDistributed } = await import('../../load/distributed/index.ts');
     const { distributed: redis, remoteWorkers: workers = 1, workerTimeoutMs: timeoutMs } = input;
     const expected = workers === 1 ? 'a benchmark-worker' : `${workers} benchmark-workers`;
     context.emit({ stage: `waiting for ${expected}` });

@@ -1,11 +1,11 @@
-import { createRandom } from './engine/random.ts';
+import { createRandom } from '../../load/random.ts';
 import type { Outcome } from './outcome.ts';
-import type { LoadPlan } from './plan.ts';
-import type { Measured } from './report.ts';
-import { runPlan } from './run/index.ts';
-import type { Run, RunOptions } from './run/index.ts';
-import type { Prepared, Reached } from './setup/index.ts';
-import { aggregate, compareRuns, findMax } from './statistics/index.ts';
+import type { LoadPlan } from '../../load/plan.ts';
+import type { Measured } from '../../load/metrics.ts';
+import { runPlan } from './run-index.ts';
+import type { Run, RunOptions } from './run-index.ts';
+import type { Prepared, Reached } from './plan/index.ts';
+import { aggregate, compareRuns, findMax } from '../../load/stats/index.ts';
 
 /** Blocks A B B A of a comparison: eight runs of each server, the least for a sound interval. */
 const DEFAULT_BLOCKS = 4;

@@ -5,7 +5,7 @@ import {
   HeaderLine,
   Subprotocol,
   WebSocketUrl,
-} from '../input-types.ts';
+} from '../../core/fields.ts';
 
 const target = {
   url: WebSocketUrl.optional().describe('server under load'),

@@ -1,5 +1,5 @@
-import type { Measured } from './report.ts';
-import { bytes, duration, figure } from './reports/format.ts';
+import type { Measured } from '../../load/metrics.ts';
+import { bytes, duration, figure } from '../../report/format.ts';
 
 /** Fewer seconds say nothing about a trend. */
 const LEAST_SECONDS = 20;

@@ -1,7 +1,7 @@
-import type { LoadPlan } from './plan.ts';
-import type { Measured } from './report.ts';
-import { count } from './reports/format.ts';
-import type { ServerUse } from './server/index.ts';
+import type { LoadPlan } from '../../load/plan.ts';
+import type { Measured } from '../../load/metrics.ts';
+import { count } from '../../report/format.ts';
+import type { ServerUse } from '../../load/host/index.ts';
 
 interface Facts {
   readonly measured: Measured;

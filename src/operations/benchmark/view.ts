@@ -1,6 +1,6 @@
-import type { View } from '../operation.ts';
-import type { BenchmarkReport, Measured, Percentiles } from './report.ts';
-import { bytes, count, duration, figure, percent, short, withUnit } from './reports/format.ts';
+import type { View } from '../../core/operation.ts';
+import type { BenchmarkReport, Measured, Percentiles } from '../../load/metrics.ts';
+import { bytes, count, duration, figure, percent, short, withUnit } from '../../report/format.ts';
 
 /** What is counted as a message and its reply in modes that have no round trips. */
 const UNITS: Readonly<Record<string, string>> = { connect: 'handshake', fanout: 'delivery' };

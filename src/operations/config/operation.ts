@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { defineOperation, type OperationContext, type View } from '../operation.ts';
-import { loadSettings } from './load.ts';
-import { Settings } from './schema.ts';
+import { defineOperation, type OperationContext, type View } from '../../core/operation.ts';
+import { loadSettings } from '../../config/load.ts';
+import { Settings } from '../../core/settings.ts';
 
 const ConfigInput = z.strictObject({});
 

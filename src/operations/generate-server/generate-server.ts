@@ -1,15 +1,19 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import { EnvironmentError, UsageError } from '../errors.ts';
-import type { OperationContext } from '../operation.ts';
-import { resolveAnswers } from './answers.ts';
-import type { Answers, Form } from './answers.ts';
-import { generate } from './generate.ts';
+import { EnvironmentError, UsageError } from '../../core/errors.ts';
+import type { OperationContext } from '../../core/operation.ts';
+import { resolveAnswers } from '../../generate/answers.ts';
+import type { Answers, Form } from '../../generate/answers.ts';
+import { generate } from '../../generate/generate.ts';
 import { nextCommands, notesOn } from './notes.ts';
-import { planFiles } from './plan.ts';
-import type { Plan, PlannedFile } from './plan.ts';
-import type { FileAction, GenerateServerInput, GenerateServerReport } from './schema.ts';
-import { writeFiles } from './write-files.ts';
+import { planFiles } from '../../generate/plan.ts';
+import type { Plan, PlannedFile } from '../../generate/plan.ts';
+import type {
+  FileAction,
+  GenerateServerInput,
+  GenerateServerReport,
+} from '../../generate/schema.ts';
+import { writeFiles } from '../../generate/write-files.ts';
 
 /**
  * Generates a server into `input.output`: all files or, when anything is in the way, none.

@@ -1,2 +1,2 @@
 export { generateServer } from './generate-server.ts';
-export { GenerateServerInput, GenerateServerReport } from './schema.ts';
+export { GenerateServerInput, GenerateServerReport } from '../../generate/schema.ts';

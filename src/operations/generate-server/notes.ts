@@ -1,5 +1,5 @@
-import type { Answers } from './answers.ts';
-import type { Plan } from './plan.ts';
+import type { Answers } from '../../generate/answers.ts';
+import type { Plan } from '../../generate/plan.ts';
 
 /** Bytes above which a message is no longer chat. */
 const MUCH_FOR_CHAT = 1_048_576;

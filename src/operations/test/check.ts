@@ -1,5 +1,5 @@
-import { EnvironmentError } from '../errors.ts';
-import type { Channel, DialOptions } from '../transport/index.ts';
+import { EnvironmentError } from '../../core/errors.ts';
+import type { Channel, DialOptions } from '../../transport/index.ts';
 import type { CheckRow } from './schema.ts';
 import type { Session } from './session.ts';
 

@@ -1,4 +1,4 @@
-import type { Channel } from '../transport/index.ts';
+import type { Channel } from '../../transport/index.ts';
 import type { TestInput } from './schema.ts';
 
 /** Whether the server is held to echo, and how that was found out. */

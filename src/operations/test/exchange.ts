@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { CloseCode } from '../protocol/index.ts';
-import type { ConnectionEvent } from '../protocol/index.ts';
-import type { Channel } from '../transport/index.ts';
+import { CloseCode } from '../../protocol/index.ts';
+import type { ConnectionEvent } from '../../protocol/index.ts';
+import type { Channel } from '../../transport/index.ts';
 import { CheckFailure } from './check.ts';
 import type { Turn } from './check.ts';
 import { describeClose, describeMessage, describeViolation, expectEvent } from './expect.ts';

@@ -1,5 +1,5 @@
-import { EnvironmentError } from '../errors.ts';
-import { HttpFailure } from '../transport/index.ts';
+import { EnvironmentError } from '../../core/errors.ts';
+import { HttpFailure } from '../../transport/index.ts';
 import { fail, pass } from './check.ts';
 import type { Outcome } from './check.ts';
 import type { CheckRow } from './schema.ts';

@@ -1,6 +1,6 @@
-import { Opcode, explainCloseCode } from '../protocol/index.ts';
-import type { ConnectionEvent } from '../protocol/index.ts';
-import type { Channel } from '../transport/index.ts';
+import { Opcode, explainCloseCode } from '../../protocol/index.ts';
+import type { ConnectionEvent } from '../../protocol/index.ts';
+import type { Channel } from '../../transport/index.ts';
 import { CheckFailure } from './check.ts';
 
 type EventOf<T extends ConnectionEvent['type']> = Extract<ConnectionEvent, { type: T }>;

@@ -1,6 +1,6 @@
-import { CloseCode } from '../protocol/index.ts';
+import { CloseCode } from '../../protocol/index.ts';
 import type { Turn } from './check.ts';
-import { silentReactionOf } from './illegal.ts';
+import { silentReactionOf } from './reaction.ts';
 import { largeMessage, take } from './large-message.ts';
 
 /** How long a refusal of a length is waited for: at least, at most, and by the time of the first. */

@@ -1,2 +1,2 @@
 export { testEndpoint } from './test-endpoint.ts';
-export { validateHandshake } from './validate-handshake.ts';
+export { validateHandshake } from '../validate-handshake/validate-handshake.ts';

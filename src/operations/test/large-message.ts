@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Opcode, encodeFrame, mask } from '../protocol/index.ts';
+import { Opcode, encodeFrame, mask } from '../../protocol/index.ts';
 
 const CHUNK_BYTES = 65_536;
 

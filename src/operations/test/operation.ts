@@ -1,4 +1,4 @@
-import { defineOperation } from '../operation.ts';
+import { defineOperation } from '../../core/operation.ts';
 import {
   TestInput,
   TestReport,
@@ -6,7 +6,7 @@ import {
   ValidateHandshakeReport,
 } from './schema.ts';
 import { testEndpoint } from './test-endpoint.ts';
-import { validateHandshake } from './validate-handshake.ts';
+import { validateHandshake } from '../validate-handshake/validate-handshake.ts';
 import { viewTest, viewValidateHandshake } from './view.ts';
 
 /** `websocket-skill test`. */

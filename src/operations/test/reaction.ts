@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { CloseStatus } from '../protocol/index.ts';
-import type { Channel } from '../transport/index.ts';
+import type { CloseStatus } from '../../protocol/index.ts';
+import type { Channel } from '../../transport/index.ts';
 import { CheckFailure } from './check.ts';
 import { describeViolation } from './expect.ts';
 

@@ -1,4 +1,4 @@
-import type { Channel } from '../transport/index.ts';
+import type { Channel } from '../../transport/index.ts';
 import { CheckFailure } from './check.ts';
 import type { Turn } from './check.ts';
 import { describeClose, describeViolation, expectEvent } from './expect.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { DurationMs, HeaderLine, Subprotocol, WebSocketUrl } from '../input-types.ts';
+import { DurationMs, HeaderLine, Subprotocol, WebSocketUrl } from '../../core/fields.ts';
 
 const Verdict = z.enum(['pass', 'fail', 'skip']);
 

@@ -1,7 +1,7 @@
-import type { RunningProject } from '../project/index.ts';
-import { dial } from '../transport/index.ts';
-import type { Channel, DialOptions, Handshake, Wire } from '../transport/index.ts';
-import type { Progress } from '../operation.ts';
+import type { RunningProject } from '../../target/project/index.ts';
+import { dial } from '../../transport/index.ts';
+import type { Channel, DialOptions, Handshake, Wire } from '../../transport/index.ts';
+import type { Progress } from '../../core/operation.ts';
 import type { EchoDecision } from './echo-decision.ts';
 import type { Measurements } from './measurements.ts';
 import type { TestInput } from './schema.ts';

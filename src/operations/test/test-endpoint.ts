@@ -7,10 +7,10 @@ import { Measurements } from './measurements.ts';
 import type { CheckRow, TestInput, TestReport } from './schema.ts';
 import { Dialer } from './session.ts';
 import type { Session } from './session.ts';
-import { openTarget } from './target.ts';
-import type { Target } from './target.ts';
-import { readInputFile } from '../input-file.ts';
-import type { OperationContext } from '../operation.ts';
+import { openTarget } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
+import { readInputFile } from '../../core/input-file.ts';
+import type { OperationContext } from '../../core/operation.ts';
 
 /** The whole run lasts at most this many time-outs; what is left over then is skipped. */
 const RUN_TIMEOUTS = 30;

@@ -1,4 +1,4 @@
-import type { View } from '../operation.ts';
+import type { View } from '../../core/operation.ts';
 import type { TestReport, ValidateHandshakeReport } from './schema.ts';
 
 /** Lays out the report of `test`. */

@@ -1,10 +1,10 @@
-import { UsageError } from '../errors.ts';
-import { readInputFile } from '../input-file.ts';
-import type { OperationContext } from '../operation.ts';
-import { HeadDecoder, checkRequest, checkResponse } from '../protocol/index.ts';
-import type { RequestHead, ResponseHead, RuleResult } from '../protocol/index.ts';
+import { UsageError } from '../../core/errors.ts';
+import { readInputFile } from '../../core/input-file.ts';
+import type { OperationContext } from '../../core/operation.ts';
+import { HeadDecoder, checkRequest, checkResponse } from '../../protocol/index.ts';
+import type { RequestHead, ResponseHead, RuleResult } from '../../protocol/index.ts';
 import { toRow } from './probe-server.ts';
-import type { RuleRow, ValidateHandshakeInput } from './schema.ts';
+import type { RuleRow, ValidateHandshakeInput } from '../test/schema.ts';
 
 /**
  * Judges heads that were captured to files. A response is held against the request if both are

@@ -1,5 +1,10 @@
-import { DEFLATE_EXTENSION, fieldValue, parseDeflate, parseExtensions } from '../protocol/index.ts';
-import type { DeflateParams, ResponseHead } from '../protocol/index.ts';
+import {
+  DEFLATE_EXTENSION,
+  fieldValue,
+  parseDeflate,
+  parseExtensions,
+} from '../../protocol/index.ts';
+import type { DeflateParams, ResponseHead } from '../../protocol/index.ts';
 import { statusLine, withField, withFieldSeen } from './probe.ts';
 import type { Probe } from './probe.ts';
 

@@ -1,13 +1,13 @@
-import { readInputFile } from '../input-file.ts';
-import type { RuleResult } from '../protocol/index.ts';
-import type { OperationContext } from '../operation.ts';
-import { dial, openSocket, quoteBytes, readHead } from '../transport/index.ts';
-import type { TlsOptions, Wire } from '../transport/index.ts';
+import { readInputFile } from '../../core/input-file.ts';
+import type { RuleResult } from '../../protocol/index.ts';
+import type { OperationContext } from '../../core/operation.ts';
+import { dial, openSocket, quoteBytes, readHead } from '../../transport/index.ts';
+import type { TlsOptions, Wire } from '../../transport/index.ts';
 import { draftRequest, encodeRequest } from './probe.ts';
 import type { Answer, Probe } from './probe.ts';
 import { PROBES } from './probes.ts';
-import type { RuleRow, ValidateHandshakeInput } from './schema.ts';
-import { parseHeaderLines } from './session.ts';
+import type { RuleRow, ValidateHandshakeInput } from '../test/schema.ts';
+import { parseHeaderLines } from '../test/session.ts';
 
 export interface ProbeServerOptions {
   readonly url: string;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { createKey, createRequest, fieldValue } from '../protocol/index.ts';
-import type { HeaderList, RequestHead, ResponseHead } from '../protocol/index.ts';
-import type { Wire } from '../transport/index.ts';
+import { createKey, createRequest, fieldValue } from '../../protocol/index.ts';
+import type { HeaderList, RequestHead, ResponseHead } from '../../protocol/index.ts';
+import type { Wire } from '../../transport/index.ts';
 
 /** A request as it will be written; probes change one thing in it. */
 export type RequestDraft = Pick<RequestHead, 'method' | 'target' | 'version' | 'fields'>;

@@ -1,5 +1,5 @@
 import { DEFLATE_PROBES } from './deflate-probes.ts';
-import { FrameDecoder, Opcode, encodeFrame, fieldValue } from '../protocol/index.ts';
+import { FrameDecoder, Opcode, encodeFrame, fieldValue } from '../../protocol/index.ts';
 import { accepted, refused, withField, withFieldSeen, without } from './probe.ts';
 import type { Answer, Probe, ProbeOutcome, RequestDraft } from './probe.ts';
 

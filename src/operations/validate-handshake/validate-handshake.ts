@@ -1,8 +1,8 @@
-import type { OperationContext } from '../operation.ts';
-import { judgeCaptured } from './captured.ts';
-import type { RuleRow, ValidateHandshakeInput, ValidateHandshakeReport } from './schema.ts';
+import type { OperationContext } from '../../core/operation.ts';
+import { judgeCaptured } from './captured-heads.ts';
+import type { RuleRow, ValidateHandshakeInput, ValidateHandshakeReport } from '../test/schema.ts';
 import { probeServer } from './probe-server.ts';
-import { openTarget } from './target.ts';
+import { openTarget } from '../../target/target.ts';
 
 /**
  * Holds a server, or captured heads, against every rule of the opening handshake.

@@ -1,6 +1,6 @@
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
-import { violation } from './violations.ts';
-import type { Violation } from './violations.ts';
+import { violation } from '../violations.ts';
+import type { Violation } from '../violations.ts';
 
 /** What both sides agreed on for permessage-deflate: RFC 7692 section 7.1. */
 export interface NegotiatedDeflate {

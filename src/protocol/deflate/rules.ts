@@ -1,5 +1,5 @@
-import { toExtension } from './deflate-params.ts';
-import type { DeflateFlaw, DeflateParams } from './deflate-params.ts';
+import { toExtension } from './params.ts';
+import type { DeflateFlaw, DeflateParams } from './params.ts';
 import {
   answeredOffer,
   deflateOf,
@@ -7,12 +7,12 @@ import {
   keepsClientWindow,
   keepsServerTakeover,
   keepsServerWindow,
-} from './exchange.ts';
-import type { Exchange } from './exchange.ts';
-import { formatExtensions } from './extension-header.ts';
-import { quote } from './http-grammar.ts';
-import { judge, skip } from './rules.ts';
-import type { Rule } from './rules.ts';
+} from './offers.ts';
+import type { Exchange } from './offers.ts';
+import { formatExtensions } from '../handshake/extension-header.ts';
+import { quote } from '../handshake/http-grammar.ts';
+import { judge, skip } from '../handshake/rules.ts';
+import type { Rule } from '../handshake/rules.ts';
 
 type Text = Pick<Rule<Exchange>, 'id' | 'rfc' | 'rule' | 'expected'>;
 

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { CloseCode, isSendableCloseCode } from './close-code.ts';
 import { MAX_CONTROL_BYTES } from './opcode.ts';
-import { violation } from './violations.ts';
-import type { Violation } from './violations.ts';
+import { violation } from '../violations.ts';
+import type { Violation } from '../violations.ts';
 
 /** What a Close frame said; code 1005 stands for an empty one (RFC 6455 section 7.1.5). */
 export interface CloseStatus {

@@ -1,8 +1,8 @@
 import { minimalLengthBytes } from './frame-header.ts';
 import type { FrameHeader } from './frame-header.ts';
 import { MAX_CONTROL_BYTES, Opcode, isControlOpcode } from './opcode.ts';
-import { violation } from './violations.ts';
-import type { Violation } from './violations.ts';
+import { violation } from '../violations.ts';
+import type { Violation } from '../violations.ts';
 
 /** RSV1 in `FrameHeader.rsv`: the "Per-Message Compressed" bit of RFC 7692 section 6. */
 const RSV1 = 4;

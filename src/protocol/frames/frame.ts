@@ -1,9 +1,9 @@
 import { FrameHeader, minimalLengthBytes, writeHeader } from './frame-header.ts';
 import type { LengthBytes } from './frame-header.ts';
-import { resolveLimits } from './limits.ts';
+import { resolveLimits } from '../limits.ts';
 import { maskRange, packKey } from './mask.ts';
-import { violation } from './violations.ts';
-import type { Violation } from './violations.ts';
+import { violation } from '../violations.ts';
+import type { Violation } from '../violations.ts';
 
 /** One frame as it was on the wire, its payload unmasked. */
 export interface Frame {

@@ -3,7 +3,7 @@ import type { HeaderField, RequestHead } from './head.ts';
 import { fieldValue } from './head.ts';
 import { isToken, quote } from './http-grammar.ts';
 import { WEBSOCKET_VERSION } from './request-rules.ts';
-import type { Violation, ViolationCode } from './violations.ts';
+import type { Violation, ViolationCode } from '../violations.ts';
 
 /** Extra header fields, as pairs of name and value. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];

@@ -1,9 +1,9 @@
 import type { HeaderField, RequestHead, ResponseHead } from './head.ts';
 import { isToken, quote } from './http-grammar.ts';
-import { resolveLimits } from './limits.ts';
-import type { Limits } from './limits.ts';
-import { violation } from './violations.ts';
-import type { Violation } from './violations.ts';
+import { resolveLimits } from '../limits.ts';
+import type { Limits } from '../limits.ts';
+import { violation } from '../violations.ts';
+import type { Violation } from '../violations.ts';
 
 interface HeadOf {
   readonly request: RequestHead;

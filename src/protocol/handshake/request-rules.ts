@@ -1,5 +1,5 @@
-import { DEFLATE_EXTENSION, parseDeflate } from './deflate-params.ts';
-import type { DeflateFlaw } from './deflate-params.ts';
+import { DEFLATE_EXTENSION, parseDeflate } from '../deflate/params.ts';
+import type { DeflateFlaw } from '../deflate/params.ts';
 import { parseExtensions } from './extension-header.ts';
 import { fieldValue, fieldValues } from './head.ts';
 import type { RequestHead } from './head.ts';

@@ -1,8 +1,8 @@
 import { acceptKey } from './accept-key.ts';
-import { DEFLATE_EXTENSION } from './deflate-params.ts';
-import { DEFLATE_RESPONSE_RULES } from './deflate-rules.ts';
-import { extensionsOf } from './exchange.ts';
-import type { Exchange } from './exchange.ts';
+import { DEFLATE_EXTENSION } from '../deflate/params.ts';
+import { DEFLATE_RESPONSE_RULES } from '../deflate/rules.ts';
+import { extensionsOf } from '../deflate/offers.ts';
+import type { Exchange } from '../deflate/offers.ts';
 import { parseExtensions } from './extension-header.ts';
 import { fieldValue, fieldValues } from './head.ts';
 import type { RequestHead, ResponseHead } from './head.ts';

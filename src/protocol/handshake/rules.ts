@@ -1,5 +1,5 @@
-import { violation } from './violations.ts';
-import type { SeenExpected, Violation, ViolationCode, ViolationData } from './violations.ts';
+import { violation } from '../violations.ts';
+import type { SeenExpected, Violation, ViolationCode, ViolationData } from '../violations.ts';
 
 /** One rule of an RFC, held against one head. */
 export interface RuleResult {

@@ -1,7 +1,7 @@
-import { negotiate, acceptOffer } from './negotiate.ts';
-import type { DeflateSupport } from './negotiate.ts';
-import type { NegotiatedDeflate } from './deflate.ts';
-import { answeredOffer, deflateOf, deflateOffers, extensionsOf } from './exchange.ts';
+import { negotiate, acceptOffer } from '../deflate/negotiate.ts';
+import type { DeflateSupport } from '../deflate/negotiate.ts';
+import type { NegotiatedDeflate } from '../deflate/deflate.ts';
+import { answeredOffer, deflateOf, deflateOffers, extensionsOf } from '../deflate/offers.ts';
 import { formatExtensions } from './extension-header.ts';
 import { fieldValue } from './head.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
@@ -10,7 +10,7 @@ import { checkRequest } from './request-rules.ts';
 import { checkResponse } from './response-rules.ts';
 import { firstBreach } from './rules.ts';
 import type { RuleResult } from './rules.ts';
-import type { Violation } from './violations.ts';
+import type { Violation } from '../violations.ts';
 
 /** A handshake that has to be refused. */
 export interface RefusedHandshake {

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../../core/errors.ts';
 
 /** Name of the manifest in the root of a generated project. */
 export const MANIFEST_FILE = '.wsgen.json';

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { EnvironmentError } from '../errors.ts';
+import { EnvironmentError } from '../../core/errors.ts';
 import { listeningPort } from './listening-line.ts';
 import { readProject } from './manifest.ts';
 import type { Manifest, Project } from './manifest.ts';

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { compareRuns, writeReports } from '../../../src/conformance/reports/index.ts';
+import { compareRuns, writeReports } from '../../../src/conformance/report/index.ts';
 import type { ConformanceRun } from '../../../src/conformance/result.ts';
 import { browserRequirement, launchChromium } from '../../support/chromium.ts';
 import { caseResult, knownVerdicts, resultsOf, runOf } from '../../support/conformance-run.ts';

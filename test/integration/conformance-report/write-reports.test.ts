@@ -7,7 +7,7 @@ import {
   compareRuns,
   readOtherIndex,
   writeReports,
-} from '../../../src/conformance/reports/index.ts';
+} from '../../../src/conformance/report/index.ts';
 import type { ConformanceRun } from '../../../src/conformance/result.ts';
 import { knownVerdicts, resultsOf, runOf } from '../../support/conformance-run.ts';
 import { sampleFailures } from '../../support/conformance-samples.ts';

@@ -1,7 +1,7 @@
 import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { EnvironmentError } from '../../../src/errors.ts';
+import { EnvironmentError } from '../../../src/core/errors.ts';
 import type { Fault } from '../../fixtures/peers/faults.ts';
 import { startWrongServer } from '../../fixtures/peers/wrong-server.ts';
 import { createCertificate } from '../../support/certificates.ts';

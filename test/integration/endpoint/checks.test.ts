@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { CHECKS } from '../../../src/endpoint/checks/index.ts';
-import type { TestInput } from '../../../src/endpoint/schema.ts';
+import { CHECKS } from '../../../src/operations/test/checks/index.ts';
+import type { TestInput } from '../../../src/operations/test/schema.ts';
 import type { Fault } from '../../fixtures/peers/faults.ts';
 import { startWrongServer } from '../../fixtures/peers/wrong-server.ts';
 import { failedIds, runTest } from '../../support/endpoint.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PROBES } from '../../../src/endpoint/probes.ts';
+import { PROBES } from '../../../src/operations/validate-handshake/probes.ts';
 import type { Fault } from '../../fixtures/peers/faults.ts';
 import { startWrongServer } from '../../fixtures/peers/wrong-server.ts';
 import { failedIds, runValidateHandshake } from '../../support/endpoint.ts';

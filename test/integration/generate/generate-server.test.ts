@@ -9,9 +9,12 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { UsageError } from '../../../src/errors.ts';
-import { generateServer, GenerateServerInput } from '../../../src/generate/index.ts';
-import type { GenerateServerReport } from '../../../src/generate/index.ts';
+import { UsageError } from '../../../src/core/errors.ts';
+import {
+  generateServer,
+  GenerateServerInput,
+} from '../../../src/operations/generate-server/index.ts';
+import type { GenerateServerReport } from '../../../src/operations/generate-server/index.ts';
 import { CHAT, expectRefusal, generate, snapshot } from '../../support/generate.ts';
 import { operationContext } from '../../support/operation-context.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';

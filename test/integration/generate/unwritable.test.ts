@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { EnvironmentError } from '../../../src/errors.ts';
+import { EnvironmentError } from '../../../src/core/errors.ts';
 import { CHAT, expectRefusal, generate, snapshot } from '../../support/generate.ts';
 import { asNobody } from '../../support/nobody.ts';
 import { requirement } from '../../support/requirement.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { runClientLoad } from '../../../src/load/client/index.ts';
+import { runClientLoad } from '../../../src/load/run/run-client.ts';
 import type { LoadPlan } from '../../../src/load/plan.ts';
 import { startJsonRpcServer } from '../../support/json-rpc-server.ts';
 import { loadControl, loadPlan } from '../../support/load-results.ts';

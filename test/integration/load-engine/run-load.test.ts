@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { ServerOptions, WebSocket } from 'ws';
-import { runLoad } from '../../../src/load/engine/index.ts';
+import { runLoad } from '../../../src/load/run/index.ts';
 import type { LoadPlan } from '../../../src/load/plan.ts';
 import type { LoadResult, SecondSample } from '../../../src/load/result.ts';
 import { createCertificate } from '../../support/certificates.ts';
@@ -224,7 +224,7 @@ describe('runLoad', () => {
 
   it('survives a limit of descriptors, which it names', async () => {
     const { url } = await listen(echo);
-    const engine = new URL('../../../dist/src/load/engine/index.js', import.meta.url);
+    const engine = new URL('../../../dist/src/load/run/index.js', import.meta.url);
     const plan = planFor(url, { connections: 200 });
     const script = `
       const { runLoad } = await import(${JSON.stringify(fileURLToPath(engine))});

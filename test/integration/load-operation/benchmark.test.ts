@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { BenchmarkReport } from '../../../src/load/report.ts';
+import type { BenchmarkReport } from '../../../src/load/metrics.ts';
 import { startWs } from '../../support/echo-servers.ts';
 import { runBenchmark, startMoodyServer } from '../../support/load-operation.ts';
 import { websocketSkill } from '../../support/programs.ts';

@@ -2,8 +2,8 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import type { BenchmarkReport } from '../../../src/load/report.ts';
-import { writeReports, type NamedHistograms } from '../../../src/load/reports/index.ts';
+import type { BenchmarkReport } from '../../../src/load/metrics.ts';
+import { writeReports, type NamedHistograms } from '../../../src/load/report/index.ts';
 import { browserRequirement, launchChromium } from '../../support/chromium.ts';
 import {
   comparedRuns,

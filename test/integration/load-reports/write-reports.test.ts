@@ -3,9 +3,9 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { Histogram } from '../../../src/load/histogram/histogram.ts';
-import { BenchmarkReport } from '../../../src/load/report.ts';
-import { writeReports } from '../../../src/load/reports/index.ts';
+import { Histogram } from '../../../src/load/measure/histogram.ts';
+import { BenchmarkReport } from '../../../src/load/metrics.ts';
+import { writeReports } from '../../../src/load/report/index.ts';
 import { HOSTILE } from '../../support/hostile.ts';
 import {
   comparedRuns,

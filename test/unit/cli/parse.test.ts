@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine, type Answer, type Invocation } from '../../../src/cli/parse.ts';
-import type { UsageError } from '../../../src/errors.ts';
+import type { UsageError } from '../../../src/core/errors.ts';
 import { sampleOperation } from '../../support/sample-operation.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { usageErrorOf } from '../../support/usage-error.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { exitCodeOf, exitCodeOfError } from '../../../src/cli/exit-code.ts';
 import { errorDocument, renderError, renderView } from '../../../src/cli/render.ts';
-import { EnvironmentError, UsageError } from '../../../src/errors.ts';
+import { EnvironmentError, UsageError } from '../../../src/core/errors.ts';
 
 it('draws facts, a table and notes in columns', () => {
   const text = renderView(

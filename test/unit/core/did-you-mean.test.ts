@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { didYouMean, nearest } from '../../src/nearest.ts';
+import { didYouMean, nearest } from '../../../src/core/did-you-mean.ts';
 
 it.each([
   ['ehco', ['echo', 'chat'], 'echo'],

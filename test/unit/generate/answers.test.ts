@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../../../src/errors.ts';
+import { UsageError } from '../../../src/core/errors.ts';
 import { resolveAnswers } from '../../../src/generate/answers.ts';
 import type { Answers } from '../../../src/generate/answers.ts';
 import { GenerateServerInput } from '../../../src/generate/schema.ts';

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Answers } from '../../../src/generate/answers.ts';
 import { generate } from '../../../src/generate/generate.ts';
 import { sha256 } from '../../../src/generate/sha256.ts';
-import { Manifest } from '../../../src/project/manifest.ts';
-import { VERSION } from '../../../src/version.ts';
+import { Manifest } from '../../../src/target/project/manifest.ts';
+import { VERSION } from '../../../src/core/version.ts';
 
 const CHAT: Answers = {
   language: 'nodejs',

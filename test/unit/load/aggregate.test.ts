@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { mergeResults } from '../../../src/load/merge-results.ts';
+import { mergeResults } from '../../../src/load/aggregate.ts';
 import type { LoadResult } from '../../../src/load/result.ts';
 import { histogramOf, loadResult, secondSample } from '../../support/load-results.ts';
 

@@ -8,7 +8,7 @@ import {
   percent,
   short,
   withUnit,
-} from '../../../../src/load/reports/format.ts';
+} from '../../../src/report/format.ts';
 
 it.each([
   [0, '0'],

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { html } from '../../../../src/load/reports/markup.ts';
-import { table } from '../../../../src/load/reports/table.ts';
+import { html } from '../../../src/report/html.ts';
+import { table } from '../../../src/report/table.ts';
 
 it('escapes what is put in, but not what it made itself', () => {
   const inner = html`<b title="${'"'}">${'<&\u202e'}</b>`;

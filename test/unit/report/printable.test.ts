@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { printable, printableLines } from '../../../src/reports/printable.ts';
+import { printable, printableLines } from '../../../src/report/printable.ts';
 
 it('shows what is invisible, and leaves the rest alone', () => {
   expect(printable('Grüße 😀 <b>')).toBe('Grüße 😀 <b>');

@@ -1,6 +1,6 @@
-import type { CaseDefinition, ExpectedEvent, Step } from '../case.ts';
-import { Opcode } from '../../protocol/index.ts';
-import type { ExpectedClose } from '../result.ts';
+import type { CaseDefinition, ExpectedEvent, Step } from '../../case.ts';
+import { Opcode } from '../../../protocol/index.ts';
+import type { ExpectedClose } from '../../result.ts';
 import {
   BY_TESTER,
   close,

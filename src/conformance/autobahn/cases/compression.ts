@@ -1,4 +1,4 @@
-import type { CaseDefinition, CorpusName, DeflateWish } from '../case.ts';
+import type { CaseDefinition, CorpusName, DeflateWish } from '../../case.ts';
 
 /** Section 12: five kinds of data. Section 13: seven ways to negotiate. 18 patterns each. */
 

@@ -1,4 +1,4 @@
-import type { CaseDefinition, EventScript, FrameStep, Step } from '../case.ts';
+import type { CaseDefinition, EventScript, FrameStep, Step } from '../../case.ts';
 import {
   BY_TESTER,
   byPeer,

@@ -1,4 +1,4 @@
-import type { CaseDefinition } from '../case.ts';
+import type { CaseDefinition } from '../../case.ts';
 import { BY_TESTER, binary, gotBinary, gotText, kill, octets, text } from './steps.ts';
 
 /** Section 1: the three forms of the length field, and a frame in many pieces. */

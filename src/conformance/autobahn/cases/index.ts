@@ -1,4 +1,4 @@
-import type { CaseDefinition } from '../case.ts';
+import type { CaseDefinition } from '../../case.ts';
 import { closingCases } from './closing.ts';
 import { compressionCases } from './compression.ts';
 import { fragmentationCases } from './fragmentation.ts';

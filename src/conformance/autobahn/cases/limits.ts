@@ -1,4 +1,4 @@
-import type { CaseDefinition, FrameStep, MessageStep } from '../case.ts';
+import type { CaseDefinition, FrameStep, MessageStep } from '../../case.ts';
 import { BY_TESTER, binary, gotText, kill, message, octets, text } from './steps.ts';
 
 /** Section 9: large messages, many fragments, small pieces, many round trips. Section 10.1. */

@@ -1,4 +1,4 @@
-import type { CaseDefinition, Step } from '../case.ts';
+import type { CaseDefinition, Step } from '../../case.ts';
 import { HELLO, byPeer, frame, gotText, kill, ping, text } from './steps.ts';
 
 /** Section 4: opcodes that have no meaning yet. */

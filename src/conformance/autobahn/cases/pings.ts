@@ -1,5 +1,5 @@
-import type { CaseDefinition, ExpectedEvent, Step } from '../case.ts';
-import type { ExpectedClose } from '../result.ts';
+import type { CaseDefinition, ExpectedEvent, Step } from '../../case.ts';
+import type { ExpectedClose } from '../../result.ts';
 import {
   BY_TESTER,
   byPeer,

@@ -1,8 +1,8 @@
-import { Opcode } from '../../protocol/index.ts';
-import type { ExpectedEvent, FrameStep, Step, TimerStep } from '../case.ts';
-import type { ExpectedClose } from '../result.ts';
+import { Opcode } from '../../../protocol/index.ts';
+import type { ExpectedEvent, FrameStep, Step, TimerStep } from '../../case.ts';
+import type { ExpectedClose } from '../../result.ts';
 
-export { BY_TESTER } from '../core/by-tester.ts';
+export { BY_TESTER } from '../by-tester.ts';
 
 /** The words the tables of cases are written in. */
 

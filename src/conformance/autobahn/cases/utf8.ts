@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { Opcode } from '../../protocol/index.ts';
-import type { CaseDefinition, Step } from '../case.ts';
+import { Opcode } from '../../../protocol/index.ts';
+import type { CaseDefinition, Step } from '../../case.ts';
 import { UTF8_PAYLOADS } from './utf8-payloads.ts';
 import {
   BY_PEER_FATAL,

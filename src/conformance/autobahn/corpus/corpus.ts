@@ -1,4 +1,4 @@
-import type { CorpusName } from '../case.ts';
+import type { CorpusName } from '../../case.ts';
 import { makeDocument, makeHtml, makeImage, makeJson, makeProse } from './make-corpus.ts';
 
 /** Data that messages are cut from, going around and around. */

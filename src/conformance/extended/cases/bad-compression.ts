@@ -1,4 +1,4 @@
-import type { DeflateTerms } from '../script.ts';
+import type { DeflateTerms } from '../../script.ts';
 import {
   binary,
   close,
@@ -12,8 +12,8 @@ import {
   pong,
   send,
   text,
-} from '../words.ts';
-import type { Row } from '../words.ts';
+} from '../../handshake/builders.ts';
+import type { Row } from '../../handshake/builders.ts';
 import {
   ANY_CODE,
   HELLO,

@@ -15,8 +15,8 @@ import {
   slowly,
   text,
   wait,
-} from '../words.ts';
-import type { Row } from '../words.ts';
+} from '../../handshake/builders.ts';
+import type { Row } from '../../handshake/builders.ts';
 
 /** x.7: closing, above all when the peer closes first, and TCP that ends otherwise. */
 

@@ -10,8 +10,8 @@ import {
   ping,
   send,
   text,
-} from '../words.ts';
-import type { Row } from '../words.ts';
+} from '../../handshake/builders.ts';
+import type { Row } from '../../handshake/builders.ts';
 import {
   HELLO,
   ORDINARY,

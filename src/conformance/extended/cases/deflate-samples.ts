@@ -1,6 +1,6 @@
 import { constants, deflateRawSync } from 'node:zlib';
-import type { DeflateTerms, WireFrame } from '../script.ts';
-import { continuation, hex } from '../words.ts';
+import type { DeflateTerms, WireFrame } from '../../script.ts';
+import { continuation, hex } from '../../handshake/builders.ts';
 
 /** What most clients offer; a server of ours has no wishes of its own. */
 export const ORDINARY: DeflateTerms = { offer: { clientMaxWindowBits: true }, answer: {} };

@@ -1,4 +1,4 @@
-import type { HeardEvent, WireFrame } from '../script.ts';
+import type { HeardEvent, WireFrame } from '../../script.ts';
 import {
   close,
   continuation,
@@ -16,8 +16,8 @@ import {
   slowly,
   text,
   wait,
-} from '../words.ts';
-import type { Row } from '../words.ts';
+} from '../../handshake/builders.ts';
+import type { Row } from '../../handshake/builders.ts';
 
 /** x.5: the same octets in other pieces, slower or more of them. */
 

@@ -15,8 +15,8 @@ import {
   pong,
   send,
   text,
-} from '../words.ts';
-import type { Row } from '../words.ts';
+} from '../../handshake/builders.ts';
+import type { Row } from '../../handshake/builders.ts';
 import { illegal } from './illegal.ts';
 import type { Illegal } from './illegal.ts';
 

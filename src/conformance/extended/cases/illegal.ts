@@ -1,6 +1,6 @@
-import type { WireFrame } from '../script.ts';
-import { fails, send } from '../words.ts';
-import type { Row } from '../words.ts';
+import type { WireFrame } from '../../script.ts';
+import { fails, send } from '../../handshake/builders.ts';
+import type { Row } from '../../handshake/builders.ts';
 
 /** Frames that make a peer fail the connection. */
 export interface Illegal {

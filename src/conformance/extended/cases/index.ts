@@ -1,17 +1,17 @@
 import type { CaseDefinition } from '../../case.ts';
-import { compareCaseIds } from '../../reports/case-order.ts';
-import { toCase } from '../words.ts';
-import type { Row } from '../words.ts';
+import { compareCaseIds } from '../../case-order.ts';
+import { toCase } from '../../handshake/builders.ts';
+import type { Row } from '../../handshake/builders.ts';
 import { BAD_COMPRESSION } from './bad-compression.ts';
 import { CLOSING } from './closing.ts';
 import { COMPRESSION } from './compression.ts';
 import { DELIVERY } from './delivery.ts';
 import { FRAMES } from './frames.ts';
 import { LENGTHS } from './lengths.ts';
-import { DEFLATE_OFFERS } from './offers.ts';
-import { REQUEST_EDGES } from './request-edges.ts';
-import { REQUESTS } from './requests.ts';
-import { RESPONSES } from './responses.ts';
+import { DEFLATE_OFFERS } from '../../handshake/cases/offers.ts';
+import { REQUEST_EDGES } from '../../handshake/cases/request-edges.ts';
+import { REQUESTS } from '../../handshake/cases/requests.ts';
+import { RESPONSES } from '../../handshake/cases/responses.ts';
 
 const ROWS: readonly Row[] = [
   ...REQUESTS,

@@ -1,4 +1,4 @@
-import type { HeardEvent, WireFrame } from '../script.ts';
+import type { HeardEvent, WireFrame } from '../../script.ts';
 import {
   binary,
   continuation,
@@ -11,8 +11,8 @@ import {
   ping,
   send,
   text,
-} from '../words.ts';
-import type { Row } from '../words.ts';
+} from '../../handshake/builders.ts';
+import type { Row } from '../../handshake/builders.ts';
 import { illegal } from './illegal.ts';
 import type { Illegal } from './illegal.ts';
 

@@ -1,6 +1,6 @@
-import type { Grade } from '../script.ts';
-import { ACCEPTED, REFUSED, SERVERS, informational, nonStrict, ok, set } from '../words.ts';
-import type { Row } from '../words.ts';
+import type { Grade } from '../../script.ts';
+import { ACCEPTED, REFUSED, SERVERS, informational, nonStrict, ok, set } from '../builders.ts';
+import type { Row } from '../builders.ts';
 
 /** x.2: offers of permessage-deflate that a server has to decline, answer or pass over. */
 

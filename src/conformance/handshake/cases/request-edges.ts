@@ -1,4 +1,4 @@
-import type { Grade } from '../script.ts';
+import type { Grade } from '../../script.ts';
 import {
   ACCEPTED,
   REFUSED,
@@ -16,8 +16,8 @@ import {
   send,
   set,
   text,
-} from '../words.ts';
-import type { Row } from '../words.ts';
+} from '../builders.ts';
+import type { Row } from '../builders.ts';
 
 /** x.1.4 and x.1.5: requests at the edge of what HTTP allows, and names nobody knows. */
 

@@ -1,4 +1,4 @@
-import type { HeadEdit } from '../script.ts';
+import type { HeadEdit } from '../../script.ts';
 import {
   REFUSED,
   SERVERS,
@@ -11,8 +11,8 @@ import {
   ok,
   set,
   start,
-} from '../words.ts';
-import type { Row } from '../words.ts';
+} from '../builders.ts';
+import type { Row } from '../builders.ts';
 
 /** x.1.1 to x.1.3: opening handshakes that a server has to refuse or take. */
 

@@ -1,4 +1,4 @@
-import type { HeadEdit } from '../script.ts';
+import type { HeadEdit } from '../../script.ts';
 import {
   CLIENTS,
   UNOPENED,
@@ -14,8 +14,8 @@ import {
   set,
   start,
   text,
-} from '../words.ts';
-import type { Row } from '../words.ts';
+} from '../builders.ts';
+import type { Row } from '../builders.ts';
 
 /** x.3: responses that a client has to refuse or take. */
 

@@ -1,7 +1,7 @@
 import type { Arm } from '../arms.ts';
 import type { Figure } from '../chart.ts';
-import { html, type Markup } from '../markup.ts';
-import { table } from '../table.ts';
+import { html, type Markup } from '../../../report/html.ts';
+import { table } from '../../../report/table.ts';
 
 /** The frame of a chart, which the page's script draws, and its figures as a table. */
 export function figureMarkup(figure: Figure | undefined): Markup | undefined {

@@ -1,5 +1,5 @@
-import type { Interval } from '../../report.ts';
-import { html, type Markup } from '../markup.ts';
+import type { Interval } from '../../metrics.ts';
+import { html, type Markup } from '../../../report/html.ts';
 
 /** Places on a strip go from 0 to this; positions are attributes, as the policy forbids styles. */
 const WIDTH = 120;

@@ -1,9 +1,9 @@
-import type { BenchmarkReport } from '../../report.ts';
-import { exact, figure, short, type Unit } from '../format.ts';
-import { html, type Markup } from '../markup.ts';
-import { table } from '../table.ts';
+import type { BenchmarkReport } from '../../metrics.ts';
+import { exact, figure, short, type Unit } from '../../../report/format.ts';
+import { html, type Markup } from '../../../report/html.ts';
+import { table } from '../../../report/table.ts';
 import { card, mark, section, type Section } from './figure.ts';
-import { intervalStrip, ratioStrip } from './strips.ts';
+import { intervalStrip, ratioStrip } from './interval-plot.ts';
 
 /** What was promised, row by row. */
 export function thresholdSection({ thresholds }: BenchmarkReport): Section[] {

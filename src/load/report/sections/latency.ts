@@ -1,9 +1,9 @@
-import type { Percentiles } from '../../report.ts';
+import type { Percentiles } from '../../metrics.ts';
 import type { Arm } from '../arms.ts';
 import type { Figure } from '../chart.ts';
-import { count, figure } from '../format.ts';
-import { html } from '../markup.ts';
-import { table, type Cell } from '../table.ts';
+import { count, figure } from '../../../report/format.ts';
+import { html } from '../../../report/html.ts';
+import { table, type Cell } from '../../../report/table.ts';
 import { armChip, figureMarkup, section, type Section } from './figure.ts';
 import type { Mode } from './mode.ts';
 

@@ -1,4 +1,4 @@
-import type { BenchmarkReport } from '../../report.ts';
+import type { BenchmarkReport } from '../../metrics.ts';
 
 export type Mode = BenchmarkReport['mode'];
 

@@ -1,9 +1,9 @@
-import type { BenchmarkReport } from '../../report.ts';
+import type { BenchmarkReport } from '../../metrics.ts';
 import type { Arm } from '../arms.ts';
 import type { Figure } from '../chart.ts';
-import { bytes, count, duration, figure, percent, short } from '../format.ts';
-import { html, type Markup } from '../markup.ts';
-import { table, type Cell } from '../table.ts';
+import { bytes, count, duration, figure, percent, short } from '../../../report/format.ts';
+import { html, type Markup } from '../../../report/html.ts';
+import { table, type Cell } from '../../../report/table.ts';
 import { armChip, card, facts, figureMarkup, section, type Section } from './figure.ts';
 
 /** What generator and server used. */

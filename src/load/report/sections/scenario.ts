@@ -1,7 +1,7 @@
 import type { Arm } from '../arms.ts';
-import { count, figure } from '../format.ts';
-import { html, type Markup } from '../markup.ts';
-import { table, type Cell } from '../table.ts';
+import { count, figure } from '../../../report/format.ts';
+import { html, type Markup } from '../../../report/html.ts';
+import { table, type Cell } from '../../../report/table.ts';
 import { armChip, card, facts, section, type Section } from './figure.ts';
 
 /** Passes of a scenario, and what each of its expectations took; milliseconds. */

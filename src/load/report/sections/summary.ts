@@ -1,7 +1,7 @@
-import type { BenchmarkReport } from '../../report.ts';
+import type { BenchmarkReport } from '../../metrics.ts';
 import { armsOf, type Arm } from '../arms.ts';
-import { short } from '../format.ts';
-import { html, type Markup } from '../markup.ts';
+import { short } from '../../../report/format.ts';
+import { html, type Markup } from '../../../report/html.ts';
 import { mark } from './figure.ts';
 import { tiles } from './tiles.ts';
 

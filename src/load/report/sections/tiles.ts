@@ -1,7 +1,7 @@
-import type { Measured } from '../../report.ts';
+import type { Measured } from '../../metrics.ts';
 import type { Arm } from '../arms.ts';
-import { count, duration, percent, short } from '../format.ts';
-import { html, type Markup } from '../markup.ts';
+import { count, duration, percent, short } from '../../../report/format.ts';
+import { html, type Markup } from '../../../report/html.ts';
 import { armChip } from './figure.ts';
 import { countedOf, countedTitle, type Mode } from './mode.ts';
 

@@ -1,9 +1,9 @@
-import type { Measured } from '../../report.ts';
+import type { Measured } from '../../metrics.ts';
 import type { Arm } from '../arms.ts';
 import type { Figure } from '../chart.ts';
-import { bytes, count, figure, short } from '../format.ts';
-import { html, type Markup } from '../markup.ts';
-import { table } from '../table.ts';
+import { bytes, count, figure, short } from '../../../report/format.ts';
+import { html, type Markup } from '../../../report/html.ts';
+import { table } from '../../../report/table.ts';
 import { armChip, card, facts, figureMarkup, mark, section, type Section } from './figure.ts';
 import { countedTitle, type Mode } from './mode.ts';
 

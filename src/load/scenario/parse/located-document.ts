@@ -1,8 +1,8 @@
 import { LineCounter, isMap, isNode, isPair, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
 import type * as z from 'zod';
-import { UsageError } from '../../../errors.ts';
-import { didYouMean } from '../../../nearest.ts';
+import { UsageError } from '../../../core/errors.ts';
+import { didYouMean } from '../../../core/did-you-mean.ts';
 
 export type Path = readonly (string | number)[];
 

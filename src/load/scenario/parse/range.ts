@@ -1,4 +1,4 @@
-import { DurationMs } from '../../../input-types.ts';
+import { DurationMs } from '../../../core/fields.ts';
 
 export interface Range {
   readonly min: number;

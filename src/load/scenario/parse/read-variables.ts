@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { nearest } from '../../../nearest.ts';
+import { nearest } from '../../../core/did-you-mean.ts';
 import type { Source, Variable } from '../scenario.ts';
 import { parseCsv } from './csv.ts';
 import type { LocatedDocument, Path } from './located-document.ts';

@@ -1,4 +1,4 @@
-import { didYouMean } from '../../../nearest.ts';
+import { didYouMean } from '../../../core/did-you-mean.ts';
 import { TemplateError, jsonTemplate, referencesOf, textTemplate } from '../template.ts';
 import type { Template, Variable } from '../scenario.ts';
 import type { LocatedDocument, Path } from './located-document.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { DurationMs, Subprotocol } from '../../../input-types.ts';
+import { DurationMs, Subprotocol } from '../../../core/fields.ts';
 import { CloseCode, isSendableCloseCode } from '../../../protocol/index.ts';
 
 /** The shapes of the parts of a scenario file, each strict; what they mean together is checked later. */

@@ -1,4 +1,4 @@
-import { didYouMean } from '../../../nearest.ts';
+import { didYouMean } from '../../../core/did-you-mean.ts';
 import type { Path } from './located-document.ts';
 import { quote } from './located-document.ts';
 import type { Scope } from './scope.ts';

@@ -1,6 +1,6 @@
 import { messagesOf } from '../messages-of.ts';
 import type { ClientKind, ExpectStep, Handler, LoopStep } from '../scenario.ts';
-import { allSteps, scheduledLoop } from './kinds.ts';
+import { allSteps, scheduledLoop } from './assign.ts';
 import { compileMatcher } from './matching.ts';
 import type { CompiledMatcher } from './matching.ts';
 

@@ -1,5 +1,5 @@
-import type { Failure } from '../../engine/failure.ts';
-import type { IncomingMessage } from './incoming-message.ts';
+import type { Failure } from '../../measure/errors.ts';
+import type { IncomingMessage } from './message.ts';
 import type { Predicate } from './matching.ts';
 
 export interface Wanted {

@@ -3,7 +3,7 @@ import { valueAt } from '../json-path.ts';
 import type { Capture, Matcher, Template } from '../scenario.ts';
 import { render } from '../template.ts';
 import type { Lookup } from '../template.ts';
-import type { IncomingMessage } from './incoming-message.ts';
+import type { IncomingMessage } from './message.ts';
 
 /** Whether a message is the one that is meant. */
 export type Predicate = (message: IncomingMessage) => boolean;

@@ -1,9 +1,9 @@
-import { createRandom } from '../../engine/random.ts';
+import { createRandom } from '../../random.ts';
 import type { LoadPlan } from '../../plan.ts';
-import type { CompiledKind } from './compiled-kind.ts';
+import type { CompiledKind } from './compiled.ts';
 import { Pace } from './pace.ts';
-import type { ScenarioBook } from './scenario-book.ts';
-import type { VirtualClient } from './virtual-client.ts';
+import type { ScenarioBook } from './tracker.ts';
+import type { VirtualClient } from './vu.ts';
 
 /**
  * Makes the schedules of the clients. In the open model the rate is divided among the clients that

@@ -1,4 +1,4 @@
-import { Histogram } from '../../histogram/histogram.ts';
+import { Histogram } from '../../measure/histogram.ts';
 import type { ScenarioResult } from '../../result.ts';
 
 /** What one worker thread measured of a scenario, as it is sent to the main thread. */

@@ -1,6 +1,6 @@
-import { now } from '../../engine/clock.ts';
+import { now } from '../../measure/clock.ts';
 import type { Pace } from './pace.ts';
-import type { ScenarioBook } from './scenario-book.ts';
+import type { ScenarioBook } from './tracker.ts';
 
 /** Where a client is in its schedule. */
 interface PassTiming {

@@ -1,10 +1,10 @@
-import type { ErrorTable, Failure } from '../../engine/failure.ts';
-import { Count, add } from '../../engine/memory.ts';
-import type { PhaseMemory, WorkerMemory } from '../../engine/memory.ts';
-import { Histogram } from '../../histogram/histogram.ts';
+import type { ErrorTable, Failure } from '../../measure/errors.ts';
+import { Count, add } from '../../measure/counters.ts';
+import type { PhaseMemory, WorkerMemory } from '../../measure/counters.ts';
+import { Histogram } from '../../measure/histogram.ts';
 import type { ExpectStep, Scenario } from '../scenario.ts';
-import { allSteps } from './kinds.ts';
-import type { LabelShare } from './share.ts';
+import { allSteps } from './assign.ts';
+import type { LabelShare } from './results.ts';
 
 /** Nanoseconds in a millisecond. */
 const NS = 1e6;

@@ -1,6 +1,6 @@
-import { now } from '../../engine/clock.ts';
-import type { Failure } from '../../engine/failure.ts';
-import type { ClientEvents, ClientSocket } from '../../client/client-socket.ts';
+import { now } from '../../measure/clock.ts';
+import type { Failure } from '../../measure/errors.ts';
+import type { ClientEvents, ClientSocket } from '../../socket/client-socket.ts';
 import type {
   ConnectStep,
   ExpectStep,
@@ -11,14 +11,14 @@ import type {
   ThinkStep,
 } from '../scenario.ts';
 import { UnsetVariable, render } from '../template.ts';
-import type { CompiledKind } from './compiled-kind.ts';
-import { IncomingMessage } from './incoming-message.ts';
+import type { CompiledKind } from './compiled.ts';
+import { IncomingMessage } from './message.ts';
 import { Inbox } from './inbox.ts';
 import { captured } from './matching.ts';
 import type { Opening } from './opening.ts';
 import type { Pace } from './pace.ts';
-import type { ScenarioBook, Trip } from './scenario-book.ts';
-import { Turns } from './turns.ts';
+import type { ScenarioBook, Trip } from './tracker.ts';
+import { Turns } from './schedule.ts';
 import type { ClientVariables } from './variables.ts';
 import { Stopped } from './waits.ts';
 

@@ -1,5 +1,5 @@
-import { UsageError } from '../../errors.ts';
-import { flagOf } from '../flags.ts';
+import { UsageError } from '../../../core/errors.ts';
+import { flagOf } from './flags.ts';
 import type { BenchmarkInput } from '../schema.ts';
 
 /** Two flags that cannot both be meant, and what to do about it. */

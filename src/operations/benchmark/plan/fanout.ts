@@ -1,5 +1,5 @@
-import { UsageError } from '../../errors.ts';
-import type { FanoutPlan } from '../plan.ts';
+import { UsageError } from '../../../core/errors.ts';
+import type { FanoutPlan } from '../../../load/plan.ts';
 import type { BenchmarkInput } from '../schema.ts';
 
 /** Stands for the digits by which a delivery is known. */

@@ -1,4 +1,4 @@
-import { BenchmarkInput } from './schema.ts';
+import { BenchmarkInput } from '../schema.ts';
 
 /** `messagesPerSecond` -> `--messages-per-second`, `sourceIps` -> `--source-ip`. */
 export function flagOf(field: keyof BenchmarkInput): string {

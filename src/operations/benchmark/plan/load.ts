@@ -1,5 +1,5 @@
-import { UsageError } from '../../errors.ts';
-import type { ClosedLoad, Mode, OpenLoad, Phases } from '../plan.ts';
+import { UsageError } from '../../../core/errors.ts';
+import type { ClosedLoad, Mode, OpenLoad, Phases } from '../../../load/plan.ts';
 import type { BenchmarkInput } from '../schema.ts';
 
 const DEFAULT_MESSAGES_PER_SECOND = 10;

@@ -1,7 +1,7 @@
-import { UsageError } from '../../errors.ts';
-import type { MessagePlan } from '../plan.ts';
+import { UsageError } from '../../../core/errors.ts';
+import type { MessagePlan } from '../../../load/plan.ts';
 import type { BenchmarkInput } from '../schema.ts';
-import { readInputFile } from '../../input-file.ts';
+import { readInputFile } from '../../../core/input-file.ts';
 
 const DEFAULT_BYTES = 32;
 

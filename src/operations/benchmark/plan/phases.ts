@@ -1,4 +1,4 @@
-import type { Phases } from '../plan.ts';
+import type { Phases } from '../../../load/plan.ts';
 import type { BenchmarkInput } from '../schema.ts';
 
 const DEFAULT_DURATION_MS = 10_000;

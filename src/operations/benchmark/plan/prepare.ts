@@ -1,15 +1,15 @@
-import type { LoadPlan, Mode } from '../plan.ts';
-import type { Scenario } from '../scenario/scenario.ts';
+import type { LoadPlan, Mode } from '../../../load/plan.ts';
+import type { Scenario } from '../../../load/scenario/scenario.ts';
 import type { BenchmarkInput } from '../schema.ts';
-import { parseThreshold, requireMeasurable } from '../statistics/index.ts';
-import type { Threshold } from '../statistics/index.ts';
-import { isLoopback, sourceAddressesOf } from './addresses.ts';
-import { checkDescriptors } from './descriptors.ts';
-import { checkExclusive, checkMode } from './exclusive.ts';
+import { parseThreshold, requireMeasurable } from '../../../load/stats/index.ts';
+import type { Threshold } from '../../../load/stats/index.ts';
+import { isLoopback, sourceAddressesOf } from '../../../load/host/source-addresses.ts';
+import { checkDescriptors } from '../../../load/host/descriptors.ts';
+import { checkExclusive, checkMode } from './conflicts.ts';
 import { fanoutOf } from './fanout.ts';
 import { loadOf } from './load.ts';
-import { readMachine } from './machine.ts';
-import type { Machine } from './machine.ts';
+import { readMachine } from '../../../load/host/machine.ts';
+import type { Machine } from '../../../load/host/machine.ts';
 import { messageOf } from './message.ts';
 import { phasesOf } from './phases.ts';
 import { accessOf } from './target.ts';
@@ -83,7 +83,7 @@ export async function prepare(
 
 /** Few runs have one, and its reader is not small. */
 async function readScenario(name: string, cwd: string): Promise<Scenario> {
-  const { loadScenario } = await import('../scenario/index.ts');
+  const { loadScenario } = await import('../../../load/scenario/index.ts');
   return loadScenario(name, cwd);
 }
 

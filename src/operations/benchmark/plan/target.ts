@@ -1,8 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { UsageError } from '../../errors.ts';
-import type { LoadTarget } from '../plan.ts';
+import { UsageError } from '../../../core/errors.ts';
+import type { LoadTarget } from '../../../load/plan.ts';
 import type { BenchmarkInput } from '../schema.ts';
-import { readInputFile } from '../../input-file.ts';
+import { readInputFile } from '../../../core/input-file.ts';
 
 /** What a connection needs beside a URL and a local address. */
 export type Access = Omit<LoadTarget, 'url' | 'sourceAddresses'>;

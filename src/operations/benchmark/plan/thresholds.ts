@@ -1,5 +1,5 @@
-import { parseThreshold } from '../statistics/index.ts';
-import type { Threshold } from '../statistics/index.ts';
+import { parseThreshold } from '../../../load/stats/index.ts';
+import type { Threshold } from '../../../load/stats/index.ts';
 
 /** Metrics that are about what went wrong: whoever sets a bound to one of them, allows for some. */
 const ABOUT_ERRORS = new Set(['errors', 'lost']);

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { CloseCode, encodeFrame } from '../../protocol/index.ts';
+import { CloseCode, encodeFrame } from '../../../protocol/index.ts';
 import { fail, pass, skip } from '../check.ts';
 import type { Check } from '../check.ts';
 import { describeClose, expectEvent } from '../expect.ts';
-import { reactionOf } from '../illegal.ts';
+import { reactionOf } from '../reaction.ts';
 
 /** 5.5.1: a close frame is answered by one; 7.1.1: the server then closes TCP first. */
 export const closeByClient: Check = {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { inflateRawSync } from 'node:zlib';
-import { FrameDecoder } from '../../protocol/index.ts';
-import type { Channel, DeflateOffer } from '../../transport/index.ts';
+import { FrameDecoder } from '../../../protocol/index.ts';
+import type { Channel, DeflateOffer } from '../../../transport/index.ts';
 import { CheckFailure, fail, pass, skip } from '../check.ts';
 import type { Check, Turn } from '../check.ts';
 import { exchange } from '../exchange.ts';

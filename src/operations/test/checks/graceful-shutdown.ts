@@ -1,4 +1,4 @@
-import { CloseCode } from '../../protocol/index.ts';
+import { CloseCode } from '../../../protocol/index.ts';
 import { fail, pass, skip } from '../check.ts';
 import type { Check } from '../check.ts';
 import { describeClose, expectEvent } from '../expect.ts';

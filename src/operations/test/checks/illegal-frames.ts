@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { CloseCode, Opcode, encodeFrame } from '../../protocol/index.ts';
+import { CloseCode, Opcode, encodeFrame } from '../../../protocol/index.ts';
 import { fail, pass } from '../check.ts';
 import type { Check, Outcome } from '../check.ts';
 import { describeClose } from '../expect.ts';
-import { reactionOf } from '../illegal.ts';
-import type { Reaction } from '../illegal.ts';
+import { reactionOf } from '../reaction.ts';
+import type { Reaction } from '../reaction.ts';
 
 interface IllegalFrame {
   readonly id: string;

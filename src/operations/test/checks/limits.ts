@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { CloseCode, Opcode, encodeFrame } from '../../protocol/index.ts';
-import type { Channel } from '../../transport/index.ts';
+import { CloseCode, Opcode, encodeFrame } from '../../../protocol/index.ts';
+import type { Channel } from '../../../transport/index.ts';
 import { CheckFailure, fail, pass } from '../check.ts';
 import type { Check, Outcome, Turn } from '../check.ts';
 import { expectAlive } from '../exchange.ts';
 import { describeClose, expectEvent } from '../expect.ts';
 import { findLimit } from '../find-limit.ts';
-import { reactionOf, silentReactionOf } from '../illegal.ts';
-import type { Reaction } from '../illegal.ts';
+import { reactionOf, silentReactionOf } from '../reaction.ts';
+import type { Reaction } from '../reaction.ts';
 import { isLargeMessage, largeMessage, take } from '../large-message.ts';
 
 /** How many time-outs a message as large as the limit may take. */

@@ -3,7 +3,7 @@ import type { Check, Turn } from '../check.ts';
 import { expectAlive } from '../exchange.ts';
 import { expectEvent } from '../expect.ts';
 import { measurePings } from '../round-trips.ts';
-import type { Channel } from '../../transport/index.ts';
+import type { Channel } from '../../../transport/index.ts';
 import { SERIES_TIMEOUTS } from './echo.ts';
 
 const PROBE = '{"wsk":"alive?"}';

@@ -1,4 +1,4 @@
-import { Opcode } from '../../protocol/index.ts';
+import { Opcode } from '../../../protocol/index.ts';
 import { pass, skip } from '../check.ts';
 import type { Check } from '../check.ts';
 import { exchange } from '../exchange.ts';

@@ -1,4 +1,4 @@
-import { EnvironmentError } from '../../errors.ts';
+import { EnvironmentError } from '../../../core/errors.ts';
 import { fail, pass, skip } from '../check.ts';
 import type { Check } from '../check.ts';
 

@@ -4,7 +4,7 @@ import {
   judgeResponse,
   offerDeflate,
   wishesOf,
-} from '../../../../src/conformance/core/agree.ts';
+} from '../../../../src/conformance/autobahn/negotiate.ts';
 import { HeadDecoder } from '../../../../src/protocol/index.ts';
 import type { RequestHead, ResponseHead } from '../../../../src/protocol/index.ts';
 import { caseOf } from '../../../support/case-play.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { newCloseState } from '../../../../src/conformance/core/close-state.ts';
-import { judge } from '../../../../src/conformance/core/judge.ts';
+import { newCloseState } from '../../../../src/conformance/autobahn/close-state.ts';
+import { judge } from '../../../../src/conformance/autobahn/verdict.ts';
 import type { CloseFacts } from '../../../../src/conformance/result.ts';
 import { caseOf } from '../../../support/case-play.ts';
 

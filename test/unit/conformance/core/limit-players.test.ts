@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { MessageSource } from '../../../../src/conformance/core/message-source.ts';
-import { quicken } from '../../../../src/conformance/select.ts';
+import type { MessageSource } from '../../../../src/conformance/autobahn/message-source.ts';
+import { quicken } from '../../../../src/operations/autobahn-test/select.ts';
 import { CasePlay, caseOf, closePayload } from '../../../support/case-play.ts';
 
 const echo = (length: number, opcode = 1) => ({ opcode, payload: Buffer.alloc(length, 'x') });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { grade } from '../../../../src/conformance/extended/grade.ts';
-import type { Observation } from '../../../../src/conformance/extended/observation.ts';
-import type { ExchangeScript, Grade } from '../../../../src/conformance/extended/script.ts';
+import { grade } from '../../../../src/conformance/extended/verdict.ts';
+import type { Observation } from '../../../../src/conformance/observation.ts';
+import type { ExchangeScript, Grade } from '../../../../src/conformance/script.ts';
 
 const HELLO = Buffer.from('Hello');
 

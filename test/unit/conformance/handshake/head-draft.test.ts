@@ -3,7 +3,7 @@ import {
   asRequest,
   editHead,
   encodeHead,
-} from '../../../../src/conformance/extended/head-draft.ts';
+} from '../../../../src/conformance/handshake/head-draft.ts';
 
 const DRAFT = {
   start: 'GET /chat HTTP/1.1',

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { adviceFor } from '../../../../src/conformance/reports/advice.ts';
-import { allCases } from '../../../../src/conformance/cases/index.ts';
+import { adviceFor } from '../../../../src/conformance/report/advice.ts';
+import { allCases } from '../../../../src/conformance/autobahn/cases/index.ts';
 import { extendedCases } from '../../../../src/conformance/extended/index.ts';
 import { VIOLATIONS } from '../../../../src/protocol/index.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { renderAutobahnCase } from '../../../../src/conformance/reports/autobahn-case.ts';
+import { renderAutobahnCase } from '../../../../src/conformance/report/autobahn-case.ts';
 import { clip, type CaseResult, type LogRow } from '../../../../src/conformance/result.ts';
 import { caseResult, LogWriter } from '../../../support/conformance-run.ts';
 import { KEY, lateUtf8Check } from '../../../support/conformance-samples.ts';

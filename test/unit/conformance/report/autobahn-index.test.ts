@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { renderAutobahnIndex } from '../../../../src/conformance/reports/autobahn-index.ts';
-import { CaseFiles } from '../../../../src/conformance/reports/case-files.ts';
+import { renderAutobahnIndex } from '../../../../src/conformance/report/autobahn-index.ts';
+import { CaseFiles } from '../../../../src/conformance/report/case-files.ts';
 import { caseResult, knownVerdicts, resultsOf, runOf } from '../../../support/conformance-run.ts';
 
 it('is the index.json that Autobahn writes, byte by byte', () => {

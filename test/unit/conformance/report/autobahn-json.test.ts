@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { formatAutobahnJson } from '../../../../src/conformance/reports/autobahn-json.ts';
+import { formatAutobahnJson } from '../../../../src/conformance/report/autobahn-json.ts';
 
 it('sorts keys as strings, also those that look like numbers, and indents by three', () => {
   const value = { b: { '9': 1, '10': 2 }, a: [], c: {}, d: [1, [null, true]] };

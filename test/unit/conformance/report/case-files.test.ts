@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { CaseFiles } from '../../../../src/conformance/reports/case-files.ts';
+import { CaseFiles } from '../../../../src/conformance/report/case-files.ts';
 import { caseResult, runOf } from '../../../support/conformance-run.ts';
 
 function filesOf(...agents: string[]): CaseFiles {

@@ -8,7 +8,7 @@ import {
   summarizeComparison,
   type Judgement,
   type OtherIndex,
-} from '../../../../src/conformance/reports/compare.ts';
+} from '../../../../src/conformance/report/compare.ts';
 import type { CaseResult } from '../../../../src/conformance/result.ts';
 import { caseResult, runOf } from '../../../support/conformance-run.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';

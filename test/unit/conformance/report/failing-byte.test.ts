@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { findOffence, type FrameRow } from '../../../../src/conformance/reports/offence.ts';
-import { rebuildFrames } from '../../../../src/conformance/reports/rebuild-frames.ts';
+import { findOffence, type FrameRow } from '../../../../src/conformance/report/failing-byte.ts';
+import { rebuildFrames } from '../../../../src/conformance/report/rebuild-frames.ts';
 import type { CaseResult } from '../../../../src/conformance/result.ts';
 import type { FrameInit } from '../../../../src/protocol/index.ts';
 import { caseResult, LogWriter } from '../../../support/conformance-run.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { frameLog } from '../../../../src/conformance/reports/frame-log.ts';
+import { frameLog } from '../../../../src/conformance/report/frame-log.ts';
 import { caseResult, LogWriter } from '../../../support/conformance-run.ts';
 import { KEY, lateUtf8Check, reservedBitAccepted } from '../../../support/conformance-samples.ts';
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { CaseFiles } from '../../../../src/conformance/reports/case-files.ts';
-import { renderHtml } from '../../../../src/conformance/reports/html.ts';
-import type { PageData } from '../../../../src/conformance/reports/page-data.ts';
-import { reportAssets } from '../../../../src/conformance/reports/report-assets.ts';
+import { CaseFiles } from '../../../../src/conformance/report/case-files.ts';
+import { renderHtml } from '../../../../src/conformance/report/html.ts';
+import type { PageData } from '../../../../src/conformance/report/page-data.ts';
+import { reportAssets } from '../../../../src/conformance/report/report-assets.ts';
 import type { ConformanceRun } from '../../../../src/conformance/result.ts';
 import { knownVerdicts, resultsOf, runOf } from '../../../support/conformance-run.ts';
 import { sampleFailures } from '../../../support/conformance-samples.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { renderJunit } from '../../../../src/conformance/reports/junit.ts';
+import { renderJunit } from '../../../../src/conformance/report/junit.ts';
 import { caseResult, runOf } from '../../../support/conformance-run.ts';
 import { reservedBitAccepted, lateUtf8Check } from '../../../support/conformance-samples.ts';
 import { hostileRun } from '../../../support/hostile.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { renderMarkdown } from '../../../../src/conformance/reports/markdown.ts';
+import { renderMarkdown } from '../../../../src/conformance/report/markdown.ts';
 import { caseResult, runOf } from '../../../support/conformance-run.ts';
 import { lateUtf8Check, reservedBitAccepted } from '../../../support/conformance-samples.ts';
 import { hostileRun } from '../../../support/hostile.ts';

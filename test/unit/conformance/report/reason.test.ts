@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { reasonOf } from '../../../../src/conformance/reports/reason.ts';
+import { reasonOf } from '../../../../src/conformance/report/reason.ts';
 import { caseResult } from '../../../support/conformance-run.ts';
 import {
   lateUtf8Check,

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { allCases } from '../../../../src/conformance/cases/index.ts';
-import { rfcReference } from '../../../../src/conformance/reports/rfc-reference.ts';
+import { allCases } from '../../../../src/conformance/autobahn/cases/index.ts';
+import { rfcReference } from '../../../../src/conformance/report/rfc-reference.ts';
 import { VIOLATIONS } from '../../../../src/protocol/index.ts';
 
 it('tells and links the section of every case and every violation', () => {

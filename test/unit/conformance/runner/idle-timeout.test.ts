@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Patience } from '../../../../src/conformance/run/patience.ts';
+import { Patience } from '../../../../src/conformance/runner/idle-timeout.ts';
 import { caseResult } from '../../../support/conformance-run.ts';
 
 const message = { type: 'message', binary: false, payload: { length: 1, hex: '2a' } } as const;

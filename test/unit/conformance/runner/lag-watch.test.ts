@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { LagWatch } from '../../../../src/conformance/run/lag-watch.ts';
+import { LagWatch } from '../../../../src/conformance/runner/lag-watch.ts';
 
 /** Keeps the event loop from turning for `ms`. */
 function block(ms: number): void {

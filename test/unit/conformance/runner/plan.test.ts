@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { allCases } from '../../../../src/conformance/cases/index.ts';
-import { planStages } from '../../../../src/conformance/run/plan.ts';
+import { allCases } from '../../../../src/conformance/autobahn/cases/index.ts';
+import { planStages } from '../../../../src/conformance/runner/plan.ts';
 
 const tasks = allCases().map((definition, index) => ({
   definition,

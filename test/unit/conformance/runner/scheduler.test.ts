@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { EnvironmentError } from '../../../../src/errors.ts';
+import { EnvironmentError } from '../../../../src/core/errors.ts';
 import type { CaseResult } from '../../../../src/conformance/result.ts';
-import { runCases } from '../../../../src/conformance/run/run-cases.ts';
-import type { CaseTask } from '../../../../src/conformance/run/outcome.ts';
-import { allCases } from '../../../../src/conformance/cases/index.ts';
+import { runCases } from '../../../../src/conformance/runner/scheduler.ts';
+import type { CaseTask } from '../../../../src/conformance/runner/case-result.ts';
+import { allCases } from '../../../../src/conformance/autobahn/cases/index.ts';
 import { caseResult } from '../../../support/conformance-run.ts';
 
 const tasks: CaseTask[] = allCases()

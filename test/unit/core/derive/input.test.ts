@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Settings } from '../../../src/config/index.ts';
-import { resolveInput } from '../../../src/derive/input.ts';
-import type { UsageError } from '../../../src/errors.ts';
-import { sampleOperation } from '../../support/sample-operation.ts';
-import { usageErrorOf } from '../../support/usage-error.ts';
+import { Settings } from '../../../../src/config/index.ts';
+import { resolveInput } from '../../../../src/core/derive/input.ts';
+import type { UsageError } from '../../../../src/core/errors.ts';
+import { sampleOperation } from '../../../support/sample-operation.ts';
+import { usageErrorOf } from '../../../support/usage-error.ts';
 
 const settings = Settings.parse({ defaultPort: 9000, maxPayload: 77 });
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { taskIdOf, toTaskDefinition } from '../../../src/derive/task.ts';
-import { sampleOperation } from '../../support/sample-operation.ts';
+import { taskIdOf, toTaskDefinition } from '../../../../src/core/derive/task.ts';
+import { sampleOperation } from '../../../support/sample-operation.ts';
 
 it('ends the title with the whole command, quoted for a shell where it has to be', () => {
   const effect = { effectId: '01KX', runDir: "/my runs/it's" };

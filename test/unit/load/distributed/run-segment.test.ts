@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { executeShare } from '../../../../src/load/distributed/execute-share.ts';
-import type { ShareHost } from '../../../../src/load/distributed/execute-share.ts';
-import type { Invitation, Tidings } from '../../../../src/load/distributed/messages.ts';
-import { VERSION } from '../../../../src/version.ts';
+import { executeShare } from '../../../../src/load/distributed/run-segment.ts';
+import type { ShareHost } from '../../../../src/load/distributed/run-segment.ts';
+import type { Invitation, Tidings } from '../../../../src/load/distributed/protocol.ts';
+import { VERSION } from '../../../../src/core/version.ts';
 import { freePort } from '../../../support/conformance-peers.ts';
 import { loadPlan } from '../../../support/load-results.ts';
 

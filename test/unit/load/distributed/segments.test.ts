@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { LiveSeconds } from '../../../../src/load/distributed/live-seconds.ts';
 import { printableRedisUrl } from '../../../../src/load/distributed/redis.ts';
-import { Shares } from '../../../../src/load/distributed/shares.ts';
+import { Shares } from '../../../../src/load/distributed/segments.ts';
 import { loadPlan } from '../../../support/load-results.ts';
 
 function shares(count: number): Shares {

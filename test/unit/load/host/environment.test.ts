@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { EnvironmentWatch, environmentNotes } from '../../../../src/load/environment/index.ts';
-import { otherShare } from '../../../../src/load/environment/cpu-times.ts';
-import { Environment } from '../../../../src/load/report.ts';
+import { EnvironmentWatch, environmentNotes } from '../../../../src/load/host/environment-index.ts';
+import { otherShare } from '../../../../src/load/host/cpu-times.ts';
+import { Environment } from '../../../../src/load/metrics.ts';
 
 it('describes machine and limits', () => {
   const watch = new EnvironmentWatch({

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { sourceAddressesOf } from '../../../../src/load/setup/addresses.ts';
-import { countTimeWait, readMachine } from '../../../../src/load/setup/machine.ts';
+import { sourceAddressesOf } from '../../../../src/load/host/source-addresses.ts';
+import { countTimeWait, readMachine } from '../../../../src/load/host/machine.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 function procFolder(files: Readonly<Record<string, string>>): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ErrorTable, closeFailure, socketFailure } from '../../../../src/load/engine/failure.ts';
+import { ErrorTable, closeFailure, socketFailure } from '../../../../src/load/measure/errors.ts';
 
 function systemError(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`connect ${code}`), { code });

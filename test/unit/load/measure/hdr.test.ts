@@ -1,7 +1,7 @@
 import { deflateSync } from 'node:zlib';
 import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import { describe, expect, it } from 'vitest';
-import { Histogram } from '../../../../src/load/histogram/histogram.ts';
+import { Histogram } from '../../../../src/load/measure/histogram.ts';
 import { Random } from '../../../support/random.ts';
 
 const PERCENTILES = [50, 90, 99, 99.9, 100];

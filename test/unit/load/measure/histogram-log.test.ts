@@ -1,7 +1,7 @@
 import { HistogramLogReader, listTags } from 'hdr-histogram-js';
 import { expect, it } from 'vitest';
-import { formatHistogramLog } from '../../../../src/load/histogram/histogram-log.ts';
-import { Histogram } from '../../../../src/load/histogram/histogram.ts';
+import { formatHistogramLog } from '../../../../src/load/measure/histogram-log.ts';
+import { Histogram } from '../../../../src/load/measure/histogram.ts';
 
 const STARTED_AT = '2026-05-01T10:00:00.250Z';
 

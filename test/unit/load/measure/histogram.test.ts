@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
-import { Histogram } from '../../../../src/load/histogram/histogram.ts';
+import { Histogram } from '../../../../src/load/measure/histogram.ts';
 import { nameSeed, withSeed } from '../../../support/fuzz-seed.ts';
 import { Random } from '../../../support/random.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { NONE, Outstanding } from '../../../../src/load/engine/outstanding.ts';
+import { NONE, Outstanding } from '../../../../src/load/measure/in-flight.ts';
 import { Random } from '../../../support/random.ts';
 
 const queue = (): { head: number; tail: number } => ({ head: NONE, tail: NONE });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createSchedule } from '../../../../src/load/engine/schedule.ts';
-import type { ScheduleOptions } from '../../../../src/load/engine/schedule.ts';
+import { createSchedule } from '../../../../src/load/pacing/schedule.ts';
+import type { ScheduleOptions } from '../../../../src/load/pacing/schedule.ts';
 
 const base: ScheduleOptions = {
   rate: 100,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
-import type { Chart } from '../../../../src/load/reports/chart.ts';
-import { renderHtml } from '../../../../src/load/reports/html.ts';
-import { reportAssets } from '../../../../src/load/reports/report-assets.ts';
+import type { Chart } from '../../../../src/load/report/chart.ts';
+import { renderHtml } from '../../../../src/load/report/html.ts';
+import { reportAssets } from '../../../../src/load/report/report-assets.ts';
 import {
   comparedRuns,
   hostileReport,

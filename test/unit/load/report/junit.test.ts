@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { renderJunit } from '../../../../src/load/reports/junit.ts';
+import { renderJunit } from '../../../../src/load/report/junit.ts';
 import { reportOf, sampleRun } from '../../../support/load-reports.ts';
 
 const run = sampleRun({ seconds: 5 });

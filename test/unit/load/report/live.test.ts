@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { LoadPlan } from '../../../../src/load/plan.ts';
-import { liveLines } from '../../../../src/load/reports/index.ts';
+import { liveLines } from '../../../../src/load/report/index.ts';
 import type { SecondSample } from '../../../../src/load/result.ts';
 
 const PLAN: LoadPlan = {

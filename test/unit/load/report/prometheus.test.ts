@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { Histogram } from '../../../../src/load/histogram/histogram.ts';
-import { renderPrometheus } from '../../../../src/load/reports/prometheus.ts';
+import { Histogram } from '../../../../src/load/measure/histogram.ts';
+import { renderPrometheus } from '../../../../src/load/report/prometheus.ts';
 import {
   comparedRuns,
   hostileReport,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { spans, stepFor } from '../../../../src/load/reports/timeline.ts';
+import { spans, stepFor } from '../../../../src/load/report/timeline.ts';
 import { sampleRun } from '../../../support/load-reports.ts';
 
 const { seconds } = sampleRun({ seconds: 20 }).measured;

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { parseCsv } from '../../../../src/load/scenario/parse/csv.ts';
-import { Gate } from '../../../../src/load/scenario/run/gate.ts';
-import { Inbox } from '../../../../src/load/scenario/run/inbox.ts';
-import { IncomingMessage } from '../../../../src/load/scenario/run/incoming-message.ts';
-import { assignKinds } from '../../../../src/load/scenario/run/kinds.ts';
-import { captured, compileMatcher } from '../../../../src/load/scenario/run/matching.ts';
-import { ClientVariables, Draw } from '../../../../src/load/scenario/run/variables.ts';
+import { Gate } from '../../../../src/load/scenario/vu/semaphore.ts';
+import { Inbox } from '../../../../src/load/scenario/vu/inbox.ts';
+import { IncomingMessage } from '../../../../src/load/scenario/vu/message.ts';
+import { assignKinds } from '../../../../src/load/scenario/vu/assign.ts';
+import { captured, compileMatcher } from '../../../../src/load/scenario/vu/matching.ts';
+import { ClientVariables, Draw } from '../../../../src/load/scenario/vu/variables.ts';
 import type { ExpectStep, Variable } from '../../../../src/load/scenario/scenario.ts';
 import { parseScenario } from '../../../../src/load/scenario/index.ts';
 

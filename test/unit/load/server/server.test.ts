@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { findServer, ServerWatch } from '../../../../src/load/server/index.ts';
-import { readProcess, withDescendants } from '../../../../src/load/server/proc.ts';
+import { findServer, ServerWatch } from '../../../../src/load/host/index.ts';
+import { readProcess, withDescendants } from '../../../../src/load/host/proc.ts';
 import { secondSample } from '../../../support/load-results.ts';
 
 const BUSY_SERVER = `

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FrameReader } from '../../../../src/load/engine/frame-reader.ts';
-import type { FrameSink } from '../../../../src/load/engine/frame-reader.ts';
+import { FrameReader } from '../../../../src/load/socket/frame-parser.ts';
+import type { FrameSink } from '../../../../src/load/socket/frame-parser.ts';
 import { encodeFrame } from '../../../../src/protocol/index.ts';
 import type { FrameInit } from '../../../../src/protocol/index.ts';
 import { client, hex, receive, summary } from '../../../support/protocol.ts';

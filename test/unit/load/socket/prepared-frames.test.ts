@@ -3,7 +3,7 @@ import {
   FrameStrip,
   slotConnection,
   slotSequence,
-} from '../../../../src/load/engine/frame-strip.ts';
+} from '../../../../src/load/socket/prepared-frames.ts';
 import type { MessagePlan } from '../../../../src/load/plan.ts';
 import { FrameDecoder } from '../../../../src/protocol/index.ts';
 import type { Frame } from '../../../../src/protocol/index.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { aggregate } from '../../../../src/load/statistics/aggregate.ts';
+import { aggregate } from '../../../../src/load/stats/aggregate.ts';
 import { measuredRun } from '../../../support/measured.ts';
 
 describe('aggregate', () => {

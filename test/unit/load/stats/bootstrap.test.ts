@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../../../../src/load/engine/random.ts';
-import { bootstrapMedian, medianOf } from '../../../../src/load/statistics/bootstrap.ts';
+import { createRandom } from '../../../../src/load/random.ts';
+import { bootstrapMedian, medianOf } from '../../../../src/load/stats/bootstrap.ts';
 
 /** Values of a normal distribution around 100 with a deviation of 10. */
 function normal(random: () => number, size: number): number[] {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../../../../src/load/engine/random.ts';
-import type { Comparison, Measured } from '../../../../src/load/report.ts';
-import { compareRuns } from '../../../../src/load/statistics/compare.ts';
+import { createRandom } from '../../../../src/load/random.ts';
+import type { Comparison, Measured } from '../../../../src/load/metrics.ts';
+import { compareRuns } from '../../../../src/load/stats/compare.ts';
 import { measuredRun } from '../../../support/measured.ts';
 
 /** Compares with runs that `run` makes of the URL and the number of the run. */

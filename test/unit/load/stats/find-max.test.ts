@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { EnvironmentError } from '../../../../src/errors.ts';
-import type { Measured, Search } from '../../../../src/load/report.ts';
-import { findMax } from '../../../../src/load/statistics/find-max.ts';
-import { parseThreshold } from '../../../../src/load/statistics/threshold.ts';
+import { EnvironmentError } from '../../../../src/core/errors.ts';
+import type { Measured, Search } from '../../../../src/load/metrics.ts';
+import { findMax } from '../../../../src/load/stats/find-max.ts';
+import { parseThreshold } from '../../../../src/load/stats/threshold.ts';
 import { measuredRun } from '../../../support/measured.ts';
 
 interface Options {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LoadResult } from '../../../../src/load/result.ts';
-import { littlesLaw } from '../../../../src/load/statistics/littles-law.ts';
+import { littlesLaw } from '../../../../src/load/stats/littles-law.ts';
 import { histogramOf, loadPlan, loadResult } from '../../../support/load-results.ts';
 
 const MS = 1_000_000;

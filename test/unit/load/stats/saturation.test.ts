@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LoadPlan } from '../../../../src/load/plan.ts';
 import type { LoadResult, MessageCounts, WorkerUse } from '../../../../src/load/result.ts';
-import { judgeSaturation } from '../../../../src/load/statistics/saturation.ts';
+import { judgeSaturation } from '../../../../src/load/stats/saturation.ts';
 import { histogramOf, loadPlan, loadResult, secondSample } from '../../../support/load-results.ts';
 
 const MS = 1_000_000;

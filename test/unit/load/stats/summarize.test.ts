@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Measured } from '../../../../src/load/report.ts';
-import type { ServerUse } from '../../../../src/load/server/index.ts';
-import { percentilesOf, summarize } from '../../../../src/load/statistics/summarize.ts';
+import { Measured } from '../../../../src/load/metrics.ts';
+import type { ServerUse } from '../../../../src/load/host/index.ts';
+import { percentilesOf, summarize } from '../../../../src/load/stats/summarize.ts';
 import { histogramOf, loadPlan, loadResult, secondSample } from '../../../support/load-results.ts';
 
 const MS = 1_000_000;

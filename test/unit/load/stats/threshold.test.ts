@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { summarize } from '../../../../src/load/statistics/summarize.ts';
+import { summarize } from '../../../../src/load/stats/summarize.ts';
 import {
   judgeThresholds,
   parseThreshold,
   requireMeasurable,
-} from '../../../../src/load/statistics/threshold.ts';
-import { METRICS } from '../../../../src/load/statistics/metrics.ts';
+} from '../../../../src/load/stats/threshold.ts';
+import { METRICS } from '../../../../src/load/stats/metrics.ts';
 import { histogramOf, loadPlan, loadResult } from '../../../support/load-results.ts';
 import { usageErrorOf } from '../../../support/usage-error.ts';
 

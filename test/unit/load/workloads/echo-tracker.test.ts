@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { Connection } from '../../../../src/load/engine/connection.ts';
-import type { ConnectionHost } from '../../../../src/load/engine/connection.ts';
-import { EchoLedger } from '../../../../src/load/engine/echo-ledger.ts';
-import { ErrorTable } from '../../../../src/load/engine/failure.ts';
-import { FrameStrip } from '../../../../src/load/engine/frame-strip.ts';
-import { Count, WorkerMemory } from '../../../../src/load/engine/memory.ts';
+import { Connection } from '../../../../src/load/socket/connection.ts';
+import type { ConnectionHost } from '../../../../src/load/socket/connection.ts';
+import { EchoLedger } from '../../../../src/load/workloads/echo-tracker.ts';
+import { ErrorTable } from '../../../../src/load/measure/errors.ts';
+import { FrameStrip } from '../../../../src/load/socket/prepared-frames.ts';
+import { Count, WorkerMemory } from '../../../../src/load/measure/counters.ts';
 import type { MessagePlan } from '../../../../src/load/plan.ts';
 import { FrameDecoder } from '../../../../src/protocol/index.ts';
 

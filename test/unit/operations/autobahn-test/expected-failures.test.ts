@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import {
   readExpectedFailures,
   weighExpectations,
-} from '../../../src/conformance/expected-failures.ts';
-import { caseResult } from '../../support/conformance-run.ts';
-import { temporaryFolder } from '../../support/temporary-folder.ts';
+} from '../../../../src/operations/autobahn-test/expected-failures.ts';
+import { caseResult } from '../../../support/conformance-run.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 function read(text: string): ReturnType<typeof readExpectedFailures> {
   const folder = temporaryFolder();

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { SectionProgress } from '../../../src/conformance/section-progress.ts';
-import type { Progress } from '../../../src/operation.ts';
-import { caseResult } from '../../support/conformance-run.ts';
+import { SectionProgress } from '../../../../src/operations/autobahn-test/section-progress.ts';
+import type { Progress } from '../../../../src/core/operation.ts';
+import { caseResult } from '../../../support/conformance-run.ts';
 
 it('counts results by section, in the order of the cases, and a case that is run again once', () => {
   const emitted: Progress[] = [];

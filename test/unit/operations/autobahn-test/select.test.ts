@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { allCases } from '../../../src/conformance/cases/index.ts';
-import { quicken, selectCases } from '../../../src/conformance/select.ts';
-import { caseOf } from '../../support/case-play.ts';
+import { allCases } from '../../../../src/conformance/autobahn/cases/index.ts';
+import { quicken, selectCases } from '../../../../src/operations/autobahn-test/select.ts';
+import { caseOf } from '../../../support/case-play.ts';
 
 function idsOf(cases: string[], exclude: string[] = []): string[] {
   return selectCases(allCases(), { cases, exclude }).map(({ id }) => id);

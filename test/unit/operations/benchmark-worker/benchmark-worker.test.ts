@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Settings } from '../../../../src/config/schema.ts';
-import { resolveInput } from '../../../../src/derive/input.ts';
-import { benchmarkWorkerOperation } from '../../../../src/load/distributed/operation.ts';
-import type { BenchmarkWorkerReport } from '../../../../src/load/distributed/schema.ts';
-import { viewBenchmarkWorker } from '../../../../src/load/distributed/view.ts';
+import { Settings } from '../../../../src/core/settings.ts';
+import { resolveInput } from '../../../../src/core/derive/input.ts';
+import { benchmarkWorkerOperation } from '../../../../src/operations/benchmark-worker/operation.ts';
+import type { BenchmarkWorkerReport } from '../../../../src/operations/benchmark-worker/schema.ts';
+import { viewBenchmarkWorker } from '../../../../src/operations/benchmark-worker/view.ts';
 import { usageErrorOf } from '../../../support/usage-error.ts';
 
 const given = { redis: 'redis://localhost' };

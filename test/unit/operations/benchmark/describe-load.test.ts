@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type * as z from 'zod';
-import { BenchmarkInput } from '../../../src/load/schema.ts';
-import { commandOf, describeLoad } from '../../../src/load/words.ts';
-import { loadPlan } from '../../support/load-results.ts';
+import { BenchmarkInput } from '../../../../src/operations/benchmark/schema.ts';
+import { commandOf, describeLoad } from '../../../../src/operations/benchmark/describe-load.ts';
+import { loadPlan } from '../../../support/load-results.ts';
 
 const command = (given: Partial<z.input<typeof BenchmarkInput>>): string =>
   commandOf(BenchmarkInput.parse({ url: 'ws://a', ...given }));

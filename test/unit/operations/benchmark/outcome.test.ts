@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { histogramsOf, judge } from '../../../src/load/outcome.ts';
-import type { Outcome } from '../../../src/load/outcome.ts';
-import type { LoadPlan } from '../../../src/load/plan.ts';
-import type { Measured } from '../../../src/load/report.ts';
-import type { LoadResult } from '../../../src/load/result.ts';
-import type { Run } from '../../../src/load/run/index.ts';
-import type { ServerUse } from '../../../src/load/server/index.ts';
-import type { Prepared } from '../../../src/load/setup/index.ts';
-import { parseThreshold, summarize } from '../../../src/load/statistics/index.ts';
-import { histogramOf, loadPlan, loadResult } from '../../support/load-results.ts';
+import { histogramsOf, judge } from '../../../../src/operations/benchmark/outcome.ts';
+import type { Outcome } from '../../../../src/operations/benchmark/outcome.ts';
+import type { LoadPlan } from '../../../../src/load/plan.ts';
+import type { Measured } from '../../../../src/load/metrics.ts';
+import type { LoadResult } from '../../../../src/load/result.ts';
+import type { Run } from '../../../../src/operations/benchmark/run-index.ts';
+import type { ServerUse } from '../../../../src/load/host/index.ts';
+import type { Prepared } from '../../../../src/operations/benchmark/plan/index.ts';
+import { parseThreshold, summarize } from '../../../../src/load/stats/index.ts';
+import { histogramOf, loadPlan, loadResult } from '../../../support/load-results.ts';
 
 const ALL_WELL: Partial<LoadResult> = {
   connections: { requested: 10, opened: 10, failed: 0, dropped: 0 },

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Settings } from '../../../src/config/schema.ts';
-import { resolveInput } from '../../../src/derive/input.ts';
-import { flagOf } from '../../../src/load/flags.ts';
-import { benchmarkOperation } from '../../../src/load/operation.ts';
-import { usageErrorOf } from '../../support/usage-error.ts';
+import { Settings } from '../../../../src/core/settings.ts';
+import { resolveInput } from '../../../../src/core/derive/input.ts';
+import { flagOf } from '../../../../src/operations/benchmark/plan/flags.ts';
+import { benchmarkOperation } from '../../../../src/operations/benchmark/operation.ts';
+import { usageErrorOf } from '../../../support/usage-error.ts';
 
 const settings = Settings.parse({});
 const given = { url: 'ws://localhost' };

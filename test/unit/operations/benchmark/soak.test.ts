@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import type { Measured } from '../../../src/load/report.ts';
-import { driftNotes } from '../../../src/load/soak.ts';
-import { secondSample, loadPlan, loadResult } from '../../support/load-results.ts';
-import { summarize } from '../../../src/load/statistics/index.ts';
+import type { Measured } from '../../../../src/load/metrics.ts';
+import { driftNotes } from '../../../../src/operations/benchmark/soak.ts';
+import { secondSample, loadPlan, loadResult } from '../../../support/load-results.ts';
+import { summarize } from '../../../../src/load/stats/index.ts';
 
 /** Forty seconds in which the server's memory grows by `growth` MiB each. */
 function soak(growth: number, seconds = 40): Measured {

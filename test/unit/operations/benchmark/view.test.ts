@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { renderView } from '../../../src/cli/render.ts';
-import { viewBenchmark } from '../../../src/load/view.ts';
-import { benchmarkReport, measuredOf } from '../../support/load-measured.ts';
+import { renderView } from '../../../../src/cli/render.ts';
+import { viewBenchmark } from '../../../../src/operations/benchmark/view.ts';
+import { benchmarkReport, measuredOf } from '../../../support/load-measured.ts';
 
 const PERCENTILES = {
   count: 10,

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { isLargeMessage, largeMessage, take } from '../../../src/endpoint/large-message.ts';
-import { FrameDecoder } from '../../../src/protocol/index.ts';
+import {
+  isLargeMessage,
+  largeMessage,
+  take,
+} from '../../../../src/operations/test/large-message.ts';
+import { FrameDecoder } from '../../../../src/protocol/index.ts';
 
 describe('largeMessage', () => {
   it.each([1, 1024, 1025, 65_536, 200_001])('is one masked frame of %i bytes', (length) => {

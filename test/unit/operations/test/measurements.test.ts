@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Measurements, percentile } from '../../../src/endpoint/measurements.ts';
+import { Measurements, percentile } from '../../../../src/operations/test/measurements.ts';
 
 describe('percentile', () => {
   const hundred = Array.from({ length: 100 }, (_, index) => index + 1);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TestInput, ValidateHandshakeInput } from '../../../src/endpoint/schema.ts';
+import { TestInput, ValidateHandshakeInput } from '../../../../src/operations/test/schema.ts';
 
 const url = 'ws://localhost:8080';
 

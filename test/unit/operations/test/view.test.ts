@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { TestReport } from '../../../src/endpoint/schema.ts';
-import { viewTest, viewValidateHandshake } from '../../../src/endpoint/view.ts';
+import type { TestReport } from '../../../../src/operations/test/schema.ts';
+import { viewTest, viewValidateHandshake } from '../../../../src/operations/test/view.ts';
 
 const REPORT: TestReport = {
   operation: 'test',

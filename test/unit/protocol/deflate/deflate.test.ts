@@ -1,10 +1,10 @@
 import { constants, createDeflateRaw, createInflateRaw, deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { Deflater, Inflater, directionOf } from '../../../src/protocol/deflate.ts';
-import type { NegotiatedDeflate, Violation } from '../../../src/protocol/index.ts';
-import { longestDistance } from '../../support/deflate-distance.ts';
-import { client, hex, receive, server, summary, written } from '../../support/protocol.ts';
-import { Random } from '../../support/random.ts';
+import { Deflater, Inflater, directionOf } from '../../../../src/protocol/deflate/deflate.ts';
+import type { NegotiatedDeflate, Violation } from '../../../../src/protocol/index.ts';
+import { longestDistance } from '../../../support/deflate-distance.ts';
+import { client, hex, receive, server, summary, written } from '../../../support/protocol.ts';
+import { Random } from '../../../support/random.ts';
 
 const LIMIT = 1024 * 1024;
 const WINDOWS = [8, 9, 10, 11, 12, 13, 14, 15];

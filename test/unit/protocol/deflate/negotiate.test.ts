@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { acceptOffer, formatExtensions, parseExtensions } from '../../../src/protocol/index.ts';
-import type { DeflateSupport } from '../../../src/protocol/index.ts';
+import { acceptOffer, formatExtensions, parseExtensions } from '../../../../src/protocol/index.ts';
+import type { DeflateSupport } from '../../../../src/protocol/index.ts';
 
 /** The response to offers, without the name of the extension; undefined when all are declined. */
 function accept(offers: string, support: DeflateSupport = {}): string | undefined {

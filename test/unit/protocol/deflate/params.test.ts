@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parseDeflate, toExtension } from '../../../src/protocol/deflate-params.ts';
-import { formatExtensions, parseExtensions } from '../../../src/protocol/extension-header.ts';
+import { parseDeflate, toExtension } from '../../../../src/protocol/deflate/params.ts';
+import {
+  formatExtensions,
+  parseExtensions,
+} from '../../../../src/protocol/handshake/extension-header.ts';
 
 function parse(text: string, from: 'request' | 'response') {
   const parsed = parseExtensions(`permessage-deflate; ${text}`);

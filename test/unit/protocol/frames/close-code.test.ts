@@ -3,7 +3,7 @@ import {
   CloseCode,
   explainCloseCode,
   isSendableCloseCode,
-} from '../../../src/protocol/close-code.ts';
+} from '../../../../src/protocol/frames/close-code.ts';
 
 describe('isSendableCloseCode', () => {
   it('allows 1000 to 1003, 1007 to 1014 and 3000 to 4999, and nothing else', () => {

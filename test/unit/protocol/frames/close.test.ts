@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decodeClose, encodeClose } from '../../../src/protocol/close.ts';
-import { hex } from '../../support/protocol.ts';
+import { decodeClose, encodeClose } from '../../../../src/protocol/frames/close.ts';
+import { hex } from '../../../support/protocol.ts';
 
 describe('encodeClose', () => {
   it('encodes nothing without a code, and code and reason otherwise', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { FrameDecoder, describeFrame, encodeFrame } from '../../../src/protocol/index.ts';
-import type { FrameInit } from '../../../src/protocol/index.ts';
-import { MASKING_KEY } from '../../support/protocol.ts';
+import { FrameDecoder, describeFrame, encodeFrame } from '../../../../src/protocol/index.ts';
+import type { FrameInit } from '../../../../src/protocol/index.ts';
+import { MASKING_KEY } from '../../../support/protocol.ts';
 
 function line(init: FrameInit): string {
   const decoder = new FrameDecoder();

@@ -4,8 +4,8 @@ import {
   MAX_HEADER_BYTES,
   minimalLengthBytes,
   writeHeader,
-} from '../../../src/protocol/frame-header.ts';
-import { hex } from '../../support/protocol.ts';
+} from '../../../../src/protocol/frames/frame-header.ts';
+import { hex } from '../../../support/protocol.ts';
 
 describe('FrameHeader', () => {
   it('reads every bit of the first two bytes', () => {

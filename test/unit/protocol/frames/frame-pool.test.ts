@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { FramePool } from '../../../src/protocol/frame-pool.ts';
-import { FrameDecoder } from '../../../src/protocol/index.ts';
-import { client, server } from '../../support/protocol.ts';
+import { FramePool } from '../../../../src/protocol/frames/frame-pool.ts';
+import { FrameDecoder } from '../../../../src/protocol/index.ts';
+import { client, server } from '../../../support/protocol.ts';
 
 describe('FramePool', () => {
   it('never gives the same bytes twice, and starts every payload at a word', () => {

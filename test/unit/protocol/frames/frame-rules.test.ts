@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { client, hex, masked, receive, server, summary } from '../../support/protocol.ts';
+import { client, hex, masked, receive, server, summary } from '../../../support/protocol.ts';
 
 /** What a client reports of unmasked frames, given in hex, and what it closes with. */
 function outcome(frames: string): string[] {

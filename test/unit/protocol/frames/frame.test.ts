@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FrameDecoder, encodeFrame } from '../../../src/protocol/frame.ts';
-import { MASKING_KEY, hex } from '../../support/protocol.ts';
+import { FrameDecoder, encodeFrame } from '../../../../src/protocol/frames/frame.ts';
+import { MASKING_KEY, hex } from '../../../support/protocol.ts';
 
 describe('encodeFrame', () => {
   it.each([

@@ -7,8 +7,8 @@ import {
   maskRange,
   packKey,
   wordsOf,
-} from '../../../src/protocol/mask.ts';
-import { MASKING_KEY, hex } from '../../support/protocol.ts';
+} from '../../../../src/protocol/frames/mask.ts';
+import { MASKING_KEY, hex } from '../../../support/protocol.ts';
 
 /** The definition of RFC 6455 section 5.3, octet by octet. */
 function maskSlowly(bytes: Uint8Array, key: Uint8Array, offset: number): Buffer {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MessageBuffer } from '../../../src/protocol/message-buffer.ts';
+import { MessageBuffer } from '../../../../src/protocol/frames/message-buffer.ts';
 
 const MIB = 1024 * 1024;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Opcode, isControlOpcode, opcodeName } from '../../../src/protocol/opcode.ts';
+import { Opcode, isControlOpcode, opcodeName } from '../../../../src/protocol/frames/opcode.ts';
 
 describe('isControlOpcode', () => {
   it('is true of 8 to 15, reserved ones too', () => {

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { Utf8Stream } from '../../../src/protocol/utf8.ts';
-import { hex } from '../../support/protocol.ts';
+import { Utf8Stream } from '../../../../src/protocol/frames/utf8.ts';
+import { hex } from '../../../support/protocol.ts';
 
 /** The payloads of the UTF-8 cases 6.5 to 6.23 of the Autobahn test suite. */
 const CASES = JSON.parse(
-  readFileSync(new URL('../../fixtures/protocol/utf8-cases.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../fixtures/protocol/utf8-cases.json', import.meta.url), 'utf8'),
 ) as Record<string, { hex: string; valid: boolean }>;
 
 /** Where a stream fails that gets `bytes` in pieces of `size`: the index of the piece, or -1. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { acceptKey, createKey } from '../../../src/protocol/accept-key.ts';
+import { acceptKey, createKey } from '../../../../src/protocol/handshake/accept-key.ts';
 
 describe('acceptKey', () => {
   it('answers the key of RFC 6455 section 1.3', () => {

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { formatExtensions, parseExtensions } from '../../../src/protocol/extension-header.ts';
+import {
+  formatExtensions,
+  parseExtensions,
+} from '../../../../src/protocol/handshake/extension-header.ts';
 
 describe('parseExtensions', () => {
   it.each([

@@ -4,8 +4,8 @@ import {
   createRequest,
   createResponse,
   rejectionStatus,
-} from '../../../src/protocol/handshake.ts';
-import { HeadDecoder, checkRequest, violation } from '../../../src/protocol/index.ts';
+} from '../../../../src/protocol/handshake/handshake.ts';
+import { HeadDecoder, checkRequest, violation } from '../../../../src/protocol/index.ts';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 

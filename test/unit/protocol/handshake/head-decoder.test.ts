@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { HeadDecoder } from '../../../src/protocol/head-decoder.ts';
-import type { RequestHead, ResponseHead } from '../../../src/protocol/index.ts';
+import { HeadDecoder } from '../../../../src/protocol/handshake/head-decoder.ts';
+import type { RequestHead, ResponseHead } from '../../../../src/protocol/index.ts';
 
 function request(text: string): RequestHead | undefined {
   const decoder = new HeadDecoder('request');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fieldValue, fieldValues } from '../../../src/protocol/head.ts';
+import { fieldValue, fieldValues } from '../../../../src/protocol/handshake/head.ts';
 
 const HEAD = {
   fields: [

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { isToken, listIncludes, quote, splitList } from '../../../src/protocol/http-grammar.ts';
+import {
+  isToken,
+  listIncludes,
+  quote,
+  splitList,
+} from '../../../../src/protocol/handshake/http-grammar.ts';
 
 describe('isToken', () => {
   it('allows exactly the visible ASCII characters that separate nothing', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { HeadDecoder, checkRequest } from '../../../src/protocol/index.ts';
-import type { RuleResult } from '../../../src/protocol/index.ts';
+import { HeadDecoder, checkRequest } from '../../../../src/protocol/index.ts';
+import type { RuleResult } from '../../../../src/protocol/index.ts';
 
 const LINES = [
   'GET /chat HTTP/1.1',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { HeadDecoder, checkResponse, createRequest } from '../../../src/protocol/index.ts';
-import type { HeaderList, RequestHead, RuleResult } from '../../../src/protocol/index.ts';
+import { HeadDecoder, checkResponse, createRequest } from '../../../../src/protocol/index.ts';
+import type { HeaderList, RequestHead, RuleResult } from '../../../../src/protocol/index.ts';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const LINES = [

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { evaluate, fail, firstBreach, judge, pass, skip } from '../../../src/protocol/rules.ts';
-import type { Rule } from '../../../src/protocol/rules.ts';
+import {
+  evaluate,
+  fail,
+  firstBreach,
+  judge,
+  pass,
+  skip,
+} from '../../../../src/protocol/handshake/rules.ts';
+import type { Rule } from '../../../../src/protocol/handshake/rules.ts';
 
 const RULE: Omit<Rule<number>, 'id' | 'check'> = {
   rfc: '6455#4.1',

@@ -5,8 +5,8 @@ import {
   createResponse,
   verifyRequest,
   verifyResponse,
-} from '../../../src/protocol/index.ts';
-import type { RequestInit, ServerTraits } from '../../../src/protocol/index.ts';
+} from '../../../../src/protocol/index.ts';
+import type { RequestInit, ServerTraits } from '../../../../src/protocol/index.ts';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { EnvironmentError } from '../../../src/errors.ts';
-import { startProject } from '../../../src/project/index.ts';
-import { writeProject } from '../../support/project-fixture.ts';
-import type { ProjectFixture } from '../../support/project-fixture.ts';
-import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { EnvironmentError } from '../../../../src/core/errors.ts';
+import { startProject } from '../../../../src/target/project/index.ts';
+import { writeProject } from '../../../support/project-fixture.ts';
+import type { ProjectFixture } from '../../../support/project-fixture.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 const signal = new AbortController().signal;
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 /** Whether a process with this id is there and no zombie. */
 function isAlive(pid: number): boolean {
@@ -17,7 +17,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const SUPERVISOR = fileURLToPath(new URL('../../../src/project/supervisor.ts', import.meta.url));
+const SUPERVISOR = fileURLToPath(
+  new URL('../../../../src/target/project/supervisor.ts', import.meta.url),
+);
 
 // A command with a child of its own, which would live on if only the command were killed.
 const FAMILY = `

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { allCases } from '../../../../src/conformance/cases/index.ts';
-import { caseOf } from '../../../support/case-play.ts';
+import { allCases } from '../../../../../src/conformance/autobahn/cases/index.ts';
+import { caseOf } from '../../../../support/case-play.ts';
 
 interface Recorded {
   readonly ws: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -9,7 +9,7 @@ interface Recorded {
 
 const recorded = JSON.parse(
   readFileSync(
-    new URL('../../../fixtures/conformance/autobahn-verdicts.json', import.meta.url),
+    new URL('../../../../fixtures/conformance/autobahn-verdicts.json', import.meta.url),
     'utf8',
   ),
 ) as Recorded;

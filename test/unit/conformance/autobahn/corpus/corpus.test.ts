@@ -1,14 +1,14 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { constants, deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { corpus } from '../../../../src/conformance/compression/corpus.ts';
+import { corpus } from '../../../../../src/conformance/autobahn/corpus/corpus.ts';
 import {
   makeDocument,
   makeHtml,
   makeImage,
   makeJson,
   makeProse,
-} from '../../../../src/conformance/compression/make-corpus.ts';
+} from '../../../../../src/conformance/autobahn/corpus/make-corpus.ts';
 
 /** How much of 128 KiB is left by zlib at its default level. */
 function ratio(data: Buffer): number {

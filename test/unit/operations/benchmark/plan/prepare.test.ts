@@ -2,13 +2,13 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type * as z from 'zod';
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../../../../src/errors.ts';
-import type { LoadPlan } from '../../../../src/load/plan.ts';
-import { BenchmarkInput } from '../../../../src/load/schema.ts';
-import type { Machine } from '../../../../src/load/setup/machine.ts';
-import { prepare } from '../../../../src/load/setup/prepare.ts';
-import { createCertificate } from '../../../support/certificates.ts';
-import { temporaryFolder } from '../../../support/temporary-folder.ts';
+import { UsageError } from '../../../../../src/core/errors.ts';
+import type { LoadPlan } from '../../../../../src/load/plan.ts';
+import { BenchmarkInput } from '../../../../../src/operations/benchmark/schema.ts';
+import type { Machine } from '../../../../../src/load/host/machine.ts';
+import { prepare } from '../../../../../src/operations/benchmark/plan/prepare.ts';
+import { createCertificate } from '../../../../support/certificates.ts';
+import { temporaryFolder } from '../../../../support/temporary-folder.ts';
 
 type Given = Partial<z.input<typeof BenchmarkInput>>;
 
