@@ -1,5 +1,6 @@
 import { autobahnTestOperation } from '../src/operations/autobahn-test/operation.ts';
-import { testOperation, validateHandshakeOperation } from '../src/operations/test/operation.ts';
+import { testOperation } from '../src/operations/test/operation.ts';
+import { validateHandshakeOperation } from '../src/operations/validate-handshake/operation.ts';
 import { generateServerOperation } from '../src/operations/generate-server/operation.ts';
 import { benchmarkOperation } from '../src/operations/benchmark/operation.ts';
 import { operations } from '../src/operations/index.ts';

@@ -51,3 +51,11 @@ export const HeaderLine = z
 export const Subprotocol = z
   .string()
   .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, 'expected a token (RFC 9110 section 5.6.2)');
+
+/** Splits `Name: value` lines. */
+export function parseHeaderLines(lines: readonly string[]): [name: string, value: string][] {
+  return lines.map((line) => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+  });
+}

@@ -1,5 +1,6 @@
 import { autobahnTestOperation } from './autobahn-test/operation.ts';
-import { testOperation, validateHandshakeOperation } from './test/operation.ts';
+import { testOperation } from './test/operation.ts';
+import { validateHandshakeOperation } from './validate-handshake/operation.ts';
 import { generateServerOperation } from './generate-server/operation.ts';
 import { benchmarkOperation } from './benchmark/operation.ts';
 import type { Operation } from '../core/operation.ts';

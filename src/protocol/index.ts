@@ -9,8 +9,8 @@ export type { DeflateFlaw, DeflateParams, ParsedDeflate } from './deflate/params
 export { Deflater, Inflater, directionOf } from './deflate/deflate.ts';
 export type { DeflateDirection, NegotiatedDeflate } from './deflate/deflate.ts';
 export { describeFrame } from './frames/describe-frame.ts';
-export { formatExtensions, parseExtensions } from './handshake/extension-header.ts';
-export type { Extension, ExtensionParam, ParsedExtensions } from './handshake/extension-header.ts';
+export { formatExtensions, parseExtensions } from './http/extension-header.ts';
+export type { Extension, ExtensionParam, ParsedExtensions } from './http/extension-header.ts';
 export { FrameDecoder, MAX_HEADER_BYTES, encodeFrame, encodeFrameInto } from './frames/frame.ts';
 export type { Frame, FrameInit } from './frames/frame.ts';
 export { FrameHeader, minimalLengthBytes } from './frames/frame-header.ts';
@@ -27,9 +27,9 @@ export type {
   RequestInit,
   ResponseInit,
 } from './handshake/handshake.ts';
-export { fieldValue, fieldValues } from './handshake/head.ts';
-export type { HeaderField, RequestHead, ResponseHead } from './handshake/head.ts';
-export { HeadDecoder } from './handshake/head-decoder.ts';
+export { fieldValue, fieldValues } from './http/head.ts';
+export type { HeaderField, RequestHead, ResponseHead } from './http/head.ts';
+export { HeadDecoder } from './http/head-decoder.ts';
 export { DEFAULT_LIMITS } from './limits.ts';
 export type { Limits } from './limits.ts';
 export { mask } from './frames/mask.ts';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { generateServer } from '../../src/operations/generate-server/index.ts';
+import { generateServer } from '../../src/operations/generate-server/generate-server.ts';
 import { GenerateServerInput } from '../../src/generate/schema.ts';
 import { runSuite } from '../support/conformance-peers.ts';
 import { operationContext } from '../support/operation-context.ts';

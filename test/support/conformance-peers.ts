@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { autobahnTest } from '../../src/operations/autobahn-test/index.ts';
+import { autobahnTest } from '../../src/operations/autobahn-test/autobahn-test.ts';
 import { AutobahnTestInput } from '../../src/operations/autobahn-test/schema.ts';
 import type { AutobahnTestReport } from '../../src/operations/autobahn-test/schema.ts';
 import type { OperationContext } from '../../src/core/operation.ts';

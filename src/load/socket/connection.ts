@@ -19,7 +19,7 @@ import {
 import { FrameReader } from './frame-parser.ts';
 import type { FrameSink } from './frame-parser.ts';
 import { NONE } from '../measure/in-flight.ts';
-import { takeRandom } from '../random-pool.ts';
+import { takeRandom } from '../measure/random-pool.ts';
 import type { Queue } from '../measure/in-flight.ts';
 
 /** What a connection tells the thread that drives it. */

@@ -1,7 +1,7 @@
 import { encodeFrame } from '../../protocol/index.ts';
 import type { MessagePlan, UniformSize } from '../plan.ts';
-import { takeRandom } from '../random-pool.ts';
-import { createRandom } from '../random.ts';
+import { takeRandom } from '../measure/random-pool.ts';
+import { createRandom } from '../measure/random.ts';
 
 /**
  * The start of a payload that tells messages apart: 3 bytes for the connection, 5 for the sequence

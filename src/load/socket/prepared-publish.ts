@@ -1,7 +1,7 @@
 import { encodeFrame } from '../../protocol/index.ts';
 import type { Connection } from './connection.ts';
 import { ID_DIGITS } from '../measure/published.ts';
-import { takeRandom } from '../random-pool.ts';
+import { takeRandom } from '../measure/random-pool.ts';
 
 const PLACE = '{{id}}';
 /** Masking keys in rotation. */

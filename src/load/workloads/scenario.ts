@@ -9,7 +9,7 @@ import { now } from '../measure/clock.ts';
 import type { Failure } from '../measure/errors.ts';
 import { Count, Gauge, add } from '../measure/counters.ts';
 import type { TrafficTimes, WorkerResult, WorkerStart } from './protocol.ts';
-import { createRandom } from '../random.ts';
+import { createRandom } from '../measure/random.ts';
 import { leastSleepMs } from '../pacing/timers.ts';
 import type { LoadPlan } from '../plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';

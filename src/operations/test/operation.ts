@@ -1,13 +1,7 @@
 import { defineOperation } from '../../core/operation.ts';
-import {
-  TestInput,
-  TestReport,
-  ValidateHandshakeInput,
-  ValidateHandshakeReport,
-} from './schema.ts';
+import { TestInput, TestReport } from './schema.ts';
 import { testEndpoint } from './test-endpoint.ts';
-import { validateHandshake } from '../validate-handshake/validate-handshake.ts';
-import { viewTest, viewValidateHandshake } from './view.ts';
+import { viewTest } from './view.ts';
 
 /** `websocket-skill test`. */
 export const testOperation = defineOperation({
@@ -24,18 +18,4 @@ export const testOperation = defineOperation({
   defaults: (settings) => ({ maxPayload: settings.maxPayload }),
   view: viewTest,
   run: testEndpoint,
-});
-
-/** `websocket-skill validate-handshake`. */
-export const validateHandshakeOperation = defineOperation({
-  name: 'validate-handshake',
-  summary: 'Hold a server, or captured heads, against every rule of the opening handshake',
-  examples: [
-    'validate-handshake --url ws://localhost:8080',
-    'validate-handshake --request request.txt --response response.txt',
-  ],
-  input: ValidateHandshakeInput,
-  output: ValidateHandshakeReport,
-  view: viewValidateHandshake,
-  run: validateHandshake,
 });

@@ -1,46 +1,14 @@
 import * as z from 'zod';
-import { DurationMs, HeaderLine, Subprotocol, WebSocketUrl } from '../../core/fields.ts';
+import { Subprotocol } from '../../core/fields.ts';
+import { targetFields } from '../../target/fields.ts';
 
 const Verdict = z.enum(['pass', 'fail', 'skip']);
 
 const Status = z.enum(['passed', 'failed', 'interrupted']);
 
-/** What a header field can carry byte by byte (RFC 9110 section 5.5). */
-function isLatin1(text: string): boolean {
-  return /^[\t\x20-\x7e\x80-\xff]*$/.test(text);
-}
-
-/** What every operation of this folder knows about how to reach its endpoint. */
-const reach = {
-  url: WebSocketUrl.optional().describe('server under test'),
-  project: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'generated project (folder or single file) to start, check and stop, in place of a url',
-    )
-    .meta({ placeholder: 'path' }),
-  headers: z
-    .array(HeaderLine.refine(isLatin1, 'expected characters of ISO 8859-1 only'))
-    .default([])
-    .describe('extra request header, may be repeated')
-    .meta({ flag: 'header' }),
-  insecure: z.boolean().default(false).describe('accept any TLS certificate'),
-  ca: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('file with the PEM certificates to trust')
-    .meta({ placeholder: 'file' }),
-  timeoutMs: DurationMs.default(5000)
-    .describe('bound of the connect and of each check')
-    .meta({ flag: 'timeout' }),
-};
-
 export const TestInput = z
   .strictObject({
-    ...reach,
+    ...targetFields,
     messages: z.int().min(1).max(100_000).default(100).describe('round trips to measure'),
     subprotocols: z
       .array(Subprotocol)
@@ -129,58 +97,3 @@ export const TestReport = z.object({
   success: z.boolean(),
 });
 export type TestReport = z.output<typeof TestReport>;
-
-export const ValidateHandshakeInput = z
-  .strictObject({
-    ...reach,
-    request: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('file with the captured head of a request')
-      .meta({ placeholder: 'file' }),
-    response: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('file with the captured head of a response')
-      .meta({ placeholder: 'file' }),
-    key: z
-      .string()
-      .optional()
-      .describe('Sec-WebSocket-Key that a captured response answers')
-      .meta({ placeholder: 'base64' }),
-  })
-  .refine(
-    (input) => {
-      const captured = input.request !== undefined || input.response !== undefined;
-      return (
-        [input.url !== undefined, input.project !== undefined, captured].filter(Boolean).length ===
-        1
-      );
-    },
-    { message: 'expected a url, a project, or files with a request or a response', path: ['url'] },
-  );
-export type ValidateHandshakeInput = z.output<typeof ValidateHandshakeInput>;
-
-/** One rule of the opening handshake and how the endpoint or the captured head keeps it. */
-export const RuleRow = z.object({
-  id: z.string(),
-  rfc: z.string(),
-  /** The rule in one sentence. */
-  rule: z.string(),
-  verdict: Verdict,
-  seen: z.string(),
-  expected: z.string(),
-});
-export type RuleRow = z.output<typeof RuleRow>;
-
-export const ValidateHandshakeReport = z.object({
-  operation: z.literal('validate-handshake'),
-  target: z.string(),
-  status: Status,
-  rules: z.array(RuleRow),
-  summary: z.object({ passed: z.number(), failed: z.number(), skipped: z.number() }),
-  success: z.boolean(),
-});
-export type ValidateHandshakeReport = z.output<typeof ValidateHandshakeReport>;

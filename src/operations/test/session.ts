@@ -1,6 +1,7 @@
 import type { RunningProject } from '../../target/project/index.ts';
 import { dial } from '../../transport/index.ts';
 import type { Channel, DialOptions, Handshake, Wire } from '../../transport/index.ts';
+import { parseHeaderLines } from '../../core/fields.ts';
 import type { Progress } from '../../core/operation.ts';
 import type { EchoDecision } from './echo-decision.ts';
 import type { Measurements } from './measurements.ts';
@@ -69,12 +70,4 @@ export class Dialer {
       received: this.#wires.reduce((sum, wire) => sum + wire.bytesReceived, 0),
     };
   }
-}
-
-/** Splits `Name: value` lines. */
-export function parseHeaderLines(lines: readonly string[]): [name: string, value: string][] {
-  return lines.map((line) => {
-    const colon = line.indexOf(':');
-    return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
-  });
 }

@@ -1,5 +1,5 @@
 import type { View } from '../../core/operation.ts';
-import type { TestReport, ValidateHandshakeReport } from './schema.ts';
+import type { TestReport } from './schema.ts';
 
 /** Lays out the report of `test`. */
 export function viewTest(report: TestReport): View {
@@ -46,21 +46,4 @@ function compressionFact({
 
 function percent(ratio: number | null): string {
   return ratio === null ? 'nothing' : `${(ratio * 100).toFixed(1)} %`;
-}
-
-/** Lays out the report of `validate-handshake`. */
-export function viewValidateHandshake(report: ValidateHandshakeReport): View {
-  return {
-    title: `opening handshake of ${report.target}`,
-    table: {
-      columns: ['rule', 'verdict', 'RFC', 'seen', 'expected'],
-      rows: report.rules.map(({ id, rfc, verdict, seen, expected }) => [
-        id,
-        verdict,
-        rfc,
-        seen,
-        expected,
-      ]),
-    },
-  };
 }

@@ -4,7 +4,7 @@ import type { OperationContext } from '../../core/operation.ts';
 import { HeadDecoder, checkRequest, checkResponse } from '../../protocol/index.ts';
 import type { RequestHead, ResponseHead, RuleResult } from '../../protocol/index.ts';
 import { toRow } from './probe-server.ts';
-import type { RuleRow, ValidateHandshakeInput } from '../test/schema.ts';
+import type { RuleRow, ValidateHandshakeInput } from './schema.ts';
 
 /**
  * Judges heads that were captured to files. A response is held against the request if both are

@@ -6,8 +6,8 @@ import type { TlsOptions, Wire } from '../../transport/index.ts';
 import { draftRequest, encodeRequest } from './probe.ts';
 import type { Answer, Probe } from './probe.ts';
 import { PROBES } from './probes.ts';
-import type { RuleRow, ValidateHandshakeInput } from '../test/schema.ts';
-import { parseHeaderLines } from '../test/session.ts';
+import type { RuleRow, ValidateHandshakeInput } from './schema.ts';
+import { parseHeaderLines } from '../../core/fields.ts';
 
 export interface ProbeServerOptions {
   readonly url: string;

@@ -1,6 +1,6 @@
 import type { OperationContext } from '../../core/operation.ts';
 import { judgeCaptured } from './captured-heads.ts';
-import type { RuleRow, ValidateHandshakeInput, ValidateHandshakeReport } from '../test/schema.ts';
+import type { RuleRow, ValidateHandshakeInput, ValidateHandshakeReport } from './schema.ts';
 import { probeServer } from './probe-server.ts';
 import { openTarget } from '../../target/target.ts';
 

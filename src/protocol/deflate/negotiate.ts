@@ -1,7 +1,7 @@
 import { DEFLATE_EXTENSION, parseDeflate, toExtension } from './params.ts';
 import type { DeflateParams } from './params.ts';
 import type { NegotiatedDeflate } from './deflate.ts';
-import type { Extension } from '../handshake/extension-header.ts';
+import type { Extension } from '../http/extension-header.ts';
 
 /** What a server wants of permessage-deflate; `{}` takes every offer as it comes. */
 export interface DeflateSupport {

@@ -1,9 +1,9 @@
 import { DEFLATE_EXTENSION, parseDeflate } from './params.ts';
 import type { DeflateParams, ParsedDeflate } from './params.ts';
-import { parseExtensions } from '../handshake/extension-header.ts';
-import type { Extension } from '../handshake/extension-header.ts';
-import { fieldValue } from '../handshake/head.ts';
-import type { RequestHead, ResponseHead } from '../handshake/head.ts';
+import { parseExtensions } from '../http/extension-header.ts';
+import type { Extension } from '../http/extension-header.ts';
+import { fieldValue } from '../http/head.ts';
+import type { RequestHead, ResponseHead } from '../http/head.ts';
 
 /** A response and, if it is known, the request it answers: what the rules for responses look at. */
 export interface Exchange {

@@ -1,5 +1,5 @@
-import type { Extension, ExtensionParam } from '../handshake/extension-header.ts';
-import { quote } from '../handshake/http-grammar.ts';
+import type { Extension, ExtensionParam } from '../http/extension-header.ts';
+import { quote } from '../http/http-grammar.ts';
 
 /** The extension's registered name: RFC 7692 section 7. */
 export const DEFLATE_EXTENSION = 'permessage-deflate';

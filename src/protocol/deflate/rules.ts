@@ -9,8 +9,8 @@ import {
   keepsServerWindow,
 } from './offers.ts';
 import type { Exchange } from './offers.ts';
-import { formatExtensions } from '../handshake/extension-header.ts';
-import { quote } from '../handshake/http-grammar.ts';
+import { formatExtensions } from '../http/extension-header.ts';
+import { quote } from '../http/http-grammar.ts';
 import { judge, skip } from '../handshake/rules.ts';
 import type { Rule } from '../handshake/rules.ts';
 

@@ -1,7 +1,7 @@
 import { acceptKey } from './accept-key.ts';
-import type { HeaderField, RequestHead } from './head.ts';
-import { fieldValue } from './head.ts';
-import { isToken, quote } from './http-grammar.ts';
+import type { HeaderField, RequestHead } from '../http/head.ts';
+import { fieldValue } from '../http/head.ts';
+import { isToken, quote } from '../http/http-grammar.ts';
 import { WEBSOCKET_VERSION } from './request-rules.ts';
 import type { Violation, ViolationCode } from '../violations.ts';
 

@@ -1,9 +1,9 @@
 import { DEFLATE_EXTENSION, parseDeflate } from '../deflate/params.ts';
 import type { DeflateFlaw } from '../deflate/params.ts';
-import { parseExtensions } from './extension-header.ts';
-import { fieldValue, fieldValues } from './head.ts';
-import type { RequestHead } from './head.ts';
-import { isToken, listIncludes, quote, splitList } from './http-grammar.ts';
+import { parseExtensions } from '../http/extension-header.ts';
+import { fieldValue, fieldValues } from '../http/head.ts';
+import type { RequestHead } from '../http/head.ts';
+import { isToken, listIncludes, quote, splitList } from '../http/http-grammar.ts';
 import { evaluate, judge, pass, skip } from './rules.ts';
 import type { Finding, Rule, RuleResult } from './rules.ts';
 

@@ -10,11 +10,9 @@ import {
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { UsageError } from '../../../src/core/errors.ts';
-import {
-  generateServer,
-  GenerateServerInput,
-} from '../../../src/operations/generate-server/index.ts';
-import type { GenerateServerReport } from '../../../src/operations/generate-server/index.ts';
+import { generateServer } from '../../../src/operations/generate-server/generate-server.ts';
+import { GenerateServerInput } from '../../../src/generate/schema.ts';
+import type { GenerateServerReport } from '../../../src/generate/schema.ts';
 import { CHAT, expectRefusal, generate, snapshot } from '../../support/generate.ts';
 import { operationContext } from '../../support/operation-context.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';

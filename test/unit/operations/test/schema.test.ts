@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { TestInput, ValidateHandshakeInput } from '../../../../src/operations/test/schema.ts';
+import { TestInput } from '../../../../src/operations/test/schema.ts';
+import { ValidateHandshakeInput } from '../../../../src/operations/validate-handshake/schema.ts';
 
 const url = 'ws://localhost:8080';
 

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { TestReport } from '../../../../src/operations/test/schema.ts';
-import { viewTest, viewValidateHandshake } from '../../../../src/operations/test/view.ts';
+import { viewTest } from '../../../../src/operations/test/view.ts';
+import { viewValidateHandshake } from '../../../../src/operations/validate-handshake/view.ts';
 
 const REPORT: TestReport = {
   operation: 'test',

@@ -3,7 +3,7 @@ import { parseDeflate, toExtension } from '../../../../src/protocol/deflate/para
 import {
   formatExtensions,
   parseExtensions,
-} from '../../../../src/protocol/handshake/extension-header.ts';
+} from '../../../../src/protocol/http/extension-header.ts';
 
 function parse(text: string, from: 'request' | 'response') {
   const parsed = parseExtensions(`permessage-deflate; ${text}`);

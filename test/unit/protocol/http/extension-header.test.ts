@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   formatExtensions,
   parseExtensions,
-} from '../../../../src/protocol/handshake/extension-header.ts';
+} from '../../../../src/protocol/http/extension-header.ts';
 
 describe('parseExtensions', () => {
   it.each([

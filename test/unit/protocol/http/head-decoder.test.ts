@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HeadDecoder } from '../../../../src/protocol/handshake/head-decoder.ts';
+import { HeadDecoder } from '../../../../src/protocol/http/head-decoder.ts';
 import type { RequestHead, ResponseHead } from '../../../../src/protocol/index.ts';
 
 function request(text: string): RequestHead | undefined {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fieldValue, fieldValues } from '../../../../src/protocol/handshake/head.ts';
+import { fieldValue, fieldValues } from '../../../../src/protocol/http/head.ts';
 
 const HEAD = {
   fields: [

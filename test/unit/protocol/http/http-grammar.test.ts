@@ -4,7 +4,7 @@ import {
   listIncludes,
   quote,
   splitList,
-} from '../../../../src/protocol/handshake/http-grammar.ts';
+} from '../../../../src/protocol/http/http-grammar.ts';
 
 describe('isToken', () => {
   it('allows exactly the visible ASCII characters that separate nothing', () => {

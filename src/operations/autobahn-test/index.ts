@@ -1,1 +1,0 @@
-export { autobahnTest } from './autobahn-test.ts';

@@ -1,1 +1,0 @@
-export { benchmark } from './benchmark.ts';

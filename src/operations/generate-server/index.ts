@@ -1,2 +1,0 @@
-export { generateServer } from './generate-server.ts';
-export { GenerateServerInput, GenerateServerReport } from '../../generate/schema.ts';

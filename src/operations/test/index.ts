@@ -1,2 +1,0 @@
-export { testEndpoint } from './test-endpoint.ts';
-export { validateHandshake } from '../validate-handshake/validate-handshake.ts';

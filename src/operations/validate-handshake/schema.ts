@@ -1,0 +1,59 @@
+import * as z from 'zod';
+import { targetFields } from '../../target/fields.ts';
+
+const Verdict = z.enum(['pass', 'fail', 'skip']);
+
+export const ValidateHandshakeInput = z
+  .strictObject({
+    ...targetFields,
+    request: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('file with the captured head of a request')
+      .meta({ placeholder: 'file' }),
+    response: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('file with the captured head of a response')
+      .meta({ placeholder: 'file' }),
+    key: z
+      .string()
+      .optional()
+      .describe('Sec-WebSocket-Key that a captured response answers')
+      .meta({ placeholder: 'base64' }),
+  })
+  .refine(
+    (input) => {
+      const captured = input.request !== undefined || input.response !== undefined;
+      return (
+        [input.url !== undefined, input.project !== undefined, captured].filter(Boolean).length ===
+        1
+      );
+    },
+    { message: 'expected a url, a project, or files with a request or a response', path: ['url'] },
+  );
+export type ValidateHandshakeInput = z.output<typeof ValidateHandshakeInput>;
+
+/** One rule of the opening handshake and how the endpoint or the captured head keeps it. */
+export const RuleRow = z.object({
+  id: z.string(),
+  rfc: z.string(),
+  /** The rule in one sentence. */
+  rule: z.string(),
+  verdict: Verdict,
+  seen: z.string(),
+  expected: z.string(),
+});
+export type RuleRow = z.output<typeof RuleRow>;
+
+export const ValidateHandshakeReport = z.object({
+  operation: z.literal('validate-handshake'),
+  target: z.string(),
+  status: z.enum(['passed', 'failed', 'interrupted']),
+  rules: z.array(RuleRow),
+  summary: z.object({ passed: z.number(), failed: z.number(), skipped: z.number() }),
+  success: z.boolean(),
+});
+export type ValidateHandshakeReport = z.output<typeof ValidateHandshakeReport>;

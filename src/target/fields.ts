@@ -1,0 +1,35 @@
+import * as z from 'zod';
+import { DurationMs, HeaderLine, WebSocketUrl } from '../core/fields.ts';
+
+/** What a header field can carry byte by byte (RFC 9110 section 5.5). */
+function isLatin1(text: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(text);
+}
+
+/** The fields by which an operation opens its target: `--url` or `--project`, headers and TLS. */
+export const targetFields = {
+  url: WebSocketUrl.optional().describe('server under test'),
+  project: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'generated project (folder or single file) to start, check and stop, in place of a url',
+    )
+    .meta({ placeholder: 'path' }),
+  headers: z
+    .array(HeaderLine.refine(isLatin1, 'expected characters of ISO 8859-1 only'))
+    .default([])
+    .describe('extra request header, may be repeated')
+    .meta({ flag: 'header' }),
+  insecure: z.boolean().default(false).describe('accept any TLS certificate'),
+  ca: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('file with the PEM certificates to trust')
+    .meta({ placeholder: 'file' }),
+  timeoutMs: DurationMs.default(5000)
+    .describe('bound of the connect and of each check')
+    .meta({ flag: 'timeout' }),
+};
