@@ -62,3 +62,7 @@ export class EnvironmentError extends Error {
     this.hint = options.hint;
   }
 }
+
+/** The error for a flag or task argument with a wrong value. */
+export const invalidInput = (message: string, hint?: string): UsageError =>
+  new UsageError('WSK_ERR_INVALID_INPUT', message, hint === undefined ? {} : { hint });
