@@ -1,4 +1,5 @@
 import type { Operation } from '../operation.ts';
+import { shellQuote } from '../shell-quote.ts';
 
 /** The effect a task definition is for. */
 export interface TaskEffect {
@@ -35,7 +36,7 @@ export function toTaskDefinition(
   const command = ['websocket-skill', 'run-task', runDir, effectId];
   return {
     kind: 'skill',
-    title: `${operation.summary}. This command does it and posts the result: ${quote(command)}`,
+    title: `${operation.summary}. This command does it and posts the result: ${shellQuote(command)}`,
     description: operation.summary,
     labels: [taskIdOf(operation)],
     io: {
@@ -44,11 +45,4 @@ export function toTaskDefinition(
     },
     skill: { name: 'websocket', context: { operation: operation.name, input, command } },
   };
-}
-
-/** A command line for a POSIX shell. */
-function quote(words: readonly string[]): string {
-  return words
-    .map((word) => (/^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
-    .join(' ');
 }

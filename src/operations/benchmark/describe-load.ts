@@ -1,6 +1,7 @@
 import { printableRedisUrl } from '../../load/distributed/redis.ts';
 import { flagOf } from './plan/flags.ts';
 import type { LoadPlan } from '../../load/plan.ts';
+import { shellQuote } from '../../core/shell-quote.ts';
 import { count, short } from '../../report/format.ts';
 import { BenchmarkInput } from './schema.ts';
 
@@ -61,7 +62,7 @@ export function commandOf(input: BenchmarkInput): string {
     if (value === undefined || JSON.stringify(value) === JSON.stringify(usual)) return [];
     return flagWords(field, value);
   });
-  return ['websocket-skill', 'benchmark', ...words].map(quote).join(' ');
+  return shellQuote(['websocket-skill', 'benchmark', ...words]);
 }
 
 function flagWords(field: keyof BenchmarkInput, value: unknown): string[] {
@@ -83,8 +84,4 @@ function wordOf(field: keyof BenchmarkInput, value: unknown): string {
 
 function durationWord(ms: number): string {
   return ms >= 1000 && ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
-}
-
-function quote(word: string): string {
-  return /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,13 +1,16 @@
 import type { Answers } from '../../generate/answers.ts';
 import type { Plan } from '../../generate/plan.ts';
+import { shellQuote } from '../../core/shell-quote.ts';
 
 /** Bytes above which a message is no longer chat. */
 const MUCH_FOR_CHAT = 1_048_576;
 
 /** What a person types next, in a POSIX shell in the folder of the call. */
 export function nextCommands(answers: Answers, given: string): string[] {
-  if (answers.form === 'file') return [`node ${shellWord(given)}`];
-  return [`cd ${shellWord(given)}`, 'npm install', 'npm start'];
+  // A word that starts with a dash would be an option.
+  const place = given.startsWith('-') ? `./${given}` : given;
+  if (answers.form === 'file') return [shellQuote(['node', place])];
+  return [shellQuote(['cd', place]), 'npm install', 'npm start'];
 }
 
 interface Run {
@@ -60,10 +63,4 @@ function notesOnAnswers(answers: Answers): string[] {
     );
   }
   return notes;
-}
-
-/** `text` as one word of a POSIX shell. */
-function shellWord(text: string): string {
-  const safe = text.startsWith('-') ? `./${text}` : text;
-  return /^[\w@%+=:,./-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`;
 }
