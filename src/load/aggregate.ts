@@ -1,12 +1,6 @@
+import type { ErrorRow } from './measure/errors.ts';
 import { Histogram } from './measure/histogram.ts';
-import type {
-  ErrorRow,
-  Latencies,
-  LabelResult,
-  LoadResult,
-  ScenarioResult,
-  SecondSample,
-} from './result.ts';
+import type { Latencies, LabelResult, LoadResult, ScenarioResult, SecondSample } from './result.ts';
 
 /** What one machine measured of a run that was split. */
 export interface ResultPart {

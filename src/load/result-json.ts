@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { ERROR_KINDS } from './measure/errors.ts';
 import { Histogram } from './measure/histogram.ts';
 import type { LoadResult } from './result.ts';
 
@@ -48,26 +49,7 @@ const Phases = z.object({
 });
 
 const ErrorRow = z.object({
-  kind: z.enum([
-    'refused',
-    'reset',
-    'timeout',
-    'dns',
-    'tls',
-    'status',
-    'handshake',
-    'close',
-    'violation',
-    'ports',
-    'descriptors',
-    'wrong',
-    'lost',
-    'duplicated',
-    'out-of-order',
-    'scenario',
-    'worker',
-    'other',
-  ]),
+  kind: z.enum(ERROR_KINDS),
   detail: z.string(),
   count: Count,
   first: z.string(),

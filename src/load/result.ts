@@ -1,5 +1,5 @@
+import type { ErrorRow } from './measure/errors.ts';
 import type { Histogram } from './measure/histogram.ts';
-import type { LoadPlan } from './plan.ts';
 
 /**
  * What one run measured. Counts are of the measured phase alone, warm-up left out, and add up:
@@ -113,36 +113,6 @@ export interface Latencies {
   readonly lastDelivery: Histogram | null;
 }
 
-export type ErrorKind =
-  | 'refused'
-  | 'reset'
-  | 'timeout'
-  | 'dns'
-  | 'tls'
-  | 'status'
-  | 'handshake'
-  | 'close'
-  | 'violation'
-  | 'ports'
-  | 'descriptors'
-  | 'wrong'
-  | 'lost'
-  | 'duplicated'
-  | 'out-of-order'
-  | 'scenario'
-  | 'worker'
-  | 'other';
-
-/** Errors of one kind and detail. */
-export interface ErrorRow {
-  readonly kind: ErrorKind;
-  /** What tells errors of a kind apart: a status, a close code, the name of a step. */
-  readonly detail: string;
-  readonly count: number;
-  /** The first of them in one line, for people. */
-  readonly first: string;
-}
-
 /** One second of a run, all workers together. */
 export interface SecondSample {
   /** Seconds since the start of the ramp. */
@@ -189,6 +159,3 @@ export interface LoadControl {
   /** Unix time in milliseconds at which the measured traffic is to begin; null: as soon as ready. */
   readonly startAt: number | null;
 }
-
-/** One run; throws `EnvironmentError` only when not one connection could be opened. */
-export type RunLoad = (plan: LoadPlan, control: LoadControl) => Promise<LoadResult>;

@@ -1,8 +1,39 @@
 import { quoteBytes } from '../../transport/index.ts';
 import { explainCloseCode } from '../../protocol/index.ts';
 import type { ResponseHead, Violation } from '../../protocol/index.ts';
-import type { ErrorKind, ErrorRow } from '../result.ts';
 import { Gauge, add } from './counters.ts';
+
+export const ERROR_KINDS = [
+  'refused',
+  'reset',
+  'timeout',
+  'dns',
+  'tls',
+  'status',
+  'handshake',
+  'close',
+  'violation',
+  'ports',
+  'descriptors',
+  'wrong',
+  'lost',
+  'duplicated',
+  'out-of-order',
+  'scenario',
+  'worker',
+  'other',
+] as const;
+export type ErrorKind = (typeof ERROR_KINDS)[number];
+
+/** Errors of one kind and detail. */
+export interface ErrorRow {
+  readonly kind: ErrorKind;
+  /** What tells errors of a kind apart: a status, a close code, the name of a step. */
+  readonly detail: string;
+  readonly count: number;
+  /** The first of them in one line, for people. */
+  readonly first: string;
+}
 
 /** One error, as it is counted: by kind and detail, with a line for people. */
 export interface Failure {

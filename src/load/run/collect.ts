@@ -1,8 +1,8 @@
 import { Histogram } from '../measure/histogram.ts';
 import type { LoadPlan } from '../plan.ts';
-import type { ErrorRow, Latencies, LoadResult, MessageCounts, WorkerUse } from '../result.ts';
+import type { ErrorRow, Failure } from '../measure/errors.ts';
+import type { Latencies, LoadResult, MessageCounts, WorkerUse } from '../result.ts';
 import { ErrorTable } from '../measure/errors.ts';
-import type { Failure } from '../measure/errors.ts';
 import { Count, Gauge } from '../measure/counters.ts';
 import type { PhaseMemory } from '../measure/counters.ts';
 import type { WorkerHandle } from './worker-handle.ts';

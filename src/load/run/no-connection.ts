@@ -2,7 +2,7 @@ import { EnvironmentError } from '../../core/errors.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { dial } from '../../transport/index.ts';
 import type { LoadPlan } from '../plan.ts';
-import type { ErrorKind, ErrorRow } from '../result.ts';
+import type { ErrorKind, ErrorRow } from '../measure/errors.ts';
 
 const CODES: Partial<Record<ErrorKind, ErrorCode>> = {
   refused: 'WSK_ERR_REFUSED',

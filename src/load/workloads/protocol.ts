@@ -1,5 +1,5 @@
 import type { LoadPlan } from '../plan.ts';
-import type { ErrorRow } from '../result.ts';
+import type { ErrorRow } from '../measure/errors.ts';
 import type { ScenarioShare } from '../scenario/vu/results.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { BoardBuffers } from '../measure/published.ts';
