@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { runClientLoad } from '../../src/load/run/run-client.ts';
-import { runLoad } from '../../src/load/run/index.ts';
+import { runLoad, runLocally } from '../../src/load/run/index.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
-import type { LoadResult, RunLoad } from '../../src/load/result.ts';
+import type { LoadResult } from '../../src/load/result.ts';
 import { startFaultyServer } from '../support/faulty-server.ts';
 import type { FaultyServer, ServerCounts } from '../support/faulty-server.ts';
 import { loadControl, loadPlan } from '../support/load-results.ts';
@@ -31,16 +30,13 @@ interface Run {
   readonly server: ServerCounts;
 }
 
-const execute: RunLoad = (plan, control) =>
-  (plan.engine === 'fast' ? runLoad : runClientLoad)(plan, control);
-
 /** One run against a server with that mistake, and what the server itself counted. */
 async function run(
   fault: string,
   { every = 7, ...changes }: Partial<LoadPlan> & { every?: number } = {},
 ): Promise<Run> {
   await using server = await startFaultyServer(fault, every);
-  const result = await execute(planFor(server, changes), loadControl());
+  const result = await runLocally(planFor(server, changes), null, loadControl());
   expectToAddUp(result);
   return { result, server: await server.counts() };
 }
@@ -190,7 +186,7 @@ describe.each(RUNS)(
 
     it('when the server dies', async () => {
       await using server = await startFaultyServer('exit', 100);
-      const result = await execute(planFor(server, { engine, load }), loadControl());
+      const result = await runLocally(planFor(server, { engine, load }), null, loadControl());
       expectToAddUp(result);
       expect(result.connections).toMatchObject({ opened: 10, dropped: 10 });
       expect(result.messages.received).toBeGreaterThan(0);

@@ -2,7 +2,7 @@ import { EnvironmentError, UsageError } from '../../core/errors.ts';
 import { VERSION } from '../../core/version.ts';
 import { encodeResult } from '../result-json.ts';
 import type { LoadControl, LoadResult } from '../result.ts';
-import { runLocally } from '../run/run.ts';
+import { runLocally } from '../run/index.ts';
 import type { Scenario } from '../scenario/index.ts';
 import { Invitation, Order } from './protocol.ts';
 import type { Outcome, Tidings } from './protocol.ts';

@@ -1,5 +1,5 @@
 import type { LoadPlan } from '../plan.ts';
-import type { LoadControl, LoadResult, RunLoad } from '../result.ts';
+import type { LoadControl, LoadResult } from '../result.ts';
 import { mergeShares } from '../scenario/vu/results.ts';
 import { resolveAddresses } from '../socket/resolve.ts';
 import { allocateBoard } from '../measure/published.ts';
@@ -18,9 +18,6 @@ const LEAD_MS = 20;
 const JOIN_MS = 500;
 /** How long the workers have to hand in their results once nothing is left to do. */
 const RESULT_MS = 5000;
-
-/** Runs `plan` with the fast engine: worker threads on raw sockets. */
-export const runLoad: RunLoad = (plan, control) => runWorkers(plan, control, { engine: 'fast' });
 
 /** Runs `plan` with worker threads that carry `workload`. */
 export function runWorkers(

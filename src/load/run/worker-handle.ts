@@ -1,7 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import type { WorkerMemory } from '../measure/counters.ts';
 import type { FromWorker, ToWorker, WorkerResult, WorkerStart } from '../workloads/protocol.ts';
-import { startThread } from '../pacing/start-thread.ts';
+import { startThread } from '../pacing/timers.ts';
 
 /** How long a thread has to end by itself before it is ended. */
 const END_MS = 3000;

@@ -2,7 +2,7 @@ import type { OperationContext } from '../../core/operation.ts';
 import type { LoadPlan } from '../../load/plan.ts';
 import type { Measured } from '../../load/metrics.ts';
 import type { LoadControl, LoadResult, SecondSample } from '../../load/result.ts';
-import { runLocally } from '../../load/run/run.ts';
+import { runLocally } from '../../load/run/index.ts';
 import type { Scenario } from '../../load/scenario/scenario.ts';
 import { findServer, ServerWatch } from '../../load/host/index.ts';
 import type { ServerUse } from '../../load/host/index.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { runClientLoad } from '../../../src/load/run/run-client.ts';
+import { runClientLoad } from '../../../src/load/run/index.ts';
 import type { LoadPlan } from '../../../src/load/plan.ts';
 import { startJsonRpcServer } from '../../support/json-rpc-server.ts';
 import { loadControl, loadPlan } from '../../support/load-results.ts';
@@ -45,9 +45,9 @@ it('offers nothing unless it is asked to', async () => {
   expect(result.notes).toEqual([]);
 });
 
-it('knows round trips alone', () => {
+it('supports the mode echo only', () => {
   const plan: LoadPlan = { ...planFor('ws://127.0.0.1:1/'), mode: 'fanout' };
   expect(() => runClientLoad(plan, loadControl())).toThrow(
-    'engine client knows the mode echo alone',
+    'the engine client supports the mode echo only',
   );
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { loadScenario, runScenario } from '../../../src/load/scenario/index.ts';
+import { runScenario } from '../../../src/load/run/index.ts';
+import { loadScenario } from '../../../src/load/scenario/index.ts';
 import { loadControl, loadPlan } from '../../support/load-results.ts';
 import { generateForTest } from '../../templates/generated.ts';
 import type { GeneratedServer } from '../../templates/generated.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { LoadPlan } from '../../../src/load/plan.ts';
 import type { LoadResult, SecondSample } from '../../../src/load/result.ts';
-import { loadScenario, parseScenario, runScenario } from '../../../src/load/scenario/index.ts';
+import { runScenario } from '../../../src/load/run/index.ts';
+import { loadScenario, parseScenario } from '../../../src/load/scenario/index.ts';
 import { startJsonRpcServer } from '../../support/json-rpc-server.ts';
 import type { JsonRpcCounts, JsonRpcOptions } from '../../support/json-rpc-server.ts';
 import { loadControl, loadPlan } from '../../support/load-results.ts';
