@@ -1,5 +1,5 @@
 import type { LoadPlan } from '../plan.ts';
-import { takeRandom } from './random-pool.ts';
+import { takeRandom } from '../random.ts';
 
 /** What `{{id}}` becomes: 5 digits of the run, 2 of the worker, 9 of its message. */
 export const ID_DIGITS = 16;

@@ -1,7 +1,7 @@
+import { readFileSync, readlinkSync } from 'node:fs';
 import { PerformanceObserver, performance } from 'node:perf_hooks';
 import type { EventLoopUtilization, PerformanceEntry } from 'node:perf_hooks';
 import { now } from './clock.ts';
-import { currentThread, threadCpuMs } from './thread-cpu.ts';
 
 /** What the present thread used between `start` and `stop`. */
 export interface Usage {
@@ -63,5 +63,25 @@ export class UsageMeter {
       sum += ms;
     }
     return sum;
+  }
+}
+
+/** The thread that calls, as a path of the system; null outside Linux. */
+export function currentThread(): string | null {
+  try {
+    return `/proc/${readlinkSync('/proc/thread-self')}`;
+  } catch {
+    return null;
+  }
+}
+
+/** CPU time of a thread in milliseconds; null where the system does not tell. */
+function threadCpuMs(thread: string | null): number | null {
+  if (thread === null) return null;
+  try {
+    // Its first number is the time on a CPU in nanoseconds; `stat` counts hundredths of a second.
+    return Number(readFileSync(`${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+  } catch {
+    return null;
   }
 }

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { now } from '../measure/clock.ts';
-import { PacerCell } from './pacer-cell.ts';
-import { currentThread } from '../measure/thread-cpu.ts';
+import { PacerCell } from './timers.ts';
+import { currentThread } from '../measure/thread-usage.ts';
 
 /**
  * The pacer thread: sleeps until the next message is due and wakes its worker then. Node's timers

@@ -1,4 +1,4 @@
-import { createRandom } from '../measure/random.ts';
+import { createRandom } from '../random.ts';
 
 /** When messages are due; `next` moves on with each `advance`. */
 export interface Schedule {

@@ -1,6 +1,7 @@
-import type { Worker } from 'node:worker_threads';
-import { PacerCell } from './pacer-cell.ts';
-import { startThread } from './start-thread.ts';
+import { Worker } from 'node:worker_threads';
+
+/** What a pacer shares with its worker; `version` grows with each change that it has to see. */
+export const PacerCell = { stop: 0, posted: 1, version: 2 } as const;
 
 /** Calls back as soon as it can when something is due. */
 export interface Ticker {
@@ -91,4 +92,13 @@ export class Spinner implements Ticker {
   stop(): void {
     this.#stopped = true;
   }
+}
+
+/** Starts a thread from what `threadSources` said. */
+export function startThread(entry: string, name: string, workerData: unknown): Worker {
+  // The flags of this process are for its own script: --input-type, for one, stops a thread.
+  const options = { name, workerData, execArgv: [] };
+  return entry.startsWith('file:')
+    ? new Worker(new URL(entry), options)
+    : new Worker(entry, { ...options, eval: true });
 }

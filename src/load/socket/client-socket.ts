@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
   CloseCode,
@@ -11,6 +10,7 @@ import {
   verifyResponse,
 } from '../../protocol/index.ts';
 import type { ConnectionEvent, NegotiatedDeflate, RequestHead } from '../../protocol/index.ts';
+import { maskingKey, takeRandom } from '../random.ts';
 import { now } from '../measure/clock.ts';
 import {
   closeFailure,
@@ -47,7 +47,6 @@ export interface ClientSocketOptions {
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly subprotocols: readonly string[];
   readonly timeoutMs: number;
-  readonly maskSource: () => Uint8Array;
   readonly events: ClientEvents;
 }
 
@@ -178,7 +177,7 @@ export class ClientSocket {
     this.deflate = verified.deflate;
     this.#connection = new Connection({
       role: 'client',
-      maskSource: this.#options.maskSource,
+      maskSource: maskingKey,
       deflate: verified.deflate,
     });
     this.#options.events.opened();
@@ -243,7 +242,7 @@ function createOpening(options: ClientSocketOptions): { bytes: Buffer; head: Req
   const { target } = dialer;
   return createRequest({
     url,
-    key: createKey(randomBytes(16)),
+    key: createKey(takeRandom(16)),
     protocols: options.subprotocols,
     extensions: target.compression
       ? formatExtensions([toExtension({ clientMaxWindowBits: true })])

@@ -19,7 +19,7 @@ import {
 import { FrameReader } from './frame-parser.ts';
 import type { FrameSink } from './frame-parser.ts';
 import { NONE } from '../measure/in-flight.ts';
-import { takeRandom } from '../measure/random-pool.ts';
+import { maskingKey } from '../random.ts';
 import type { Queue } from '../measure/in-flight.ts';
 
 /** What a connection tells the thread that drives it. */
@@ -214,7 +214,7 @@ export interface IncomingMessage {
 
 /** A frame of our own, for what is sent seldom. */
 export function maskedFrame(opcode: number, payload: Uint8Array): Buffer {
-  return encodeFrame({ opcode, payload, maskingKey: takeRandom(4) });
+  return encodeFrame({ opcode, payload, maskingKey: maskingKey() });
 }
 
 /** 1005 stands for a Close frame without a code, and is answered by one. */

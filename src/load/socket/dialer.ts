@@ -6,7 +6,7 @@ import type { ConnectionOptions, SecureContext } from 'node:tls';
 import { createKey, createRequest } from '../../protocol/index.ts';
 import type { LoadTarget } from '../plan.ts';
 import type { Connection, Opening } from './connection.ts';
-import { takeRandom } from '../measure/random-pool.ts';
+import { takeRandom } from '../random.ts';
 
 /** What a read brings at most; large enough for many replies, and shared by all sockets. */
 const READ_BYTES = 64 * 1024;

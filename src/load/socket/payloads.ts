@@ -5,7 +5,7 @@ import {
   slotConnection,
   slotSequence,
 } from './prepared-frames.ts';
-import { createRandom } from '../measure/random.ts';
+import { createRandom } from '../random.ts';
 import type { MessagePlan } from '../plan.ts';
 
 /** Several windows of permessage-deflate, so that the window does not hold all of what is sent. */

@@ -1,7 +1,6 @@
 import { encodeFrame } from '../../protocol/index.ts';
 import type { MessagePlan, UniformSize } from '../plan.ts';
-import { takeRandom } from '../measure/random-pool.ts';
-import { createRandom } from '../measure/random.ts';
+import { createRandom, maskingKey } from '../random.ts';
 
 /**
  * The start of a payload that tells messages apart: 3 bytes for the connection, 5 for the sequence
@@ -60,7 +59,7 @@ export class FrameStrip {
       encodeFrame({
         opcode: plan.opcode,
         payload: this.#payload.subarray(0, length),
-        maskingKey: randomKey(),
+        maskingKey: maskingKey(),
       }),
     );
     this.starts = new Int32Array(this.frames + 1);
@@ -205,9 +204,4 @@ function uniformSizes(range: UniformSize, count: number, random: () => number): 
     sizes[other] = size;
   }
   return sizes;
-}
-
-/** Never zero, and no octet of it: some servers skip the work for a key of 0. */
-function randomKey(): Buffer {
-  return takeRandom(4).map((octet) => octet || 0x5a) as Buffer;
 }

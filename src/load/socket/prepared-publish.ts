@@ -1,7 +1,7 @@
 import { encodeFrame } from '../../protocol/index.ts';
 import type { Connection } from './connection.ts';
 import { ID_DIGITS } from '../measure/published.ts';
-import { takeRandom } from '../measure/random-pool.ts';
+import { maskingKey } from '../random.ts';
 
 const PLACE = '{{id}}';
 /** Masking keys in rotation. */
@@ -25,10 +25,9 @@ export class PublishFrames {
       at += Buffer.byteLength(text) + ID_DIGITS;
       return at - ID_DIGITS;
     });
-    this.#frames = Array.from({ length: FRAMES }, () => {
-      const maskingKey = takeRandom(4).map((octet) => octet || 0x5a);
-      return encodeFrame({ opcode, payload, maskingKey });
-    });
+    this.#frames = Array.from({ length: FRAMES }, () =>
+      encodeFrame({ opcode, payload, maskingKey: maskingKey() }),
+    );
     this.#start = (this.#frames[0] as Buffer).length - payload.length;
     this.#copy = copy;
   }

@@ -1,4 +1,4 @@
-import { createRandom } from '../measure/random.ts';
+import { createRandom } from '../random.ts';
 import type { Interval, Measured } from '../metrics.ts';
 import { bootstrapMedian } from './bootstrap.ts';
 import { FIGURES, valuesOf } from './figures.ts';

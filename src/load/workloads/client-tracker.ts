@@ -1,5 +1,4 @@
-import type { ErrorTable } from '../measure/errors.ts';
-import type { Failure } from '../measure/errors.ts';
+import type { ErrorTable, Failure } from '../measure/errors.ts';
 import { SLOT_BYTES } from '../socket/prepared-frames.ts';
 import { Count, add } from '../measure/counters.ts';
 import type { PhaseMemory, WorkerMemory } from '../measure/counters.ts';

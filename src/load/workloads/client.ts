@@ -12,7 +12,6 @@ import { ClientDialer } from '../socket/client-dialer.ts';
 import { ClientSocket } from '../socket/client-socket.ts';
 import { EchoBook } from './client-tracker.ts';
 import type { EchoAccount } from './client-tracker.ts';
-import { createMaskSource } from '../socket/mask-source.ts';
 import { MessagePayloads } from '../socket/payloads.ts';
 import { WorkerShell } from './worker-shell.ts';
 import type { WorkerDriver } from './worker-shell.ts';
@@ -39,7 +38,6 @@ export class ClientThread implements WorkerDriver {
   readonly #index: number;
   readonly #dialer: ClientDialer;
   readonly #book: EchoBook;
-  readonly #maskSource = createMaskSource();
   /** Numbers of the connections that are still to be opened. */
   readonly #waiting: number[] = [];
   readonly #share: number;
@@ -179,7 +177,6 @@ export class ClientThread implements WorkerDriver {
       headers: [],
       subprotocols: target.subprotocols,
       timeoutMs: phases.connectTimeoutMs,
-      maskSource: this.#maskSource,
       events: {
         opened: () => this.#opened(client),
         failed: (failure) => this.#failed(failure),

@@ -6,7 +6,7 @@ import { Count, add } from '../measure/counters.ts';
 import type { TrafficTimes } from './protocol.ts';
 import { OpenLoop } from './open-loop.ts';
 import type { OpenLoopOptions } from './open-loop.ts';
-import type { Traffic } from './traffic.ts';
+import type { Traffic } from './tracker.ts';
 
 export interface OpenTrafficOptions extends Omit<OpenLoopOptions, 'send' | 'weight'> {
   readonly ledger: EchoLedger;

@@ -7,7 +7,7 @@ import type { FanoutLedger } from './fanout-tracker.ts';
 import { Count, add } from '../measure/counters.ts';
 import type { TrafficTimes } from './protocol.ts';
 import { OpenLoop } from './open-loop.ts';
-import type { Traffic } from './traffic.ts';
+import type { Traffic } from './tracker.ts';
 
 /** How often the closed model looks for messages that all receivers had, in milliseconds. */
 const PERIOD_MS = 1;

@@ -1,5 +1,5 @@
 import { Ledger } from './tracker.ts';
-import type { Traffic } from './traffic.ts';
+import type { Traffic } from './tracker.ts';
 
 /** The mode idle: nothing is sent but pongs, and what the server says is counted as bytes alone. */
 export class QuietLedger extends Ledger {

@@ -6,13 +6,12 @@ import type { Connection, ConnectionHost } from '../socket/connection.ts';
 import { Dialer } from '../socket/dialer.ts';
 import type { Failure } from '../measure/errors.ts';
 import { GeneratorThread } from './worker-base.ts';
-import type { Ledger } from './tracker.ts';
+import type { Ledger, Traffic } from './tracker.ts';
 import { Count, Gauge, add } from '../measure/counters.ts';
 import type { TrafficTimes, WorkerStart } from './protocol.ts';
 import { createMode } from './modes.ts';
 import { Opener } from '../pacing/ramp-up.ts';
 import { QuietLedger } from './idle.ts';
-import type { Traffic } from './traffic.ts';
 
 const NO_REPLY: Failure = {
   kind: 'lost',

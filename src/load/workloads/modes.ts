@@ -5,12 +5,11 @@ import type { ErrorTable } from '../measure/errors.ts';
 import { FanoutLedger } from './fanout-tracker.ts';
 import { FanoutTraffic } from './fanout.ts';
 import { FrameStrip } from '../socket/prepared-frames.ts';
-import type { Ledger } from './tracker.ts';
+import type { Ledger, Traffic } from './tracker.ts';
 import type { WorkerMemory } from '../measure/counters.ts';
 import type { WorkerStart } from './protocol.ts';
 import { PublishFrames } from '../socket/prepared-publish.ts';
 import { QuietLedger, QuietTraffic } from './idle.ts';
-import type { Traffic } from './traffic.ts';
 
 /** What a mode works with in one worker. */
 export interface ModeContext {

@@ -2,14 +2,13 @@ import type { MessagePort } from 'node:worker_threads';
 import { ClientDialer } from '../socket/client-dialer.ts';
 import { ClientSocket } from '../socket/client-socket.ts';
 import type { ClientEvents } from '../socket/client-socket.ts';
-import { createMaskSource } from '../socket/mask-source.ts';
 import { WorkerShell } from './worker-shell.ts';
 import type { WorkerDriver } from './worker-shell.ts';
 import { now } from '../measure/clock.ts';
 import type { Failure } from '../measure/errors.ts';
 import { Count, Gauge, add } from '../measure/counters.ts';
 import type { TrafficTimes, WorkerResult, WorkerStart } from './protocol.ts';
-import { createRandom } from '../measure/random.ts';
+import { createRandom } from '../random.ts';
 import { leastSleepMs } from '../pacing/timers.ts';
 import type { LoadPlan } from '../plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -47,7 +46,6 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
   readonly #shell: WorkerShell;
   readonly #plan: LoadPlan;
   readonly #dialer: ClientDialer;
-  readonly #maskSource = createMaskSource();
   readonly #queue: DueQueue;
   readonly #paces: PaceMaker;
   readonly #clients: VirtualClient[];
@@ -281,7 +279,6 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
         headers: opening.headers,
         subprotocols: opening.subprotocols.length > 0 ? opening.subprotocols : target.subprotocols,
         timeoutMs: phases.connectTimeoutMs,
-        maskSource: this.#maskSource,
         events: own,
       });
       this.#sockets.add(socket);

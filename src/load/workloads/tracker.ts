@@ -1,5 +1,6 @@
 import type { Connection } from '../socket/connection.ts';
 import type { Failure } from '../measure/errors.ts';
+import type { TrafficTimes } from './protocol.ts';
 import type { PhaseMemory, WorkerMemory } from '../measure/counters.ts';
 
 /** What became of the messages of one worker; each mode has its own. */
@@ -32,4 +33,19 @@ export abstract class Ledger {
   abstract end(connection: Connection): void;
   /** Gives up on all that is outstanding on `connection`. */
   abstract lose(connection: Connection, failure: Failure): void;
+}
+
+/** What one worker sends and when; its ledger knows what came of it. */
+export interface Traffic {
+  /** Resolves once it has what it needs: the connections may take all descriptors that are left. */
+  readonly ready: Promise<void>;
+  /** A connection was opened, in the connect phase. */
+  opened(connection: Connection): void;
+  start(times: TrafficTimes): void;
+  /** A piece of input of `connection` settled so many messages. */
+  answered(connection: Connection, count: number): void;
+  /** Everything that was due was sent. */
+  readonly done: boolean;
+  /** Sends no more. */
+  stop(): void;
 }

@@ -1,4 +1,4 @@
-import { createRandom } from '../../load/measure/random.ts';
+import { createRandom } from '../../load/random.ts';
 import type { Outcome } from './outcome.ts';
 import type { LoadPlan } from '../../load/plan.ts';
 import type { Measured } from '../../load/metrics.ts';

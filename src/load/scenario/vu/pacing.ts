@@ -1,4 +1,4 @@
-import { createRandom } from '../../measure/random.ts';
+import { createRandom } from '../../random.ts';
 import type { LoadPlan } from '../../plan.ts';
 import type { CompiledKind } from './compiled.ts';
 import { Pace } from './pace.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../../../../src/load/measure/random.ts';
+import { createRandom } from '../../../../src/load/random.ts';
 import { bootstrapMedian, medianOf } from '../../../../src/load/stats/bootstrap.ts';
 
 /** Values of a normal distribution around 100 with a deviation of 10. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRandom } from '../../../../src/load/measure/random.ts';
+import { createRandom } from '../../../../src/load/random.ts';
 import type { Comparison, Measured } from '../../../../src/load/metrics.ts';
 import { compareRuns } from '../../../../src/load/stats/compare.ts';
 import { measuredRun } from '../../../support/measured.ts';
