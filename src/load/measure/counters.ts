@@ -1,7 +1,7 @@
 import { Histogram } from './histogram.ts';
 
 /** What is counted of messages, once for the warm-up and once for the measured phase. */
-export const Count = {
+export const Counter = {
   intended: 0,
   sent: 1,
   received: 2,
@@ -25,7 +25,7 @@ export const Gauge = {
   /** Pings of the server that were answered. */
   heartbeats: 5,
   /** Sent, and neither answered nor given up. */
-  outstanding: 6,
+  inFlight: 6,
 } as const;
 
 const CELLS = 16;
@@ -37,7 +37,7 @@ export interface WorkerBuffers {
 }
 
 /** Counts and histograms of the warm-up or of the measured phase. */
-export interface PhaseMemory {
+export interface PhaseCounters {
   readonly counts: Float64Array;
   readonly response: Histogram;
   readonly service: Histogram;
@@ -51,12 +51,12 @@ const HISTOGRAMS_PER_PHASE = 4;
  * What one worker measures: written by its thread alone, with plain stores, and read by the main
  * thread at any time. A figure read while it is written is at most one message behind.
  */
-export class WorkerMemory {
+export class WorkerCounters {
   readonly buffers: WorkerBuffers;
   readonly gauges: Float64Array;
   readonly connect: Histogram;
-  readonly warmup: PhaseMemory;
-  readonly measure: PhaseMemory;
+  readonly warmup: PhaseCounters;
+  readonly measure: PhaseCounters;
 
   constructor(buffers: WorkerBuffers = allocate()) {
     this.buffers = buffers;
@@ -82,7 +82,7 @@ function phase(
   cells: SharedArrayBuffer,
   row: number,
   histograms: readonly Histogram[],
-): PhaseMemory {
+): PhaseCounters {
   const [response, service, lateness, lastDelivery] = histograms as readonly [
     Histogram,
     Histogram,
@@ -95,7 +95,7 @@ function phase(
 }
 
 /** The cells of all workers, for whoever has to know what the others do. */
-export class AllCells {
+export class AllCounters {
   readonly #cells: readonly Float64Array[];
 
   constructor(buffers: readonly SharedArrayBuffer[]) {

@@ -12,7 +12,7 @@ export interface Queue {
  * one list for each connection. Sending and receiving allocate nothing, and a connection without
  * messages in flight takes two numbers.
  */
-export class Outstanding {
+export class InFlight {
   /** When the message was due and when it was sent, in milliseconds. */
   intended = new Float64Array(0);
   sent = new Float64Array(0);

@@ -11,7 +11,7 @@ const LEAST_MESSAGES = 2 ** 12;
 const MOST_MESSAGES = 2 ** 20;
 
 /** The memory of a board, to be handed to threads. */
-export interface BoardBuffers {
+export interface PublishedBuffers {
   /** Digits that tell this run's messages from those of others in the same room. */
   readonly tag: string;
   readonly workers: number;
@@ -24,7 +24,10 @@ export interface BoardBuffers {
 const ROW_BYTES = 2 * Float64Array.BYTES_PER_ELEMENT + 3 * Int32Array.BYTES_PER_ELEMENT;
 
 /** Memory for what `plan` publishes until its last delivery can be expected. */
-export function allocateBoard(plan: LoadPlan, cells: readonly SharedArrayBuffer[]): BoardBuffers {
+export function allocatePublished(
+  plan: LoadPlan,
+  cells: readonly SharedArrayBuffer[],
+): PublishedBuffers {
   const { load, phases, workers } = plan;
   const needed = load.model === 'open' ? (load.rate * (phases.drainMs + 2000)) / 1000 : 0;
   let messages = LEAST_MESSAGES;
@@ -38,7 +41,7 @@ export function allocateBoard(plan: LoadPlan, cells: readonly SharedArrayBuffer[
  * What all workers published, seen by all: each writes rows of its own, and any of them notes the
  * deliveries its connections get.
  */
-export class Board {
+export class PublishedMessages {
   readonly tag: string;
   /** When the message was due and when it was sent, in milliseconds on the common clock. */
   readonly intended: Float64Array;
@@ -49,7 +52,7 @@ export class Board {
   readonly #messages: number;
   readonly #workers: number;
 
-  constructor({ tag, workers, messages, bytes }: BoardBuffers) {
+  constructor({ tag, workers, messages, bytes }: PublishedBuffers) {
     const rows = workers * messages;
     const ints = 2 * rows * Float64Array.BYTES_PER_ELEMENT;
     const column = (index: number): Int32Array =>

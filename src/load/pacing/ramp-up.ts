@@ -9,7 +9,7 @@ const MOST_OPENING = 256;
 /** How often time-outs and the ramp are looked after, in milliseconds. */
 const PERIOD_MS = 5;
 
-export interface OpenerOptions {
+export interface RampUpOptions {
   readonly dialer: Dialer;
   readonly host: ConnectionHost;
   readonly timeoutMs: number;
@@ -22,8 +22,8 @@ export interface OpenerOptions {
 }
 
 /** Opens the connections of one worker, along the ramp or as fast as the server takes them. */
-export class Opener {
-  readonly #options: OpenerOptions;
+export class RampUp {
+  readonly #options: RampUpOptions;
   /** Those whose handshake is under way, the oldest first. */
   readonly #opening = new Set<Connection>();
   #timer: NodeJS.Timeout | undefined;
@@ -32,7 +32,7 @@ export class Opener {
   #started = 0;
   #stopped = false;
 
-  constructor(options: OpenerOptions) {
+  constructor(options: RampUpOptions) {
     this.#options = options;
   }
 

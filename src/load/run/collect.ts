@@ -3,8 +3,8 @@ import type { LoadPlan } from '../plan.ts';
 import type { ErrorRow, Failure } from '../measure/errors.ts';
 import type { Latencies, LoadResult, MessageCounts, WorkerUse } from '../result.ts';
 import { ErrorTable } from '../measure/errors.ts';
-import { Count, Gauge } from '../measure/counters.ts';
-import type { PhaseMemory } from '../measure/counters.ts';
+import { Counter, Gauge } from '../measure/counters.ts';
+import type { PhaseCounters } from '../measure/counters.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
 const UNDELIVERED: Failure = {
@@ -14,7 +14,7 @@ const UNDELIVERED: Failure = {
 };
 
 /** Adds up what the workers measured. */
-export class Merger {
+export class Collector {
   readonly #plan: LoadPlan;
   readonly #workers: readonly WorkerHandle[];
 
@@ -24,27 +24,27 @@ export class Merger {
   }
 
   gauge(index: number): number {
-    return this.#workers.reduce((sum, { memory }) => sum + (memory.gauges[index] as number), 0);
+    return this.#workers.reduce((sum, { counters }) => sum + (counters.gauges[index] as number), 0);
   }
 
   count(index: number): number {
     return this.#workers.reduce(
-      (sum, { memory }) => sum + (memory.measure.counts[index] as number),
+      (sum, { counters }) => sum + (counters.measure.counts[index] as number),
       0,
     );
   }
 
   connections(): LoadResult['connections'] {
     // Those of a thread that ended on its own are gone with it.
-    const lost = this.#crashed().map(({ memory }) => memory.gauges[Gauge.open] as number);
+    const lost = this.#crashed().map(({ counters }) => counters.gauges[Gauge.open] as number);
     const opened = this.gauge(Gauge.opened);
-    const isStorm = this.#plan.mode === 'connect';
+    const isConnect = this.#plan.mode === 'connect';
     // What a thread that ended on its own had not opened yet is not opened any more.
     const failed =
-      lost.length === 0 || isStorm ? this.gauge(Gauge.failed) : this.#plan.connections - opened;
+      lost.length === 0 || isConnect ? this.gauge(Gauge.failed) : this.#plan.connections - opened;
     return {
       // A storm opens as many as it can.
-      requested: isStorm ? opened + failed : this.#plan.connections,
+      requested: isConnect ? opened + failed : this.#plan.connections,
       opened,
       failed,
       dropped: this.gauge(Gauge.dropped) + lost.reduce((sum, open) => sum + open, 0),
@@ -52,27 +52,27 @@ export class Merger {
   }
 
   messages(interrupted: boolean): MessageCounts {
-    const sent = this.count(Count.sent);
-    const received = this.count(Count.received);
+    const sent = this.count(Counter.sent);
+    const received = this.count(Counter.received);
     const lost = this.#isFanout
       ? this.#undelivered(interrupted)
-      : this.count(Count.lost) + this.#lostByCrash();
+      : this.count(Counter.lost) + this.#lostByCrash();
     return {
-      intended: this.count(Count.intended),
+      intended: this.count(Counter.intended),
       sent,
       received,
       lost,
       inFlight: sent - received - lost,
-      unsent: this.count(Count.unsent),
-      duplicated: this.count(Count.duplicated),
-      outOfOrder: this.count(Count.outOfOrder),
-      wrong: this.count(Count.wrong),
+      unsent: this.count(Counter.unsent),
+      duplicated: this.count(Counter.duplicated),
+      outOfOrder: this.count(Counter.outOfOrder),
+      wrong: this.count(Counter.wrong),
     };
   }
 
   latency(): Latencies {
-    const merged = (of: (phase: PhaseMemory) => Histogram): Histogram =>
-      merge(this.#workers.map(({ memory }) => of(memory.measure)));
+    const merged = (of: (phase: PhaseCounters) => Histogram): Histogram =>
+      merge(this.#workers.map(({ counters }) => of(counters.measure)));
     const service = merged((phase) => phase.service);
     const response = merged((phase) => phase.response);
     // Scenarios may have schedules of their own in the closed model.
@@ -80,7 +80,7 @@ export class Merger {
     const isOpen = load.model === 'open' && (mode !== 'connect' || load.rate > 0);
     const scheduled = isOpen || response.count > 0;
     const lateness = merged((phase) => phase.lateness);
-    const connect = merge(this.#workers.map(({ memory }) => memory.connect));
+    const connect = merge(this.#workers.map(({ counters }) => counters.connect));
     if (mode === 'idle') {
       return { connect, response: null, service: null, lateness: null, lastDelivery: null };
     }
@@ -121,7 +121,7 @@ export class Merger {
 
   fairness(): LoadResult['fairness'] {
     const replies = this.#workers.flatMap(({ result }) => result?.replies ?? []);
-    if (this.count(Count.received) === 0 || replies.length === 0) return null;
+    if (this.count(Counter.received) === 0 || replies.length === 0) return null;
     replies.sort((a, b) => a - b);
     return {
       min: replies[0] as number,
@@ -135,10 +135,10 @@ export class Merger {
     const notes = heartbeats === 0 ? [] : [`answered ${heartbeats} pings of the server`];
     notes.push(...new Set(this.#workers.flatMap(({ result }) => result?.notes ?? [])));
     for (const worker of this.#crashed()) {
-      const { counts } = worker.memory.measure;
+      const { counts } = worker.counters.measure;
       notes.push(
         `${worker.name} of ${this.#workers.length} ended early: until then it had sent ` +
-          `${counts[Count.sent] ?? 0} messages over ${worker.memory.gauges[Gauge.opened] ?? 0} ` +
+          `${counts[Counter.sent] ?? 0} messages over ${worker.counters.gauges[Gauge.opened] ?? 0} ` +
           'connections, which are part of the figures',
       );
     }
@@ -151,7 +151,7 @@ export class Merger {
 
   /** Which worker's connection misses a delivery is not told apart: the sums alone tell. */
   #undelivered(interrupted: boolean): number {
-    return interrupted ? 0 : this.count(Count.sent) - this.count(Count.received);
+    return interrupted ? 0 : this.count(Counter.sent) - this.count(Counter.received);
   }
 
   #crashed(): WorkerHandle[] {
@@ -164,12 +164,12 @@ export class Merger {
 }
 
 /** What a thread that is gone had sent and not yet accounted for. */
-function missing({ memory }: WorkerHandle): number {
-  const { counts } = memory.measure;
+function missing({ counters }: WorkerHandle): number {
+  const { counts } = counters.measure;
   return (
-    (counts[Count.sent] as number) -
-    (counts[Count.received] as number) -
-    (counts[Count.lost] as number)
+    (counts[Counter.sent] as number) -
+    (counts[Counter.received] as number) -
+    (counts[Counter.lost] as number)
   );
 }
 

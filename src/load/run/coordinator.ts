@@ -1,11 +1,11 @@
 import type { LoadPlan } from '../plan.ts';
 import type { LoadControl, LoadResult } from '../result.ts';
-import { mergeShares } from '../scenario/vu/results.ts';
+import { aggregateScenario } from '../scenario/vu/results.ts';
 import { resolveAddresses } from '../socket/resolve.ts';
-import { allocateBoard } from '../measure/published.ts';
+import { allocatePublished } from '../measure/published.ts';
 import { now } from '../measure/clock.ts';
-import { Count, Gauge, WorkerMemory } from '../measure/counters.ts';
-import { Merger } from './collect.ts';
+import { Counter, Gauge, WorkerCounters } from '../measure/counters.ts';
+import { Collector } from './collect.ts';
 import type { TrafficTimes, Workload } from '../workloads/protocol.ts';
 import { attempt, noConnectionError } from './no-connection.ts';
 import { Sampler, processCpuMs, residentBytes } from './sampler.ts';
@@ -62,24 +62,24 @@ class LoadRun {
     signal.addEventListener('abort', changed);
     this.#workers = this.#startWorkers(addresses, changed);
     const sampler = new Sampler({
-      memories: this.#workers.map(({ memory }) => memory),
+      counters: this.#workers.map(({ counters }) => counters),
       phases: this.#phases,
       onSecond,
     });
     try {
-      const merger = new Merger(this.#plan, this.#workers);
+      const collected = new Collector(this.#plan, this.#workers);
       await this.#until(() => this.#every((worker) => worker.connected !== undefined));
-      const isReady = this.#plan.mode === 'connect' || merger.gauge(Gauge.opened) > 0;
+      const isReady = this.#plan.mode === 'connect' || collected.gauge(Gauge.opened) > 0;
       if (isReady && !signal.aborted) this.#begin();
       await this.#until(() => this.#every((worker) => worker.gone || worker.result !== undefined));
       this.#finish();
       await this.#settled();
       const finishedMs = now();
       sampler.stop();
-      if (merger.gauge(Gauge.opened) === 0 && !signal.aborted) {
-        throw await noConnectionError(this.#plan, merger.errors(false));
+      if (collected.gauge(Gauge.opened) === 0 && !signal.aborted) {
+        throw await noConnectionError(this.#plan, collected.errors(false));
       }
-      return this.#result(merger, sampler, finishedMs);
+      return this.#result(collected, sampler, finishedMs);
     } finally {
       sampler.stop();
       for (const timer of this.#timers) clearTimeout(timer);
@@ -91,11 +91,11 @@ class LoadRun {
   #startWorkers(addresses: readonly string[], changed: () => void): WorkerHandle[] {
     const { worker: entry, pacer } = threadSources();
     const [plan, workload] = [this.#plan, this.#workload];
-    const memories = Array.from({ length: plan.workers }, () => new WorkerMemory());
-    const cells = memories.map(({ buffers }) => buffers.cells);
-    const board = plan.mode === 'fanout' ? allocateBoard(plan, cells) : null;
-    const shared = { entry, plan, workload, addresses, board, pacer, changed };
-    return memories.map((memory, index) => new WorkerHandle({ ...shared, memory, index }));
+    const counters = Array.from({ length: plan.workers }, () => new WorkerCounters());
+    const cells = counters.map(({ buffers }) => buffers.cells);
+    const published = plan.mode === 'fanout' ? allocatePublished(plan, cells) : null;
+    const shared = { entry, plan, workload, addresses, published, pacer, changed };
+    return counters.map((counters, index) => new WorkerHandle({ ...shared, counters, index }));
   }
 
   #every(test: (worker: WorkerHandle) => boolean): boolean {
@@ -162,7 +162,7 @@ class LoadRun {
     }
   }
 
-  #result(merger: Merger, sampler: Sampler, finishedMs: number): LoadResult {
+  #result(collected: Collector, sampler: Sampler, finishedMs: number): LoadResult {
     const { startMs, measureMs, endMs } = this.#phases;
     const connected = this.#workers.flatMap((worker) => worker.connected ?? []);
     const connectStartMs = Math.min(...connected.map((entry) => entry.startMs));
@@ -181,20 +181,23 @@ class LoadRun {
       startedAt: this.#startedAt,
       engine: this.#workload.engine,
       phases,
-      connections: merger.connections(),
-      messages: merger.messages(interrupted),
-      bytes: { sent: merger.count(Count.bytesSent), received: merger.count(Count.bytesReceived) },
-      latency: merger.latency(),
-      errors: merger.errors(interrupted),
+      connections: collected.connections(),
+      messages: collected.messages(interrupted),
+      bytes: {
+        sent: collected.count(Counter.bytesSent),
+        received: collected.count(Counter.bytesReceived),
+      },
+      latency: collected.latency(),
+      errors: collected.errors(interrupted),
       seconds: sampler.samples,
       generator: {
         cpuMs,
         peakRssBytes: Math.max(residentBytes(), ...sampler.samples.map((row) => row.rssBytes)),
-        workers: merger.use(cpuMs, phases.measureMs),
+        workers: collected.use(cpuMs, phases.measureMs),
       },
-      fairness: merger.fairness(),
+      fairness: collected.fairness(),
       interrupted,
-      notes: [...this.#notes, ...this.#endNotes(phases), ...merger.notes()],
+      notes: [...this.#notes, ...this.#endNotes(phases), ...collected.notes()],
       ...this.#scenario(),
     };
   }
@@ -202,7 +205,7 @@ class LoadRun {
   #scenario(): Pick<LoadResult, 'scenario'> {
     if (this.#workload.engine !== 'scenario') return {};
     const shares = this.#workers.flatMap(({ result }) => result?.scenario ?? []);
-    return { scenario: mergeShares(this.#workload.scenario.name, shares) };
+    return { scenario: aggregateScenario(this.#workload.scenario.name, shares) };
   }
 
   #endNotes({ measureMs }: LoadResult['phases']): string[] {

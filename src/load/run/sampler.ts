@@ -1,8 +1,8 @@
 import { Histogram } from '../measure/histogram.ts';
 import type { SecondSample } from '../result.ts';
 import { now } from '../measure/clock.ts';
-import { Count, Gauge } from '../measure/counters.ts';
-import type { WorkerMemory } from '../measure/counters.ts';
+import { Counter, Gauge } from '../measure/counters.ts';
+import type { WorkerCounters } from '../measure/counters.ts';
 
 /** When each phase begins, in milliseconds on the common clock; Infinity where not known yet. */
 export interface PhaseTimes {
@@ -28,7 +28,7 @@ const SECOND_MS = 1000;
 /** Reads the memory of all workers once each second. */
 export class Sampler {
   readonly samples: SecondSample[] = [];
-  readonly #memories: readonly WorkerMemory[];
+  readonly #counters: readonly WorkerCounters[];
   readonly #phases: PhaseTimes;
   readonly #onSecond: (sample: SecondSample) => void;
   readonly #startMs: number;
@@ -37,11 +37,11 @@ export class Sampler {
   #stopped = false;
 
   constructor(options: {
-    readonly memories: readonly WorkerMemory[];
+    readonly counters: readonly WorkerCounters[];
     readonly phases: PhaseTimes;
     readonly onSecond: (sample: SecondSample) => void;
   }) {
-    this.#memories = options.memories;
+    this.#counters = options.counters;
     this.#phases = options.phases;
     this.#onSecond = options.onSecond;
     this.#startMs = now();
@@ -79,7 +79,7 @@ export class Sampler {
       sent: after.sent - before.sent,
       received: after.received - before.received,
       errors: after.errors - before.errors,
-      connections: this.#sum((memory) => memory.gauges[Gauge.open] as number),
+      connections: this.#sum((counters) => counters.gauges[Gauge.open] as number),
       opened: after.opened - before.opened,
       response:
         response.count === 0
@@ -107,7 +107,7 @@ export class Sampler {
       );
     const response = new Histogram();
     const lateness = new Histogram();
-    for (const { warmup, measure } of this.#memories) {
+    for (const { warmup, measure } of this.#counters) {
       for (const phase of [warmup, measure]) {
         // In the closed model a message is due when it is sent, and service is all there is.
         response.add(phase.response.count === 0 ? phase.service : phase.response);
@@ -115,19 +115,19 @@ export class Sampler {
       }
     }
     return {
-      intended: count(Count.intended),
-      sent: count(Count.sent),
-      received: count(Count.received),
-      errors: this.#sum((memory) => memory.gauges[Gauge.errors] as number),
-      opened: this.#sum((memory) => memory.gauges[Gauge.opened] as number),
+      intended: count(Counter.intended),
+      sent: count(Counter.sent),
+      received: count(Counter.received),
+      errors: this.#sum((counters) => counters.gauges[Gauge.errors] as number),
+      opened: this.#sum((counters) => counters.gauges[Gauge.opened] as number),
       cpuMs: processCpuMs(),
       response,
       lateness,
     };
   }
 
-  #sum(of: (memory: WorkerMemory) => number): number {
-    return this.#memories.reduce((sum, memory) => sum + of(memory), 0);
+  #sum(of: (counters: WorkerCounters) => number): number {
+    return this.#counters.reduce((sum, counters) => sum + of(counters), 0);
   }
 }
 

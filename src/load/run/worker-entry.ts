@@ -1,9 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
-import { ScenarioThread } from '../workloads/scenario.ts';
-import { LoadThread } from '../workloads/message-worker.ts';
+import { ScenarioWorker } from '../workloads/scenario.ts';
+import { MessageWorker } from '../workloads/message-worker.ts';
 import type { WorkerStart } from '../workloads/protocol.ts';
-import { StormThread } from '../workloads/connect.ts';
+import { ConnectWorker } from '../workloads/connect.ts';
 
 /* The entry of a worker thread of the generator. */
 if (parentPort !== null) void run(workerData as WorkerStart, parentPort);
@@ -12,8 +12,8 @@ if (parentPort !== null) void run(workerData as WorkerStart, parentPort);
 async function run(start: WorkerStart, port: MessagePort): Promise<void> {
   switch (start.workload.engine) {
     case 'fast':
-      if (start.plan.mode === 'connect') new StormThread(start, port);
-      else new LoadThread(start, port);
+      if (start.plan.mode === 'connect') new ConnectWorker(start, port);
+      else new MessageWorker(start, port);
       break;
     case 'client': {
       const { ClientThread } = await import('../workloads/client.ts');
@@ -21,7 +21,7 @@ async function run(start: WorkerStart, port: MessagePort): Promise<void> {
       break;
     }
     case 'scenario':
-      new ScenarioThread(start, port, start.workload.scenario);
+      new ScenarioWorker(start, port, start.workload.scenario);
       break;
   }
 }

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import type { WorkerMemory } from '../measure/counters.ts';
+import type { WorkerCounters } from '../measure/counters.ts';
 import type { FromWorker, ToWorker, WorkerResult, WorkerStart } from '../workloads/protocol.ts';
 import { startThread } from '../pacing/timers.ts';
 
@@ -7,7 +7,7 @@ import { startThread } from '../pacing/timers.ts';
 const END_MS = 3000;
 
 export interface HandleOptions extends Omit<WorkerStart, 'buffers'> {
-  readonly memory: WorkerMemory;
+  readonly counters: WorkerCounters;
   /** The worker's entry: a URL, or its source text. */
   readonly entry: string;
   /** Anything below changed. */
@@ -17,7 +17,7 @@ export interface HandleOptions extends Omit<WorkerStart, 'buffers'> {
 /** One worker thread, seen from the main thread. */
 export class WorkerHandle {
   readonly name: string;
-  readonly memory: WorkerMemory;
+  readonly counters: WorkerCounters;
   /** Set once every connection of its share was opened or failed. */
   connected: { readonly startMs: number; readonly endMs: number } | undefined;
   /** It has no open connection left. */
@@ -28,10 +28,10 @@ export class WorkerHandle {
   readonly #thread: Worker;
   readonly #ended: Promise<void>;
 
-  constructor({ entry, changed, memory, ...start }: HandleOptions) {
-    this.memory = memory;
+  constructor({ entry, changed, counters, ...start }: HandleOptions) {
+    this.counters = counters;
     this.name = `worker ${start.index + 1}`;
-    const workerData: WorkerStart = { ...start, buffers: memory.buffers };
+    const workerData: WorkerStart = { ...start, buffers: counters.buffers };
     this.#thread = startThread(entry, this.name, workerData);
     this.#thread.on('message', (message: FromWorker) => {
       this.#receive(message);

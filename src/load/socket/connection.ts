@@ -16,7 +16,7 @@ import {
   statusFailure,
   violationFailure,
 } from '../measure/errors.ts';
-import { FrameReader } from './frame-parser.ts';
+import { FrameParser } from './frame-parser.ts';
 import type { FrameSink } from './frame-parser.ts';
 import { NONE } from '../measure/in-flight.ts';
 import { maskingKey } from '../random.ts';
@@ -74,7 +74,7 @@ export class Connection implements Queue {
   position = -1;
   socket: Socket | undefined;
   readonly #host: ConnectionHost;
-  readonly #reader: FrameReader<Connection>;
+  readonly #reader: FrameParser<Connection>;
   #state = OPENING;
   #opening: { readonly sent: Opening; readonly decoder: HeadDecoder<'response'> } | undefined;
 
@@ -86,7 +86,7 @@ export class Connection implements Queue {
     this.index = at.index;
     this.intendedMs = at.intendedMs;
     this.startedMs = at.startedMs;
-    this.#reader = new FrameReader<Connection>(this, host);
+    this.#reader = new FrameParser<Connection>(this, host);
   }
 
   get isOpen(): boolean {

@@ -31,7 +31,7 @@ const NOT_SHORT = 126;
  * allocates for messages of one frame, which is what nearly all are. Whatever is not such a frame
  * goes by the protocol's own header and rules.
  */
-export class FrameReader<Owner> {
+export class FrameParser<Owner> {
   readonly #owner: Owner;
   readonly #sink: FrameSink<Owner>;
   /** Payload bytes of the present frame that are still to come; -1 between frames. */

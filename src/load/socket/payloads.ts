@@ -26,7 +26,7 @@ const ZERO = 0x30;
  *
  * What follows is words, so that permessage-deflate has something to do. A sample file shows what it makes of other content.
  */
-export class MessagePayloads {
+export class Payloads {
   /** Whether payloads begin with a slot; if not, replies are matched by their order. */
   readonly slotted: boolean;
   /** What payloads are cut from; all of it when it is a sample. */

@@ -27,7 +27,7 @@ const SHORT_BYTES = 96;
  * same payload, cut to the size of the frame. To send one, the eight bytes of its slot are written;
  * to send several, one piece of the strip goes out in one write.
  */
-export class FrameStrip {
+export class PreparedFrames {
   /** Whether payloads begin with a slot; if not, replies are told apart by their order alone. */
   readonly slotted: boolean;
   readonly frames: number;

@@ -8,7 +8,7 @@ const PLACE = '{{id}}';
 const FRAMES = 16;
 
 /** What is published, masked and ready but for the id. */
-export class PublishFrames {
+export class PreparedPublish {
   readonly #frames: Buffer[];
   /** Where the ids stand in the payload, and where the payload stands in the frame. */
   readonly #places: readonly number[];

@@ -1,8 +1,8 @@
 import type { ErrorTable, Failure } from '../measure/errors.ts';
 import { SLOT_BYTES } from '../socket/prepared-frames.ts';
-import { Count, add } from '../measure/counters.ts';
-import type { PhaseMemory, WorkerMemory } from '../measure/counters.ts';
-import type { MessagePayloads } from '../socket/payloads.ts';
+import { Counter, add } from '../measure/counters.ts';
+import type { PhaseCounters, WorkerCounters } from '../measure/counters.ts';
+import type { Payloads } from '../socket/payloads.ts';
 
 /** Nanoseconds in a millisecond. */
 const NS = 1e6;
@@ -23,49 +23,49 @@ export interface EchoAccount {
   /** Sequence number of the next message. */
   sequence: number;
   /** By sequence number, the oldest first. */
-  readonly outstanding: Map<number, Sent>;
+  readonly inFlight: Map<number, Sent>;
   /** Replies in the measured phase. */
   replies: number;
 }
 
 /**
- * What the full client sent and got back: the accounting of the fast engine's ledger, for whole
+ * What the full client sent and got back: the accounting of the fast engine's tracker, for whole
  * payloads. `sent = received + lost + outstanding` at any time.
  */
-export class EchoBook {
+export class ClientTracker {
   /** Start of the measured phase: what was due before is warm-up. */
   measureMs = Infinity;
-  outstanding = 0;
-  readonly #memory: WorkerMemory;
+  inFlight = 0;
+  readonly #counters: WorkerCounters;
   readonly #errors: ErrorTable;
-  readonly #payloads: MessagePayloads;
+  readonly #payloads: Payloads;
   readonly #open: boolean;
 
   constructor(options: {
-    memory: WorkerMemory;
+    counters: WorkerCounters;
     errors: ErrorTable;
-    payloads: MessagePayloads;
+    payloads: Payloads;
     /** In the closed model a message is due when it is sent. */
     open: boolean;
   }) {
-    this.#memory = options.memory;
+    this.#counters = options.counters;
     this.#errors = options.errors;
     this.#payloads = options.payloads;
     this.#open = options.open;
   }
 
-  phaseOf(ms: number): PhaseMemory {
-    return ms < this.measureMs ? this.#memory.warmup : this.#memory.measure;
+  phaseOf(ms: number): PhaseCounters {
+    return ms < this.measureMs ? this.#counters.warmup : this.#counters.measure;
   }
 
   /** Notes the next message of `account` as sent, and returns its payload. */
   send(account: EchoAccount, dueMs: number, nowMs: number): Buffer {
     const sequence = account.sequence++;
     const { bytes, from } = this.#payloads.next(account.index, sequence);
-    account.outstanding.set(sequence, { dueMs, sentMs: nowMs, length: bytes.length, from });
-    this.outstanding += 1;
+    account.inFlight.set(sequence, { dueMs, sentMs: nowMs, length: bytes.length, from });
+    this.inFlight += 1;
     const phase = this.phaseOf(dueMs);
-    add(phase.counts, Count.sent, 1);
+    add(phase.counts, Counter.sent, 1);
     if (this.#open) phase.lateness.record((nowMs - dueMs) * NS);
     return bytes;
   }
@@ -75,20 +75,20 @@ export class EchoBook {
     const { data, atMs } = reply;
     const found = this.#find(account, data);
     if (typeof found === 'object') {
-      this.#count(found.kind === 'duplicated' ? Count.duplicated : Count.wrong, found, atMs);
+      this.#count(found.kind === 'duplicated' ? Counter.duplicated : Counter.wrong, found, atMs);
       return false;
     }
-    const sent = account.outstanding.get(found) as Sent;
+    const sent = account.inFlight.get(found) as Sent;
     const flaw = this.#payloads.flaw(sent, reply);
     if (flaw !== null) {
-      this.#count(Count.wrong, { kind: 'wrong', ...flaw }, atMs);
+      this.#count(Counter.wrong, { kind: 'wrong', ...flaw }, atMs);
       this.#lose(account, found, WRONG_REPLY);
       return true;
     }
-    const [oldest] = account.outstanding.keys();
+    const [oldest] = account.inFlight.keys();
     if (oldest !== found) {
       const text = `message ${found} was answered before ${oldest ?? 0}`;
-      this.#count(Count.outOfOrder, { kind: 'out-of-order', detail: '', text }, atMs);
+      this.#count(Counter.outOfOrder, { kind: 'out-of-order', detail: '', text }, atMs);
     }
     this.#answer(account, found, atMs);
     return true;
@@ -96,13 +96,13 @@ export class EchoBook {
 
   /** Gives up on all that is outstanding on `account`. */
   lose(account: EchoAccount, failure: Failure): void {
-    for (const sequence of account.outstanding.keys()) this.#lose(account, sequence, failure);
+    for (const sequence of account.inFlight.keys()) this.#lose(account, sequence, failure);
   }
 
   /** The sequence number of the message that `data` answers, or what is wrong with it. */
   #find(account: EchoAccount, data: Buffer): number | Failure {
     if (!this.#payloads.slotted) {
-      const [oldest] = account.outstanding.keys();
+      const [oldest] = account.inFlight.keys();
       return oldest ?? unasked(data);
     }
     const slot = data.length >= SLOT_BYTES ? this.#payloads.slotOf(data) : null;
@@ -112,37 +112,37 @@ export class EchoBook {
       const text = `connection ${account.index} got the reply to a message of connection ${connection}`;
       return { kind: 'wrong', detail: 'other connection', text };
     }
-    if (account.outstanding.has(sequence)) return sequence;
+    if (account.inFlight.has(sequence)) return sequence;
     if (sequence >= account.sequence) return unasked(data);
     return { kind: 'duplicated', detail: '', text: `message ${sequence} was answered twice` };
   }
 
   #answer(account: EchoAccount, sequence: number, atMs: number): void {
-    const { dueMs, sentMs } = account.outstanding.get(sequence) as Sent;
+    const { dueMs, sentMs } = account.inFlight.get(sequence) as Sent;
     const phase = this.phaseOf(dueMs);
-    add(phase.counts, Count.received, 1);
+    add(phase.counts, Counter.received, 1);
     phase.service.record((atMs - sentMs) * NS);
     if (this.#open) phase.response.record((atMs - dueMs) * NS);
-    if (phase === this.#memory.measure) account.replies += 1;
+    if (phase === this.#counters.measure) account.replies += 1;
     this.#settle(account, sequence);
   }
 
   #lose(account: EchoAccount, sequence: number, failure: Failure): void {
-    const phase = this.phaseOf((account.outstanding.get(sequence) as Sent).dueMs);
-    add(phase.counts, Count.lost, 1);
-    if (phase === this.#memory.measure) this.#errors.add(failure);
+    const phase = this.phaseOf((account.inFlight.get(sequence) as Sent).dueMs);
+    add(phase.counts, Counter.lost, 1);
+    if (phase === this.#counters.measure) this.#errors.add(failure);
     this.#settle(account, sequence);
   }
 
   #settle(account: EchoAccount, sequence: number): void {
-    account.outstanding.delete(sequence);
-    this.outstanding -= 1;
+    account.inFlight.delete(sequence);
+    this.inFlight -= 1;
   }
 
   #count(index: number, failure: Failure, atMs: number): void {
     const phase = this.phaseOf(atMs);
     add(phase.counts, index, 1);
-    if (phase === this.#memory.measure) this.#errors.add(failure);
+    if (phase === this.#counters.measure) this.#errors.add(failure);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { now } from '../measure/clock.ts';
 import type { Failure } from '../measure/errors.ts';
-import { Count, Gauge, add } from '../measure/counters.ts';
+import { Counter, Gauge, add } from '../measure/counters.ts';
 import type { TrafficTimes, WorkerResult, WorkerStart } from './protocol.ts';
 import { createSchedule } from '../pacing/schedule.ts';
 import type { Schedule } from '../pacing/schedule.ts';
@@ -9,10 +9,10 @@ import { Pacer, Spinner, leastSleepMs } from '../pacing/timers.ts';
 import type { Ticker } from '../pacing/timers.ts';
 import type { LoadPlan } from '../plan.ts';
 import { ClientDialer } from '../socket/client-dialer.ts';
-import { ClientSocket } from '../socket/client-socket.ts';
-import { EchoBook } from './client-tracker.ts';
+import { ClientConnection } from '../socket/client-connection.ts';
+import { ClientTracker } from './client-tracker.ts';
 import type { EchoAccount } from './client-tracker.ts';
-import { MessagePayloads } from '../socket/payloads.ts';
+import { Payloads } from '../socket/payloads.ts';
 import { WorkerShell } from './worker-shell.ts';
 import type { WorkerDriver } from './worker-shell.ts';
 
@@ -26,7 +26,7 @@ const NO_REPLY: Failure = {
 };
 
 interface Client extends EchoAccount {
-  readonly socket: ClientSocket;
+  readonly socket: ClientConnection;
   /** Bytes of the socket that are counted already. */
   counted: number;
 }
@@ -37,12 +37,12 @@ export class ClientThread implements WorkerDriver {
   readonly #plan: LoadPlan;
   readonly #index: number;
   readonly #dialer: ClientDialer;
-  readonly #book: EchoBook;
+  readonly #tracker: ClientTracker;
   /** Numbers of the connections that are still to be opened. */
   readonly #waiting: number[] = [];
   readonly #share: number;
   #open: Client[] = [];
-  readonly #sockets = new Set<ClientSocket>();
+  readonly #sockets = new Set<ClientConnection>();
   readonly #replies: number[] = [];
   readonly #ticker: Ticker | undefined;
   readonly #rampStartMs = now();
@@ -63,10 +63,10 @@ export class ClientThread implements WorkerDriver {
     this.#shell = new WorkerShell(start, port);
     this.#dialer = new ClientDialer(plan.target, addresses);
     const open = plan.load.model === 'open';
-    this.#book = new EchoBook({
-      memory: this.#shell.memory,
+    this.#tracker = new ClientTracker({
+      counters: this.#shell.counters,
       errors: this.#shell.errors,
-      payloads: new MessagePayloads(plan.message, plan.load.seed),
+      payloads: new Payloads(plan.message, plan.load.seed),
       open,
     });
     for (let i = index; i < plan.connections; i += plan.workers) this.#waiting.push(i);
@@ -84,16 +84,16 @@ export class ClientThread implements WorkerDriver {
     this.#dialNext();
   }
 
-  get outstanding(): number {
-    return this.#book.outstanding;
+  get inFlight(): number {
+    return this.#tracker.inFlight;
   }
 
   get drained(): boolean {
-    return this.#schedule === undefined && this.#book.outstanding === 0;
+    return this.#schedule === undefined && this.#tracker.inFlight === 0;
   }
 
   begin(times: TrafficTimes): void {
-    this.#book.measureMs = times.measureMs;
+    this.#tracker.measureMs = times.measureMs;
     this.#endMs = times.endMs;
     const { load, connections, workers } = this.#plan;
     if (load.model === 'open') {
@@ -119,7 +119,7 @@ export class ClientThread implements WorkerDriver {
   finish(interrupted: boolean): Pick<WorkerResult, 'replies' | 'notes'> {
     this.#stop();
     for (const client of this.#open) {
-      if (!interrupted) this.#book.lose(client, NO_REPLY);
+      if (!interrupted) this.#tracker.lose(client, NO_REPLY);
       this.#replies.push(client.replies);
     }
     return { replies: this.#replies, notes: this.#notes() };
@@ -142,7 +142,7 @@ export class ClientThread implements WorkerDriver {
 
   #notes(): string[] {
     if (!this.#plan.target.compression) return [];
-    const opened = this.#shell.memory.gauges[Gauge.opened] as number;
+    const opened = this.#shell.counters.gauges[Gauge.opened] as number;
     if (this.#compressed === opened) return ['permessage-deflate was in force'];
     if (this.#compressed === 0) return ['the server declined permessage-deflate'];
     return [`permessage-deflate was in force on ${this.#compressed} of ${opened} connections`];
@@ -170,7 +170,7 @@ export class ClientThread implements WorkerDriver {
   #dial(index: number): void {
     const { target, phases } = this.#plan;
     this.#opening += 1;
-    const socket: ClientSocket = new ClientSocket({
+    const socket: ClientConnection = new ClientConnection({
       dialer: this.#dialer,
       index,
       url: new URL(target.url),
@@ -181,8 +181,8 @@ export class ClientThread implements WorkerDriver {
         opened: () => this.#opened(client),
         failed: (failure) => this.#failed(failure),
         message: (opcode, data, atMs) => this.#message(client, { opcode, data, atMs }),
-        received: (bytes) => this.#countBytes(Count.bytesReceived, bytes),
-        pinged: () => add(this.#shell.memory.gauges, Gauge.heartbeats, 1),
+        received: (bytes) => this.#countBytes(Counter.bytesReceived, bytes),
+        pinged: () => add(this.#shell.counters.gauges, Gauge.heartbeats, 1),
         dropped: (failure) => this.#dropped(client, failure),
         ended: () => this.#ended(socket),
       },
@@ -191,7 +191,7 @@ export class ClientThread implements WorkerDriver {
       index,
       socket,
       sequence: 0,
-      outstanding: new Map(),
+      inFlight: new Map(),
       replies: 0,
       counted: 0,
     };
@@ -199,9 +199,9 @@ export class ClientThread implements WorkerDriver {
   }
 
   #opened(client: Client): void {
-    const { memory } = this.#shell;
-    memory.connect.record((now() - client.socket.startedMs) * 1e6);
-    add(memory.gauges, Gauge.opened, 1);
+    const { counters } = this.#shell;
+    counters.connect.record((now() - client.socket.startedMs) * 1e6);
+    add(counters.gauges, Gauge.opened, 1);
     if (client.socket.deflate !== undefined) this.#compressed += 1;
     this.#open.push(client);
     this.#settled();
@@ -209,26 +209,26 @@ export class ClientThread implements WorkerDriver {
 
   #failed(failure: Failure): void {
     if (this.#shell.finished) return;
-    add(this.#shell.memory.gauges, Gauge.failed, 1);
+    add(this.#shell.counters.gauges, Gauge.failed, 1);
     this.#shell.errors.add(failure);
     this.#settled();
   }
 
   #settled(): void {
-    this.#shell.memory.gauges[Gauge.open] = this.#open.length;
+    this.#shell.counters.gauges[Gauge.open] = this.#open.length;
     this.#opening -= 1;
     this.#dialNext();
   }
 
   #dropped(client: Client, failure: Failure): void {
     this.#open = this.#open.filter((other) => other !== client);
-    const { memory, errors, finished } = this.#shell;
-    memory.gauges[Gauge.open] = this.#open.length;
+    const { counters, errors, finished } = this.#shell;
+    counters.gauges[Gauge.open] = this.#open.length;
     if (finished) return;
-    add(memory.gauges, Gauge.dropped, 1);
+    add(counters.gauges, Gauge.dropped, 1);
     errors.add(failure);
     const text = `the connection was gone: ${failure.text}`;
-    this.#book.lose(client, { kind: 'lost', detail: 'connection gone', text });
+    this.#tracker.lose(client, { kind: 'lost', detail: 'connection gone', text });
     this.#replies.push(client.replies);
     this.#noticeEmpty();
   }
@@ -237,38 +237,38 @@ export class ClientThread implements WorkerDriver {
     if (this.#connected && this.#open.length === 0) this.#shell.gone();
   }
 
-  #ended(socket: ClientSocket): void {
+  #ended(socket: ClientConnection): void {
     this.#sockets.delete(socket);
     if (this.#closing && this.#sockets.size === 0) this.#shell.end();
   }
 
   #message(client: Client, reply: { opcode: 1 | 2; data: Buffer; atMs: number }): void {
     if (this.#shell.finished) return;
-    const settled = this.#book.receive(client, reply);
+    const settled = this.#tracker.receive(client, reply);
     const closed = this.#plan.load.model === 'closed';
     if (closed && settled && reply.atMs < this.#endMs) this.#send(client, 1, now());
   }
 
   /** Sends `count` messages that are due now. */
   #send(client: Client, count: number, nowMs: number): void {
-    add(this.#book.phaseOf(nowMs).counts, Count.intended, count);
+    add(this.#tracker.phaseOf(nowMs).counts, Counter.intended, count);
     for (let i = 0; i < count; i++) this.#push(client, nowMs, nowMs);
     this.#flush(client);
   }
 
   #push(client: Client, dueMs: number, nowMs: number): void {
-    client.socket.send(this.#plan.message.opcode, this.#book.send(client, dueMs, nowMs));
+    client.socket.send(this.#plan.message.opcode, this.#tracker.send(client, dueMs, nowMs));
   }
 
   #flush(client: Client): void {
     client.socket.flush();
     const { bytesSent } = client.socket;
-    this.#countBytes(Count.bytesSent, bytesSent - client.counted);
+    this.#countBytes(Counter.bytesSent, bytesSent - client.counted);
     client.counted = bytesSent;
   }
 
   #countBytes(index: number, bytes: number): void {
-    add(this.#book.phaseOf(now()).counts, index, bytes);
+    add(this.#tracker.phaseOf(now()).counts, index, bytes);
   }
 
   /** Open model: sends everything that is due, to the connections in turn. */
@@ -278,11 +278,11 @@ export class ClientThread implements WorkerDriver {
     const nowMs = now();
     const senders = new Set<Client>();
     while (schedule.next <= nowMs && schedule.next < this.#endMs) {
-      const { counts } = this.#book.phaseOf(schedule.next);
-      add(counts, Count.intended, 1);
+      const { counts } = this.#tracker.phaseOf(schedule.next);
+      add(counts, Counter.intended, 1);
       const client = this.#open[this.#turn++ % Math.max(1, this.#open.length)];
       if (client === undefined) {
-        add(counts, Count.unsent, 1);
+        add(counts, Counter.unsent, 1);
       } else {
         this.#push(client, schedule.next, nowMs);
         senders.add(client);

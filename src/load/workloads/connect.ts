@@ -4,12 +4,12 @@ import { Connection } from '../socket/connection.ts';
 import type { ConnectionHost } from '../socket/connection.ts';
 import { Dialer } from '../socket/dialer.ts';
 import type { Failure } from '../measure/errors.ts';
-import { GeneratorThread } from './worker-base.ts';
-import { Count, Gauge, add } from '../measure/counters.ts';
-import type { PhaseMemory } from '../measure/counters.ts';
+import { WorkerBase } from './worker-base.ts';
+import { Counter, Gauge, add } from '../measure/counters.ts';
+import type { PhaseCounters } from '../measure/counters.ts';
 import type { TrafficTimes, WorkerStart } from './protocol.ts';
-import { OpenLoop } from './open-loop.ts';
-import { QuietLedger } from './idle.ts';
+import { ArrivalRate } from './arrival-rate.ts';
+import { IdleTracker } from './idle.ts';
 
 /** How often handshakes are looked after that take too long, in milliseconds. */
 const PERIOD_MS = 20;
@@ -30,11 +30,11 @@ const NO_ANSWER: Failure = {
  * way wait, and keep the time at which they were due. At rate 0, and in the closed model, each place
  * is taken anew as soon as it is free: `connections` places, times `depth` in the closed model.
  */
-export class StormThread extends GeneratorThread implements ConnectionHost {
+export class ConnectWorker extends WorkerBase implements ConnectionHost {
   readonly #start: WorkerStart;
   readonly #dialer: Dialer;
   /** Knows the phases, and ignores what the server says. */
-  readonly #ledger: QuietLedger;
+  readonly #tracker: IdleTracker;
   /** Numbers of the places that are free. */
   readonly #free: number[] = [];
   /** When those were due that found no place. */
@@ -43,7 +43,7 @@ export class StormThread extends GeneratorThread implements ConnectionHost {
   readonly #opening = new Set<Connection>();
   /** Closed by us, and not yet ended by the server; with the time after which that is done here. */
   readonly #closing = new Map<Connection, number>();
-  #loop: OpenLoop | undefined;
+  #loop: ArrivalRate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #endMs = 0;
 
@@ -51,7 +51,7 @@ export class StormThread extends GeneratorThread implements ConnectionHost {
     super(start, port);
     const { plan, index, addresses } = start;
     this.#start = start;
-    this.#ledger = new QuietLedger(this.memory);
+    this.#tracker = new IdleTracker(this.counters);
     this.#dialer = new Dialer({ target: plan.target, addresses, index, workers: plan.workers });
     const depth = plan.load.model === 'closed' ? plan.load.depth : 1;
     for (let i = index; i < plan.connections * depth; i += plan.workers) this.#free.unshift(i);
@@ -60,14 +60,14 @@ export class StormThread extends GeneratorThread implements ConnectionHost {
 
   opened(connection: Connection): void {
     const time = now();
-    const { gauges, connect } = this.memory;
+    const { gauges, connect } = this.counters;
     this.#opening.delete(connection);
     this.#dialer.opened(connection);
     add(gauges, Gauge.opened, 1);
     add(gauges, Gauge.open, 1);
     connect.record((time - connection.startedMs) * 1e6);
     const phase = this.#phaseOf(connection);
-    add(phase.counts, Count.received, 1);
+    add(phase.counts, Counter.received, 1);
     phase.service.record((time - connection.startedMs) * 1e6);
     if (this.#loop !== undefined) phase.response.record((time - connection.intendedMs) * 1e6);
     this.#closing.set(connection, time + CLOSE_MS);
@@ -81,8 +81,8 @@ export class StormThread extends GeneratorThread implements ConnectionHost {
       this.#dial(connection.index, connection.intendedMs, connection.startedMs);
       return;
     }
-    add(this.memory.gauges, Gauge.failed, 1);
-    add(this.#phaseOf(connection).counts, Count.lost, 1);
+    add(this.counters.gauges, Gauge.failed, 1);
+    add(this.#phaseOf(connection).counts, Counter.lost, 1);
     this.errors.add(failure);
     this.#free.push(connection.index);
     // The socket is not closed yet, and the stack of whoever opened it should not grow.
@@ -95,7 +95,7 @@ export class StormThread extends GeneratorThread implements ConnectionHost {
 
   override ended(connection: Connection): void {
     if (this.#closing.delete(connection)) {
-      add(this.memory.gauges, Gauge.open, -1);
+      add(this.counters.gauges, Gauge.open, -1);
       this.#free.push(connection.index);
     }
     super.ended(connection);
@@ -103,7 +103,7 @@ export class StormThread extends GeneratorThread implements ConnectionHost {
   }
 
   received(_connection: Connection, bytes: number): void {
-    add(this.#ledger.phaseOf(now()).counts, Count.bytesReceived, bytes);
+    add(this.#tracker.phaseOf(now()).counts, Counter.bytesReceived, bytes);
   }
 
   consumed(): void {
@@ -140,15 +140,15 @@ export class StormThread extends GeneratorThread implements ConnectionHost {
 
   protected override startTraffic(times: TrafficTimes): void {
     const { plan, index, pacer } = this.#start;
-    this.#ledger.measureMs = times.measureMs;
+    this.#tracker.measureMs = times.measureMs;
     this.#timer = setInterval(() => this.#expire(), PERIOD_MS);
     if (plan.load.model === 'open' && plan.load.rate > 0) {
-      this.#loop = new OpenLoop({
+      this.#loop = new ArrivalRate({
         plan,
         load: plan.load,
         index,
         share: 1 / plan.workers,
-        ledger: this.#ledger,
+        tracker: this.#tracker,
         pacer,
         noteThread: this.noteThread,
         send: (due, count) => {
@@ -167,7 +167,7 @@ export class StormThread extends GeneratorThread implements ConnectionHost {
     return this.#waiting.length === 0 && (this.#loop?.done ?? true);
   }
 
-  protected override get outstanding(): number {
+  protected override get inFlight(): number {
     return this.#opening.size;
   }
 
@@ -175,11 +175,11 @@ export class StormThread extends GeneratorThread implements ConnectionHost {
     clearInterval(this.#timer);
     this.#loop?.stop();
     this.#endMs = 0;
-    for (const due of this.#waiting) add(this.#ledger.phaseOf(due).counts, Count.unsent, 1);
+    for (const due of this.#waiting) add(this.#tracker.phaseOf(due).counts, Counter.unsent, 1);
     this.#waiting.length = 0;
     if (interrupted) return;
     for (const connection of this.#opening) {
-      add(this.#phaseOf(connection).counts, Count.lost, 1);
+      add(this.#phaseOf(connection).counts, Counter.lost, 1);
       this.errors.add(NO_ANSWER);
     }
   }
@@ -193,8 +193,8 @@ export class StormThread extends GeneratorThread implements ConnectionHost {
     this.#opening.clear();
   }
 
-  #phaseOf({ intendedMs }: Connection): PhaseMemory {
-    return this.#ledger.phaseOf(intendedMs);
+  #phaseOf({ intendedMs }: Connection): PhaseCounters {
+    return this.#tracker.phaseOf(intendedMs);
   }
 
   /** Takes the free places for what is due. */
@@ -205,10 +205,10 @@ export class StormThread extends GeneratorThread implements ConnectionHost {
       const asap = this.#loop === undefined && time < this.#endMs;
       const dueMs = this.#waiting.shift() ?? (asap ? time : undefined);
       if (dueMs === undefined) return;
-      const phase = this.#ledger.phaseOf(dueMs);
-      if (this.#loop === undefined) add(phase.counts, Count.intended, 1);
+      const phase = this.#tracker.phaseOf(dueMs);
+      if (this.#loop === undefined) add(phase.counts, Counter.intended, 1);
       else phase.lateness.record((time - dueMs) * 1e6);
-      add(phase.counts, Count.sent, 1);
+      add(phase.counts, Counter.sent, 1);
       this.#dial(this.#free.pop() as number, dueMs, time);
     }
   }

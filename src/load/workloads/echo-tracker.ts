@@ -7,17 +7,17 @@ import {
   slotConnection,
   slotSequence,
 } from '../socket/prepared-frames.ts';
-import type { FrameStrip } from '../socket/prepared-frames.ts';
-import { Ledger } from './tracker.ts';
-import { Count, add } from '../measure/counters.ts';
-import type { WorkerMemory } from '../measure/counters.ts';
-import { NONE, Outstanding } from '../measure/in-flight.ts';
+import type { PreparedFrames } from '../socket/prepared-frames.ts';
+import { Tracker } from './tracker.ts';
+import { Counter, add } from '../measure/counters.ts';
+import type { WorkerCounters } from '../measure/counters.ts';
+import { NONE, InFlight } from '../measure/in-flight.ts';
 
-export interface LedgerOptions {
-  readonly strip: FrameStrip;
+export interface EchoTrackerOptions {
+  readonly strip: PreparedFrames;
   /** Of the messages, and of the replies that count. */
   readonly opcode: 1 | 2;
-  readonly memory: WorkerMemory;
+  readonly counters: WorkerCounters;
   readonly errors: ErrorTable;
   /** In the open model response and lateness are recorded, in the closed one service alone. */
   readonly open: boolean;
@@ -46,16 +46,16 @@ const NS = 1e6;
  * What was sent and what came back, each message matched with its reply and counted once:
  * `sent = received + lost + outstanding` at any time.
  */
-export class EchoLedger extends Ledger {
-  readonly #outstanding = new Outstanding();
-  readonly #strip: FrameStrip;
+export class EchoTracker extends Tracker {
+  readonly #inFlight = new InFlight();
+  readonly #strip: PreparedFrames;
   readonly #opcode: number;
   readonly #errors: ErrorTable;
   readonly #open: boolean;
   readonly #copy: boolean;
 
-  constructor(options: LedgerOptions) {
-    super(options.memory);
+  constructor(options: EchoTrackerOptions) {
+    super(options.counters);
     this.#strip = options.strip;
     this.#opcode = options.opcode;
     this.#errors = options.errors;
@@ -63,8 +63,8 @@ export class EchoLedger extends Ledger {
     this.#copy = options.copy;
   }
 
-  override get outstanding(): number {
-    return this.#outstanding.size;
+  override get inFlight(): number {
+    return this.#inFlight.size;
   }
 
   /**
@@ -88,15 +88,15 @@ export class EchoLedger extends Ledger {
     const strip = this.#strip;
     connection.sequence = (sequence + 1) & SEQUENCE_MASK;
     strip.stamp(frame, connection.index & CONNECTION_MASK, sequence);
-    const list = this.#outstanding;
+    const list = this.#inFlight;
     const entry = list.push(connection);
     list.intended[entry] = dueMs;
     list.sent[entry] = this.nowMs;
     list.sequence[entry] = sequence;
     list.frame[entry] = frame;
     const phase = this.phaseOf(dueMs);
-    add(phase.counts, Count.sent, 1);
-    add(phase.counts, Count.bytesSent, strip.frameBytes(frame));
+    add(phase.counts, Counter.sent, 1);
+    add(phase.counts, Counter.bytesSent, strip.frameBytes(frame));
     if (this.#open) phase.lateness.record((this.nowMs - dueMs) * NS);
   }
 
@@ -122,7 +122,7 @@ export class EchoLedger extends Ledger {
     opcode: number,
   ): void {
     const entry = connection.head;
-    const list = this.#outstanding;
+    const list = this.#inFlight;
     if (
       entry !== NONE &&
       opcode === this.#opcode &&
@@ -182,20 +182,20 @@ export class EchoLedger extends Ledger {
 
   /** Notes a reply for `entry`, which the caller takes off the list. */
   #answer(connection: Connection, entry: number): void {
-    const dueMs = this.#outstanding.intended[entry] as number;
+    const dueMs = this.#inFlight.intended[entry] as number;
     const phase = this.phaseOf(dueMs);
-    add(phase.counts, Count.received, 1);
-    phase.service.record((this.nowMs - (this.#outstanding.sent[entry] as number)) * NS);
+    add(phase.counts, Counter.received, 1);
+    phase.service.record((this.nowMs - (this.#inFlight.sent[entry] as number)) * NS);
     if (this.#open) phase.response.record((this.nowMs - dueMs) * NS);
     if (phase === this.measure) connection.replies++;
     this.settled++;
   }
 
   #lose(connection: Connection, entry: number, failure: Failure): void {
-    const phase = this.phaseOf(this.#outstanding.intended[entry] as number);
-    add(phase.counts, Count.lost, 1);
+    const phase = this.phaseOf(this.#inFlight.intended[entry] as number);
+    add(phase.counts, Counter.lost, 1);
     if (phase === this.measure) this.#errors.add(failure);
-    this.#outstanding.remove(connection, entry);
+    this.#inFlight.remove(connection, entry);
     this.settled++;
   }
 
@@ -205,32 +205,32 @@ export class EchoLedger extends Ledger {
     if (entry === NONE) {
       if (this.#isPast(connection, reply)) {
         const text = `message ${reply.sequence} was answered twice`;
-        this.#count(Count.duplicated, { kind: 'duplicated', detail: '', text });
+        this.#count(Counter.duplicated, { kind: 'duplicated', detail: '', text });
       } else {
-        this.#count(Count.wrong, this.#unasked(connection, reply));
+        this.#count(Counter.wrong, this.#unasked(connection, reply));
       }
       return;
     }
     const flaw = this.#flawOf(entry, reply);
     if (flaw !== null) {
       const failure: Failure = { kind: 'wrong', ...flaw };
-      this.#count(Count.wrong, failure);
+      this.#count(Counter.wrong, failure);
       // Only by its number is it certain which message has this for an answer.
       if (this.#strip.slotted) this.#lose(connection, entry, WRONG_REPLY);
       return;
     }
     if (entry !== connection.head) {
-      const text = `message ${reply.sequence} was answered before ${this.#outstanding.sequence[connection.head] ?? 0}`;
-      this.#count(Count.outOfOrder, { kind: 'out-of-order', detail: '', text });
+      const text = `message ${reply.sequence} was answered before ${this.#inFlight.sequence[connection.head] ?? 0}`;
+      this.#count(Counter.outOfOrder, { kind: 'out-of-order', detail: '', text });
     }
     this.#answer(connection, entry);
-    this.#outstanding.remove(connection, entry);
+    this.#inFlight.remove(connection, entry);
   }
 
   #entryOf(connection: Connection, reply: OddReply): number {
     if (!this.#strip.slotted) return connection.head;
     return reply.connection === (connection.index & CONNECTION_MASK)
-      ? this.#outstanding.find(connection, reply.sequence)
+      ? this.#inFlight.find(connection, reply.sequence)
       : NONE;
   }
 
@@ -251,7 +251,7 @@ export class EchoLedger extends Ledger {
   }
 
   #flawOf(entry: number, reply: OddReply): { detail: string; text: string } | null {
-    const length = this.#strip.lengths[this.#outstanding.frame[entry] as number] as number;
+    const length = this.#strip.lengths[this.#inFlight.frame[entry] as number] as number;
     if (reply.length !== length) {
       return { detail: 'length', text: `sent ${length} bytes, got ${reply.length} back` };
     }

@@ -1,15 +1,15 @@
 import { now } from '../measure/clock.ts';
 import type { ConnectionList } from '../socket/connection-list.ts';
 import type { Connection } from '../socket/connection.ts';
-import type { EchoLedger } from './echo-tracker.ts';
-import { Count, add } from '../measure/counters.ts';
+import type { EchoTracker } from './echo-tracker.ts';
+import { Counter, add } from '../measure/counters.ts';
 import type { TrafficTimes } from './protocol.ts';
-import { OpenLoop } from './open-loop.ts';
-import type { OpenLoopOptions } from './open-loop.ts';
+import { ArrivalRate } from './arrival-rate.ts';
+import type { ArrivalRateOptions } from './arrival-rate.ts';
 import type { Traffic } from './tracker.ts';
 
-export interface OpenTrafficOptions extends Omit<OpenLoopOptions, 'send' | 'weight'> {
-  readonly ledger: EchoLedger;
+export interface ArrivalRateExecutorOptions extends Omit<ArrivalRateOptions, 'send' | 'weight'> {
+  readonly tracker: EchoTracker;
   readonly open: ConnectionList;
 }
 
@@ -17,17 +17,17 @@ export interface OpenTrafficOptions extends Omit<OpenLoopOptions, 'send' | 'weig
 const LEAST_MS = 0.7;
 
 /** Open model: the connections take the messages in turn, whether or not replies come. */
-export class OpenTraffic implements Traffic {
-  readonly #ledger: EchoLedger;
+export class ArrivalRateExecutor implements Traffic {
+  readonly #tracker: EchoTracker;
   readonly #open: ConnectionList;
-  readonly #loop: OpenLoop;
+  readonly #loop: ArrivalRate;
   /** Whose turn it is. */
   #turn = 0;
 
-  constructor(options: OpenTrafficOptions) {
-    this.#ledger = options.ledger;
+  constructor(options: ArrivalRateExecutorOptions) {
+    this.#tracker = options.tracker;
     this.#open = options.open;
-    this.#loop = new OpenLoop({
+    this.#loop = new ArrivalRate({
       ...options,
       leastMs: LEAST_MS,
       send: (due, count, timeMs) => this.#send(due, count, timeMs),
@@ -61,11 +61,11 @@ export class OpenTraffic implements Traffic {
 
   /** Gives each connection its messages in one write. */
   #send(due: Float64Array, count: number, timeMs: number): void {
-    const ledger = this.#ledger;
+    const tracker = this.#tracker;
     const connections = this.#open.size;
     if (connections === 0) {
       for (let i = 0; i < count; i++) {
-        add(ledger.phaseOf(due[i] as number).counts, Count.unsent, 1);
+        add(tracker.phaseOf(due[i] as number).counts, Counter.unsent, 1);
       }
       return;
     }
@@ -74,18 +74,18 @@ export class OpenTraffic implements Traffic {
     for (let i = 0; i < senders; i++) {
       const own = Math.ceil((count - i) / connections);
       // Each write takes its time, which is not the server's.
-      ledger.nowMs = i === 0 ? timeMs : now();
-      ledger.send(this.#open.at((first + i) % connections), own, due, i, connections);
+      tracker.nowMs = i === 0 ? timeMs : now();
+      tracker.send(this.#open.at((first + i) % connections), own, due, i, connections);
     }
     this.#turn = (first + count) % connections;
   }
 }
 
 /** Closed model: keeps `depth` messages in flight on each connection. */
-export class ClosedTraffic implements Traffic {
+export class ConcurrencyExecutor implements Traffic {
   readonly ready = Promise.resolve();
   readonly done = true;
-  readonly #ledger: EchoLedger;
+  readonly #tracker: EchoTracker;
   readonly #open: ConnectionList;
   readonly #depth: number;
   readonly #due = new Float64Array(1);
@@ -94,8 +94,8 @@ export class ClosedTraffic implements Traffic {
   #timer: NodeJS.Timeout | undefined;
   #endMs = 0;
 
-  constructor(options: { ledger: EchoLedger; open: ConnectionList; depth: number }) {
-    this.#ledger = options.ledger;
+  constructor(options: { tracker: EchoTracker; open: ConnectionList; depth: number }) {
+    this.#tracker = options.tracker;
     this.#open = options.open;
     this.#depth = options.depth;
   }
@@ -112,7 +112,7 @@ export class ClosedTraffic implements Traffic {
       return;
     }
     this.#endMs = times.endMs;
-    this.#ledger.nowMs = now();
+    this.#tracker.nowMs = now();
     for (let i = 0; i < this.#open.size; i++) this.#send(this.#open.at(i), this.#depth);
   }
 
@@ -130,12 +130,12 @@ export class ClosedTraffic implements Traffic {
    */
   readonly #flush = (): void => {
     const ready = this.#ready;
-    const ledger = this.#ledger;
+    const tracker = this.#tracker;
     for (const connection of ready) {
       const count = connection.credit;
       connection.credit = 0;
-      ledger.nowMs = now();
-      if (connection.isOpen && ledger.nowMs < this.#endMs) this.#send(connection, count);
+      tracker.nowMs = now();
+      if (connection.isOpen && tracker.nowMs < this.#endMs) this.#send(connection, count);
     }
     ready.length = 0;
   };
@@ -146,8 +146,8 @@ export class ClosedTraffic implements Traffic {
   }
 
   #send(connection: Connection, count: number): void {
-    this.#due[0] = this.#ledger.nowMs;
-    add(this.#ledger.phaseOf(this.#ledger.nowMs).counts, Count.intended, count);
-    this.#ledger.send(connection, count, this.#due);
+    this.#due[0] = this.#tracker.nowMs;
+    add(this.#tracker.phaseOf(this.#tracker.nowMs).counts, Counter.intended, count);
+    this.#tracker.send(connection, count, this.#due);
   }
 }

@@ -1,23 +1,23 @@
 import type { FanoutPlan } from '../plan.ts';
-import { Board, ID_DIGITS, TAG_DIGITS, formatId } from '../measure/published.ts';
-import type { BoardBuffers } from '../measure/published.ts';
+import { PublishedMessages, ID_DIGITS, TAG_DIGITS, formatId } from '../measure/published.ts';
+import type { PublishedBuffers } from '../measure/published.ts';
 import type { Connection } from '../socket/connection.ts';
 import type { ErrorTable, Failure } from '../measure/errors.ts';
-import { Ledger } from './tracker.ts';
-import { AllCells, Count, Gauge, add } from '../measure/counters.ts';
-import type { PhaseMemory, WorkerMemory } from '../measure/counters.ts';
-import type { PublishFrames } from '../socket/prepared-publish.ts';
+import { Tracker } from './tracker.ts';
+import { AllCounters, Counter, Gauge, add } from '../measure/counters.ts';
+import type { PhaseCounters, WorkerCounters } from '../measure/counters.ts';
+import type { PreparedPublish } from '../socket/prepared-publish.ts';
 
 /** How much of a message in pieces is kept to find its id in. */
 const KEPT_BYTES = 64 * 1024;
 const NS = 1e6;
 
-export interface FanoutLedgerOptions {
+export interface FanoutTrackerOptions {
   readonly plan: FanoutPlan;
-  readonly frames: PublishFrames;
+  readonly frames: PreparedPublish;
   readonly index: number;
-  readonly board: BoardBuffers;
-  readonly memory: WorkerMemory;
+  readonly published: PublishedBuffers;
+  readonly counters: WorkerCounters;
   readonly errors: ErrorTable;
 }
 
@@ -27,10 +27,10 @@ export interface FanoutLedgerOptions {
  * All counts are of deliveries: a message to 100 receivers is 100 sent, of which each that comes is
  * one received; what is missing in the end is lost. Which receiver missed one is not told apart.
  */
-export class FanoutLedger extends Ledger {
-  readonly board: Board;
-  readonly #options: FanoutLedgerOptions;
-  readonly #all: AllCells;
+export class FanoutTracker extends Tracker {
+  readonly published: PublishedMessages;
+  readonly #options: FanoutTrackerOptions;
+  readonly #all: AllCounters;
   readonly #tag: Buffer;
   /** Messages that come in pieces. */
   readonly #parts = new Map<Connection, { bytes: Buffer; length: number }>();
@@ -38,12 +38,12 @@ export class FanoutLedger extends Ledger {
   #offset = 0;
   #sequence = 0;
 
-  constructor(options: FanoutLedgerOptions) {
-    super(options.memory);
+  constructor(options: FanoutTrackerOptions) {
+    super(options.counters);
     this.#options = options;
-    this.board = new Board(options.board);
-    this.#tag = Buffer.from(this.board.tag);
-    this.#all = new AllCells(options.board.cells);
+    this.published = new PublishedMessages(options.published);
+    this.#tag = Buffer.from(this.published.tag);
+    this.#all = new AllCounters(options.published.cells);
   }
 
   /** Deliveries that a message that is published now should have. */
@@ -53,22 +53,22 @@ export class FanoutLedger extends Ledger {
   }
 
   /** Deliveries still to come, to the connections of all workers. */
-  override get outstanding(): number {
-    return Math.max(0, this.#all.count(Count.sent) - this.#all.count(Count.received));
+  override get inFlight(): number {
+    return Math.max(0, this.#all.count(Counter.sent) - this.#all.count(Counter.received));
   }
 
   /** Publishes a message that was due at `dueMs`, at the time `nowMs`; returns its row. */
   publish(connection: Connection, dueMs: number): number {
     const { frames, index } = this.#options;
     const { receivers } = this;
-    this.#sequence = Board.after(this.#sequence);
+    this.#sequence = PublishedMessages.after(this.#sequence);
     const at = { intendedMs: dueMs, sentMs: this.nowMs, receivers };
-    const row = this.board.publish(index, this.#sequence, at);
+    const row = this.published.publish(index, this.#sequence, at);
     const phase = this.phaseOf(dueMs);
-    add(phase.counts, Count.sent, receivers);
+    add(phase.counts, Counter.sent, receivers);
     phase.lateness.record((this.nowMs - dueMs) * NS);
-    const bytes = frames.send(connection, formatId(this.board.tag, index, this.#sequence));
-    add(phase.counts, Count.bytesSent, bytes);
+    const bytes = frames.send(connection, formatId(this.published.tag, index, this.#sequence));
+    add(phase.counts, Counter.bytesSent, bytes);
     return row;
   }
 
@@ -78,7 +78,7 @@ export class FanoutLedger extends Ledger {
     if (start < 0) return;
     const worker = readDigits(bytes, start + TAG_DIGITS, 2);
     const sequence = readDigits(bytes, start + TAG_DIGITS + 2, ID_DIGITS - TAG_DIGITS - 2);
-    const row = worker < 0 || sequence < 0 ? -1 : this.board.find(worker, sequence);
+    const row = worker < 0 || sequence < 0 ? -1 : this.published.find(worker, sequence);
     if (row >= 0) this.#deliver(connection, row, sequence);
     else this.#unknown(bytes, start);
   }
@@ -112,24 +112,24 @@ export class FanoutLedger extends Ledger {
   }
 
   #deliver(connection: Connection, row: number, sequence: number): void {
-    const dueMs = this.board.intended[row] as number;
+    const dueMs = this.published.intended[row] as number;
     const phase = this.phaseOf(dueMs);
     const isTwice = connection.lastDelivery === row;
-    const missing = isTwice ? -1 : this.board.deliver(row);
+    const missing = isTwice ? -1 : this.published.deliver(row);
     if (missing < 0) {
       const text = `message ${sequence} was delivered more than once`;
-      this.#count(phase, Count.duplicated, { kind: 'duplicated', detail: '', text });
+      this.#count(phase, Counter.duplicated, { kind: 'duplicated', detail: '', text });
       return;
     }
-    add(phase.counts, Count.received, 1);
+    add(phase.counts, Counter.received, 1);
     phase.response.record((this.nowMs - dueMs) * NS);
-    phase.service.record((this.nowMs - (this.board.sent[row] as number)) * NS);
+    phase.service.record((this.nowMs - (this.published.sent[row] as number)) * NS);
     if (missing === 0) phase.lastDelivery.record((this.nowMs - dueMs) * NS);
     if (phase === this.measure) connection.replies++;
     // With several publishers there is no one order.
     if (this.#options.plan.publishers === 1 && sequence < connection.sequence) {
       const text = `message ${sequence} was delivered after ${connection.sequence}`;
-      this.#count(phase, Count.outOfOrder, { kind: 'out-of-order', detail: '', text });
+      this.#count(phase, Counter.outOfOrder, { kind: 'out-of-order', detail: '', text });
     }
     connection.sequence = sequence;
     connection.lastDelivery = row;
@@ -138,14 +138,14 @@ export class FanoutLedger extends Ledger {
   #unknown(bytes: Buffer, start: number): void {
     const id = bytes.toString('latin1', start, start + ID_DIGITS);
     const text = `got message ${id}, which was not published, or too long ago`;
-    this.#count(this.phaseOf(this.nowMs), Count.wrong, {
+    this.#count(this.phaseOf(this.nowMs), Counter.wrong, {
       kind: 'wrong',
       detail: 'not published',
       text,
     });
   }
 
-  #count(phase: PhaseMemory, index: number, failure: Failure): void {
+  #count(phase: PhaseCounters, index: number, failure: Failure): void {
     add(phase.counts, index, 1);
     if (phase === this.measure) this.#options.errors.add(failure);
   }

@@ -3,28 +3,28 @@ import { Opcode } from '../../protocol/index.ts';
 import { now } from '../measure/clock.ts';
 import { maskedFrame } from '../socket/connection.ts';
 import type { Connection } from '../socket/connection.ts';
-import type { FanoutLedger } from './fanout-tracker.ts';
-import { Count, add } from '../measure/counters.ts';
+import type { FanoutTracker } from './fanout-tracker.ts';
+import { Counter, add } from '../measure/counters.ts';
 import type { TrafficTimes } from './protocol.ts';
-import { OpenLoop } from './open-loop.ts';
+import { ArrivalRate } from './arrival-rate.ts';
 import type { Traffic } from './tracker.ts';
 
 /** How often the closed model looks for messages that all receivers had, in milliseconds. */
 const PERIOD_MS = 1;
 
-export interface FanoutTrafficOptions {
+export interface FanoutExecutorOptions {
   readonly plan: LoadPlan;
   readonly fanout: FanoutPlan;
   readonly index: number;
-  readonly ledger: FanoutLedger;
+  readonly tracker: FanoutTracker;
   readonly pacer: string;
   readonly noteThread: (thread: string | null) => void;
 }
 
 /** The mode fanout: some connections publish in turn, all receive. */
-export class FanoutTraffic implements Traffic {
-  readonly #options: FanoutTrafficOptions;
-  readonly #loop: OpenLoop | undefined;
+export class FanoutExecutor implements Traffic {
+  readonly #options: FanoutExecutorOptions;
+  readonly #loop: ArrivalRate | undefined;
   readonly #publishers: Connection[] = [];
   /** Rows of what is not delivered everywhere yet, and who published them; in the closed model. */
   #underway: { readonly connection: Connection; readonly row: number }[] = [];
@@ -32,21 +32,21 @@ export class FanoutTraffic implements Traffic {
   #endMs = 0;
   #turn = 0;
 
-  constructor(options: FanoutTrafficOptions) {
+  constructor(options: FanoutExecutorOptions) {
     this.#options = options;
-    const { plan, fanout, index, ledger, pacer, noteThread } = options;
+    const { plan, fanout, index, tracker, pacer, noteThread } = options;
     const { load } = plan;
     if (load.model === 'closed') return;
     const publishers = Math.ceil((fanout.publishers - index) / plan.workers);
-    this.#loop = new OpenLoop({
+    this.#loop = new ArrivalRate({
       plan,
       load,
       index,
       share: Math.max(0, publishers) / fanout.publishers,
-      ledger,
+      tracker,
       pacer,
       noteThread,
-      weight: () => ledger.receivers,
+      weight: () => tracker.receivers,
       send: (due, count) => {
         for (let i = 0; i < count; i++) this.#publishNext(due[i] as number);
       },
@@ -91,15 +91,15 @@ export class FanoutTraffic implements Traffic {
   }
 
   #publishNext(dueMs: number): void {
-    const { ledger } = this.#options;
+    const { tracker } = this.#options;
     for (let tried = 0; tried < this.#publishers.length; tried++) {
       const connection = this.#publishers[this.#turn++ % this.#publishers.length];
       if (connection?.isOpen !== true) continue;
-      ledger.nowMs = now();
-      ledger.publish(connection, dueMs);
+      tracker.nowMs = now();
+      tracker.publish(connection, dueMs);
       return;
     }
-    add(ledger.phaseOf(dueMs).counts, Count.unsent, ledger.receivers);
+    add(tracker.phaseOf(dueMs).counts, Counter.unsent, tracker.receivers);
   }
 
   #fill(depth: number): void {
@@ -109,19 +109,19 @@ export class FanoutTraffic implements Traffic {
   }
 
   #renew(): void {
-    const { board } = this.#options.ledger;
-    const complete = this.#underway.filter(({ row }) => board.isComplete(row));
+    const { published } = this.#options.tracker;
+    const complete = this.#underway.filter(({ row }) => published.isComplete(row));
     if (complete.length === 0) return;
     this.#underway = this.#underway.filter((entry) => !complete.includes(entry));
     for (const { connection } of complete) this.#publish(connection);
   }
 
   #publish(connection: Connection): void {
-    const { ledger } = this.#options;
+    const { tracker } = this.#options;
     const time = now();
     if (!connection.isOpen || time >= this.#endMs) return;
-    ledger.nowMs = time;
-    add(ledger.phaseOf(time).counts, Count.intended, ledger.receivers);
-    this.#underway.push({ connection, row: ledger.publish(connection, time) });
+    tracker.nowMs = time;
+    add(tracker.phaseOf(time).counts, Counter.intended, tracker.receivers);
+    this.#underway.push({ connection, row: tracker.publish(connection, time) });
   }
 }

@@ -1,9 +1,9 @@
-import { Ledger } from './tracker.ts';
+import { Tracker } from './tracker.ts';
 import type { Traffic } from './tracker.ts';
 
 /** The mode idle: nothing is sent but pongs, and what the server says is counted as bytes alone. */
-export class QuietLedger extends Ledger {
-  override readonly outstanding = 0;
+export class IdleTracker extends Tracker {
+  override readonly inFlight = 0;
 
   override message(): void {
     // Nothing was asked, so nothing is wrong.
@@ -27,7 +27,7 @@ export class QuietLedger extends Ledger {
 }
 
 /** The traffic of the mode idle. */
-export class QuietTraffic implements Traffic {
+export class IdleExecutor implements Traffic {
   readonly ready = Promise.resolve();
   readonly done = true;
 

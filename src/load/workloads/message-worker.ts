@@ -5,13 +5,13 @@ import { ConnectionList } from '../socket/connection-list.ts';
 import type { Connection, ConnectionHost } from '../socket/connection.ts';
 import { Dialer } from '../socket/dialer.ts';
 import type { Failure } from '../measure/errors.ts';
-import { GeneratorThread } from './worker-base.ts';
-import type { Ledger, Traffic } from './tracker.ts';
-import { Count, Gauge, add } from '../measure/counters.ts';
+import { WorkerBase } from './worker-base.ts';
+import type { Tracker, Traffic } from './tracker.ts';
+import { Counter, Gauge, add } from '../measure/counters.ts';
 import type { TrafficTimes, WorkerStart } from './protocol.ts';
 import { createMode } from './modes.ts';
-import { Opener } from '../pacing/ramp-up.ts';
-import { QuietLedger } from './idle.ts';
+import { RampUp } from '../pacing/ramp-up.ts';
+import { IdleTracker } from './idle.ts';
 
 const NO_REPLY: Failure = {
   kind: 'lost',
@@ -20,13 +20,13 @@ const NO_REPLY: Failure = {
 };
 
 /** A worker of the modes that open all connections first, and use them then. */
-export class LoadThread extends GeneratorThread implements ConnectionHost {
+export class MessageWorker extends WorkerBase implements ConnectionHost {
   readonly #open = new ConnectionList();
   /** Replies of those that are gone. */
   readonly #replies: number[] = [];
-  #ledger: Ledger;
-  readonly #traffic: Traffic;
-  readonly #opener: Opener;
+  #tracker: Tracker;
+  readonly #executor: Traffic;
+  readonly #opener: RampUp;
   #connected = false;
 
   constructor(start: WorkerStart, port: MessagePort) {
@@ -35,15 +35,15 @@ export class LoadThread extends GeneratorThread implements ConnectionHost {
     const indices: number[] = [];
     for (let i = index; i < plan.connections; i += plan.workers) indices.push(i);
     const mode = createMode(start, {
-      memory: this.memory,
+      counters: this.counters,
       errors: this.errors,
       open: this.#open,
       noteThread: this.noteThread,
       share: indices.length / plan.connections,
     });
-    this.#ledger = mode.ledger;
-    this.#traffic = mode.traffic;
-    this.#opener = new Opener({
+    this.#tracker = mode.tracker;
+    this.#executor = mode.executor;
+    this.#opener = new RampUp({
       dialer: new Dialer({ target: plan.target, addresses, index, workers: plan.workers }),
       host: this,
       timeoutMs: plan.phases.connectTimeoutMs,
@@ -51,68 +51,68 @@ export class LoadThread extends GeneratorThread implements ConnectionHost {
       rampMs: plan.phases.rampMs,
       done: () => this.#connect(),
     });
-    void this.#traffic.ready.then(() => this.#opener.start());
+    void this.#executor.ready.then(() => this.#opener.start());
   }
 
   opened(connection: Connection): void {
-    this.memory.connect.record((now() - connection.startedMs) * 1e6);
-    add(this.memory.gauges, Gauge.opened, 1);
+    this.counters.connect.record((now() - connection.startedMs) * 1e6);
+    add(this.counters.gauges, Gauge.opened, 1);
     this.#open.add(connection);
-    this.memory.gauges[Gauge.open] = this.#open.size;
-    this.#traffic.opened(connection);
+    this.counters.gauges[Gauge.open] = this.#open.size;
+    this.#executor.opened(connection);
     this.#opener.settled(connection);
   }
 
   failed(connection: Connection, failure: Failure): void {
     if (this.finished || this.#opener.retry(connection, failure)) return;
-    add(this.memory.gauges, Gauge.failed, 1);
+    add(this.counters.gauges, Gauge.failed, 1);
     this.errors.add(failure);
     this.#opener.settled(connection);
   }
 
   dropped(connection: Connection, failure: Failure): void {
     this.#open.remove(connection);
-    this.memory.gauges[Gauge.open] = this.#open.size;
+    this.counters.gauges[Gauge.open] = this.#open.size;
     if (this.finished) return;
-    add(this.memory.gauges, Gauge.dropped, 1);
+    add(this.counters.gauges, Gauge.dropped, 1);
     this.errors.add(failure);
     const text = `the connection was gone: ${failure.text}`;
-    this.#ledger.lose(connection, { kind: 'lost', detail: 'connection gone', text });
+    this.#tracker.lose(connection, { kind: 'lost', detail: 'connection gone', text });
     this.#replies.push(connection.replies);
     this.#noticeEmpty();
   }
 
   received(_connection: Connection, bytes: number): void {
     if (this.finished) return;
-    const ledger = this.#ledger;
-    ledger.nowMs = now();
-    ledger.settled = 0;
-    add(ledger.phaseOf(ledger.nowMs).counts, Count.bytesReceived, bytes);
+    const tracker = this.#tracker;
+    tracker.nowMs = now();
+    tracker.settled = 0;
+    add(tracker.phaseOf(tracker.nowMs).counts, Counter.bytesReceived, bytes);
   }
 
   consumed(connection: Connection): void {
-    const { settled } = this.#ledger;
-    if (settled > 0) this.#traffic.answered(connection, settled);
+    const { settled } = this.#tracker;
+    if (settled > 0) this.#executor.answered(connection, settled);
   }
 
   message(connection: Connection, bytes: Buffer, from: number, to: number, opcode: number): void {
-    this.#ledger.message(connection, bytes, from, to, opcode);
+    this.#tracker.message(connection, bytes, from, to, opcode);
   }
 
   begin(connection: Connection, opcode: number): void {
-    this.#ledger.begin(connection, opcode);
+    this.#tracker.begin(connection, opcode);
   }
 
   part(connection: Connection, bytes: Buffer, from: number, to: number): void {
-    this.#ledger.part(connection, bytes, from, to);
+    this.#tracker.part(connection, bytes, from, to);
   }
 
   end(connection: Connection): void {
-    this.#ledger.end(connection);
+    this.#tracker.end(connection);
   }
 
   ping(connection: Connection, payload: Buffer): void {
-    add(this.memory.gauges, Gauge.heartbeats, 1);
+    add(this.counters.gauges, Gauge.heartbeats, 1);
     connection.pong(payload);
   }
 
@@ -125,26 +125,26 @@ export class LoadThread extends GeneratorThread implements ConnectionHost {
   }
 
   protected override startTraffic(times: TrafficTimes): void {
-    this.#ledger.measureMs = times.measureMs;
-    this.#traffic.start(times);
+    this.#tracker.measureMs = times.measureMs;
+    this.#executor.start(times);
   }
 
   protected override get sentAll(): boolean {
-    return this.#traffic.done;
+    return this.#executor.done;
   }
 
-  protected override get outstanding(): number {
-    return this.#ledger.outstanding;
+  protected override get inFlight(): number {
+    return this.#tracker.inFlight;
   }
 
   protected override stopTraffic(interrupted: boolean): void {
-    this.#traffic.stop();
+    this.#executor.stop();
     this.#opener.stop();
     for (let i = 0; i < this.#open.size && !interrupted; i++) {
-      this.#ledger.lose(this.#open.at(i), NO_REPLY);
+      this.#tracker.lose(this.#open.at(i), NO_REPLY);
     }
     // What comes now is not part of the result, which is handed in once.
-    this.#ledger = new QuietLedger(this.memory);
+    this.#tracker = new IdleTracker(this.counters);
   }
 
   protected override replies(): number[] {

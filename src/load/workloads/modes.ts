@@ -1,19 +1,19 @@
 import type { ConnectionList } from '../socket/connection-list.ts';
-import { EchoLedger } from './echo-tracker.ts';
-import { ClosedTraffic, OpenTraffic } from './echo.ts';
+import { EchoTracker } from './echo-tracker.ts';
+import { ConcurrencyExecutor, ArrivalRateExecutor } from './echo.ts';
 import type { ErrorTable } from '../measure/errors.ts';
-import { FanoutLedger } from './fanout-tracker.ts';
-import { FanoutTraffic } from './fanout.ts';
-import { FrameStrip } from '../socket/prepared-frames.ts';
-import type { Ledger, Traffic } from './tracker.ts';
-import type { WorkerMemory } from '../measure/counters.ts';
+import { FanoutTracker } from './fanout-tracker.ts';
+import { FanoutExecutor } from './fanout.ts';
+import { PreparedFrames } from '../socket/prepared-frames.ts';
+import type { Tracker, Traffic } from './tracker.ts';
+import type { WorkerCounters } from '../measure/counters.ts';
 import type { WorkerStart } from './protocol.ts';
-import { PublishFrames } from '../socket/prepared-publish.ts';
-import { QuietLedger, QuietTraffic } from './idle.ts';
+import { PreparedPublish } from '../socket/prepared-publish.ts';
+import { IdleTracker, IdleExecutor } from './idle.ts';
 
 /** What a mode works with in one worker. */
 export interface ModeContext {
-  readonly memory: WorkerMemory;
+  readonly counters: WorkerCounters;
   readonly errors: ErrorTable;
   readonly open: ConnectionList;
   readonly noteThread: (thread: string | null) => void;
@@ -22,15 +22,15 @@ export interface ModeContext {
 }
 
 export interface Mode {
-  readonly ledger: Ledger;
-  readonly traffic: Traffic;
+  readonly tracker: Tracker;
+  readonly executor: Traffic;
 }
 
 /** What one worker sends, and how it takes what comes back. */
 export function createMode(start: WorkerStart, context: ModeContext): Mode {
   switch (start.plan.mode) {
     case 'idle':
-      return { ledger: new QuietLedger(context.memory), traffic: new QuietTraffic() };
+      return { tracker: new IdleTracker(context.counters), executor: new IdleExecutor() };
     case 'fanout':
       return createFanout(start, context);
     default:
@@ -40,30 +40,30 @@ export function createMode(start: WorkerStart, context: ModeContext): Mode {
 
 function createEcho({ plan, index, pacer }: WorkerStart, context: ModeContext): Mode {
   const { load, message, target } = plan;
-  const { memory, errors, open, share, noteThread } = context;
-  const ledger = new EchoLedger({
-    strip: new FrameStrip(message, load.seed),
+  const { counters, errors, open, share, noteThread } = context;
+  const tracker = new EchoTracker({
+    strip: new PreparedFrames(message, load.seed),
     opcode: message.opcode,
-    memory,
+    counters,
     errors,
     open: load.model === 'open',
     copy: target.url.startsWith('wss:'),
   });
-  const traffic =
+  const executor =
     load.model === 'closed'
-      ? new ClosedTraffic({ ledger, open, depth: load.depth })
-      : new OpenTraffic({ plan, load, index, share, ledger, open, pacer, noteThread });
-  return { ledger, traffic };
+      ? new ConcurrencyExecutor({ tracker, open, depth: load.depth })
+      : new ArrivalRateExecutor({ plan, load, index, share, tracker, open, pacer, noteThread });
+  return { tracker, executor };
 }
 
-function createFanout({ plan, index, pacer, board }: WorkerStart, context: ModeContext): Mode {
+function createFanout({ plan, index, pacer, published }: WorkerStart, context: ModeContext): Mode {
   const { fanout, message, target } = plan;
-  const { memory, errors, noteThread } = context;
-  if (fanout === null || board === null) throw new TypeError('the mode fanout has no plan');
-  const frames = new PublishFrames(fanout.publish, message.opcode, target.url.startsWith('wss:'));
-  const ledger = new FanoutLedger({ plan: fanout, frames, index, board, memory, errors });
+  const { counters, errors, noteThread } = context;
+  if (fanout === null || published === null) throw new TypeError('the mode fanout has no plan');
+  const frames = new PreparedPublish(fanout.publish, message.opcode, target.url.startsWith('wss:'));
+  const tracker = new FanoutTracker({ plan: fanout, frames, index, published, counters, errors });
   return {
-    ledger,
-    traffic: new FanoutTraffic({ plan, fanout, index, ledger, pacer, noteThread }),
+    tracker,
+    executor: new FanoutExecutor({ plan, fanout, index, tracker, pacer, noteThread }),
   };
 }

@@ -1,8 +1,8 @@
 import type { LoadPlan } from '../plan.ts';
 import type { ErrorRow } from '../measure/errors.ts';
-import type { ScenarioShare } from '../scenario/vu/results.ts';
+import type { ScenarioCounts } from '../scenario/vu/results.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import type { BoardBuffers } from '../measure/published.ts';
+import type { PublishedBuffers } from '../measure/published.ts';
 import type { WorkerBuffers } from '../measure/counters.ts';
 
 /** What carries the messages: each has a thread of its own that speaks as is said below. */
@@ -19,7 +19,7 @@ export interface WorkerStart {
   readonly addresses: readonly string[];
   readonly buffers: WorkerBuffers;
   /** Shared by all workers in the mode fanout; null in the others. */
-  readonly board: BoardBuffers | null;
+  readonly published: PublishedBuffers | null;
   /** The pacer's entry: a URL, or the source text itself in the bundle. */
   readonly pacer: string;
 }
@@ -57,7 +57,7 @@ export interface WorkerResult {
   readonly eventLoopUtilization: number;
   readonly gcMs: number;
   readonly measureMs: number;
-  readonly scenario?: ScenarioShare;
+  readonly scenario?: ScenarioCounts;
   /** What a reader of the figures has to know. */
   readonly notes?: readonly string[];
 }

@@ -1,12 +1,12 @@
 import type { MessagePort } from 'node:worker_threads';
 import { ClientDialer } from '../socket/client-dialer.ts';
-import { ClientSocket } from '../socket/client-socket.ts';
-import type { ClientEvents } from '../socket/client-socket.ts';
+import { ClientConnection } from '../socket/client-connection.ts';
+import type { ClientEvents } from '../socket/client-connection.ts';
 import { WorkerShell } from './worker-shell.ts';
 import type { WorkerDriver } from './worker-shell.ts';
 import { now } from '../measure/clock.ts';
 import type { Failure } from '../measure/errors.ts';
-import { Count, Gauge, add } from '../measure/counters.ts';
+import { Counter, Gauge, add } from '../measure/counters.ts';
 import type { TrafficTimes, WorkerResult, WorkerStart } from './protocol.ts';
 import { createRandom } from '../random.ts';
 import { leastSleepMs } from '../pacing/timers.ts';
@@ -14,16 +14,16 @@ import type { LoadPlan } from '../plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { CompiledKind } from '../scenario/vu/compiled.ts';
 import { DueQueue } from '../pacing/due-queue.ts';
-import { Gate } from '../scenario/vu/semaphore.ts';
+import { Semaphore } from '../scenario/vu/semaphore.ts';
 import { assignKinds } from '../scenario/vu/assign.ts';
 import type { Opening } from '../scenario/vu/opening.ts';
 import { urlOf } from '../scenario/vu/opening.ts';
 import type { Pace } from '../scenario/vu/pace.ts';
-import { PaceMaker } from '../scenario/vu/pacing.ts';
-import { ScenarioBook } from '../scenario/vu/tracker.ts';
-import { ClientVariables, Draw } from '../scenario/vu/variables.ts';
-import { VirtualClient } from '../scenario/vu/vu.ts';
-import type { ClientHost } from '../scenario/vu/vu.ts';
+import { Pacing } from '../scenario/vu/pacing.ts';
+import { VuTracker } from '../scenario/vu/tracker.ts';
+import { VuVariables, Draw } from '../scenario/vu/variables.ts';
+import { VU } from '../scenario/vu/vu.ts';
+import type { VuHost } from '../scenario/vu/vu.ts';
 import { Stopped, Waits } from '../scenario/vu/waits.ts';
 
 /** Handshakes under way in one worker: more only fill the queue of the server. */
@@ -39,24 +39,24 @@ const NO_REPLY: Failure = {
 };
 
 /** One worker of a scenario: its share of the virtual clients. */
-export class ScenarioThread implements ClientHost, WorkerDriver {
-  readonly book: ScenarioBook;
+export class ScenarioWorker implements VuHost, WorkerDriver {
+  readonly tracker: VuTracker;
   readonly random: () => number;
   readonly pacesIterations: boolean;
   readonly #shell: WorkerShell;
   readonly #plan: LoadPlan;
   readonly #dialer: ClientDialer;
   readonly #queue: DueQueue;
-  readonly #paces: PaceMaker;
-  readonly #clients: VirtualClient[];
-  readonly #opening = new Gate(MOST_OPENING);
-  readonly #sockets = new Set<ClientSocket>();
+  readonly #paces: Pacing;
+  readonly #clients: VU[];
+  readonly #opening = new Semaphore(MOST_OPENING);
+  readonly #sockets = new Set<ClientConnection>();
   /** What was counted of the bytes that a socket has sent. */
-  readonly #counted = new WeakMap<ClientSocket, number>();
+  readonly #counted = new WeakMap<ClientConnection, number>();
   readonly #waits = new Waits(() => this.#stopped);
   /** Clients that have not yet opened a connection or failed to. */
-  readonly #unsettled: Set<VirtualClient>;
-  readonly #failures = new Map<VirtualClient, number>();
+  readonly #unsettled: Set<VU>;
+  readonly #failures = new Map<VU, number>();
   readonly #begun: Promise<void>;
   #begin: () => void = () => undefined;
   #hasBegun = false;
@@ -87,18 +87,18 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     const kinds = scenario.clients.map((kind) => new CompiledKind(kind));
     // One list for all machines, of which this one takes every `of`-th.
     const all = assignKinds(kinds, plan.connections * of).filter((_, i) => i % of === part);
-    this.#paces = new PaceMaker(plan, all);
+    this.#paces = new Pacing(plan, all);
     this.pacesIterations = this.#paces.pacesIterations;
-    this.book = new ScenarioBook({
+    this.tracker = new VuTracker({
       scenario,
-      memory: this.#shell.memory,
+      counters: this.#shell.counters,
       errors: this.#shell.errors,
       scheduled: this.#paces.scheduled,
     });
     this.#clients = all.flatMap((compiled, i) => {
       if (i % plan.workers !== index) return [];
-      const own = new ClientVariables(i * of + part + 1, variables, draw);
-      return [new VirtualClient(this, { compiled, index: i, variables: own })];
+      const own = new VuVariables(i * of + part + 1, variables, draw);
+      return [new VU(this, { compiled, index: i, variables: own })];
     });
     this.#unsettled = new Set(this.#clients);
     this.#begun = new Promise((resolve) => {
@@ -116,8 +116,8 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     return this.#endMs;
   }
 
-  get outstanding(): number {
-    return this.book.outstanding;
+  get inFlight(): number {
+    return this.tracker.inFlight;
   }
 
   get drained(): boolean {
@@ -125,7 +125,7 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
   }
 
   begin({ startMs, measureMs, endMs }: TrafficTimes): void {
-    this.book.measureMs = measureMs;
+    this.tracker.measureMs = measureMs;
     this.#endMs = endMs;
     this.#paces.begin(startMs);
     this.#hasBegun = true;
@@ -143,15 +143,15 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
       client.account();
       client.stop(true);
     }
-    this.#paces.end(Math.min(now(), this.#endMs), this.book);
-    const { iterations, total, unasked } = this.book;
+    this.#paces.end(Math.min(now(), this.#endMs), this.tracker);
+    const { iterations, total, unasked } = this.tracker;
     return {
       replies: this.#replies(),
       notes: this.#notes(),
       scenario: {
         iterations,
         total,
-        labels: this.book.labels(),
+        labels: this.tracker.labels(),
         unasked: [...unasked].map(([name, count]) => ({ name, count })),
       },
     };
@@ -163,7 +163,7 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     if (this.#sockets.size === 0) this.#shell.end();
   }
 
-  async connect(client: VirtualClient, opening: Opening, events: ClientEvents): Promise<void> {
+  async connect(client: VU, opening: Opening, events: ClientEvents): Promise<void> {
     await this.#waits.begin((done) => this.#opening.enter(done));
     if (this.stopping) {
       this.#opening.leave();
@@ -177,14 +177,14 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     }
   }
 
-  flush(socket: ClientSocket): void {
+  flush(socket: ClientConnection): void {
     socket.flush();
     const before = this.#counted.get(socket) ?? 0;
     this.#counted.set(socket, socket.bytesSent);
-    this.#countBytes(Count.bytesSent, socket.bytesSent - before);
+    this.#countBytes(Counter.bytesSent, socket.bytesSent - before);
   }
 
-  async pace(client: VirtualClient): Promise<Pace | undefined> {
+  async pace(client: VU): Promise<Pace | undefined> {
     if (!this.#hasBegun) {
       await Promise.race([this.#begun, this.#waits.begin(() => undefined)]);
     }
@@ -217,7 +217,7 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
           setTimeout(() => step(i), wait);
           return;
         }
-        this.#run(this.#clients[i] as VirtualClient);
+        this.#run(this.#clients[i] as VU);
       }
     };
     step(0);
@@ -226,7 +226,7 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     setTimeout(() => this.#settleAll(), rampMs + connectTimeoutMs).unref();
   }
 
-  #run(client: VirtualClient): void {
+  #run(client: VU): void {
     this.#running += 1;
     void client.run().then(() => {
       this.#running -= 1;
@@ -234,7 +234,7 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     });
   }
 
-  #settle(client: VirtualClient): void {
+  #settle(client: VU): void {
     if (this.#unsettled.delete(client) && this.#unsettled.size === 0) this.#shell.connected();
   }
 
@@ -242,7 +242,7 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     for (const client of this.#unsettled) this.#settle(client);
   }
 
-  #dial(client: VirtualClient, opening: Opening, events: ClientEvents): Promise<void> {
+  #dial(client: VU, opening: Opening, events: ClientEvents): Promise<void> {
     const { target, phases } = this.#plan;
     return new Promise((resolve, reject) => {
       const own: ClientEvents = {
@@ -259,8 +259,8 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
         message: (opcode, data, atMs) => {
           if (!this.#shell.finished) events.message(opcode, data, atMs);
         },
-        received: (bytes) => this.#countBytes(Count.bytesReceived, bytes),
-        pinged: () => add(this.#shell.memory.gauges, Gauge.heartbeats, 1),
+        received: (bytes) => this.#countBytes(Counter.bytesReceived, bytes),
+        pinged: () => add(this.#shell.counters.gauges, Gauge.heartbeats, 1),
         dropped: (failure) => {
           this.#dropped(failure);
           events.dropped(failure);
@@ -272,7 +272,7 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
           if (this.#closing && this.#sockets.size === 0) this.#shell.end();
         },
       };
-      const socket: ClientSocket = new ClientSocket({
+      const socket: ClientConnection = new ClientConnection({
         dialer: this.#dialer,
         index: client.index,
         url: urlOf(target.url, opening),
@@ -285,17 +285,17 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
     });
   }
 
-  #opened(socket: ClientSocket): void {
-    const { memory } = this.#shell;
-    memory.connect.record((now() - socket.startedMs) * 1e6);
-    add(memory.gauges, Gauge.opened, 1);
+  #opened(socket: ClientConnection): void {
+    const { counters } = this.#shell;
+    counters.connect.record((now() - socket.startedMs) * 1e6);
+    add(counters.gauges, Gauge.opened, 1);
     if (socket.deflate !== undefined) this.#compressed += 1;
     this.#countOpen();
   }
 
-  #failed(client: VirtualClient, failure: Failure): void {
+  #failed(client: VU, failure: Failure): void {
     if (this.#shell.finished) return;
-    add(this.#shell.memory.gauges, Gauge.failed, 1);
+    add(this.#shell.counters.gauges, Gauge.failed, 1);
     this.#shell.errors.add(failure);
     this.#failures.set(client, (this.#failures.get(client) ?? 0) + 1);
     const dead = [...this.#failures.values()].filter((count) => count >= MOST_FAILURES);
@@ -305,17 +305,17 @@ export class ScenarioThread implements ClientHost, WorkerDriver {
   #dropped(failure: Failure): void {
     this.#countOpen();
     if (this.#shell.finished) return;
-    add(this.#shell.memory.gauges, Gauge.dropped, 1);
+    add(this.#shell.counters.gauges, Gauge.dropped, 1);
     this.#shell.errors.add(failure);
   }
 
   #countOpen(): void {
     const open = [...this.#sockets].filter((socket) => socket.isOpen).length;
-    this.#shell.memory.gauges[Gauge.open] = open;
+    this.#shell.counters.gauges[Gauge.open] = open;
   }
 
   #countBytes(index: number, bytes: number): void {
-    add(this.book.phaseOf(now()).counts, index, bytes);
+    add(this.tracker.phaseOf(now()).counts, index, bytes);
   }
 
   /** The traffic is over: who waits for a reply goes on to do so. */

@@ -1,31 +1,31 @@
 import type { Connection } from '../socket/connection.ts';
 import type { Failure } from '../measure/errors.ts';
 import type { TrafficTimes } from './protocol.ts';
-import type { PhaseMemory, WorkerMemory } from '../measure/counters.ts';
+import type { PhaseCounters, WorkerCounters } from '../measure/counters.ts';
 
 /** What became of the messages of one worker; each mode has its own. */
-export abstract class Ledger {
+export abstract class Tracker {
   /** Start of the measured phase on the common clock: what was due before is warm-up. */
   measureMs = Infinity;
   /** Time of the present piece of input: one look at the clock for all messages in it. */
   nowMs = 0;
   /** Messages that the present piece of input settled. */
   settled = 0;
-  protected readonly warmup: PhaseMemory;
-  protected readonly measure: PhaseMemory;
+  protected readonly warmup: PhaseCounters;
+  protected readonly measure: PhaseCounters;
 
-  constructor(memory: WorkerMemory) {
-    this.warmup = memory.warmup;
-    this.measure = memory.measure;
+  constructor(counters: WorkerCounters) {
+    this.warmup = counters.warmup;
+    this.measure = counters.measure;
   }
 
   /** The counts that a message that was due at `ms` belongs to. */
-  phaseOf(ms: number): PhaseMemory {
+  phaseOf(ms: number): PhaseCounters {
     return ms < this.measureMs ? this.warmup : this.measure;
   }
 
   /** Messages that wait for their reply. */
-  abstract readonly outstanding: number;
+  abstract readonly inFlight: number;
   /** As of `FrameSink`. */
   abstract message(c: Connection, bytes: Buffer, from: number, to: number, opcode: number): void;
   abstract begin(connection: Connection, opcode: number): void;
@@ -35,7 +35,7 @@ export abstract class Ledger {
   abstract lose(connection: Connection, failure: Failure): void;
 }
 
-/** What one worker sends and when; its ledger knows what came of it. */
+/** What one worker sends and when; its tracker knows what came of it. */
 export interface Traffic {
   /** Resolves once it has what it needs: the connections may take all descriptors that are left. */
   readonly ready: Promise<void>;

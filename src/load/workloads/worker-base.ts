@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { now } from '../measure/clock.ts';
 import type { Connection } from '../socket/connection.ts';
 import { ErrorTable } from '../measure/errors.ts';
-import { Gauge, WorkerMemory } from '../measure/counters.ts';
+import { Gauge, WorkerCounters } from '../measure/counters.ts';
 import type { FromWorker, ToWorker, TrafficTimes, WorkerStart } from './protocol.ts';
 import { UsageMeter } from '../measure/thread-usage.ts';
 import type { Usage } from '../measure/thread-usage.ts';
@@ -15,8 +15,8 @@ const AFTER_MS = 30;
 const CLOSE_MS = 500;
 
 /** The phases of one worker, as the main thread orders them; what is sent is for the heirs. */
-export abstract class GeneratorThread {
-  protected readonly memory: WorkerMemory;
+export abstract class WorkerBase {
+  protected readonly counters: WorkerCounters;
   protected readonly errors: ErrorTable;
   /** Whose sockets are not closed yet. */
   protected readonly sockets = new Set<Connection>();
@@ -31,8 +31,8 @@ export abstract class GeneratorThread {
 
   constructor(start: WorkerStart, port: MessagePort) {
     this.#port = port;
-    this.memory = new WorkerMemory(start.buffers);
-    this.errors = new ErrorTable(this.memory.gauges);
+    this.counters = new WorkerCounters(start.buffers);
+    this.errors = new ErrorTable(this.counters.gauges);
     port.on('message', (message: ToWorker) => this.#receive(message));
   }
 
@@ -50,7 +50,7 @@ export abstract class GeneratorThread {
   /** Whether everything that was due was sent. */
   protected abstract get sentAll(): boolean;
   /** What is sent and neither answered nor given up. */
-  protected abstract get outstanding(): number;
+  protected abstract get inFlight(): number;
   /** Stops the traffic; unless `interrupted`, what is outstanding is lost. */
   protected abstract stopTraffic(interrupted: boolean): void;
   /** Replies of each connection that was opened, in the measured phase. */
@@ -82,14 +82,14 @@ export abstract class GeneratorThread {
     let drainedMs = Infinity;
     this.#timer = setInterval(() => {
       const time = now();
-      this.memory.gauges[Gauge.outstanding] = this.outstanding;
+      this.counters.gauges[Gauge.inFlight] = this.inFlight;
       if (!measuring && time >= times.measureMs) {
         measuring = true;
         this.#meter.start();
       }
       if (time < times.endMs) return;
       this.#usage ??= this.#meter.stop();
-      if (!this.sentAll || this.outstanding > 0) drainedMs = Infinity;
+      if (!this.sentAll || this.inFlight > 0) drainedMs = Infinity;
       else drainedMs = Math.min(drainedMs, time);
       if (time >= Math.min(drainedMs + AFTER_MS, times.drainMs)) this.#finish(false);
     }, PERIOD_MS);
@@ -101,7 +101,7 @@ export abstract class GeneratorThread {
     this.#usage ??= this.#meter.stop();
     this.stopTraffic(interrupted);
     this.finished = true;
-    this.memory.gauges[Gauge.outstanding] = this.outstanding;
+    this.counters.gauges[Gauge.inFlight] = this.inFlight;
     this.post({
       type: 'result',
       errors: this.errors.rows(),

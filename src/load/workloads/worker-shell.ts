@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { now } from '../measure/clock.ts';
 import { ErrorTable } from '../measure/errors.ts';
-import { Gauge, WorkerMemory } from '../measure/counters.ts';
+import { Gauge, WorkerCounters } from '../measure/counters.ts';
 import type { FromWorker, ToWorker, TrafficTimes, WorkerResult, WorkerStart } from './protocol.ts';
 import { UsageMeter } from '../measure/thread-usage.ts';
 import type { Usage } from '../measure/thread-usage.ts';
@@ -11,7 +11,7 @@ export interface WorkerDriver {
   /** The times of the traffic are known. */
   begin(times: TrafficTimes): void;
   /** Messages that still wait for a reply. */
-  readonly outstanding: number;
+  readonly inFlight: number;
   /** Whether everything that was due is sent and answered. */
   readonly drained: boolean;
   /** Stops sending and gives up on what is outstanding, unless the run was interrupted. */
@@ -25,7 +25,7 @@ const PERIOD_MS = 2;
 
 /** The part of a worker thread that speaks with the main thread, whatever the thread does. */
 export class WorkerShell {
-  readonly memory: WorkerMemory;
+  readonly counters: WorkerCounters;
   readonly errors: ErrorTable;
   /** What the thread has measured is on its way: nothing counts any more. */
   finished = false;
@@ -38,8 +38,8 @@ export class WorkerShell {
 
   constructor({ buffers }: WorkerStart, port: MessagePort) {
     this.#port = port;
-    this.memory = new WorkerMemory(buffers);
-    this.errors = new ErrorTable(this.memory.gauges);
+    this.counters = new WorkerCounters(buffers);
+    this.errors = new ErrorTable(this.counters.gauges);
   }
 
   /** Counts the CPU time of another thread to this one's. */
@@ -87,7 +87,7 @@ export class WorkerShell {
     let measuring = false;
     this.#timer = setInterval(() => {
       const time = now();
-      this.memory.gauges[Gauge.outstanding] = driver.outstanding;
+      this.counters.gauges[Gauge.inFlight] = driver.inFlight;
       if (!measuring && time >= times.measureMs) {
         measuring = true;
         this.#meter.start();
@@ -104,7 +104,7 @@ export class WorkerShell {
     const driver = this.#driver as WorkerDriver;
     const result = driver.finish(interrupted);
     this.finished = true;
-    this.memory.gauges[Gauge.outstanding] = driver.outstanding;
+    this.counters.gauges[Gauge.inFlight] = driver.inFlight;
     this.#usage ??= this.#meter.stop();
     this.#send({ type: 'result', errors: this.errors.rows(), ...result, ...this.#usage });
   }

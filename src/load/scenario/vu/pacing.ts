@@ -2,22 +2,22 @@ import { createRandom } from '../../random.ts';
 import type { LoadPlan } from '../../plan.ts';
 import type { CompiledKind } from './compiled.ts';
 import { Pace } from './pace.ts';
-import type { ScenarioBook } from './tracker.ts';
-import type { VirtualClient } from './vu.ts';
+import type { VuTracker } from './tracker.ts';
+import type { VU } from './vu.ts';
 
 /**
  * Makes the schedules of the clients. In the open model the rate is divided among the clients that
  * have a loop with a schedule, or among all for their iterations when there is no such loop; in the
  * closed model such a loop goes by its own `every`.
  */
-export class PaceMaker {
+export class Pacing {
   readonly pacesIterations: boolean;
   /** Whether anybody has a schedule. */
   readonly scheduled: boolean;
   readonly #plan: LoadPlan;
   /** Position among the clients with a schedule, by their index. */
   readonly #ranks = new Map<number, number>();
-  readonly #paces = new Map<VirtualClient, Pace>();
+  readonly #paces = new Map<VU, Pace>();
   #startMs = 0;
 
   /** `kinds` are those of all clients of the plan, by their index. */
@@ -37,7 +37,7 @@ export class PaceMaker {
   }
 
   /** The schedule of `client`, the same at each call; undefined for none. */
-  of(client: VirtualClient): Pace | undefined {
+  of(client: VU): Pace | undefined {
     const rank = this.#ranks.get(client.index);
     if (rank === undefined) return undefined;
     const known = this.#paces.get(client);
@@ -59,10 +59,10 @@ export class PaceMaker {
   }
 
   /** Counts what was due until `endMs` and was not begun. */
-  end(endMs: number, book: ScenarioBook): void {
+  end(endMs: number, tracker: VuTracker): void {
     for (const [client, pace] of this.#paces) {
       while (pace.next < endMs) {
-        book.unsent(pace.next, client.compiled.messages);
+        tracker.unsent(pace.next, client.compiled.messages);
         pace.advance();
       }
     }

@@ -2,14 +2,14 @@ import { Histogram } from '../../measure/histogram.ts';
 import type { ScenarioResult } from '../../result.ts';
 
 /** What one worker thread measured of a scenario, as it is sent to the main thread. */
-export interface ScenarioShare {
+export interface ScenarioCounts {
   readonly iterations: ScenarioResult['iterations'];
-  readonly labels: readonly LabelShare[];
+  readonly labels: readonly LabelCounts[];
   readonly unasked: readonly { readonly name: string; readonly count: number }[];
   readonly total: { readonly sent: number; readonly received: number };
 }
 
-export interface LabelShare {
+export interface LabelCounts {
   readonly label: string;
   readonly count: number;
   readonly failed: number;
@@ -19,8 +19,8 @@ export interface LabelShare {
 }
 
 /** Adds up the shares of all workers; every one has the same labels and handlers in one order. */
-export function mergeShares(name: string, shares: readonly ScenarioShare[]): ScenarioResult {
-  const sum = (of: (share: ScenarioShare) => number): number =>
+export function aggregateScenario(name: string, shares: readonly ScenarioCounts[]): ScenarioResult {
+  const sum = (of: (share: ScenarioCounts) => number): number =>
     shares.reduce((total, share) => total + of(share), 0);
   return {
     name,

@@ -1,6 +1,6 @@
 import { now } from '../../measure/clock.ts';
 import type { Pace } from './pace.ts';
-import type { ScenarioBook } from './tracker.ts';
+import type { VuTracker } from './tracker.ts';
 
 /** Where a client is in its schedule. */
 interface PassTiming {
@@ -13,8 +13,8 @@ interface PassTiming {
 const UNSCHEDULED: PassTiming = { lateMs: 0, delayMs: null };
 
 /** The turns of one client in its schedule: what is due, how late it begins, what stays unsent. */
-export class Turns {
-  readonly #book: ScenarioBook;
+export class PassSchedule {
+  readonly #tracker: VuTracker;
   readonly #until: (dueMs: number) => Promise<void>;
   /** Messages of one pass. */
   readonly #messages: number;
@@ -26,11 +26,11 @@ export class Turns {
 
   /** `until` resolves when it is time, and rejects when the run ends before. */
   constructor(o: {
-    book: ScenarioBook;
+    tracker: VuTracker;
     until: (dueMs: number) => Promise<void>;
     messages: number;
   }) {
-    this.#book = o.book;
+    this.#tracker = o.tracker;
     this.#until = o.until;
     this.#messages = o.messages;
   }
@@ -65,23 +65,23 @@ export class Turns {
   }
 
   #leaveOut(pace: Pace): void {
-    this.#book.unsent(pace.next, this.#messages);
+    this.#tracker.unsent(pace.next, this.#messages);
     pace.advance();
   }
 
   /** Counts what the pass that was due last has not come to send. */
   end(): void {
     const { dueMs, left } = this.#due;
-    if (left > 0) this.#book.unsent(dueMs, left);
+    if (left > 0) this.#tracker.unsent(dueMs, left);
     this.#due = { dueMs, left: 0 };
   }
 
   /** Waits until the next pass is due; one that is late begins at once and stays due when it was. */
   async wait(pace: Pace | undefined, readyMs: number): Promise<void> {
     if (pace === undefined) return;
-    const book = this.#book;
+    const tracker = this.#tracker;
     // What an overloaded server left of the warm-up must not fill the measured phase.
-    while (pace.next < book.measureMs && book.isMeasured(now())) this.#leaveOut(pace);
+    while (pace.next < tracker.measureMs && tracker.isMeasured(now())) this.#leaveOut(pace);
     this.end();
     const dueMs = pace.next;
     if (dueMs > now()) await this.#until(dueMs);

@@ -1,10 +1,10 @@
 import type { ErrorTable, Failure } from '../../measure/errors.ts';
-import { Count, add } from '../../measure/counters.ts';
-import type { PhaseMemory, WorkerMemory } from '../../measure/counters.ts';
+import { Counter, add } from '../../measure/counters.ts';
+import type { PhaseCounters, WorkerCounters } from '../../measure/counters.ts';
 import { Histogram } from '../../measure/histogram.ts';
 import type { ExpectStep, Scenario } from '../scenario.ts';
 import { allSteps } from './assign.ts';
-import type { LabelShare } from './results.ts';
+import type { LabelCounts } from './results.ts';
 
 /** Nanoseconds in a millisecond. */
 const NS = 1e6;
@@ -26,14 +26,14 @@ interface Label {
 }
 
 /** What the clients of one thread sent and got: `sent = received + lost + outstanding`. */
-export class ScenarioBook {
+export class VuTracker {
   /** Start of the measured phase: what was due before is warm-up. */
   measureMs = Infinity;
-  outstanding = 0;
+  inFlight = 0;
   readonly iterations = { started: 0, completed: 0, failed: 0 };
   readonly total = { sent: 0, received: 0 };
   readonly unasked = new Map<string, number>();
-  readonly #memory: WorkerMemory;
+  readonly #counters: WorkerCounters;
   readonly #errors: ErrorTable;
   readonly #labels = new Map<string, Label>();
   /** Whether passes have a schedule: response and lateness mean something. */
@@ -41,11 +41,11 @@ export class ScenarioBook {
 
   constructor(options: {
     scenario: Scenario;
-    memory: WorkerMemory;
+    counters: WorkerCounters;
     errors: ErrorTable;
     scheduled: boolean;
   }) {
-    this.#memory = options.memory;
+    this.#counters = options.counters;
     this.#errors = options.errors;
     this.#scheduled = options.scheduled;
     for (const { steps, on } of options.scenario.clients) {
@@ -56,8 +56,8 @@ export class ScenarioBook {
     }
   }
 
-  phaseOf(ms: number): PhaseMemory {
-    return ms < this.measureMs ? this.#memory.warmup : this.#memory.measure;
+  phaseOf(ms: number): PhaseCounters {
+    return ms < this.measureMs ? this.#counters.warmup : this.#counters.measure;
   }
 
   isMeasured(ms: number): boolean {
@@ -67,38 +67,38 @@ export class ScenarioBook {
   /** Notes a message with a reply; `delayMs` of its lateness is the generator's own. */
   send(sentMs: number, lateMs: number, delayMs: number | null): Trip {
     const phase = this.phaseOf(sentMs - lateMs);
-    add(phase.counts, Count.intended, 1);
-    add(phase.counts, Count.sent, 1);
+    add(phase.counts, Counter.intended, 1);
+    add(phase.counts, Counter.sent, 1);
     if (delayMs !== null) phase.lateness.record(delayMs * NS);
-    this.outstanding += 1;
+    this.inFlight += 1;
     return { sentMs, lateMs, open: true };
   }
 
   /** Notes messages that were due and that nobody sent. */
   unsent(dueMs: number, messages: number): void {
     const { counts } = this.phaseOf(dueMs);
-    add(counts, Count.intended, messages);
-    add(counts, Count.unsent, messages);
+    add(counts, Counter.intended, messages);
+    add(counts, Counter.unsent, messages);
   }
 
   /** Notes the reply to `trip`; whether it counts for the measured phase. */
   answer(trip: Trip, atMs: number): boolean {
     const phase = this.#settle(trip);
-    add(phase.counts, Count.received, 1);
+    add(phase.counts, Counter.received, 1);
     phase.service.record((atMs - trip.sentMs) * NS);
     if (this.#scheduled) phase.response.record((atMs - trip.sentMs + trip.lateMs) * NS);
-    return phase === this.#memory.measure;
+    return phase === this.#counters.measure;
   }
 
   lose(trip: Trip, failure: Failure): void {
     const phase = this.#settle(trip);
-    add(phase.counts, Count.lost, 1);
-    if (phase === this.#memory.measure) this.#errors.add(failure);
+    add(phase.counts, Counter.lost, 1);
+    if (phase === this.#counters.measure) this.#errors.add(failure);
   }
 
-  #settle(trip: Trip): PhaseMemory {
+  #settle(trip: Trip): PhaseCounters {
     trip.open = false;
-    this.outstanding -= 1;
+    this.inFlight -= 1;
     return this.phaseOf(trip.sentMs - trip.lateMs);
   }
 
@@ -126,13 +126,13 @@ export class ScenarioBook {
   /** Notes a message that nobody expected, or with content that is wrong, at the time it came. */
   wrong(failure: Failure, atMs: number): void {
     const phase = this.phaseOf(atMs);
-    add(phase.counts, Count.wrong, 1);
-    if (phase === this.#memory.measure) this.#errors.add(failure);
+    add(phase.counts, Counter.wrong, 1);
+    if (phase === this.#counters.measure) this.#errors.add(failure);
   }
 
   /** Notes a reply of the measured phase whose content is wrong, an error that is counted already. */
   wrongReply(): void {
-    add(this.#memory.measure.counts, Count.wrong, 1);
+    add(this.#counters.measure.counts, Counter.wrong, 1);
   }
 
   /** An error that belongs to no message. */
@@ -144,7 +144,7 @@ export class ScenarioBook {
     this.unasked.set(handler, (this.unasked.get(handler) ?? 0) + 1);
   }
 
-  labels(): LabelShare[] {
+  labels(): LabelCounts[] {
     return [...this.#labels].map(([label, { count, failed, service, response }]) => ({
       label,
       count,

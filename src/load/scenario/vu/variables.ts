@@ -56,7 +56,7 @@ export class Draw {
 }
 
 /** The variables of one client: drawn when first used, kept as long as their `per` says. */
-export class ClientVariables {
+export class VuVariables {
   iteration = 0;
   /** Of the innermost loop; 0 outside of loops. */
   pass = 0;

@@ -1,6 +1,6 @@
 import { now } from '../../measure/clock.ts';
 import type { Failure } from '../../measure/errors.ts';
-import type { ClientEvents, ClientSocket } from '../../socket/client-socket.ts';
+import type { ClientEvents, ClientConnection } from '../../socket/client-connection.ts';
 import type {
   ConnectStep,
   ExpectStep,
@@ -17,14 +17,14 @@ import { Inbox } from './inbox.ts';
 import { captured } from './matching.ts';
 import type { Opening } from './opening.ts';
 import type { Pace } from './pace.ts';
-import type { ScenarioBook, Trip } from './tracker.ts';
-import { Turns } from './schedule.ts';
-import type { ClientVariables } from './variables.ts';
+import type { VuTracker, Trip } from './tracker.ts';
+import { PassSchedule } from './schedule.ts';
+import type { VuVariables } from './variables.ts';
 import { Stopped } from './waits.ts';
 
 /** What the clients of one thread have in common. */
-export interface ClientHost {
-  readonly book: ScenarioBook;
+export interface VuHost {
+  readonly tracker: VuTracker;
   readonly random: () => number;
   /** No new message is to be sent. */
   readonly stopping: boolean;
@@ -33,11 +33,11 @@ export interface ClientHost {
   /** Whether whole iterations are paced, for want of a loop that is. */
   readonly pacesIterations: boolean;
   /** Opens a connection, as soon as there is room for another handshake, and attaches it. */
-  connect(client: VirtualClient, opening: Opening, events: ClientEvents): Promise<void>;
+  connect(client: VU, opening: Opening, events: ClientEvents): Promise<void>;
   /** Writes what is queued on `socket` and counts the bytes. */
-  flush(socket: ClientSocket): void;
+  flush(socket: ClientConnection): void;
   /** The schedule of this client, once the traffic has begun; undefined: it has none. */
-  pace(client: VirtualClient): Promise<Pace | undefined>;
+  pace(client: VU): Promise<Pace | undefined>;
   /** Resolves when it is time; rejects with `Stopped` when the run ends before. */
   until(dueMs: number): Promise<void>;
   sleep(ms: number): Promise<void>;
@@ -60,33 +60,33 @@ interface Frame {
 }
 
 /** One client of a scenario: goes through its steps again and again until the run is over. */
-export class VirtualClient {
+export class VU {
   readonly compiled: CompiledKind;
   /** Number among the clients of this run, from 0. */
   readonly index: number;
   /** Replies in the measured phase. */
   replies = 0;
-  readonly #host: ClientHost;
-  readonly #variables: ClientVariables;
+  readonly #host: VuHost;
+  readonly #variables: VuVariables;
   readonly #trips = new Map<number, Trip>();
-  #socket: ClientSocket | undefined;
+  #socket: ClientConnection | undefined;
   #inbox: Inbox | undefined;
-  readonly #turns: Turns;
+  readonly #turns: PassSchedule;
   #isPaced = false;
   #expecting: ExpectStep | undefined;
   /** The lists of steps that it is in, the innermost last. */
   readonly #frames: Frame[] = [];
 
   constructor(
-    host: ClientHost,
-    who: { compiled: CompiledKind; index: number; variables: ClientVariables },
+    host: VuHost,
+    who: { compiled: CompiledKind; index: number; variables: VuVariables },
   ) {
     this.#host = host;
     this.compiled = who.compiled;
     this.index = who.index;
     this.#variables = who.variables;
-    this.#turns = new Turns({
-      book: host.book,
+    this.#turns = new PassSchedule({
+      tracker: host.tracker,
       until: (dueMs) => host.until(dueMs),
       messages: who.compiled.messages,
     });
@@ -94,30 +94,30 @@ export class VirtualClient {
 
   /** Runs until the host stops; never rejects. */
   async run(): Promise<void> {
-    const { book } = this.#host;
+    const { tracker } = this.#host;
     while (!this.#host.stopping) {
-      book.iterations.started += 1;
+      tracker.iterations.started += 1;
       try {
         await this.#iterate();
-        book.iterations.completed += 1;
+        tracker.iterations.completed += 1;
       } catch (error) {
         if (error instanceof Stopped) return;
         if (!(error instanceof Abandoned)) throw error;
-        book.iterations.failed += 1;
+        tracker.iterations.failed += 1;
         if (!(await this.#pause(ITERATION_PAUSE_MS))) return;
       }
     }
   }
 
   /** Takes a connection at the very moment it opens: its first messages may have come with it. */
-  attach(socket: ClientSocket): void {
+  attach(socket: ClientConnection): void {
     this.#socket = socket;
   }
 
   /** Gives up on what is outstanding. */
   lose(failure: Failure): void {
     for (const trip of this.#trips.values()) {
-      if (trip.open) this.#host.book.lose(trip, failure);
+      if (trip.open) this.#host.tracker.lose(trip, failure);
     }
     this.#trips.clear();
   }
@@ -241,7 +241,7 @@ export class VirtualClient {
       pinged: () => undefined,
       ended: () => undefined,
       message: (opcode, data, atMs) => {
-        this.#host.book.total.received += 1;
+        this.#host.tracker.total.received += 1;
         this.#receive(inbox, new IncomingMessage(opcode, data, atMs));
       },
       dropped: (failure) => inbox.drop(failure),
@@ -284,7 +284,7 @@ export class VirtualClient {
     if (message.isWanted) return;
     const text = `${this.compiled.kind.name} got a message that nothing expects: ${message.words}`;
     const detail = `${this.compiled.kind.name}: unexpected message`;
-    this.#host.book.wrong({ kind: 'scenario', detail, text }, message.atMs);
+    this.#host.tracker.wrong({ kind: 'scenario', detail, text }, message.atMs);
   };
 
   /** Lets the first handler that fits take a message that came unasked. */
@@ -293,14 +293,14 @@ export class VirtualClient {
       const own = new Map<string, unknown>();
       const lookup = (name: string): unknown => own.get(name) ?? this.#variables.lookup(name);
       if (!match(lookup)(message)) continue;
-      this.#host.book.take(handler.name);
+      this.#host.tracker.take(handler.name);
       for (const capture of handler.captures) own.set(capture.name, captured(capture, message));
       if (handler.answer === null) return true;
       try {
         this.#write(handler.answer.opcode, render(handler.answer.payload, lookup));
       } catch (error) {
         if (!(error instanceof UnsetVariable)) throw error;
-        this.#host.book.error(this.#failure({ ...handler, kind: 'on' }, error.message));
+        this.#host.tracker.error(this.#failure({ ...handler, kind: 'on' }, error.message));
       }
       return true;
     }
@@ -310,12 +310,12 @@ export class VirtualClient {
   #send(step: SendStep): void {
     const payload = this.#render(step.payload, step);
     const before = this.#trips.get(step.id);
-    if (before?.open === true) this.#host.book.lose(before, ABANDONED);
+    if (before?.open === true) this.#host.tracker.lose(before, ABANDONED);
     // Nobody takes the reply on a connection that is gone.
     if (this.#socket?.isOpen !== true) throw new Abandoned();
     const { lateMs, delayMs } = this.#turns.timing;
     if (step.awaited) {
-      this.#trips.set(step.id, this.#host.book.send(now(), lateMs, delayMs));
+      this.#trips.set(step.id, this.#host.tracker.send(now(), lateMs, delayMs));
       this.#turns.sent();
     } else {
       this.#trips.set(step.id, { sentMs: now(), lateMs, open: false });
@@ -328,12 +328,12 @@ export class VirtualClient {
     if (socket === undefined) return;
     const payload = opcode === 2 ? Buffer.from(text, 'base64') : text;
     if (!socket.send(opcode, payload)) return;
-    this.#host.book.total.sent += 1;
+    this.#host.tracker.total.sent += 1;
     this.#host.flush(socket);
   }
 
   async #expect(step: ExpectStep): Promise<void> {
-    const { book } = this.#host;
+    const { tracker } = this.#host;
     const trip = step.replyTo === null ? undefined : this.#trips.get(step.replyTo);
     const from = trip ?? { sentMs: now(), lateMs: 0 };
     const matches = this.#guard(step, () => this.compiled.matcherOf(step)(this.#variables.lookup));
@@ -351,14 +351,15 @@ export class VirtualClient {
         outcome.kind === 'dropped'
           ? { kind: 'lost', detail: 'connection gone', text: outcome.text }
           : { kind: 'lost', detail: 'no reply', text: outcome.text };
-      if (step.completes && trip?.open === true) book.lose(trip, lost);
+      if (step.completes && trip?.open === true) tracker.lose(trip, lost);
       // A connection that is gone is an error of its own.
       const isOwn = outcome.kind === 'timeout';
       const text = `expected ${step.match.words}: ${outcome.text}`;
-      book.failed(step, from, isOwn ? this.#failure(step, text) : null);
+      tracker.failed(step, from, isOwn ? this.#failure(step, text) : null);
       throw new Abandoned();
     }
-    if (step.completes && trip?.open === true && book.answer(trip, outcome.atMs)) this.replies += 1;
+    if (step.completes && trip?.open === true && tracker.answer(trip, outcome.atMs))
+      this.replies += 1;
     this.#judge(step, { from, message: outcome });
   }
 
@@ -367,22 +368,22 @@ export class VirtualClient {
     step: ExpectStep,
     { from, message }: { from: Pick<Trip, 'sentMs' | 'lateMs'>; message: IncomingMessage },
   ): void {
-    const { book } = this.#host;
+    const { tracker } = this.#host;
     const check = this.compiled.checkOf(step);
     const holds = this.#guard(step, () => check?.(this.#variables.lookup)(message) ?? true);
     if (!holds) {
       const text = `expected ${step.check?.words ?? ''}, got ${message.words}`;
-      book.failed(step, from, this.#failure(step, text));
-      if (book.isMeasured(message.atMs)) book.wrongReply();
+      tracker.failed(step, from, this.#failure(step, text));
+      if (tracker.isMeasured(message.atMs)) tracker.wrongReply();
     } else {
-      book.met(step, from, message.atMs);
+      tracker.met(step, from, message.atMs);
     }
     for (const capture of step.captures) {
       const value = captured(capture, message);
       this.#variables.capture(capture.name, value);
       if (value !== undefined || !holds) continue;
       const text = `nothing to capture as ${capture.name} in ${message.words}`;
-      book.failed(step, from, this.#failure(step, text));
+      tracker.failed(step, from, this.#failure(step, text));
       throw new Abandoned();
     }
     // What follows counts on the reply; only replies that are under way are still taken.
@@ -442,7 +443,7 @@ export class VirtualClient {
       return work();
     } catch (error) {
       if (!(error instanceof UnsetVariable)) throw error;
-      this.#host.book.error(this.#failure(step, error.message));
+      this.#host.tracker.error(this.#failure(step, error.message));
       throw new Abandoned();
     }
   }

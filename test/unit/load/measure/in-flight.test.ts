@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { NONE, Outstanding } from '../../../../src/load/measure/in-flight.ts';
+import { NONE, InFlight } from '../../../../src/load/measure/in-flight.ts';
 import { Random } from '../../../support/random.ts';
 
 const queue = (): { head: number; tail: number } => ({ head: NONE, tail: NONE });
 
-describe('Outstanding', () => {
+describe('InFlight', () => {
   it('does what lists of numbers do, over any number of queues', () => {
     const random = new Random(1);
-    const list = new Outstanding(2);
+    const list = new InFlight(2);
     const queues = Array.from({ length: 5 }, () => ({ own: queue(), model: [] as number[] }));
     for (let sequence = 0; sequence < 5000; sequence++) {
       const { own, model } = random.pick(queues);
@@ -31,7 +31,7 @@ describe('Outstanding', () => {
   });
 
   it('finds nothing that is not there', () => {
-    const list = new Outstanding(1);
+    const list = new InFlight(1);
     const own = queue();
     expect(list.find(own, 1)).toBe(NONE);
     list.sequence[list.push(own)] = 1;

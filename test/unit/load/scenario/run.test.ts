@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { parseCsv } from '../../../../src/load/scenario/parse/csv.ts';
-import { Gate } from '../../../../src/load/scenario/vu/semaphore.ts';
+import { Semaphore } from '../../../../src/load/scenario/vu/semaphore.ts';
 import { Inbox } from '../../../../src/load/scenario/vu/inbox.ts';
 import { IncomingMessage } from '../../../../src/load/scenario/vu/message.ts';
 import { assignKinds } from '../../../../src/load/scenario/vu/assign.ts';
 import { captured, compileMatcher } from '../../../../src/load/scenario/vu/matching.ts';
-import { ClientVariables, Draw } from '../../../../src/load/scenario/vu/variables.ts';
+import { VuVariables, Draw } from '../../../../src/load/scenario/vu/variables.ts';
 import type { ExpectStep, Variable } from '../../../../src/load/scenario/scenario.ts';
 import { parseScenario } from '../../../../src/load/scenario/index.ts';
 
@@ -134,7 +134,7 @@ describe('variables', () => {
       ['i', { ...sequence, name: 'i', per: 'iteration' as const }],
       ['c', { ...sequence, name: 'c', per: 'client' as const }],
     ]);
-    const variables = new ClientVariables(3, map, draw(0));
+    const variables = new VuVariables(3, map, draw(0));
     const values = (): unknown[] => ['s', 's', 'i', 'c', 'client'].map(variables.lookup);
     variables.beginIteration();
     expect(values()).toEqual([10, 10, 10, 10, 3]);
@@ -145,7 +145,7 @@ describe('variables', () => {
   });
 
   it('that were captured are gone with the iteration', () => {
-    const variables = new ClientVariables(1, new Map(), draw(0));
+    const variables = new VuVariables(1, new Map(), draw(0));
     variables.capture('token', 'x');
     expect(variables.lookup('token')).toBe('x');
     variables.beginIteration();
@@ -171,7 +171,7 @@ describe('comma-separated values', () => {
 });
 
 it('lets so many through a gate at a time, the others in their order', () => {
-  const gate = new Gate(1);
+  const gate = new Semaphore(1);
   const inside: number[] = [];
   for (const who of [1, 2, 3]) gate.enter(() => inside.push(who));
   expect(inside).toEqual([1]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FrameReader } from '../../../../src/load/socket/frame-parser.ts';
+import { FrameParser } from '../../../../src/load/socket/frame-parser.ts';
 import type { FrameSink } from '../../../../src/load/socket/frame-parser.ts';
 import { encodeFrame } from '../../../../src/protocol/index.ts';
 import type { FrameInit } from '../../../../src/protocol/index.ts';
@@ -50,7 +50,7 @@ class Notes implements FrameSink<string> {
 /** What a reader makes of `bytes` when they come in these pieces, each in a buffer with others' bytes. */
 function read(...pieces: readonly Buffer[]): string[] {
   const notes = new Notes();
-  const reader = new FrameReader('owner', notes);
+  const reader = new FrameParser('owner', notes);
   for (const piece of pieces) {
     const shared = Buffer.concat([hex('81 05'), piece, hex('82 01 ff 89 00')]);
     reader.read(shared, 2, 2 + piece.length);
@@ -77,7 +77,7 @@ const text = (payload: string, fin = true): FrameInit => ({
   fin,
 });
 
-describe('FrameReader', () => {
+describe('FrameParser', () => {
   it.each([
     ['a text', hex('81 05 48 65 6c 6c 6f'), ['text Hello']],
     ['an empty binary', hex('82 00'), ['binary ']],

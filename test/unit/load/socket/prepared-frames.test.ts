@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-  FrameStrip,
+  PreparedFrames,
   slotConnection,
   slotSequence,
 } from '../../../../src/load/socket/prepared-frames.ts';
@@ -13,7 +13,7 @@ function plan(size: MessagePlan['size'], opcode: 1 | 2 = 2): MessagePlan {
 }
 
 /** What a server decodes of the next `count` frames, with slots for connection 5. */
-function send(strip: FrameStrip, count: number): Frame[] {
+function send(strip: PreparedFrames, count: number): Frame[] {
   const first = strip.take(count);
   for (let i = 0; i < count; i++) strip.stamp(first + i, 5, 1000 + i);
   const decoder = new FrameDecoder();
@@ -24,9 +24,9 @@ function send(strip: FrameStrip, count: number): Frame[] {
   return frames;
 }
 
-describe('FrameStrip', () => {
+describe('PreparedFrames', () => {
   it('sends masked frames of the size that was asked for, each with a key of its own', () => {
-    const strip = new FrameStrip(plan({ kind: 'fixed', bytes: 32 }), 1);
+    const strip = new PreparedFrames(plan({ kind: 'fixed', bytes: 32 }), 1);
     const frames = send(strip, 100);
     expect(frames).toHaveLength(100);
     for (const frame of frames) {
@@ -39,7 +39,7 @@ describe('FrameStrip', () => {
   });
 
   it('puts connection and sequence number at the start of each payload', () => {
-    const frames = send(new FrameStrip(plan({ kind: 'fixed', bytes: 8 }), 1), 3);
+    const frames = send(new PreparedFrames(plan({ kind: 'fixed', bytes: 8 }), 1), 3);
     for (const [index, { payload }] of frames.entries()) {
       expect(slotConnection(payload, 0)).toBe(5);
       expect(slotSequence(payload, 0)).toBe(1000 + index);
@@ -47,7 +47,7 @@ describe('FrameStrip', () => {
   });
 
   it('holds every number that a slot may have', () => {
-    const strip = new FrameStrip(plan({ kind: 'fixed', bytes: 8 }, 1), 1);
+    const strip = new PreparedFrames(plan({ kind: 'fixed', bytes: 8 }, 1), 1);
     for (const [connection, sequence] of [
       [0, 0],
       [0x3ffff, 0x3fffffff],
@@ -74,43 +74,46 @@ describe('FrameStrip', () => {
 
   it('sends a sample as it is, without a slot', () => {
     const sample = Buffer.from('{"hello":"world"}');
-    const strip = new FrameStrip(plan({ kind: 'sample', base64: sample.toString('base64') }, 1), 1);
+    const strip = new PreparedFrames(
+      plan({ kind: 'sample', base64: sample.toString('base64') }, 1),
+      1,
+    );
     expect(strip.slotted).toBe(false);
     expect(send(strip, 2).map(({ payload }) => payload)).toEqual([sample, sample]);
   });
 
   it.each([0, 1, 7])('sends payloads of %i bytes, too short for a slot', (bytes) => {
-    const strip = new FrameStrip(plan({ kind: 'fixed', bytes }), 1);
+    const strip = new PreparedFrames(plan({ kind: 'fixed', bytes }), 1);
     expect(strip.slotted).toBe(false);
     expect(send(strip, 1)[0]?.payload).toHaveLength(bytes);
   });
 
   it('spreads the sizes of a range evenly, in no order', () => {
-    const strip = new FrameStrip(plan({ kind: 'uniform', min: 16, max: 4096 }), 1);
+    const strip = new PreparedFrames(plan({ kind: 'uniform', min: 16, max: 4096 }), 1);
     const sizes = [...strip.lengths];
     const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
     expect(Math.min(...sizes)).toBeGreaterThanOrEqual(16);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(4096);
     expect(Math.abs(mean - 2056)).toBeLessThan(20);
     expect(sizes).not.toEqual(sizes.toSorted((a, b) => a - b));
-    expect([...new FrameStrip(plan({ kind: 'uniform', min: 16, max: 4096 }), 1).lengths]).toEqual(
-      sizes,
-    );
+    expect([
+      ...new PreparedFrames(plan({ kind: 'uniform', min: 16, max: 4096 }), 1).lengths,
+    ]).toEqual(sizes);
   });
 
   it('sends text that is text', () => {
-    const [frame] = send(new FrameStrip(plan({ kind: 'fixed', bytes: 200 }, 1), 1), 1);
+    const [frame] = send(new PreparedFrames(plan({ kind: 'fixed', bytes: 200 }, 1), 1), 1);
     expect(frame?.payload.toString()).toMatch(/^[0-o]{8}[A-Za-z0-9]{192}$/);
   });
 
   it('starts again from its first frame when the last was sent', () => {
-    const strip = new FrameStrip(plan({ kind: 'fixed', bytes: 1_000_000 }), 1);
+    const strip = new PreparedFrames(plan({ kind: 'fixed', bytes: 1_000_000 }), 1);
     expect(strip.frames).toBe(4);
     expect([strip.take(3), strip.take(2), strip.take(2), strip.take(4)]).toEqual([0, 0, 2, 0]);
   });
 
   it('leaves alone what was handed out once it is renewed', () => {
-    const strip = new FrameStrip(plan({ kind: 'fixed', bytes: 8 }), 1);
+    const strip = new PreparedFrames(plan({ kind: 'fixed', bytes: 8 }), 1);
     const frame = strip.take(1);
     strip.stamp(frame, 1, 1);
     const sent = strip.view(frame, 1);
@@ -122,7 +125,7 @@ describe('FrameStrip', () => {
   });
 
   it.each([32, 400])('knows its own payload of %i bytes from any other', (bytes) => {
-    const strip = new FrameStrip(plan({ kind: 'fixed', bytes }), 1);
+    const strip = new PreparedFrames(plan({ kind: 'fixed', bytes }), 1);
     const first = strip.take(1);
     strip.stamp(first, 5, 9);
     const decoder = new FrameDecoder();

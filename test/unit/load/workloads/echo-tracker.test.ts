@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { Connection } from '../../../../src/load/socket/connection.ts';
 import type { ConnectionHost } from '../../../../src/load/socket/connection.ts';
-import { EchoLedger } from '../../../../src/load/workloads/echo-tracker.ts';
+import { EchoTracker } from '../../../../src/load/workloads/echo-tracker.ts';
 import { ErrorTable } from '../../../../src/load/measure/errors.ts';
-import { FrameStrip } from '../../../../src/load/socket/prepared-frames.ts';
-import { Count, WorkerMemory } from '../../../../src/load/measure/counters.ts';
+import { PreparedFrames } from '../../../../src/load/socket/prepared-frames.ts';
+import { Counter, WorkerCounters } from '../../../../src/load/measure/counters.ts';
 import type { MessagePlan } from '../../../../src/load/plan.ts';
 import { FrameDecoder } from '../../../../src/protocol/index.ts';
 
 const MEASURE_MS = 1000;
 
-/** A ledger with one connection that writes nowhere; what it would write is taken from the strip. */
+/** A tracker with one connection that writes nowhere; what it would write is taken from the strip. */
 class Bench {
-  readonly memory = new WorkerMemory();
+  readonly counters = new WorkerCounters();
   readonly errors = new ErrorTable();
-  readonly strip: FrameStrip;
-  readonly ledger: EchoLedger;
+  readonly strip: PreparedFrames;
+  readonly tracker: EchoTracker;
   readonly connection = new Connection({} as ConnectionHost, {
     index: 7,
     intendedMs: 0,
@@ -23,27 +23,27 @@ class Bench {
   });
 
   constructor(size: MessagePlan['size'] = { kind: 'fixed', bytes: 32 }, open = true) {
-    const { memory, errors } = this;
-    this.strip = new FrameStrip({ opcode: 2, size }, 1);
-    this.ledger = new EchoLedger({
+    const { counters, errors } = this;
+    this.strip = new PreparedFrames({ opcode: 2, size }, 1);
+    this.tracker = new EchoTracker({
       strip: this.strip,
       opcode: 2,
-      memory,
+      counters,
       errors,
       open,
       copy: false,
     });
-    this.ledger.measureMs = MEASURE_MS;
+    this.tracker.measureMs = MEASURE_MS;
   }
 
   /** Sends messages that were due at these times; returns their payloads as the server has them. */
   send(nowMs: number, ...due: readonly number[]): Buffer[] {
-    this.ledger.nowMs = nowMs;
+    this.tracker.nowMs = nowMs;
     const first = this.strip.take(due.length);
     // The same frames again: the cursor stands behind them now.
     const { frames } = this.strip;
     if (first + due.length < frames) this.strip.take(frames - first - due.length);
-    this.ledger.send(this.connection, due.length, Float64Array.from(due), 0, 1);
+    this.tracker.send(this.connection, due.length, Float64Array.from(due), 0, 1);
     const decoder = new FrameDecoder();
     decoder.receive(this.strip.view(0, due.length));
     return due.map(() => Buffer.from(decoder.next()?.payload ?? []));
@@ -51,25 +51,25 @@ class Bench {
 
   /** Takes `payload` as a message of the server. */
   reply(nowMs: number, payload: Buffer, opcode = 2): void {
-    this.ledger.nowMs = nowMs;
-    this.ledger.message(this.connection, payload, 0, payload.length, opcode);
+    this.tracker.nowMs = nowMs;
+    this.tracker.message(this.connection, payload, 0, payload.length, opcode);
   }
 
   /** As `reply`, in pieces of `size` bytes. */
   replyInPieces(nowMs: number, payload: Buffer, size: number): void {
-    this.ledger.nowMs = nowMs;
-    this.ledger.begin(this.connection, 2);
+    this.tracker.nowMs = nowMs;
+    this.tracker.begin(this.connection, 2);
     for (let at = 0; at < payload.length; at += size) {
-      this.ledger.part(this.connection, payload, at, Math.min(payload.length, at + size));
+      this.tracker.part(this.connection, payload, at, Math.min(payload.length, at + size));
     }
-    this.ledger.end(this.connection);
+    this.tracker.end(this.connection);
   }
 
   /** The counts of the measured phase that are not 0, less the bytes. */
   counts(phase: 'measure' | 'warmup' = 'measure'): Record<string, number> {
     return Object.fromEntries(
-      Object.entries(Count).flatMap(([name, index]) => {
-        const count = this.memory[phase].counts[index] ?? 0;
+      Object.entries(Counter).flatMap(([name, index]) => {
+        const count = this.counters[phase].counts[index] ?? 0;
         return count === 0 || name.startsWith('bytes') ? [] : [[name, count]];
       }),
     );
@@ -82,19 +82,19 @@ class Bench {
 
 const at = (payloads: readonly Buffer[], index: number): Buffer => payloads[index] as Buffer;
 
-describe('EchoLedger', () => {
+describe('EchoTracker', () => {
   it('matches replies in order and tells response, service and lateness apart', () => {
     const bench = new Bench();
     const payloads = bench.send(1010, 1000, 1004);
     bench.reply(1012, at(payloads, 0));
     bench.reply(1015, at(payloads, 1));
     expect(bench.counts()).toEqual({ sent: 2, received: 2 });
-    const { response, service, lateness } = bench.memory.measure;
+    const { response, service, lateness } = bench.counters.measure;
     const ms = (ns: number): number => Math.round(ns / 1e5) / 10;
     expect([response.min, response.max].map(ms)).toEqual([11, 12]);
     expect([service.min, service.max].map(ms)).toEqual([2, 5]);
     expect([lateness.min, lateness.max].map(ms)).toEqual([6, 10]);
-    expect(bench.ledger.outstanding).toBe(0);
+    expect(bench.tracker.inFlight).toBe(0);
     expect(bench.connection.replies).toBe(2);
   });
 
@@ -110,7 +110,7 @@ describe('EchoLedger', () => {
   it('counts the bytes of frames, headers included', () => {
     const bench = new Bench({ kind: 'fixed', bytes: 200 });
     bench.send(1000, 1000);
-    expect(bench.memory.measure.counts[Count.bytesSent]).toBe(200 + 8);
+    expect(bench.counters.measure.counts[Counter.bytesSent]).toBe(200 + 8);
   });
 
   it('finds replies that come out of order', () => {
@@ -162,7 +162,7 @@ describe('EchoLedger', () => {
     bench.reply(1001, at(payloads, 1));
     expect(bench.counts()).toEqual({ sent: 2, received: 1, lost: 1, wrong: 1 });
     expect(bench.kinds().toSorted()).toEqual(['lost wrong reply', `wrong ${detail}`]);
-    expect(bench.ledger.settled).toBe(2);
+    expect(bench.tracker.settled).toBe(2);
   });
 
   it('counts a reply with another opcode as wrong', () => {
@@ -193,16 +193,16 @@ describe('EchoLedger', () => {
     expect(bench.counts()).toEqual({ sent: 2, received: 2, wrong: 2 });
   });
 
-  it('gives up on what is outstanding on a connection', () => {
+  it('gives up on what is inFlight on a connection', () => {
     const bench = new Bench();
     bench.send(1000, 999, 1000, 1001);
-    bench.ledger.lose(bench.connection, { kind: 'lost', detail: 'gone', text: 'it was gone' });
+    bench.tracker.lose(bench.connection, { kind: 'lost', detail: 'gone', text: 'it was gone' });
     expect(bench.counts()).toEqual({ sent: 2, lost: 2 });
     expect(bench.counts('warmup')).toEqual({ sent: 1, lost: 1 });
     expect(bench.errors.rows()).toEqual([
       { kind: 'lost', detail: 'gone', count: 2, first: 'it was gone' },
     ]);
-    expect(bench.ledger.outstanding).toBe(0);
+    expect(bench.tracker.inFlight).toBe(0);
   });
 
   it('tells duplicates from wrong replies where sequence numbers start again', () => {

@@ -1,7 +1,7 @@
 import type { LoadPlan, OpenLoad } from '../plan.ts';
 import { now } from '../measure/clock.ts';
-import type { Ledger } from './tracker.ts';
-import { Count, add } from '../measure/counters.ts';
+import type { Tracker } from './tracker.ts';
+import { Counter, add } from '../measure/counters.ts';
 import type { TrafficTimes } from './protocol.ts';
 import { createSchedule } from '../pacing/schedule.ts';
 import type { Schedule } from '../pacing/schedule.ts';
@@ -11,13 +11,13 @@ import type { Ticker } from '../pacing/timers.ts';
 /** What is taken up in one turn; what is due beyond it comes with the next. */
 const MOST_DUE = 16 * 1024;
 
-export interface OpenLoopOptions {
+export interface ArrivalRateOptions {
   readonly plan: LoadPlan;
   readonly load: OpenLoad;
   /** Number of this worker, and its part of the rate, 0 to 1. */
   readonly index: number;
   readonly share: number;
-  readonly ledger: Ledger;
+  readonly tracker: Tracker;
   readonly pacer: string;
   /** Shortest sleep of the pacer; by the rate, if absent. */
   readonly leastMs?: number;
@@ -30,15 +30,15 @@ export interface OpenLoopOptions {
 }
 
 /** Open model: hands over what is due when it is due, whatever the server does. */
-export class OpenLoop {
-  readonly #options: OpenLoopOptions;
+export class ArrivalRate {
+  readonly #options: ArrivalRateOptions;
   readonly #ticker: Ticker;
   readonly #due = new Float64Array(MOST_DUE);
   #schedule: Schedule | undefined;
   #endMs = 0;
   #nudged = false;
 
-  constructor(options: OpenLoopOptions) {
+  constructor(options: ArrivalRateOptions) {
     this.#options = options;
     const tick = (): void => this.#tick();
     this.#ticker = options.plan.precise
@@ -100,12 +100,12 @@ export class OpenLoop {
   }
 
   #collect(schedule: Schedule, latest: number): number {
-    const { ledger, weight } = this.#options;
+    const { tracker, weight } = this.#options;
     const messages = weight?.() ?? 1;
     let count = 0;
     while (schedule.next <= latest && schedule.next < this.#endMs && count < MOST_DUE) {
       this.#due[count++] = schedule.next;
-      add(ledger.phaseOf(schedule.next).counts, Count.intended, messages);
+      add(tracker.phaseOf(schedule.next).counts, Counter.intended, messages);
       schedule.advance();
     }
     return count;

@@ -38,7 +38,7 @@ export interface ClientEvents {
   ended(): void;
 }
 
-export interface ClientSocketOptions {
+export interface ClientConnectionOptions {
   readonly dialer: ClientDialer;
   /** Number of the connection: it picks address, source address and token. */
   readonly index: number;
@@ -57,14 +57,14 @@ const CLOSE_MS = 500;
  * A WebSocket as clients have them, on the protocol's `Connection`: permessage-deflate if the target
  * wants it, fragments, pings and the closing handshake. It tells what comes as it comes.
  */
-export class ClientSocket {
+export class ClientConnection {
   /** When its connect started, in milliseconds on the common clock. */
   readonly startedMs = now();
   /** Bytes written after the handshake. */
   bytesSent = 0;
   /** What is in force of permessage-deflate. */
   deflate: NegotiatedDeflate | undefined;
-  readonly #options: ClientSocketOptions;
+  readonly #options: ClientConnectionOptions;
   readonly #socket: Socket;
   readonly #request: RequestHead;
   readonly #decoder = new HeadDecoder<'response'>('response');
@@ -72,7 +72,7 @@ export class ClientSocket {
   #state: 'opening' | 'open' | 'closing' | 'over' = 'opening';
   #timer: NodeJS.Timeout;
 
-  constructor(options: ClientSocketOptions) {
+  constructor(options: ClientConnectionOptions) {
     this.#options = options;
     const { dialer, timeoutMs } = options;
     const { bytes, head } = createOpening(options);
@@ -237,7 +237,7 @@ export class ClientSocket {
   }
 }
 
-function createOpening(options: ClientSocketOptions): { bytes: Buffer; head: RequestHead } {
+function createOpening(options: ClientConnectionOptions): { bytes: Buffer; head: RequestHead } {
   const { dialer, url, index } = options;
   const { target } = dialer;
   return createRequest({
