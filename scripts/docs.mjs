@@ -1,6 +1,6 @@
-// Writes the generated parts of the documents: what stands between <!-- flags:<operation> --> and
-// <!-- /flags -->, and likewise errors, violations and exit-codes. `--check` writes nothing and exits 1 with
-// the names of the stale files.
+// Writes the generated parts of docs/ and of the skill's references: the text between
+// <!-- flags:<operation> --> and <!-- /flags -->, and likewise errors, violations and exit-codes.
+// `--check` writes nothing and exits 1 with the names of the stale files.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -8,16 +8,17 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const EXIT_MEANINGS = {
-  passed: 'done, all checks passed; or a run that waits for others',
-  failed: 'a report whose verdict is fail: a failed check is a result, not an exception',
+  passed: 'done, all checks passed; or a babysitter run that waits for the result of another task',
+  failed: 'a report whose verdict is fail: at least one check or threshold failed',
   usage:
-    '`UsageError`: a wrong flag, configuration or input file; says which value and what was expected',
+    '`UsageError`: a wrong flag, configuration or input file; the message names the value and what was expected',
   environment:
-    '`EnvironmentError`: refused, timed out, missing tool; says what came back and what to try',
+    '`EnvironmentError`: connection refused, timed out, missing tool; the hint says what to try',
   invalid:
-    'a measurement that says nothing about its target, as `benchmark --strict` with a saturated generator',
-  bug: 'our bug: the stack and where to report it',
-  interrupted: 'interrupted: the partial report is printed, server and sockets are closed',
+    'invalid measurement: `benchmark --strict`, and the load generator was the limit, not the server',
+  bug: 'a bug of this program: the stack and where to report it',
+  interrupted:
+    'interrupted by a signal: the partial report is printed, everything that was started is stopped',
 };
 
 /**
@@ -93,7 +94,7 @@ function documents() {
       .filter((name) => name.endsWith('.md'))
       .sort()
       .map((name) => `${folder}/${name}`);
-  return ['README.md', ...below('docs'), ...below('skills/websocket/references')];
+  return [...below('docs'), ...below('skills/websocket/references')];
 }
 
 async function main(checkOnly) {

@@ -1,7 +1,7 @@
 import { EnvironmentError, UsageError } from '../core/errors.ts';
 import type { Report } from '../core/operation.ts';
 
-/** Exit codes; docs/errors.md lists them. */
+/** Exit codes; skills/websocket/references/errors.md lists them. */
 export const ExitCode = {
   passed: 0,
   failed: 1,

@@ -6,11 +6,11 @@ import { parseCommandLine } from '../../src/cli/parse.ts';
 import { Settings } from '../../src/core/settings.ts';
 import { resolveInput } from '../../src/core/derive/input.ts';
 
-const page = new URL('../../docs/distributed-benchmark.md', import.meta.url);
-const text = /<!-- distributed-benchmark\.yaml -->\s*```yaml\n([\s\S]*?)```/.exec(
-  readFileSync(page, 'utf8'),
-)?.[1];
-const documents = parseAllDocuments(text ?? '');
+const manifest = new URL(
+  '../../skills/websocket/references/distributed-benchmark.yaml',
+  import.meta.url,
+);
+const documents = parseAllDocuments(readFileSync(manifest, 'utf8'));
 const objects = documents.map((document) => document.toJS() as KubernetesObject);
 
 interface Container {

@@ -16,7 +16,7 @@ function textOf(folder: string): string {
 
 const tests = textOf('test');
 const sources = `${textOf('src')}\n${textOf('tasks')}`;
-const page = readFileSync(path.join(root, 'docs/errors.md'), 'utf8');
+const page = readFileSync(path.join(root, 'skills/websocket/references/errors.md'), 'utf8');
 
 it.each(Object.keys(ERRORS))('%s is raised by the code, by a test, and has its row', (code) => {
   expect(page).toContain(`\`${code}\``);

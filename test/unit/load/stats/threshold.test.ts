@@ -135,7 +135,7 @@ describe('parseThreshold', () => {
 });
 
 it('has every metric in the documentation', () => {
-  const page = readFileSync(new URL('../../../../docs/load-figures.md', import.meta.url), 'utf8');
+  const page = readFileSync(new URL('../../../../skills/websocket/references/benchmark.md', import.meta.url), 'utf8');
   const prefixes = ['service-', 'connect-', 'lateness-', 'last-delivery-'];
   for (const name of METRICS.keys()) {
     const prefix = prefixes.find(
