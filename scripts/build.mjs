@@ -55,7 +55,7 @@ async function threadTexts() {
 
 /** Bundles dist/ into `outfile`; the same input gives the same bytes. */
 export async function bundle(outfile) {
-  const { collectTemplates } = await import('../dist/src/generate/template-source.js');
+  const { templateFiles } = await import('../dist/src/generate/template-files.js');
   const conformance = await import('../dist/src/conformance/report/report-assets.js');
   const load = await import('../dist/src/load/report/report-assets.js');
   await build({
@@ -78,7 +78,7 @@ export async function bundle(outfile) {
       ].join('\n'),
     },
     plugins: [
-      embed('generate/template-files', 'templateFiles', collectTemplates()),
+      embed('generate/template-files', 'templateFiles', templateFiles()),
       embed('conformance/report/report-assets', 'reportAssets', conformance.reportAssets()),
       embed('load/report/report-assets', 'reportAssets', load.reportAssets()),
       embed('load/run/thread-sources', 'threadSources', await threadTexts()),

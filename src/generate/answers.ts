@@ -1,19 +1,24 @@
-import { UsageError } from '../core/errors.ts';
-import type { Feature, GenerateServerInput } from './schema.ts';
+import { invalidInput } from '../core/errors.ts';
+import { LANGUAGES } from './languages/index.ts';
+import type { LanguageName } from './languages/index.ts';
+import type { ServerType } from './languages/language.ts';
 
-/** Whether a project in a folder or one self-contained file comes out. */
+/** What a chat server can have, in the order in which it is listed. */
+export const FEATURES = ['rooms', 'presence', 'history'] as const;
+export type Feature = (typeof FEATURES)[number];
+
+export const COMPRESSIONS = ['permessage-deflate', 'none'] as const;
+
+/** A project in a folder, or one self-contained file. */
 export type Form = 'project' | 'file';
 
-/** Everything the content of the generated files depends on; nothing of where they go. */
-export interface Answers {
-  readonly language: GenerateServerInput['language'];
-  readonly type: GenerateServerInput['type'];
-  readonly form: Form;
-  /** Base name of the single file; in a project unused. */
-  readonly fileName: string;
-  readonly name: string;
+/** What a user can choose. */
+export interface Choices {
+  readonly language: LanguageName;
+  readonly type: ServerType;
+  readonly name?: string | undefined;
   readonly port: number;
-  readonly compression: GenerateServerInput['compression'];
+  readonly compression: (typeof COMPRESSIONS)[number];
   readonly serverNoContextTakeover: boolean;
   readonly subprotocols: readonly string[];
   readonly features: readonly Feature[];
@@ -23,6 +28,14 @@ export interface Answers {
   readonly pingInterval: number;
 }
 
+/** Everything that the content of the generated files depends on, except where they go. */
+export interface Answers extends Choices {
+  readonly name: string;
+  readonly form: Form;
+  /** Base name of the single file; unused in a project. */
+  readonly fileName: string;
+}
+
 /** Where the files go, as far as the answers depend on it. */
 export interface OutputForm {
   readonly form: Form;
@@ -30,54 +43,48 @@ export interface OutputForm {
   readonly baseName: string;
 }
 
-const FEATURES: readonly Feature[] = ['rooms', 'presence', 'history'];
-
 /**
- * Makes the answers of an input: fills in the name, orders the features.
+ * Completes `choices`: fills in the name, orders the features and removes duplicates.
  *
- * @throws UsageError WSK_ERR_INVALID_INPUT for a combination that makes no sense
+ * @throws UsageError WSK_ERR_INVALID_INPUT for features that need others or another type
  */
-export function resolveAnswers(input: GenerateServerInput, output: OutputForm): Answers {
-  checkFeatures(input);
-  const { language, type, port, compression, serverNoContextTakeover } = input;
+export function resolveAnswers(choices: Choices, output: OutputForm): Answers {
+  checkFeatures(choices);
+  const { language, type, port, compression, serverNoContextTakeover } = choices;
   return {
     language,
     type,
     form: output.form,
     fileName: output.baseName,
-    name: input.name ?? packageName(output.baseName),
+    name: choices.name ?? packageName(output.baseName, language),
     port,
     compression,
     serverNoContextTakeover,
-    subprotocols: [...new Set(input.subprotocols)],
-    features: FEATURES.filter((feature) => input.features.includes(feature)),
-    maxPayload: input.maxPayload,
-    pingInterval: input.pingInterval,
+    subprotocols: [...new Set(choices.subprotocols)],
+    features: FEATURES.filter((feature) => choices.features.includes(feature)),
+    maxPayload: choices.maxPayload,
+    pingInterval: choices.pingInterval,
   };
 }
 
-function checkFeatures({ type, features }: GenerateServerInput): void {
+function checkFeatures({ type, features }: Choices): void {
   const [first] = features;
   if (type === 'echo' && first !== undefined) {
-    throw new UsageError('WSK_ERR_INVALID_INPUT', `an echo server has no feature ${first}`, {
-      hint: 'use --type chat',
-    });
+    throw invalidInput(`an echo server has no feature ${first}`, 'use --type chat');
   }
   const dependent = features.filter((feature) => feature !== 'rooms');
   if (dependent.length > 0 && !features.includes('rooms')) {
-    const list = ['rooms', ...dependent].join(',');
-    throw new UsageError(
-      'WSK_ERR_INVALID_INPUT',
+    throw invalidInput(
       `${dependent.join(' and ')} ${dependent.length > 1 ? 'need' : 'needs'} rooms`,
-      { hint: `use --features ${list}` },
+      `use --features ${['rooms', ...dependent].join(',')}`,
     );
   }
 }
 
-/** A valid package name that looks like `baseName`. */
-function packageName(baseName: string): string {
+/** `baseName` turned into a valid package name. */
+function packageName(baseName: string, language: LanguageName): string {
   const name = baseName
-    .replace(/\.[cm]?js$/, '')
+    .replace(LANGUAGES[language].singleFile.extension, '')
     .toLowerCase()
     .replace(/[^a-z0-9._-]+/g, '-')
     .replace(/^[^a-z0-9]+/, '')

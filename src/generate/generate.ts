@@ -1,14 +1,9 @@
-import { formatHeader, formatManifest, MANIFEST_FILE } from '../target/project/manifest.ts';
+import { formatHeader, formatManifest, MANIFEST_FILE, sha256 } from '../target/project/manifest.ts';
 import type { Manifest } from '../target/project/manifest.ts';
 import { VERSION } from '../core/version.ts';
 import type { Answers } from './answers.ts';
-import { sha256 } from './sha256.ts';
-import { renderTemplate, templateManifest } from './template.ts';
-import { readTemplate, readWsBundle } from './template-source.ts';
-
-const INSTALL = ['npm', 'install', '--no-audit', '--no-fund'];
-/** The file of the echo template that a single file is made of. */
-const SINGLE_FILE_SOURCE = 'echo-server.js';
+import { LANGUAGES } from './languages/index.ts';
+import { readLibrary, readTemplate, renderTemplate } from './template.ts';
 
 /** What `generate` makes: files by path (with `/`, relative to the output folder), sorted. */
 export interface Generated {
@@ -18,7 +13,8 @@ export interface Generated {
 
 /** Makes the server that `answers` describe. The same answers give the same bytes, always. */
 export function generate(answers: Answers): Generated {
-  const template = readTemplate(answers.type);
+  const template = readTemplate(answers.language, answers.type);
+  const { singleFile, commands } = LANGUAGES[answers.language];
   const isOn = (feature: string): boolean =>
     feature === 'project'
       ? answers.form === 'project'
@@ -26,18 +22,15 @@ export function generate(answers: Answers): Generated {
   const rendered = renderTemplate(template, isOn, valuesOf(answers));
   if (answers.form === 'file') {
     const manifest = manifestOf(answers, {
-      commands: { install: null, build: null, start: ['node', answers.fileName] },
+      commands: { install: null, build: null, start: singleFile.start(answers.fileName) },
       files: new Map(),
     });
-    const source = rendered.get(SINGLE_FILE_SOURCE) ?? '';
-    const text = `${formatHeader(manifest)}${source}\n${readWsBundle()}`;
+    const source = rendered.get(singleFile.source) ?? '';
+    const header = formatHeader(manifest, singleFile.comment);
+    const text = `${header}${source}\n${readLibrary(answers.language)}`;
     return { manifest, files: new Map([[answers.fileName, text]]) };
   }
-  const { build, start } = templateManifest(template);
-  const manifest = manifestOf(answers, {
-    commands: { install: INSTALL, build, start },
-    files: rendered,
-  });
+  const manifest = manifestOf(answers, { commands: commands[answers.type], files: rendered });
   const all = [...rendered, [MANIFEST_FILE, formatManifest(manifest)] as const];
   return { manifest, files: new Map(sortByPath(all)) };
 }
@@ -55,14 +48,9 @@ function valuesOf(answers: Answers): Record<string, string> {
     pingInterval: String(answers.pingInterval),
     compression: answers.compression,
     serverNoContextTakeover: String(answers.serverNoContextTakeover),
-    subprotocols: `[${answers.subprotocols.map(quote).join(', ')}]`,
+    subprotocols: LANGUAGES[answers.language].tokenList(answers.subprotocols),
     subprotocolNames: answers.subprotocols.map((name) => `\`${name}\``).join(', ') || 'none',
   };
-}
-
-/** A JavaScript string literal; a token (RFC 9110 section 5.6.2) holds neither `"` nor `\`. */
-function quote(token: string): string {
-  return token.includes("'") ? `"${token}"` : `'${token}'`;
 }
 
 function manifestOf(
@@ -73,6 +61,7 @@ function manifestOf(
   const { subprotocols, features, maxPayload, pingInterval } = answers;
   const limits = { maxPayload, pingInterval };
   const choices = { compression, serverNoContextTakeover, subprotocols, features };
+  const { installed, listening } = LANGUAGES[language];
   return {
     generator: 'websocket-skill',
     version: VERSION,
@@ -80,6 +69,8 @@ function manifestOf(
     type,
     answers: { language, type, name, port, ...choices, ...limits },
     commands: made.commands,
+    installed: made.commands.install === null ? [] : installed,
+    listening,
     contract: {
       path: '/',
       echo: type === 'echo',

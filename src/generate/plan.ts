@@ -1,7 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Manifest, MANIFEST_FILE } from '../target/project/manifest.ts';
-import { sha256 } from './sha256.ts';
+import { Manifest, MANIFEST_FILE, sha256 } from '../target/project/manifest.ts';
 
 /** What has to happen to one file so that the folder holds what was generated. */
 export interface PlannedFile {

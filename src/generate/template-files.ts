@@ -1,17 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { LANGUAGES } from './languages/index.ts';
 
 /** Everything that generate-server reads: plain JSON, so that a bundle can hold it. */
 export interface TemplateFiles {
-  /** Template name to path (with `/`) to text. */
+  /** `<language>/<type>` to path (with `/`) to text. */
   readonly templates: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** A function declaration `defineWs(module, require)` that holds the `ws` package. */
-  readonly ws: string;
+  /** What is appended to a single file, by language. */
+  readonly libraries: Readonly<Record<string, string>>;
 }
-
-/** What working on a template leaves behind in its folder. */
-const LEFTOVERS = new Set(['node_modules', 'dist', 'package-lock.json']);
 
 /**
  * Reads the template files from the package's folder. The single-file bundle replaces this module
@@ -19,31 +17,32 @@ const LEFTOVERS = new Set(['node_modules', 'dist', 'package-lock.json']);
  */
 export function templateFiles(): TemplateFiles {
   const root = packageRoot();
-  const folder = join(root, 'templates', 'nodejs');
-  return {
-    templates: Object.fromEntries(
-      readdirSync(folder)
-        .sort()
-        .map((name) => [name, readFolder(join(folder, name))]),
-    ),
-    ws: readFileSync(join(root, 'dist', 'assets', 'ws.min.js'), 'utf8'),
-  };
+  const templates: Record<string, Record<string, string>> = {};
+  const libraries: Record<string, string> = {};
+  for (const [language, { ignored, singleFile }] of Object.entries(LANGUAGES)) {
+    const folder = join(root, 'templates', language);
+    for (const type of readdirSync(folder).sort()) {
+      templates[`${language}/${type}`] = readFolder(join(folder, type), ignored);
+    }
+    libraries[language] = readFileSync(join(root, 'dist', 'assets', singleFile.library), 'utf8');
+  }
+  return { templates, libraries };
 }
 
 /** The same from `src/` and from `dist/src/`: the folder above that has templates. */
 function packageRoot(): string {
   for (const up of ['../..', '../../..']) {
     const root = fileURLToPath(new URL(up, import.meta.url));
-    if (existsSync(join(root, 'templates', 'nodejs'))) return root;
+    if (existsSync(join(root, 'templates'))) return root;
   }
   throw new Error('the package has no templates folder');
 }
 
-function readFolder(folder: string): Record<string, string> {
+function readFolder(folder: string, ignored: readonly string[]): Record<string, string> {
   const files: Record<string, string> = {};
   const visit = (current: string): void => {
     for (const entry of readdirSync(current, { withFileTypes: true })) {
-      if (LEFTOVERS.has(entry.name)) continue;
+      if (ignored.includes(entry.name)) continue;
       const path = join(current, entry.name);
       if (entry.isDirectory()) visit(path);
       else files[relative(folder, path).split(sep).join('/')] = readFileSync(path, 'utf8');

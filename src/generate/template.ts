@@ -1,8 +1,10 @@
 import * as z from 'zod';
+import type { LanguageName } from './languages/index.ts';
+import type { ServerType } from './languages/language.ts';
 import { evaluate, preprocess } from './preprocess.ts';
 import type { Features } from './preprocess.ts';
-
-const CommandLine = z.array(z.string()).min(1);
+import { templateFiles } from './template-files.ts';
+import type { TemplateFiles } from './template-files.ts';
 
 /** `template.json`: how a template becomes a project. Not part of what is generated. */
 const TemplateManifest = z.strictObject({
@@ -14,12 +16,33 @@ const TemplateManifest = z.strictObject({
   rename: z.record(z.string(), z.string()),
   /** By file: exact text of the template to what replaces it, with `{value}` in it. */
   values: z.record(z.string(), z.record(z.string(), z.string())),
-  build: CommandLine.nullable(),
-  start: CommandLine,
 });
-export type TemplateManifest = z.output<typeof TemplateManifest>;
+type TemplateManifest = z.output<typeof TemplateManifest>;
 
 const MANIFEST = 'template.json';
+
+let cached: TemplateFiles | undefined;
+
+/**
+ * The files of a template by path, sorted.
+ *
+ * @throws Error when there is none; the input schema only accepts known names
+ */
+export function readTemplate(
+  language: LanguageName,
+  type: ServerType,
+): ReadonlyMap<string, string> {
+  cached ??= templateFiles();
+  const files = cached.templates[`${language}/${type}`];
+  if (files === undefined) throw new Error(`there is no template ${language}/${type}`);
+  return new Map(Object.entries(files));
+}
+
+/** What a single file of `language` ends with: its libraries as source text. */
+export function readLibrary(language: LanguageName): string {
+  cached ??= templateFiles();
+  return cached.libraries[language] ?? '';
+}
 
 /** Reads the template's own description. @throws Error when it is wrong: our own mistake */
 export function templateManifest(template: ReadonlyMap<string, string>): TemplateManifest {

@@ -4,8 +4,8 @@ import { expect } from 'vitest';
 import type { z } from 'zod';
 import { EnvironmentError, UsageError } from '../../src/core/errors.ts';
 import { generateServer } from '../../src/operations/generate-server/generate-server.ts';
-import { GenerateServerInput } from '../../src/generate/schema.ts';
-import type { GenerateServerReport } from '../../src/generate/schema.ts';
+import { GenerateServerInput } from '../../src/operations/generate-server/schema.ts';
+import type { GenerateServerReport } from '../../src/operations/generate-server/schema.ts';
 import { operationContext } from './operation-context.ts';
 
 export type GenerateInput = z.input<typeof GenerateServerInput>;

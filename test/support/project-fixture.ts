@@ -1,7 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { MANIFEST_FILE, formatManifest } from '../../src/target/project/manifest.ts';
+import type * as z from 'zod';
+import { MANIFEST_FILE } from '../../src/target/project/manifest.ts';
 import type { Manifest } from '../../src/target/project/manifest.ts';
+
+/** A manifest as it is written, which may be older than some fields. */
+type WrittenManifest = z.input<typeof Manifest>;
 
 const WS = import.meta.resolve('ws');
 
@@ -38,7 +42,7 @@ function leave(code, exitCode) {
 process.on('SIGTERM', () => { ${onTerm} });
 writeFileSync('pid', String(process.pid));
 http.listen(Number(process.env.PORT), process.env.HOST, () => {
-  console.log(JSON.stringify({ level: 'info', event: 'listening', port: http.address().port }));
+  console.log(JSON.stringify({ level: 'info', event: 'listening', msg: 'up', port: http.address().port }));
 });
 `;
 }
@@ -47,13 +51,14 @@ export interface ProjectFixture {
   readonly server?: keyof typeof SERVERS;
   readonly commands?: Partial<Manifest['commands']>;
   readonly contract?: Partial<Manifest['contract']>;
+  readonly manifest?: Partial<WrittenManifest>;
 }
 
 /** Writes a project as generate-server would leave it into `folder` and returns its path. */
 export function writeProject(folder: string, fixture: ProjectFixture = {}): string {
   mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, 'server.mjs'), SERVERS[fixture.server ?? 'echo']);
-  const manifest: Manifest = {
+  const manifest: WrittenManifest = {
     generator: 'websocket-skill',
     version: '0.0.0',
     language: 'nodejs',
@@ -75,7 +80,8 @@ export function writeProject(folder: string, fixture: ProjectFixture = {}): stri
       ...fixture.contract,
     },
     files: {},
+    ...fixture.manifest,
   };
-  writeFileSync(path.join(folder, MANIFEST_FILE), formatManifest(manifest));
+  writeFileSync(path.join(folder, MANIFEST_FILE), JSON.stringify(manifest));
   return folder;
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type * as z from 'zod';
 import { generateServer } from '../../src/operations/generate-server/generate-server.ts';
-import { GenerateServerInput } from '../../src/generate/schema.ts';
+import { GenerateServerInput } from '../../src/operations/generate-server/schema.ts';
 import { readProject } from '../../src/target/project/manifest.ts';
 import { operationContext } from '../support/operation-context.ts';
 import { startServerProcess } from '../support/server-process.ts';

@@ -5,15 +5,12 @@ import type { OperationContext } from '../../core/operation.ts';
 import { resolveAnswers } from '../../generate/answers.ts';
 import type { Answers, Form } from '../../generate/answers.ts';
 import { generate } from '../../generate/generate.ts';
-import { nextCommands, notesOn } from './notes.ts';
+import { LANGUAGES } from '../../generate/languages/index.ts';
 import { planFiles } from '../../generate/plan.ts';
 import type { Plan, PlannedFile } from '../../generate/plan.ts';
-import type {
-  FileAction,
-  GenerateServerInput,
-  GenerateServerReport,
-} from '../../generate/schema.ts';
 import { writeFiles } from '../../generate/write-files.ts';
+import { nextCommands, notesOn } from './notes.ts';
+import type { FileAction, GenerateServerInput, GenerateServerReport } from './schema.ts';
 
 /**
  * Generates a server into `input.output`: all files or, when anything is in the way, none.
@@ -40,7 +37,7 @@ export async function generateServer(
 /** A script's name, or that of a present file, means one file; everything else is a folder. */
 function formOf(input: GenerateServerInput, given: string, output: string): Form {
   const isFolderName = /[\\/]$/.test(given);
-  const isScriptName = !isFolderName && /\.[cm]?js$/.test(given);
+  const isScriptName = !isFolderName && LANGUAGES[input.language].singleFile.extension.test(given);
   const present = onDisk(given, () => statSync(output, { throwIfNoEntry: false }));
   if (input.type === 'chat') {
     if (!isScriptName) return 'project';

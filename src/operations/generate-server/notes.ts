@@ -1,4 +1,5 @@
 import type { Answers } from '../../generate/answers.ts';
+import { LANGUAGES } from '../../generate/languages/index.ts';
 import type { Plan } from '../../generate/plan.ts';
 import { shellQuote } from '../../core/shell-quote.ts';
 
@@ -9,8 +10,9 @@ const MUCH_FOR_CHAT = 1_048_576;
 export function nextCommands(answers: Answers, given: string): string[] {
   // A word that starts with a dash would be an option.
   const place = given.startsWith('-') ? `./${given}` : given;
-  if (answers.form === 'file') return [shellQuote(['node', place])];
-  return [shellQuote(['cd', place]), 'npm install', 'npm start'];
+  const { singleFile, next } = LANGUAGES[answers.language];
+  if (answers.form === 'file') return [shellQuote(singleFile.start(place))];
+  return [shellQuote(['cd', place]), ...next];
 }
 
 interface Run {
@@ -44,7 +46,7 @@ function notesOnWriting({ files, orphans }: Plan, run: Run): string[] {
 function notesOnAnswers(answers: Answers): string[] {
   const { type, form, subprotocols, maxPayload, compression } = answers;
   const notes: string[] = [];
-  if (form === 'file') notes.push('the file holds the ws package and needs no node_modules');
+  if (form === 'file') notes.push(LANGUAGES[answers.language].singleFile.note);
   if (subprotocols.length > 0) {
     notes.push(
       `${subprotocols.join(', ')}: negotiated by name only; the messages stay this server's own`,

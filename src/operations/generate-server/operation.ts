@@ -1,6 +1,6 @@
 import { defineOperation } from '../../core/operation.ts';
 import { generateServer } from './generate-server.ts';
-import { GenerateServerInput, GenerateServerReport } from '../../generate/schema.ts';
+import { GenerateServerInput, GenerateServerReport } from './schema.ts';
 import { viewGenerateServer } from './view.ts';
 
 /** `generate-server`. */

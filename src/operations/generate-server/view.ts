@@ -1,5 +1,5 @@
 import type { View } from '../../core/operation.ts';
-import type { GenerateServerReport } from '../../generate/schema.ts';
+import type { GenerateServerReport } from './schema.ts';
 
 /** Lays a report out for people. */
 export function viewGenerateServer(report: GenerateServerReport): View {

@@ -2,29 +2,33 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
 /**
- * Waits for the line a generated server prints as soon as it listens:
- * `{"level":"info","event":"listening","port":43521,"url":"ws://localhost:43521"}`.
+ * Waits for the JSON line that a generated server prints as soon as it listens. The line holds the
+ * `fields` and the port: `{"level":"info","event":"listening","port":43521}`.
  *
  * Resolves to the port, or to undefined when the output ends without such a line.
  */
-export function listeningPort(stdout: Readable): Promise<number | undefined> {
+export function listeningPort(
+  stdout: Readable,
+  fields: Readonly<Record<string, string>>,
+): Promise<number | undefined> {
   return new Promise((resolve) => {
     const lines = createInterface({ input: stdout, crlfDelay: Infinity });
     lines.on('line', (line) => {
-      const port = portIn(line);
+      const port = portIn(line, fields);
       if (port !== undefined) resolve(port);
     });
     lines.on('close', () => resolve(undefined));
   });
 }
 
-function portIn(line: string): number | undefined {
+function portIn(line: string, fields: Readonly<Record<string, string>>): number | undefined {
   if (!line.startsWith('{')) return undefined;
   try {
-    const entry = JSON.parse(line) as { event?: unknown; port?: unknown };
-    return entry.event === 'listening' && typeof entry.port === 'number' ? entry.port : undefined;
+    const entry = JSON.parse(line) as Record<string, unknown>;
+    const matches = Object.entries(fields).every(([name, value]) => entry[name] === value);
+    return matches && typeof entry['port'] === 'number' ? entry['port'] : undefined;
   } catch {
-    // Not a log line: a server may print what it likes besides.
+    // Servers may print other lines, too.
     return undefined;
   }
 }

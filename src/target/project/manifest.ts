@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
@@ -6,8 +7,19 @@ import { UsageError } from '../../core/errors.ts';
 /** Name of the manifest in the root of a generated project. */
 export const MANIFEST_FILE = '.wsgen.json';
 
-/** What the first line of a generated single file starts with; the manifest follows as JSON. */
-const HEADER = '// websocket-skill: ';
+/** The first line of a generated single file, a comment that holds the manifest as JSON. */
+const HEADER = /^(?:\/\/|#) websocket-skill: (.*)$/;
+
+/** The last file that npm, pnpm and yarn write; a killed installation leaves none of them. */
+export const INSTALLED_BY_NPM = [
+  'node_modules/.package-lock.json',
+  'node_modules/.modules.yaml',
+  'node_modules/.yarn-integrity',
+  'node_modules/.yarn-state.yml',
+];
+
+/** What a log line of a server that listens holds, besides its `port`. */
+export const LISTENING: Record<string, string> = { event: 'listening' };
 
 const Command = z.array(z.string().min(1)).min(1);
 
@@ -22,6 +34,10 @@ export const Manifest = z.object({
   answers: z.record(z.string(), z.unknown()),
   /** To be run in the project's folder; null: there is nothing to do. */
   commands: z.object({ install: Command.nullable(), build: Command.nullable(), start: Command }),
+  /** One of these exists once the install command has succeeded; relative to the folder. */
+  installed: z.array(z.string().min(1)).default(INSTALLED_BY_NPM),
+  /** Fields of the JSON line with the `port` that the server prints on stdout when it listens. */
+  listening: z.record(z.string(), z.string()).default(LISTENING),
   contract: z.object({
     path: z.string().startsWith('/'),
     /** Whether a message comes back as it was sent. */
@@ -46,9 +62,9 @@ export interface Project {
   readonly manifest: Manifest;
 }
 
-/** The first line of a generated single file. */
-export function formatHeader(manifest: Manifest): string {
-  return `${HEADER}${JSON.stringify(manifest)}\n`;
+/** The first line of a generated single file; `comment` starts one in its language: `//` or `#`. */
+export function formatHeader(manifest: Manifest, comment: string): string {
+  return `${comment} websocket-skill: ${JSON.stringify(manifest)}\n`;
 }
 
 /** The text of `.wsgen.json`. */
@@ -68,7 +84,7 @@ export async function readProject(path: string): Promise<Project> {
   const root = found.isDirectory() ? absolute : dirname(absolute);
   const text = found.isDirectory() ? await readManifest(root, path) : await readHeader(absolute);
   if (text === undefined) {
-    throw notAProject(path, `its first line does not start with "${HEADER.trim()}"`);
+    throw notAProject(path, 'its first line does not start with "// websocket-skill:"');
   }
   return { root, manifest: parseManifest(text, path) };
 }
@@ -84,7 +100,7 @@ async function readManifest(root: string, path: string): Promise<string> {
 async function readHeader(file: string): Promise<string | undefined> {
   const text = await readFile(file, 'utf8');
   const [line = ''] = text.split('\n', 1);
-  return line.startsWith(HEADER) ? line.slice(HEADER.length) : undefined;
+  return HEADER.exec(line)?.[1];
 }
 
 function parseManifest(text: string, path: string): Manifest {
@@ -102,8 +118,13 @@ function parseManifest(text: string, path: string): Manifest {
 }
 
 function notAProject(path: string, why: string, cause?: unknown): UsageError {
-  return new UsageError('WSK_ERR_NOT_A_PROJECT', `${path} is no generated project: ${why}`, {
+  return new UsageError('WSK_ERR_NOT_A_PROJECT', `${path} is not a generated project: ${why}`, {
     cause,
     hint: 'generate one with `websocket-skill generate-server`',
   });
+}
+
+/** In lower-case hexadecimal, as `Manifest.files` has it. */
+export function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
 }

@@ -62,11 +62,8 @@ export async function startProject(
   return startServer(project, options);
 }
 
-/** What npm, pnpm and yarn write last: a killed installation leaves node_modules without it. */
-const INSTALLED = ['.package-lock.json', '.modules.yaml', '.yarn-integrity', '.yarn-state.yml'];
-
-function isInstalled({ root }: Project): boolean {
-  return INSTALLED.some((name) => existsSync(join(root, 'node_modules', name)));
+function isInstalled({ root, manifest }: Project): boolean {
+  return manifest.installed.some((path) => existsSync(join(root, path)));
 }
 
 /** Whether a file of the project is newer than the file that the start command runs. */
@@ -112,7 +109,7 @@ async function startServer(
   options: StartProjectOptions,
 ): Promise<RunningProject> {
   const { signal, startTimeoutMs = 20_000 } = options;
-  const { commands, contract } = project.manifest;
+  const { commands, contract, listening } = project.manifest;
   signal.throwIfAborted();
   options.emit?.({ stage: 'start' });
   const tail = new OutputTail();
@@ -122,7 +119,7 @@ async function startServer(
   try {
     const { stdout } = server.process;
     if (stdout === null) throw new Error('the supervisor has no standard output');
-    const port = await raced(portOrExit(stdout, server), startTimeoutMs, signal);
+    const port = await raced(portOrExit(stdout, server, listening), startTimeoutMs, signal);
     signal.throwIfAborted();
     if (port === undefined) throw notStarted(server, { project, tail, startTimeoutMs });
     const status = await pollUntilReady({
@@ -143,9 +140,13 @@ async function startServer(
   }
 }
 
-/** The port, or undefined once the server is over without having told one. */
-async function portOrExit(stdout: Readable, server: Supervised): Promise<number | undefined> {
-  const port = await listeningPort(stdout);
+/** The port, or undefined once the server has ended without printing one. */
+async function portOrExit(
+  stdout: Readable,
+  server: Supervised,
+  listening: Manifest['listening'],
+): Promise<number | undefined> {
+  const port = await listeningPort(stdout, listening);
   if (port === undefined) await server.exited;
   return port;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../src/core/errors.ts';
 import { resolveAnswers } from '../../../src/generate/answers.ts';
 import type { Answers } from '../../../src/generate/answers.ts';
-import { GenerateServerInput } from '../../../src/generate/schema.ts';
+import { GenerateServerInput } from '../../../src/operations/generate-server/schema.ts';
 
 function answers(input: object, baseName = 'server'): Answers {
   return resolveAnswers(GenerateServerInput.parse(input), { form: 'project', baseName });

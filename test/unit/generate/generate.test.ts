@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Answers } from '../../../src/generate/answers.ts';
 import { generate } from '../../../src/generate/generate.ts';
-import { sha256 } from '../../../src/generate/sha256.ts';
-import { Manifest } from '../../../src/target/project/manifest.ts';
+import { Manifest, sha256 } from '../../../src/target/project/manifest.ts';
 import { VERSION } from '../../../src/core/version.ts';
 
 const CHAT: Answers = {
@@ -106,8 +105,10 @@ describe('generate', () => {
         build: ['npm', 'run', 'build'],
         start: ['node', 'dist/src/main.js'],
       },
+      listening: { event: 'listening' },
       contract: { path: '/', echo: false, maxPayload: 65_536, subprotocols: ['a.v1', "it's"] },
     });
+    expect(manifest.installed).toContain('node_modules/.package-lock.json');
     const others = [...files].filter(([path]) => path !== '.wsgen.json');
     expect(manifest.files).toEqual(
       Object.fromEntries(others.map(([path, text]) => [path, sha256(text)])),

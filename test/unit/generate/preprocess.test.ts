@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { preprocess } from '../../../src/generate/preprocess.ts';
-import { readTemplate } from '../../../src/generate/template-source.ts';
-import { templateManifest } from '../../../src/generate/template.ts';
+import { readTemplate, templateManifest } from '../../../src/generate/template.ts';
+import { SERVER_TYPES } from '../../../src/generate/languages/language.ts';
 
 function process(lines: readonly string[], features: Record<string, boolean>): string[] {
   return preprocess(lines.join('\n'), features, 'file.ts').split('\n');
@@ -126,8 +126,8 @@ function mulberry32(seed: number): () => number {
 
 const MARKER = /^\s*(?:\/\/|#|<!--)(?:~| ?#\w)/;
 
-describe.each(['echo', 'chat'])('the template %s', (name) => {
-  const template = readTemplate(name);
+describe.each(SERVER_TYPES)('the template %s', (name) => {
+  const template = readTemplate('nodejs', name);
   const { features } = templateManifest(template);
   const files = [...template].filter(([path]) => path !== 'template.json');
   const withAll = (isOn: boolean): Record<string, boolean> =>

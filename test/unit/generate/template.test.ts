@@ -2,14 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { renderTemplate } from '../../../src/generate/template.ts';
 
 function template(files: Record<string, string>, manifest: object = {}): Map<string, string> {
-  const complete = {
-    features: [],
-    files: {},
-    rename: {},
-    values: {},
-    build: null,
-    start: ['node'],
-  };
+  const complete = { features: [], files: {}, rename: {}, values: {} };
   const json = JSON.stringify({ ...complete, ...manifest });
   return new Map(Object.entries({ 'template.json': json, ...files }));
 }

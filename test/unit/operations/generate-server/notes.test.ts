@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { resolveAnswers } from '../../../../src/generate/answers.ts';
 import type { Answers } from '../../../../src/generate/answers.ts';
 import { nextCommands, notesOn } from '../../../../src/operations/generate-server/notes.ts';
-import { GenerateServerInput } from '../../../../src/generate/schema.ts';
+import { GenerateServerInput } from '../../../../src/operations/generate-server/schema.ts';
 
 const PLAN = { root: '/x', files: [], orphans: [] };
 const WRITTEN = { hasWritten: true, isInterrupted: false, force: false };

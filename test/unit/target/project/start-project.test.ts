@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EnvironmentError } from '../../../../src/core/errors.ts';
-import { startProject } from '../../../../src/target/project/index.ts';
+import { readProject, startProject } from '../../../../src/target/project/index.ts';
+import { formatHeader } from '../../../../src/target/project/manifest.ts';
 import { writeProject } from '../../../support/project-fixture.ts';
 import type { ProjectFixture } from '../../../support/project-fixture.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
@@ -42,6 +43,14 @@ describe('startProject', () => {
     expect(project.manifest.contract.maxPayload).toBe(65_536);
   });
 
+  it('reads the manifest of a single file from a comment that starts with #', async () => {
+    const folder = writeProject(temporaryFolder());
+    const { manifest } = await readProject(folder);
+    const file = path.join(folder, 'server.py');
+    writeFileSync(file, `${formatHeader(manifest, '#')}import asyncio\n`);
+    expect(await readProject(file)).toEqual({ root: folder, manifest });
+  });
+
   it('installs once, but again when the first attempt was killed half-way', async () => {
     const folder = writeProject(temporaryFolder(), {
       commands: {
@@ -61,6 +70,26 @@ describe('startProject', () => {
     // Nothing is newer than the file that is started, so there is nothing to build.
     expect(readFileSync(path.join(folder, 'log'), 'utf8')).toBe('install ');
     expect(stages).toEqual(['install', 'start', 'start']);
+  });
+
+  it('asks the manifest what an installation leaves and what a listening server prints', async () => {
+    const folder = writeProject(temporaryFolder(), {
+      commands: { install: script(`require('node:fs').writeFileSync('modules.done', '')`) },
+      manifest: { language: 'go', installed: ['modules.done'], listening: { msg: 'up' } },
+    });
+    const stages: string[] = [];
+    const options = { signal, emit: ({ stage }: { stage: string }) => stages.push(stage) };
+    await (await startProject(folder, options)).stop();
+    await (await startProject(folder, options)).stop();
+    expect(stages).toEqual(['install', 'start', 'start']);
+  });
+
+  it('ignores lines that do not match the listening line of the manifest', async () => {
+    const error = await errorOf(
+      { manifest: { listening: { event: 'ready' } } },
+      { startTimeoutMs: 700 },
+    );
+    expect(error.message).toMatch(/printed no "listening" line within 700 ms/);
   });
 
   it('builds when the file that is started is not there', async () => {

@@ -1,0 +1,99 @@
+import * as z from 'zod';
+import { Port, Subprotocol } from '../../core/fields.ts';
+import { COMPRESSIONS, FEATURES } from '../../generate/answers.ts';
+import { LANGUAGES } from '../../generate/languages/index.ts';
+import { SERVER_TYPES } from '../../generate/languages/language.ts';
+
+const Language = z.enum(Object.keys(LANGUAGES) as (keyof typeof LANGUAGES)[]);
+const ServerType = z.enum(SERVER_TYPES);
+
+export const GenerateServerInput = z.strictObject({
+  language: Language.default('nodejs').describe('language of the server'),
+  type: ServerType.default('echo').describe(
+    'echo returns each message, chat passes it on to the other clients',
+  ),
+  port: Port.default(8080).describe(
+    'port to listen on; the environment variable PORT overrides it',
+  ),
+  compression: z
+    .enum(COMPRESSIONS)
+    .default('permessage-deflate')
+    .describe('per-message compression (RFC 7692)'),
+  serverNoContextTakeover: z
+    .boolean()
+    .default(true)
+    .describe('compress each message on its own, without the context of earlier messages'),
+  subprotocols: z
+    .array(Subprotocol)
+    .default([])
+    .meta({ separator: ',' })
+    .describe('subprotocol names, the preferred one first'),
+  features: z
+    .array(z.enum(FEATURES))
+    .default([])
+    .meta({ separator: ',' })
+    .describe('features of a chat server; presence and history need rooms'),
+  maxPayload: z
+    .int()
+    .min(1)
+    .max(0x7fffffff)
+    .default(104_857_600)
+    .meta({ placeholder: 'bytes' })
+    .describe('largest message in bytes, before and after decompression'),
+  pingInterval: z
+    .int()
+    .min(100)
+    .max(3_600_000)
+    .default(30_000)
+    .meta({ placeholder: 'ms' })
+    .describe('time between two heartbeat pings'),
+  output: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ placeholder: 'path' })
+    .describe('folder for a project, or a .js, .mjs or .cjs file for a self-contained echo server'),
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]{0,213}$/, 'expected lower-case letters, digits, ".", "_" or "-"')
+    .optional()
+    .describe('name of the package; by default that of the output'),
+  force: z.boolean().default(false).describe('overwrite files that exist and differ'),
+  dryRun: z.boolean().default(false).describe('list the files and write nothing'),
+});
+export type GenerateServerInput = z.output<typeof GenerateServerInput>;
+
+/** What happened to a file; in a dry run, what would happen. */
+const FileAction = z.enum([
+  'created',
+  'overwritten',
+  'unchanged',
+  'removed',
+  'would-create',
+  'would-overwrite',
+  'would-remove',
+  'differs',
+]);
+export type FileAction = z.output<typeof FileAction>;
+
+const GeneratedFile = z.object({
+  /** Relative to the output folder, with `/`. */
+  path: z.string(),
+  bytes: z.int(),
+  action: FileAction,
+});
+
+export const GenerateServerReport = z.object({
+  operation: z.literal('generate-server'),
+  status: z.enum(['passed', 'interrupted']),
+  success: z.boolean(),
+  language: Language,
+  type: ServerType,
+  /** Absolute path of the folder or file. */
+  output: z.string(),
+  files: z.array(GeneratedFile),
+  /** What to run next, in this order, in a POSIX shell. */
+  commands: z.array(z.string()),
+  notes: z.array(z.string()),
+});
+export type GenerateServerReport = z.output<typeof GenerateServerReport>;
