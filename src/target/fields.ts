@@ -8,28 +8,28 @@ function isLatin1(text: string): boolean {
 
 /** The fields by which an operation opens its target: `--url` or `--project`, headers and TLS. */
 export const targetFields = {
-  url: WebSocketUrl.optional().describe('server under test'),
+  url: WebSocketUrl.optional().describe('URL of the server, ws:// or wss://'),
   project: z
     .string()
     .min(1)
     .optional()
     .describe(
-      'generated project (folder or single file) to start, check and stop, in place of a url',
+      'folder or file made by generate-server: it is started, tested and stopped (instead of --url)',
     )
     .meta({ placeholder: 'path' }),
   headers: z
     .array(HeaderLine.refine(isLatin1, 'expected characters of ISO 8859-1 only'))
     .default([])
-    .describe('extra request header, may be repeated')
+    .describe('extra request header; repeatable')
     .meta({ flag: 'header' }),
   insecure: z.boolean().default(false).describe('accept any TLS certificate'),
   ca: z
     .string()
     .min(1)
     .optional()
-    .describe('file with the PEM certificates to trust')
+    .describe('PEM file with the certificates to trust')
     .meta({ placeholder: 'file' }),
   timeoutMs: DurationMs.default(5000)
-    .describe('bound of the connect and of each check')
+    .describe('time limit of the connect and of each check')
     .meta({ flag: 'timeout' }),
 };

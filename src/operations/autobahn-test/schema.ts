@@ -6,57 +6,61 @@ export const AutobahnTestInput = z
     role: z
       .enum(['server', 'client'])
       .default('server')
-      .describe('what is under test; for a client this side listens, and clients come to it'),
-    url: WebSocketUrl.optional().describe('server under test'),
+      .describe(
+        'what is tested; with client, this program listens and the client under test connects to it',
+      ),
+    url: WebSocketUrl.optional().describe('URL of the server, ws:// or wss://'),
     project: z
       .string()
       .min(1)
       .optional()
       .describe(
-        'generated project (folder or single file) to start, test and stop, in place of a url',
+        'folder or file made by generate-server: it is started, tested and stopped (instead of --url)',
       )
       .meta({ placeholder: 'path' }),
-    port: Port.default(9001).describe('port to listen on for clients'),
+    port: Port.default(9001).describe('port to listen on, with --role client'),
     host: z
       .string()
       .min(1)
       .default('127.0.0.1')
-      .describe('address to listen on for clients')
+      .describe('address to listen on, with --role client')
       .meta({ placeholder: 'address' }),
     spawn: z
       .string()
       .min(1)
       .optional()
-      .describe('command line that runs the client under test; the test ends with it')
+      .describe(
+        'command that starts the client under test, with --role client; when it exits, the test ends',
+      )
       .meta({ placeholder: 'command' }),
     cases: z
       .array(z.string().min(1))
       .default([])
-      .describe('ids or patterns of the cases to run, as 1.*,7.1.*; all if absent')
+      .describe('ids or patterns of the cases to run, such as 1.*,7.1.* (default: all)')
       .meta({ separator: ',', placeholder: 'patterns' }),
     exclude: z
       .array(z.string().min(1))
       .default([])
-      .describe('ids or patterns of cases to leave out')
+      .describe('ids or patterns of the cases not to run')
       .meta({ separator: ',', placeholder: 'patterns' }),
     quick: z
       .boolean()
       .default(false)
-      .describe('20 in place of 1000 messages in each case of sections 12 and 13'),
+      .describe('20 instead of 1000 messages in each case of sections 12 and 13 (compression)'),
     extended: z
       .boolean()
       .default(false)
-      .describe('also run the cases beyond Autobahn, whose ids start with x.'),
+      .describe('also run cases that Autobahn does not have, with ids that start with x.'),
     concurrency: z
       .int()
       .min(1)
       .max(64)
       .default(16)
-      .describe('cases at the same time; what fails is run again alone'),
+      .describe('cases that run at the same time; a case that fails is run again alone'),
     failOn: z
       .enum(['failed', 'non-strict', 'unimplemented'])
       .default('failed')
-      .describe('the mildest verdict that fails the run'),
+      .describe('the least severe verdict that makes the run fail'),
     output: z
       .string()
       .min(1)
@@ -67,36 +71,36 @@ export const AutobahnTestInput = z
       .string()
       .min(1)
       .optional()
-      .describe('name of the peer in the reports; what the server calls itself if absent')
+      .describe('name of the server or client in the reports (default: the name it gives itself)')
       .meta({ placeholder: 'name' }),
     expectedFailures: z
       .string()
       .min(1)
       .optional()
-      .describe('YAML file of cases that are known to fail, each with a reason')
+      .describe('YAML file with the cases that are known to fail, each with a reason')
       .meta({ placeholder: 'file' }),
     compare: z
       .string()
       .min(1)
       .optional()
-      .describe('index.json of an earlier report, or of Autobahn, to say what got better or worse')
+      .describe('index.json of an earlier report, of this program or of Autobahn, to compare with')
       .meta({ placeholder: 'file' }),
     headers: z
       .array(HeaderLine)
       .default([])
-      .describe('extra request header, may be repeated')
+      .describe('extra request header; repeatable')
       .meta({ flag: 'header' }),
     subprotocols: z
       .array(Subprotocol)
       .default([])
-      .describe('subprotocol to offer, may be repeated')
+      .describe('subprotocol to offer; repeatable')
       .meta({ flag: 'subprotocol', placeholder: 'name' }),
     insecure: z.boolean().default(false).describe('accept any TLS certificate'),
     ca: z
       .string()
       .min(1)
       .optional()
-      .describe('file with the PEM certificates to trust')
+      .describe('PEM file with the certificates to trust')
       .meta({ placeholder: 'file' }),
   })
   .refine(

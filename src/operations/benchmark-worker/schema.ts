@@ -10,25 +10,25 @@ const RedisUrl = z
   .meta({ placeholder: 'url' });
 
 export const BenchmarkWorkerInput = z.strictObject({
-  redis: RedisUrl.describe('Redis at which benchmark --distributed offers its runs'),
+  redis: RedisUrl.describe('URL of the Redis that benchmark --distributed uses'),
   name: z
     .string()
     .regex(/^[\w.-]{1,100}$/, 'expected letters, digits, ".", "_" or "-"')
     .optional()
-    .describe('name of this worker in reports; host name and process id if absent')
+    .describe('name of this worker in reports (default: host name and process id)')
     .meta({ placeholder: 'name' }),
-  once: z.boolean().default(false).describe('leave after one run'),
+  once: z.boolean().default(false).describe('exit after one run'),
   concurrency: z
     .int()
     .min(1)
     .max(64)
     .default(1)
-    .describe('runs at the same time; a worker that is busy takes no further one'),
+    .describe('runs at the same time; a busy worker takes no further run'),
   allowTargets: z
     .array(z.string().regex(TARGET_PATTERN, 'expected host or host:port, with * for any part'))
     .default([])
     .describe(
-      'host or host:port that may be loaded, * for any part, may be repeated; any if absent',
+      'host or host:port that may be loaded, * stands for any part; repeatable (default: any)',
     )
     .meta({ flag: 'allow-target', placeholder: 'pattern' }),
 });

@@ -8,13 +8,13 @@ import {
 } from '../../core/fields.ts';
 
 const target = {
-  url: WebSocketUrl.optional().describe('server under load'),
+  url: WebSocketUrl.optional().describe('URL of the server, ws:// or wss://'),
   project: z
     .string()
     .min(1)
     .optional()
     .describe(
-      'generated project (folder or single file) to start, load and stop, in place of a url',
+      'folder or file made by generate-server: it is started, loaded and stopped (instead of --url)',
     )
     .meta({ placeholder: 'path' }),
 };
@@ -24,8 +24,9 @@ const load = {
     .enum(['echo', 'fanout', 'connect', 'idle', 'soak'])
     .optional()
     .describe(
-      'round trips, deliveries to a room, handshakes, quiet connections, or round trips for hours; ' +
-        'echo if absent, fanout for a project that does not echo',
+      'echo: round trips; fanout: one message to many receivers; connect: opening handshakes; ' +
+        'idle: open connections without messages; soak: round trips for hours ' +
+        '(default: echo; fanout for a project that does not echo)',
     ),
   connections: z.int().min(1).max(1_000_000).default(100).describe('connections to open'),
   messagesPerSecond: z
@@ -33,54 +34,60 @@ const load = {
     .positive()
     .optional()
     .describe(
-      'messages per second of EACH connection (of each publisher in the mode fanout); ' +
-        '10 if none of this, --rate and --pipeline is given',
+      'messages per second of EACH connection, in mode fanout of each publisher ' +
+        '(default: 10, unless --rate or --pipeline is given)',
     ),
   rate: z
     .number()
     .positive()
     .optional()
     .describe(
-      'messages per second of all connections together; in the mode connect, handshakes per second',
+      'messages per second of all connections together; in mode connect, handshakes per second',
     ),
   pipeline: z
     .int()
     .min(1)
     .max(10_000)
     .optional()
-    .describe('closed loop: keep so many messages in flight on each connection, at no rate'),
+    .describe(
+      'messages in flight on each connection: each reply lets the next be sent (closed loop, no rate)',
+    ),
   arrivals: z
     .enum(['constant', 'poisson'])
     .default('constant')
-    .describe('how the moments at which messages are due lie in time'),
+    .describe('times between messages: all equal (constant) or random (poisson)'),
   seed: z
     .int()
     .min(0)
     .max(0xffffffff)
     .default(1)
-    .describe('of what is random: arrivals, sizes and payloads'),
+    .describe('seed of the random values: times, sizes and payloads'),
   durationMs: DurationMs.optional()
-    .describe('how long is measured; 10s if absent, 1h in the mode soak')
-    .meta({ flag: 'duration', placeholder: 'time' }),
+    .describe('length of the measured phase (default: 10s, in mode soak 1h)')
+    .meta({ flag: 'duration' }),
   rampMs: DurationOrNoneMs.default(0)
-    .describe('time over which the connections are opened; 0: as fast as they can be')
-    .meta({ flag: 'ramp', placeholder: 'time' }),
+    .describe('time over which the connections are opened; 0: as fast as possible')
+    .meta({ flag: 'ramp' }),
   warmupMs: DurationOrNoneMs.optional()
-    .describe('traffic before the measured one; 10 % of the duration, at most 5s, if absent')
-    .meta({ flag: 'warmup', placeholder: 'time' }),
+    .describe(
+      'length of the traffic before the measured phase (default: 10 % of --duration, at most 5s)',
+    )
+    .meta({ flag: 'warmup' }),
   drainMs: DurationOrNoneMs.default(5000)
-    .describe('how long replies are waited for at the end before they count as lost')
-    .meta({ flag: 'drain', placeholder: 'time' }),
+    .describe('time to wait for replies at the end; later replies count as lost')
+    .meta({ flag: 'drain' }),
 };
 
 const message = {
   size: z
     .preprocess(toText, z.string().min(1))
     .optional()
-    .describe('payload: bytes, uniform:MIN-MAX, or a file that holds it; 32 if absent')
+    .describe(
+      'payload: bytes, random bytes uniform:MIN-MAX, or a file with the payload (default: 32)',
+    )
     .meta({ placeholder: 'bytes|uniform:a-b|file' }),
   text: z.boolean().default(false).describe('send text messages'),
-  binary: z.boolean().default(false).describe('send binary messages; so it is if neither is given'),
+  binary: z.boolean().default(false).describe('send binary messages (the default)'),
 };
 
 const fanout = {
@@ -88,13 +95,13 @@ const fanout = {
     .int()
     .min(1)
     .optional()
-    .describe('mode fanout: connections that publish; 1 if absent'),
+    .describe('mode fanout: connections that publish (default: 1)'),
   join: z
     .array(z.string())
     .optional()
     .describe(
-      'mode fanout: text each connection sends once it is open, may be repeated; ' +
-        'joins a room of our chat servers if absent',
+      'mode fanout: text that each connection sends first; repeatable ' +
+        '(default: joins a room of a generated chat server)',
     )
     .meta({ placeholder: 'text' }),
   publish: z
@@ -102,14 +109,14 @@ const fanout = {
     .min(1)
     .optional()
     .describe(
-      'mode fanout: what is published, with {{id}} for 16 digits by which deliveries are matched; ' +
-        'a message of our chat servers if absent',
+      'mode fanout: text to publish; {{id}} becomes the 16 digits that identify a message ' +
+        '(default: a message of a generated chat server)',
     )
     .meta({ placeholder: 'text' }),
   toSelf: z
     .boolean()
     .default(true)
-    .describe('mode fanout: whether the server sends a message back to its publisher, too'),
+    .describe('mode fanout: the server sends a message to its publisher, too'),
 };
 
 const generator = {
@@ -121,17 +128,17 @@ const generator = {
         .regex(/^(auto|[1-9]|[1-5]\d|6[0-4])$/, 'expected auto or a whole number from 1 to 64'),
     )
     .default('auto')
-    .describe('threads that carry the connections; auto: min(cores - 1, connections / 500)')
+    .describe('threads of the load generator; auto: connections / 500, at most CPU cores - 1')
     .meta({ placeholder: 'auto|number' }),
   precise: z
     .boolean()
     .default(false)
-    .describe('spin between two messages: sharper moments for a whole core of each worker'),
+    .describe('send at more exact times; each thread then uses a whole CPU core'),
   scenario: z
     .string()
     .min(1)
     .optional()
-    .describe('what each client does, in place of a mode: chat, json-rpc, or a YAML file')
+    .describe('what each client does, instead of --mode: chat, json-rpc, or a YAML file')
     .meta({ placeholder: 'name|file' }),
   distributed: z
     .string()
@@ -139,53 +146,53 @@ const generator = {
       message: 'expected a redis:// or rediss:// URL',
     })
     .optional()
-    .describe('Redis through which machines that run benchmark-worker share the load')
+    .describe('URL of the Redis through which machines that run benchmark-worker share the load')
     .meta({ placeholder: 'url' }),
   remoteWorkers: z
     .int()
     .min(1)
     .max(1000)
     .optional()
-    .describe('benchmark-workers to wait for, with --distributed; 1 if absent'),
+    .describe('benchmark-workers to wait for, with --distributed (default: 1)'),
   workerTimeoutMs: DurationMs.default(30_000)
-    .describe('how long benchmark-workers are waited for, with --distributed')
-    .meta({ flag: 'worker-timeout', placeholder: 'time' }),
+    .describe('time to wait for benchmark-workers, with --distributed')
+    .meta({ flag: 'worker-timeout' }),
 };
 
 const connection = {
   headers: z
     .array(HeaderLine)
     .default([])
-    .describe('extra request header, may be repeated')
+    .describe('extra request header; repeatable')
     .meta({ flag: 'header' }),
   subprotocols: z
     .array(Subprotocol)
     .default([])
-    .describe('subprotocol to offer, may be repeated')
+    .describe('subprotocol to offer; repeatable')
     .meta({ flag: 'subprotocol', placeholder: 'name' }),
   compression: z
     .boolean()
     .default(false)
-    .describe('offer permessage-deflate; through the full client, which is slower'),
+    .describe('offer permessage-deflate; the load generator is slower with it'),
   tokenFile: z
     .string()
     .min(1)
     .optional()
-    .describe('file with a bearer token on each line, which connections take in turn')
+    .describe('file with one bearer token per line, which connections take in turn')
     .meta({ placeholder: 'file' }),
   insecure: z.boolean().default(false).describe('accept any TLS certificate'),
-  ca: pemFile('file with the PEM certificates to trust'),
-  cert: pemFile('file with the PEM certificate of this client'),
-  key: pemFile('file with the PEM key of this client'),
+  ca: pemFile('PEM file with the certificates to trust'),
+  cert: pemFile('PEM file with the certificate of this client'),
+  key: pemFile('PEM file with the private key of this client'),
   connectTimeoutMs: DurationMs.default(10_000)
-    .describe('bound of each opening handshake')
-    .meta({ flag: 'connect-timeout', placeholder: 'time' }),
+    .describe('time limit of each opening handshake')
+    .meta({ flag: 'connect-timeout' }),
   sourceIps: z
     .array(z.string().min(1))
     .default([])
     .describe(
-      'local addresses to connect from, in turn, as one address has some 28000 ports; ' +
-        'auto: as many of 127.0.0.0/8, or of this machine, as are needed',
+      'local addresses to connect from, in turn (one has about 28,000 ports); ' +
+        'auto: as many as are needed, of 127.0.0.0/8 or of this machine',
     )
     .meta({ flag: 'source-ip', separator: ',', placeholder: 'addresses' }),
 };
@@ -195,34 +202,38 @@ const judgement = {
     .array(z.string().min(1))
     .default([])
     .describe(
-      'what has to hold, as p99<20ms, errors<0.1% or rate>=0.99, may be repeated; ' +
-        'errors<=0 besides, unless one of them is about errors',
+      'condition that must hold, such as p99<20ms, errors<0.1% or rate>=0.99; repeatable; ' +
+        'errors<=0 must hold too, unless one is about errors or lost',
     )
     .meta({ flag: 'threshold', placeholder: 'rule' }),
   strict: z
     .boolean()
     .default(false)
-    .describe('exit 4 when the generator was the limit, as the figures are not of the server then'),
+    .describe('exit 4 if the load generator, not the server, was the limit'),
   repeat: z
     .int()
     .min(1)
     .max(100)
     .optional()
-    .describe('runs, for medians with intervals; with --compare, blocks A B B A, 4 if absent'),
-  compare: WebSocketUrl.optional().describe('another server, to say which of the two is better'),
+    .describe(
+      'number of runs, for medians with intervals; with --compare, number of blocks A B B A (default: 4)',
+    ),
+  compare: WebSocketUrl.optional().describe(
+    'URL of a second server, to report which of the two is faster',
+  ),
   minEffect: z
     .number()
     .min(0)
     .max(100)
     .default(5)
-    .describe('percent that two servers have to differ by')
+    .describe('smallest difference that counts, with --compare')
     .meta({ placeholder: 'percent' }),
-  findMax: z.boolean().default(false).describe('search the highest rate at which --slo holds'),
+  findMax: z.boolean().default(false).describe('find the highest rate at which --slo holds'),
   slo: z
     .string()
     .min(1)
     .optional()
-    .describe('a threshold, as p99<50ms, for --find-max')
+    .describe('threshold for --find-max, such as p99<50ms')
     .meta({ placeholder: 'rule' }),
 };
 
@@ -237,7 +248,7 @@ const output = {
     .int()
     .min(1)
     .optional()
-    .describe('process of the server, if it is on this machine; found by its port if absent'),
+    .describe('process id of the server, if it is on this machine (default: found by its port)'),
 };
 
 export const BenchmarkInput = z

@@ -22,12 +22,12 @@ export const GenerateServerInput = z.strictObject({
   serverNoContextTakeover: z
     .boolean()
     .default(true)
-    .describe('compress each message on its own, without the context of earlier messages'),
+    .describe('compress each message on its own: less memory per connection, larger messages'),
   subprotocols: z
     .array(Subprotocol)
     .default([])
     .meta({ separator: ',' })
-    .describe('subprotocol names, the preferred one first'),
+    .describe('subprotocols that the server accepts, the preferred one first'),
   features: z
     .array(z.enum(FEATURES))
     .default([])
@@ -39,26 +39,29 @@ export const GenerateServerInput = z.strictObject({
     .max(0x7fffffff)
     .default(104_857_600)
     .meta({ placeholder: 'bytes' })
-    .describe('largest message in bytes, before and after decompression'),
+    .describe('largest message that the server accepts, compressed and decompressed'),
   pingInterval: z
     .int()
     .min(100)
     .max(3_600_000)
     .default(30_000)
     .meta({ placeholder: 'ms' })
-    .describe('time between two heartbeat pings'),
+    .describe('time between heartbeat pings, in milliseconds'),
   output: z
     .string()
     .min(1)
     .optional()
     .meta({ placeholder: 'path' })
-    .describe('folder for a project, or a .js, .mjs or .cjs file for a self-contained echo server'),
+    .describe(
+      'folder, or a .js, .mjs or .cjs file for an echo server in one file ' +
+        '(default: echo-server or chat-server)',
+    ),
   name: z
     .string()
     .regex(/^[a-z0-9][a-z0-9._-]{0,213}$/, 'expected lower-case letters, digits, ".", "_" or "-"')
     .optional()
-    .describe('name of the package; by default that of the output'),
-  force: z.boolean().default(false).describe('overwrite files that exist and differ'),
+    .describe('name in package.json (default: the name of the output)'),
+  force: z.boolean().default(false).describe('overwrite existing files that have other content'),
   dryRun: z.boolean().default(false).describe('list the files and write nothing'),
 });
 export type GenerateServerInput = z.output<typeof GenerateServerInput>;

@@ -9,12 +9,12 @@ const Status = z.enum(['passed', 'failed', 'interrupted']);
 export const TestInput = z
   .strictObject({
     ...targetFields,
-    messages: z.int().min(1).max(100_000).default(100).describe('round trips to measure'),
+    messages: z.int().min(1).max(100_000).default(100).describe('round trips for the latency'),
     subprotocols: z
       .array(Subprotocol)
       .refine((names) => new Set(names).size === names.length, 'expected each name once')
       .default([])
-      .describe('subprotocol to offer, may be repeated')
+      .describe('subprotocol to offer; repeatable')
       .meta({ flag: 'subprotocol', placeholder: 'name' }),
     compression: z.boolean().default(false).describe('offer permessage-deflate and check it'),
     maxPayload: z
@@ -22,24 +22,30 @@ export const TestInput = z
       .min(1)
       .max(0x7fffffff)
       .default(104_857_600)
-      .describe('largest message in bytes a server at --url has to take; a project knows its own')
+      .describe(
+        'largest message that the server at --url accepts; with --project the limit is known',
+      )
       .meta({ placeholder: 'bytes' }),
     echo: z
       .boolean()
       .optional()
-      .describe('whether the server echoes; found out by a first message if absent'),
-    send: z.string().optional().describe('text to send before what --expect waits for'),
+      .describe(
+        'the server must (or does not) send each message back (default: a first message finds out)',
+      ),
+    send: z.string().optional().describe('text to send before waiting for --expect'),
     expect: z
       .string()
       .min(1)
       .optional()
-      .describe('text that a message from the server has to hold'),
+      .describe('text that a message from the server must contain'),
     expectStatus: z
       .int()
       .min(100)
       .max(599)
       .optional()
-      .describe('HTTP status the server has to refuse with; nothing else is checked')
+      .describe(
+        'HTTP status with which the server must refuse the handshake; nothing else is checked',
+      )
       .meta({ placeholder: 'status' }),
   })
   .refine((input) => (input.url === undefined) !== (input.project === undefined), {

@@ -10,18 +10,18 @@ export const ValidateHandshakeInput = z
       .string()
       .min(1)
       .optional()
-      .describe('file with the captured head of a request')
+      .describe('file with the head (first line and headers) of a saved request')
       .meta({ placeholder: 'file' }),
     response: z
       .string()
       .min(1)
       .optional()
-      .describe('file with the captured head of a response')
+      .describe('file with the head (first line and headers) of a saved response')
       .meta({ placeholder: 'file' }),
     key: z
       .string()
       .optional()
-      .describe('Sec-WebSocket-Key that a captured response answers')
+      .describe('Sec-WebSocket-Key of the request that the saved response answers')
       .meta({ placeholder: 'base64' }),
   })
   .refine(
