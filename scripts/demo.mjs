@@ -4,10 +4,10 @@
 import { mkdtempSync, realpathSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { runProcess } from '../dist/src/babysitter/run.js';
 import { exitCodeOf, exitCodeOfError } from '../dist/src/cli/exit-code.js';
 import { ProgressPrinter } from '../dist/src/cli/progress.js';
 import { renderError, renderView } from '../dist/src/cli/render.js';
+import { runProcess } from '../dist/src/operations/run/run.js';
 
 const inputs = {
   projectName: 'demo-chat',

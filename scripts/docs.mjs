@@ -56,9 +56,10 @@ export async function sectionsOfPackage() {
   const { flagTable, table } = await import('../dist/src/core/derive/markdown.js');
   const { ERRORS } = await import('../dist/src/core/errors.js');
   const { VIOLATIONS } = await import('../dist/src/protocol/index.js');
+  const operations = await Promise.all(commands.map((entry) => entry.load()));
   return {
     flags(name) {
-      const operation = commands.find((candidate) => candidate.name === name);
+      const operation = operations.find((candidate) => candidate.name === name);
       if (operation === undefined) throw new Error(`there is no operation ${name}`);
       const none = Object.keys(operation.input.shape).length === 0;
       return none ? `\`${name}\` has no flags of its own.` : flagTable(operation);

@@ -1,15 +1,15 @@
 import { defineOnce } from './define.ts';
 
-/** What the agent is given. */
+/** Arguments of the task. */
 export interface CustomHandlersArgs {
   /** Absolute path of the generated project. */
   readonly project: string;
   readonly language: string;
-  /** What the messages are to do, in the words of whoever asked for it. */
+  /** What the messages are to do, as the user put it. */
   readonly request: string;
 }
 
-/** What the agent is to post. */
+/** Result that the agent posts. */
 export interface CustomHandlersResult {
   /** Whether the handlers are in place and the project's own tests pass. */
   readonly success: boolean;
@@ -21,7 +21,7 @@ export interface CustomHandlersResult {
 /**
  * `websocket/custom-handlers`: an agent writes message handling into a generated project.
  *
- * Not one of our operations: the runner leaves it to the agent that hosts the run.
+ * It is no operation of ours: the runner leaves it to the agent that hosts the run.
  */
 export const customHandlers = defineOnce<CustomHandlersArgs, CustomHandlersResult>(
   'websocket/custom-handlers',

@@ -7,11 +7,11 @@ import { writeTaskInput } from '../src/babysitter/task-input.ts';
 import { loadSettings } from '../src/config/index.ts';
 import { resolveInput } from '../src/core/derive/input.ts';
 import { taskIdOf, toTaskDefinition, type TaskDefinition } from '../src/core/derive/task.ts';
-import type { Operation, Report } from '../src/core/operation.ts';
+import type { OperationEntry, Report } from '../src/core/operation.ts';
 
 /*
  * The SDK refuses a task id that is defined twice in one process, and two copies of this package
- * (the project's and a global one, sources and build) define the same. The first one wins for all.
+ * (the project's and a global one, sources and build) define the same ids. The first copy's are used.
  */
 const MEMO = Symbol.for('websocket-skill/tasks');
 type Memo = Map<string, unknown>;
@@ -25,21 +25,33 @@ export type TaskOf<Input extends z.ZodObject, Output extends z.ZodType<Report>> 
   z.output<Output>
 >;
 
+/** The tasks of a registry, by the names of its operations. */
+type TasksOf<Registry> = {
+  readonly [Name in keyof Registry]: Registry[Name] extends OperationEntry<
+    infer Input,
+    infer Output
+  >
+    ? TaskOf<Input, Output>
+    : never;
+};
+
 /**
- * Defines the task of one operation: requested, it resolves arguments > WS_* > websocket.yaml >
- * defaults and writes the outcome to `tasks/<effectId>/input.json`, once.
+ * Defines one task for each operation. When a process requests it, the task resolves arguments >
+ * WS_* > websocket.yaml > defaults and writes the result to `tasks/<effectId>/input.json`, once.
  */
-export function defineOperationTask<Input extends z.ZodObject, Output extends z.ZodType<Report>>(
-  operation: Operation<Input, Output>,
-): TaskOf<Input, Output> {
-  return defineOnce<z.input<Input>, z.output<Output>>(
-    taskIdOf(operation),
-    (args, effect) => request(operation, args, effect),
-    { kind: 'skill', description: operation.summary },
-  );
+export function defineTasks<Registry extends Readonly<Record<string, OperationEntry>>>(
+  operations: Registry,
+): TasksOf<Registry> {
+  const tasks = Object.entries(operations).map(([name, entry]) => {
+    const options = { kind: 'skill', description: entry.summary };
+    const build: TaskImpl<Record<string, unknown>, Report> = (args, effect) =>
+      request(entry, args, effect);
+    return [name, defineOnce(taskIdOf(entry), build, options)];
+  });
+  return Object.fromEntries(tasks) as TasksOf<Registry>;
 }
 
-/** Defines a task, or returns the one that was defined under this id before. */
+/** Defines a task, or returns the one that is already defined under this id. */
 export function defineOnce<Args, Result>(
   id: string,
   build: TaskImpl<Args, Result>,
@@ -61,15 +73,16 @@ function memo(): Memo {
 }
 
 /**
- * What happens when a process asks for the task for the first time.
+ * Builds the definition of a task when a process requests it for the first time.
  *
  * @throws UsageError for an argument, variable or configuration value that is wrong
  */
-async function request<Input extends z.ZodObject, Output extends z.ZodType<Report>>(
-  operation: Operation<Input, Output>,
-  args: z.input<Input> | undefined,
+async function request(
+  entry: OperationEntry,
+  args: Record<string, unknown> | undefined,
   { effectId, runDir }: { effectId: string; runDir: string },
 ): Promise<TaskDefinition> {
+  const operation = await entry.load();
   const cwd = await workingFolder(runDir);
   const { settings } = loadSettings({ cwd, env: process.env });
   const resolved = resolveInput(operation, args ?? {}, settings);
@@ -78,7 +91,7 @@ async function request<Input extends z.ZodObject, Output extends z.ZodType<Repor
   return toTaskDefinition(operation, { effectId, runDir }, input);
 }
 
-/** The folder our runner noted when it made the run, else the one this program works in. */
+/** The folder in which our runner created the run, else the working folder of this process. */
 async function workingFolder(runDir: string): Promise<string> {
   const metadata = await readJson(path.join(runDir, 'run.json'));
   const noted = (metadata as { cwd?: unknown } | undefined)?.cwd;

@@ -2,7 +2,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import { UsageError } from '../core/errors.ts';
 import { didYouMean } from '../core/did-you-mean.ts';
-import type { Operation } from '../core/operation.ts';
+import type { Operation, OperationEntry } from '../core/operation.ts';
 import { readJson } from './json-file.ts';
 import type { Effect, Run } from './run-folder.ts';
 import type { PendingEffect } from './schema.ts';
@@ -26,23 +26,26 @@ export interface EffectTask {
   readonly cwd: string;
 }
 
-/** What is to be done about an effect: execute it, or leave it to whoever it is for. */
-export type Assignment =
+/** The operations that a runner can execute, by name. */
+export type Registry = Readonly<Record<string, OperationEntry>>;
+
+/** An effect of ours with what to execute, or one that someone else has to resolve. */
+export type ClassifiedEffect =
   | { readonly ours: true; readonly effect: Effect; readonly task: EffectTask }
   | { readonly ours: false; readonly effect: Effect; readonly pending: PendingEffect };
 
 /**
- * Reads what an effect is; only a `skill` effect that names this skill and an operation is ours.
+ * Tells whether an effect is ours: a `skill` effect that names this skill and an operation.
  *
  * Changes nothing.
  *
  * @throws UsageError WSK_ERR_BAD_TASK_INPUT when an effect of ours is corrupt or unknown
  */
-export async function assign(
+export async function classify(
   run: Run,
   effect: Effect,
-  operations: readonly Operation[],
-): Promise<Assignment> {
+  operations: Registry,
+): Promise<ClassifiedEffect> {
   const file = path.join(run.dir, 'tasks', effect.effectId, 'task.json');
   const value = await readJson(file).catch((cause: unknown) => {
     throw badTaskInput(`${file} is not JSON`, cause);
@@ -68,7 +71,7 @@ function operationNameOf({ kind, skill }: TaskDefinition): string | undefined {
 async function readTask(
   run: Run,
   { effectId }: Effect,
-  { name, operations }: { name: string; operations: readonly Operation[] },
+  { name, operations }: { name: string; operations: Registry },
 ): Promise<EffectTask> {
   const stored = await readTaskInput(run.dir, effectId);
   if (stored.operation !== name) {
@@ -76,15 +79,15 @@ async function readTask(
       `input.json of ${effectId} is for ${stored.operation}, its task.json for ${name}`,
     );
   }
-  const operation = operations.find((candidate) => candidate.name === name);
-  if (operation === undefined) {
-    const names = operations.map((candidate) => candidate.name);
+  const entry = Object.hasOwn(operations, name) ? operations[name] : undefined;
+  if (entry === undefined) {
     throw new UsageError(
       'WSK_ERR_BAD_TASK_INPUT',
       `effect ${effectId} asks for the unknown operation ${JSON.stringify(name)}`,
-      { hint: didYouMean(name, names) },
+      { hint: didYouMean(name, Object.keys(operations)) },
     );
   }
+  const operation = await entry.load();
   const input = operation.input.safeParse(stored.input);
   if (!input.success) {
     const issue = input.error.issues[0];

@@ -1,14 +1,16 @@
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { EnvironmentError, UsageError } from '../core/errors.ts';
+import { EnvironmentError, invalidInput } from '../core/errors.ts';
+import { shellQuote } from '../core/shell-quote.ts';
 import { exists } from './json-file.ts';
+import { isAlive } from './process-alive.ts';
 import type { ProcessFile } from './process-file.ts';
 import type { RunnerSdk } from './sdk.ts';
 
 /** Folders in which runs are being created, beside the runs: `.creating-<pid>-<random>`. */
 const STAGING = '.creating-';
 
-/** What a new run is made of. */
+/** What a run is created from. */
 export interface NewRun {
   readonly process: ProcessFile;
   readonly inputs: Record<string, unknown>;
@@ -24,7 +26,7 @@ export interface NewRun {
  * Creates a run folder, whole or not at all, and returns its absolute path.
  *
  * The SDK writes run.json, inputs.json and the first event one after the other; a kill in between
- * would leave a run that has forgotten its inputs. So it is made beside and moved into place.
+ * would leave a run without its inputs. So the run is created in a staging folder and then moved.
  *
  * @throws UsageError when `runId` is taken, EnvironmentError when the folder cannot be written
  */
@@ -57,7 +59,7 @@ export async function createRunFolder(sdk: RunnerSdk, run: NewRun): Promise<stri
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new EnvironmentError(
       'WSK_ERR_OUTPUT_NOT_WRITABLE',
-      `no run can be made in ${runsDir}: ${message}`,
+      `cannot create a run in ${runsDir}: ${message}`,
       { cause },
     );
   }
@@ -65,25 +67,17 @@ export async function createRunFolder(sdk: RunnerSdk, run: NewRun): Promise<stri
 
 async function refuseTaken(runDir: string): Promise<void> {
   if (!(await exists(runDir))) return;
-  throw new UsageError('WSK_ERR_INVALID_INPUT', `there is a run ${runDir} already`, {
-    hint: `go on with it: websocket-skill resume ${runDir}`,
-  });
+  throw invalidInput(
+    `run ${runDir} already exists`,
+    `resume it: ${shellQuote(['websocket-skill', 'resume', runDir])}`,
+  );
 }
 
-/** Removes what runners that were killed while creating a run have left. */
+/** Removes the staging folders of runners that were killed while creating a run. */
 async function removeAbandoned(runsDir: string): Promise<void> {
   for (const name of await readdir(runsDir)) {
     if (!name.startsWith(STAGING)) continue;
     const pid = Number(name.slice(STAGING.length).split('-')[0]);
-    if (!isRunning(pid)) await rm(path.join(runsDir, name), { recursive: true, force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    if (!isAlive({ pid })) await rm(path.join(runsDir, name), { recursive: true, force: true });
   }
 }

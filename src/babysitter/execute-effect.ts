@@ -4,13 +4,12 @@ import { EnvironmentError, UsageError } from '../core/errors.ts';
 import type { Operation, OperationContext, Progress, Report, Status } from '../core/operation.ts';
 import type { EffectTask } from './classify-effect.ts';
 import { withFileLock } from './file-lock.ts';
-import { effectLock, guardRun } from './recover.ts';
+import { effectLock, withRunLock } from './recover.ts';
 import { readJson, writeJson } from './json-file.ts';
 import { readState, type Effect, type Run } from './run-folder.ts';
-import { reportError, reportStoredError } from './reported-error.ts';
 import type { ExecutedEffect, ReportedError } from './schema.ts';
 
-/** How one of our effects ended; a report that says nothing (`invalid`) is a failed one here. */
+/** How one of our effects ended; an `invalid` report counts as failed. */
 export interface Outcome {
   readonly status: Exclude<Status, 'invalid'>;
   readonly how: ExecutedEffect['how'];
@@ -40,12 +39,28 @@ const ReportHead = z.looseObject({
   success: z.boolean(),
 });
 
+/** An error as the SDK stores it; `data` holds what it would otherwise lose of ours. */
+const StoredError = z.looseObject({
+  name: z.string().catch('Error'),
+  message: z.string().catch('unknown error'),
+  data: z
+    .looseObject({ code: z.string().nullish(), hint: z.string().nullish() })
+    .optional()
+    .catch(undefined),
+});
+
+/** An error that was read from the run folder, as a report holds it. */
+export function reportStoredError(stored: unknown): ReportedError {
+  const { name, message, data } = StoredError.parse(stored ?? {});
+  return { name, message, code: data?.code ?? null, hint: data?.hint ?? null };
+}
+
 /**
- * Executes one of our pending effects and commits what came of it.
+ * Executes one of our pending effects and commits its result.
  *
- * Safe to repeat after a kill and beside another runner: under the effect's lock, a result that is
- * committed is left alone and one that was computed but not committed is committed as it is. An
- * interrupted operation, or one that broke through our own fault, commits nothing.
+ * Safe to repeat after a kill and beside another runner: under the effect's lock, a committed result
+ * is left alone and a computed one is committed as it is. An interrupted operation, or one that
+ * throws because of a bug of ours, commits nothing.
  */
 export async function executeEffect(
   run: Run,
@@ -56,9 +71,10 @@ export async function executeEffect(
   const stage = `waiting for the other runner of ${effect.taskId}`;
   const options = { signal: context.signal, onWait: () => context.emit({ stage }) };
   const outcome = await withFileLock(effectLock(run, effect.effectId), options, async () => {
-    // Whoever held the lock before us has left its result, or we fail to commit and take that.
-    const left = await readLeftover(run, effect, task.operation);
-    if (left !== undefined) return await commit(run, effect, left, 'recovered');
+    // The runner that held the lock before may have left a result. If it has committed it, our
+    // commit fails and the committed one is reported.
+    const leftover = await readLeftover(run, effect, task.operation);
+    if (leftover !== undefined) return await commit(run, effect, leftover, 'recovered');
     return await execute(run, { effect, task }, context);
   });
   return { ...outcome, durationMs: context.now() - started };
@@ -100,10 +116,10 @@ async function commit(
 ): Promise<Timeless> {
   const { dir: runDir, sdk } = run;
   const { effectId, invocationKey } = effect;
-  // Not to be interrupted: what is computed is kept.
+  // Never aborted: a computed result is always committed.
   const signal = new AbortController().signal;
   try {
-    await guardRun(run, signal, () =>
+    await withRunLock(run, signal, () =>
       sdk.commitEffectResult({ runDir, effectId, invocationKey, result }),
     );
   } catch (error) {
@@ -116,7 +132,7 @@ async function commit(
     : { status: 'failed', how, report: undefined, error: reportStoredError(result.error) };
 }
 
-/** What is committed for the effect already, by us or by someone else. */
+/** The result that is already committed for the effect, by this runner or another. */
 export async function readCommitted(run: Run, effect: Effect): Promise<Timeless | undefined> {
   const now = (await readState(run)).effects.get(effect.effectId);
   if (now === undefined || now.status === 'requested') return undefined;
@@ -128,7 +144,7 @@ export async function readCommitted(run: Run, effect: Effect): Promise<Timeless 
   return { status, how: 'already-done', report, error };
 }
 
-/** A result that an earlier runner computed before it was killed, if it is sound. */
+/** A valid result that an earlier runner computed before it was killed. */
 async function readLeftover(
   run: Run,
   effect: Effect,
@@ -178,8 +194,8 @@ async function readJsonOrNothing(file: string): Promise<unknown> {
 
 /** The SDK keeps name, message, stack and data of an error, nothing else. */
 function toSdkError(error: UsageError | EnvironmentError): object {
-  const { code, hint } = reportError(error);
-  return { name: error.name, message: error.message, data: { code, hint } };
+  const { name, message, code, hint } = error;
+  return { name, message, data: { code, hint: hint ?? null } };
 }
 
 /** Passes progress on and keeps it for the task's stderr.log. */

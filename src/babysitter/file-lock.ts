@@ -6,16 +6,16 @@ import { isAlive, thisProcess } from './process-alive.ts';
 
 const LockOwner = z.object({ pid: z.int().positive(), startedAt: z.string().optional() });
 
-/** Milliseconds between two looks at a lock that someone else holds. */
+/** Milliseconds between two checks of a lock that another process holds. */
 const POLL_MS = 100;
 
-/** How long a lock file may be empty before its writer counts as killed in between. */
+/** How long a lock file may be empty before its writer counts as killed. */
 export const LOCK_WRITE_GRACE_MS = 500;
 
 /**
- * Runs `work` while holding the lock file, waiting for whoever holds it now.
+ * Runs `work` while holding the lock file, after waiting for its present owner.
  *
- * A lock whose owner was killed is taken over. `onWait` hears once of the process waited for; the
+ * A lock whose owner was killed is replaced. `onWait` is called once with the pid of the owner; the
  * wait ends with an AbortError when `signal` aborts.
  */
 export async function withFileLock<Result>(
@@ -56,14 +56,14 @@ async function tryLock(file: string): Promise<boolean> {
   }
 }
 
-/** The number of the process that holds the lock; the lock of a dead one is removed. */
+/** The pid of the process that holds the lock; the lock of a dead process is removed. */
 export async function liveOwner(file: string): Promise<number | undefined> {
   const content = await readLockFile(file);
   if (content === undefined) return undefined;
   const owner = parseOwner(content);
   if (owner !== undefined && isAlive(owner)) return owner.pid;
   if (owner === undefined) await sleep(LOCK_WRITE_GRACE_MS);
-  // Someone else may have taken the dead lock over in the meantime.
+  // Another process may have replaced the dead lock in the meantime.
   if ((await readLockFile(file)) === content) await rm(file, { force: true });
   return undefined;
 }

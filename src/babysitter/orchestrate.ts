@@ -1,16 +1,23 @@
 import path from 'node:path';
-import type { Operation, OperationContext, Status } from '../core/operation.ts';
-import { withConsoleOnStderr } from './console-on-stderr.ts';
-import { assign, type Assignment } from './classify-effect.ts';
-import { executeEffect, type Outcome } from './execute-effect.ts';
-import { guardRun } from './recover.ts';
+import type { OperationContext, Status } from '../core/operation.ts';
+import { classify, type ClassifiedEffect, type Registry } from './classify-effect.ts';
+import { executeEffect, reportStoredError, type Outcome } from './execute-effect.ts';
 import { readJson } from './json-file.ts';
-import { reportStoredError } from './reported-error.ts';
-import { readState, runFailed, type Run, type RunState } from './run-folder.ts';
+import { withConsoleOnStderr } from './process-file.ts';
+import { recover, withRunLock } from './recover.ts';
+import {
+  openRun,
+  readState,
+  runFailed,
+  type Effect,
+  type Run,
+  type RunState,
+} from './run-folder.ts';
 import type { ExecutedEffect, PendingEffect, ReportedError, RunReport } from './schema.ts';
+import { loadRunnerSdk } from './sdk.ts';
 
-/** How far a run was driven. */
-export type Drive = Pick<
+/** What orchestrating a run comes to. */
+type Outcomes = Pick<
   RunReport,
   'status' | 'runStatus' | 'output' | 'error' | 'effects' | 'pending' | 'partial'
 >;
@@ -18,75 +25,99 @@ export type Drive = Pick<
 type DoneSoFar = { effect: ExecutedEffect; error: ReportedError | null }[];
 type Done = Readonly<DoneSoFar>;
 
-/** Where the process stands after it was replayed. */
+/** The state of the process after a replay. */
 type Step =
   | { readonly status: 'completed'; readonly output: unknown }
   | { readonly status: 'failed'; readonly error: unknown }
   | { readonly status: 'waiting'; readonly effectIds: readonly string[] };
 
 /**
- * Drives a run until it ends, waits for someone else, or is interrupted.
+ * Repairs the run in `runDir` after a kill, and executes it until it ends, waits for others, or is
+ * interrupted.
  *
- * Replays the process, executes what it waits for and is ours, and again. A run that has ended is
- * reported as it is: replaying it would append to its journal.
- *
- * @throws UsageError WSK_ERR_BAD_TASK_INPUT, EnvironmentError WSK_ERR_RUN_FAILED; the run can be
- * resumed after either
+ * @throws UsageError WSK_ERR_NOT_A_RUN or WSK_ERR_BAD_TASK_INPUT with nothing changed,
+ * EnvironmentError WSK_ERR_SDK_MISSING, WSK_ERR_RUN_FAILED
  */
-export async function drive(
+export async function continueRun(
+  operation: RunReport['operation'],
+  runDir: string,
+  { context, operations }: { context: OperationContext; operations: Registry },
+): Promise<RunReport> {
+  const run = await openRun(loadRunnerSdk(context.cwd), runDir, context.cwd);
+  await checkPending(run, operations);
+  await recover(run, context.signal);
+  const outcome = await orchestrate(run, operations, context);
+  return {
+    operation,
+    ...outcome,
+    success: outcome.status === 'passed',
+    runId: run.runId,
+    runDir: run.dir,
+    process: run.processId,
+  };
+}
+
+/**
+ * Replays the process and executes the effects of ours that it waits for, until none is left.
+ *
+ * A run that has ended is reported as it is: replaying it would append to its journal. After an
+ * error, the run can be resumed.
+ *
+ * @throws UsageError WSK_ERR_BAD_TASK_INPUT, EnvironmentError WSK_ERR_RUN_FAILED
+ */
+async function orchestrate(
   run: Run,
-  operations: readonly Operation[],
+  operations: Registry,
   context: OperationContext,
-): Promise<Drive> {
+): Promise<Outcomes> {
   const done: DoneSoFar = [];
   try {
-    return await driveOn(run, { operations, done }, context);
+    return await replayAndExecute(run, { operations, done }, context);
   } catch (error) {
-    // Interrupted while it waited for another runner's lock.
+    // Interrupted while waiting for another runner's lock.
     if (isAborted(context) && isAbort(error)) return interrupted(done, undefined);
     throw error;
   }
 }
 
 /**
- * Reads every pending effect of a run that goes on, and changes nothing: replaying a process whose
- * task.json is corrupt would make the SDK end the run as failed.
+ * Checks every pending effect and changes nothing: the SDK ends a run as failed when it replays a
+ * process whose task.json is corrupt.
  *
  * @throws UsageError WSK_ERR_BAD_TASK_INPUT
  */
-export async function checkPending(run: Run, operations: readonly Operation[]): Promise<void> {
+async function checkPending(run: Run, operations: Registry): Promise<void> {
   const { ended, effects } = await readState(run);
   if (ended !== undefined) return;
   for (const effect of effects.values()) {
-    if (effect.status === 'requested') await assign(run, effect, operations);
+    if (effect.status === 'requested') await classify(run, effect, operations);
   }
 }
 
-async function driveOn(
+async function replayAndExecute(
   run: Run,
-  { operations, done }: { operations: readonly Operation[]; done: DoneSoFar },
+  { operations, done }: { operations: Registry; done: DoneSoFar },
   context: OperationContext,
-): Promise<Drive> {
+): Promise<Outcomes> {
   for (;;) {
     if (isAborted(context)) return interrupted(done, undefined);
     const step = await replay(run, context);
     if (step.status !== 'waiting') return ended(step, done);
-    const { ours, pending } = await sort(run, step.effectIds, operations);
+    const { ours, pending } = await classifyAll(run, step.effectIds, operations);
     if (ours.length === 0) return waiting(done, pending);
-    for (const assignment of ours) {
-      const { effect, task } = assignment;
+    for (const { effect, task } of ours) {
       context.emit({ stage: task.operation.name });
       if (isAborted(context)) return interrupted(done, undefined);
       const outcome = await executeEffect(run, { effect, task }, context);
       if (outcome.status === 'interrupted') return interrupted(done, outcome.report);
-      done.push({ effect: toExecuted(assignment, outcome), error: outcome.error });
+      done.push({ effect: toExecuted(effect, outcome), error: outcome.error });
     }
   }
 }
 
-/** Replays the process once, under the lock that keeps other runners of this package out. */
+/** Replays the process once. */
 async function replay(run: Run, { signal }: OperationContext): Promise<Step> {
-  return await guardRun(run, signal, async () => {
+  return await withRunLock(run, signal, async () => {
     const state = await readState(run);
     if (state.ended !== undefined) return await readEnd(run, state);
     const context = { startedAt: run.createdAt };
@@ -106,13 +137,13 @@ async function readEnd(run: Run, state: RunState): Promise<Step> {
   return { status: 'completed', output: await readJson(path.join(run.dir, 'state/output.json')) };
 }
 
-type Ours = Extract<Assignment, { ours: true }>;
+type Ours = Extract<ClassifiedEffect, { ours: true }>;
 
-/** Splits effects into ours and others'. All are read before one is executed. */
-async function sort(
+/** Splits effects into ours and others', before the first one is executed. */
+async function classifyAll(
   run: Run,
   effectIds: readonly string[],
-  operations: readonly Operation[],
+  operations: Registry,
 ): Promise<{ ours: Ours[]; pending: PendingEffect[] }> {
   const { effects } = await readState(run);
   const ours: Ours[] = [];
@@ -120,16 +151,16 @@ async function sort(
   for (const effectId of new Set(effectIds)) {
     const effect = effects.get(effectId);
     if (effect === undefined) continue;
-    const assignment = await assign(run, effect, operations);
-    if (assignment.ours) ours.push(assignment);
-    else pending.push(assignment.pending);
+    const classified = await classify(run, effect, operations);
+    if (classified.ours) ours.push(classified);
+    else pending.push(classified.pending);
   }
   return { ours, pending };
 }
 
-function toExecuted({ effect }: Ours, outcome: Outcome): ExecutedEffect {
+function toExecuted({ effectId, taskId }: Effect, outcome: Outcome): ExecutedEffect {
   const { status, how, durationMs } = outcome;
-  return { effectId: effect.effectId, taskId: effect.taskId, status, how, durationMs };
+  return { effectId, taskId, status, how, durationMs };
 }
 
 function isAborted({ signal }: OperationContext): boolean {
@@ -140,7 +171,7 @@ function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
 }
 
-function ended(step: Exclude<Step, { status: 'waiting' }>, done: Done): Drive {
+function ended(step: Exclude<Step, { status: 'waiting' }>, done: Done): Outcomes {
   const effects = done.map(({ effect }) => effect);
   if (step.status === 'completed') {
     const status: Status = isUnsuccessful(step.output) ? 'failed' : 'passed';
@@ -154,7 +185,7 @@ function ended(step: Exclude<Step, { status: 'waiting' }>, done: Done): Drive {
     };
   }
   const error = reportStoredError(step.error);
-  // The journal's RUN_FAILED has lost code and hint; the effect that caused it still has them.
+  // The journal's RUN_FAILED has no code and hint; the effect that caused it has them.
   const cause = done.find((entry) => entry.error?.message === error.message)?.error;
   return {
     status: 'failed',
@@ -166,22 +197,22 @@ function ended(step: Exclude<Step, { status: 'waiting' }>, done: Done): Drive {
   };
 }
 
-/** A process that says of itself `success: false` has run to its end, and failed all the same. */
+/** Whether a process returned `success: false`: it completed, and failed. */
 function isUnsuccessful(output: unknown): boolean {
   return (
     typeof output === 'object' && output !== null && 'success' in output && output.success === false
   );
 }
 
-function waiting(done: Done, pending: PendingEffect[]): Drive {
+function waiting(done: Done, pending: PendingEffect[]): Outcomes {
   return { ...unfinished(done), status: 'waiting', pending };
 }
 
-function interrupted(done: Done, partial: unknown): Drive {
+function interrupted(done: Done, partial: unknown): Outcomes {
   return { ...unfinished(done), status: 'interrupted', pending: [], partial };
 }
 
-function unfinished(done: Done): Pick<Drive, 'runStatus' | 'output' | 'error' | 'effects'> {
+function unfinished(done: Done): Pick<Outcomes, 'runStatus' | 'output' | 'error' | 'effects'> {
   const effects = done.map(({ effect }) => effect);
   return { runStatus: 'waiting', output: null, error: null, effects };
 }

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** A process, told apart from a later one that the system gave the same number. */
+/** A process, distinct from a later one with the same pid. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** When it started, in the kernel's own words; absent where the system does not tell. */
+  /** Boot id and start time as the kernel gives them; absent outside Linux. */
   readonly startedAt?: string | undefined;
 }
 
@@ -12,7 +12,7 @@ export function thisProcess(): ProcessIdentity {
   return { pid: process.pid, startedAt: startOf(process.pid) };
 }
 
-/** Whether the process that wrote `identity` down still runs. */
+/** Whether the process with this identity still runs; without `startedAt`, any with this pid. */
 export function isAlive({ pid, startedAt }: ProcessIdentity): boolean {
   try {
     process.kill(pid, 0);
@@ -25,13 +25,13 @@ export function isAlive({ pid, startedAt }: ProcessIdentity): boolean {
 }
 
 /**
- * Whether the process that has the number `pid` now began only after `time` (milliseconds since
- * the epoch), so that it cannot be the one that wrote `pid` down then. False where unknown.
+ * Whether the process that has `pid` now started after `time` (milliseconds since the epoch), so
+ * that another one had the pid then. False where unknown.
  */
 export function startedAfter(pid: number, time: number): boolean {
   const ticks = Number(startOf(pid)?.split(':')[1]);
   const boot = bootTimeMs();
-  // Linux counts in hundredths of a second here (USER_HZ) and tells the boot in whole seconds.
+  // Start times are in hundredths of a second (USER_HZ), the boot time in whole seconds.
   return boot !== undefined && boot + ticks * 10 > time + BOOT_TIME_ERROR_MS;
 }
 
@@ -49,8 +49,8 @@ function bootTimeMs(): number | undefined {
 /**
  * Field 22 of /proc/<pid>/stat (start time in clock ticks since boot) with the boot's own id.
  *
- * Numbers are reused quickly in containers, where a killed runner and its successor are often both
- * process 7. Undefined outside Linux.
+ * Containers reuse pids quickly: a killed runner and its successor are often both process 7.
+ * Undefined outside Linux.
  */
 function startOf(pid: number): string | undefined {
   try {

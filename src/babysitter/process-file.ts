@@ -2,11 +2,10 @@ import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { EnvironmentError, UsageError } from '../core/errors.ts';
+import { EnvironmentError, invalidInput, UsageError } from '../core/errors.ts';
 import { didYouMean } from '../core/did-you-mean.ts';
-import { withConsoleOnStderr } from './console-on-stderr.ts';
 
-/** A process that was found, loaded once, and does export a function under that name. */
+/** A process that was found and exports a function under that name. */
 export interface ProcessFile {
   readonly processId: string;
   /** Absolute path of the module. */
@@ -16,7 +15,7 @@ export interface ProcessFile {
 
 const PACKAGE = 'websocket-skill';
 
-/** The processes this package brings along; their ids are those of the babysitter library. */
+/** The processes in this package; their ids are those of the babysitter library. */
 const BUILT_IN: Readonly<Record<string, string>> = {
   'websocket-server': 'specializations/network-programming/websocket-server',
 };
@@ -24,7 +23,7 @@ const BUILT_IN: Readonly<Record<string, string>> = {
 /**
  * Finds a process by its built-in name or by the path of its file, `file.mjs#export`.
  *
- * The module is loaded, so that a file that cannot run is refused before a run folder exists.
+ * Loads the module, so that a file that cannot run is refused before a run folder exists.
  *
  * @throws UsageError for an unknown name, a missing file, or a module without that function
  */
@@ -41,18 +40,20 @@ export async function findProcess(name: string, cwd: string): Promise<ProcessFil
 function fromPath(name: string, cwd: string): ProcessFile {
   const [, pathPart = name, exportName = 'process'] = /^(.*?)(?:#([^#/\\]+))?$/.exec(name) ?? [];
   if (!/[\\/]|\.[cm]?[jt]s$/.test(pathPart)) {
-    throw new UsageError('WSK_ERR_INVALID_INPUT', `unknown process ${JSON.stringify(name)}`, {
-      hint: `${didYouMean(name, Object.keys(BUILT_IN))} A file is given as ./${pathPart}.js`,
-    });
+    throw invalidInput(
+      `unknown process ${JSON.stringify(name)}`,
+      `${didYouMean(name, Object.keys(BUILT_IN))} A file is given as ./${pathPart}.js`,
+    );
   }
   const file = path.resolve(cwd, pathPart);
   if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) {
     throw new UsageError('WSK_ERR_FILE_NOT_READABLE', `process file ${file} does not exist`);
   }
   if (!/\.[cm]?js$/.test(file)) {
-    throw new UsageError('WSK_ERR_INVALID_INPUT', `process file ${file} is no JavaScript`, {
-      hint: 'compile it to a .js or .mjs file: the babysitter SDK loads processes with import()',
-    });
+    throw invalidInput(
+      `process file ${file} is not JavaScript`,
+      'compile it to a .js or .mjs file: the babysitter SDK loads processes with import()',
+    );
   }
   return { processId: path.basename(file, path.extname(file)), file, exportName };
 }
@@ -70,18 +71,31 @@ async function checkExport({ file, exportName }: ProcessFile): Promise<void> {
   }
   if (typeof module[exportName] === 'function') return;
   const functions = Object.keys(module).filter((key) => typeof module[key] === 'function');
-  throw new UsageError(
-    'WSK_ERR_INVALID_INPUT',
+  throw invalidInput(
     `process file ${file} exports no function ${JSON.stringify(exportName)}`,
-    { hint: functions.length === 0 ? 'it exports none at all' : didYouMean(exportName, functions) },
+    functions.length === 0 ? 'it exports no functions' : didYouMean(exportName, functions),
   );
+}
+
+/**
+ * Runs `work` with `console.log`, `info` and `debug` writing to stderr: whatever the code of a
+ * process prints, stdout holds the report alone.
+ */
+export async function withConsoleOnStderr<Result>(work: () => Promise<Result>): Promise<Result> {
+  const { log, info, debug } = console;
+  Object.assign(console, { log: console.error, info: console.error, debug: console.error });
+  try {
+    return await work();
+  } finally {
+    Object.assign(console, { log, info, debug });
+  }
 }
 
 async function load(file: string): Promise<Record<string, unknown>> {
   return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
 }
 
-/** The built file of this very package, else of the one installed where the command runs. */
+/** The built file of this package, else of the one that is installed in `cwd`. */
 function builtInFile(name: string, cwd: string): string {
   const root = ownRoot(path.dirname(fileURLToPath(import.meta.url))) ?? installedRoot(cwd);
   const file = root === undefined ? undefined : path.join(root, 'dist', 'processes', `${name}.js`);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import { liveOwner, LOCK_WRITE_GRACE_MS, readLockFile, withFileLock } from './file-lock.ts';
 import { exists, isMissing } from './json-file.ts';
-import { startedAfter } from './process-alive.ts';
+import { isAlive, startedAfter } from './process-alive.ts';
 import { notARun, readState, type Run } from './run-folder.ts';
 
 /** The file that keeps two runners from executing one effect at the same time. */
@@ -15,18 +15,18 @@ export function effectLock(run: Pick<Run, 'dir'>, effectId: string): string {
 /** What the SDK writes into run.lock. */
 const SdkLock = z.looseObject({ pid: z.int().positive(), acquiredAt: z.string() });
 
-/** The SDK's own patience with a held run.lock: 40 tries, a quarter of a second apart. */
+/** As the SDK does with a held run.lock: 40 tries, a quarter of a second apart. */
 const SDK_LOCK_TRIES = 40;
 const SDK_LOCK_POLL_MS = 250;
 
 /**
- * Runs `work`, which may call the SDK on the run, after putting right what a kill left behind.
+ * Runs `work`, which may call the SDK on the run, while no other runner of this package does.
  *
- * Only one runner of this package is inside at a time. The SDK survives most kills by itself, but
- * not an empty run.lock (a SyntaxError forever) nor a leftover `journal/*.tmp-*` (counted as an
- * event, so that the next number leaves a gap and the journal is refused forever).
+ * First repairs what a kill left. The SDK recovers from most kills, but not from an empty run.lock
+ * (a SyntaxError forever) nor from a leftover `journal/*.tmp-*` (counted as an event, so that the
+ * next number leaves a gap and the journal is refused forever).
  */
-export async function guardRun<Result>(
+export async function withRunLock<Result>(
   run: Run,
   signal: AbortSignal,
   work: () => Promise<Result>,
@@ -40,21 +40,21 @@ export async function guardRun<Result>(
 }
 
 /**
- * Takes a run up: completes its creation if that was killed before the first event, and removes
- * the locks of killed runners from its effects.
+ * Repairs a run after a kill: completes a creation that stopped before the first event, and removes
+ * the locks of killed runners from the effects.
  *
- * @throws UsageError WSK_ERR_NOT_A_RUN where it cannot be known whether the run had inputs
+ * @throws UsageError WSK_ERR_NOT_A_RUN when it cannot be known whether the run had inputs
  */
-export async function takeUp(run: Run, signal: AbortSignal): Promise<void> {
+export async function recover(run: Run, signal: AbortSignal): Promise<void> {
   for (const name of await namesIn(path.join(run.dir, 'tasks'))) {
     await liveOwner(effectLock(run, name));
   }
-  await guardRun(run, signal, async () => {
+  await withRunLock(run, signal, async () => {
     if ((await readState(run)).events > 0) return;
-    // inputs.json is written after run.json: without it, either there are none or the kill came
-    // in between, and running a process without its inputs is worse than refusing.
+    // inputs.json is written after run.json: without it, the run has no inputs or was killed in
+    // between. A process must not run without its inputs, so the run is refused.
     if (!(await exists(path.join(run.dir, 'inputs.json')))) {
-      throw notARun(`${run.dir}: its creation was never finished; create the run again`);
+      throw notARun(`${run.dir} was not completely created; create the run again`);
     }
     const { runId, processId, entrypoint } = run;
     const event = { runId, processId, entrypoint, inputsRef: 'inputs.json' };
@@ -79,13 +79,8 @@ function isHeld(content: string): boolean {
   } catch {
     return false;
   }
-  // We hold the runner's lock and are not inside the SDK: a lock with our number is older than us.
-  if (lock.pid === process.pid) return false;
-  try {
-    process.kill(lock.pid, 0);
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
+  // This process holds the runner's lock and is not inside the SDK: a lock with its pid is older.
+  if (lock.pid === process.pid || !isAlive({ pid: lock.pid })) return false;
   return !startedAfter(lock.pid, Date.parse(lock.acquiredAt));
 }
 

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import * as z from 'zod';
 import { EnvironmentError, UsageError } from '../core/errors.ts';
+import { shellQuote } from '../core/shell-quote.ts';
 import { readJson } from './json-file.ts';
 import type { RunnerSdk } from './sdk.ts';
 
@@ -12,7 +13,7 @@ const RunMetadata = z.looseObject({
   entrypoint: z.object({ importPath: z.string().min(1), exportName: z.string().min(1) }),
 });
 
-/** A run folder that was looked at and found to be one, and the SDK that reads it. */
+/** A checked run folder, and the SDK that reads it. */
 export interface Run {
   readonly sdk: RunnerSdk;
   /** Absolute. */
@@ -24,7 +25,7 @@ export interface Run {
   readonly entrypoint: { readonly importPath: string; readonly exportName: string };
 }
 
-/** One effect as the journal tells it. */
+/** One effect as the journal has it. */
 export interface Effect {
   readonly effectId: string;
   readonly invocationKey: string;
@@ -35,7 +36,7 @@ export interface Effect {
   readonly resultRef: string | undefined;
 }
 
-/** Where a run stands: what the journal says, nothing inferred. */
+/** The state of a run as the journal has it; nothing is inferred. */
 export interface RunState {
   readonly events: number;
   readonly ended: 'completed' | 'failed' | undefined;
@@ -59,7 +60,7 @@ export async function openRun(sdk: RunnerSdk, dir: string, cwd: string): Promise
   const parsed = RunMetadata.safeParse(value);
   if (!parsed.success) {
     const key = parsed.error.issues[0]?.path.join('.') ?? '';
-    throw notARun(`${file} is not that of a babysitter run: ${key} is missing or wrong`);
+    throw notARun(`${file} is not of a babysitter run: ${key} is missing or wrong`);
   }
   const { layoutVersion, runId, processId, createdAt, entrypoint } = parsed.data;
   if (layoutVersion !== sdk.replaySchemaVersion) {
@@ -111,15 +112,15 @@ export async function readState(run: Run): Promise<RunState> {
   return { events: events.length, ended, failure, effects };
 }
 
-/** The error for a run that the SDK cannot drive; the journal keeps what was committed. */
+/** The error for a run that the SDK cannot continue; the journal keeps what was committed. */
 export function runFailed(run: Pick<Run, 'dir'>, cause: unknown): EnvironmentError {
   const message = cause instanceof Error ? cause.message : String(cause);
   const damaged = /journal|sequence/i.test(message);
   return new EnvironmentError('WSK_ERR_RUN_FAILED', `run ${run.dir}: ${message}`, {
     cause,
     hint: damaged
-      ? `repair it with: babysitter run:repair-journal ${run.dir}`
-      : `put it right, then: websocket-skill resume ${run.dir}`,
+      ? `repair it with: ${shellQuote(['babysitter', 'run:repair-journal', run.dir])}`
+      : `fix it, then run: ${shellQuote(['websocket-skill', 'resume', run.dir])}`,
   });
 }
 

@@ -1,47 +1,10 @@
 import * as z from 'zod';
 
-/** What `run` takes: a process, its inputs, and where the run folder goes. */
-export const RunInput = z.strictObject({
-  process: z
-    .string()
-    .min(1)
-    .meta({ positional: true })
-    .describe('built-in process (websocket-server) or path of a .js or .mjs file, with #export'),
-  inputs: z
-    .string()
-    .optional()
-    .meta({ placeholder: 'file' })
-    .describe('JSON file with the inputs of the process'),
-  runsDir: z
-    .string()
-    .min(1)
-    .optional()
-    .meta({ placeholder: 'dir' })
-    .describe('folder of the run folders; default BABYSITTER_RUNS_DIR, else .a5c/runs'),
-  runId: z
-    .string()
-    .regex(/^[0-9A-Za-z][0-9A-Za-z._-]*$/, 'expected letters, digits, "." , "_" and "-"')
-    .max(128)
-    .optional()
-    .meta({ placeholder: 'id' })
-    .describe('name of the run folder; default a fresh ULID'),
-});
-export type RunInput = z.output<typeof RunInput>;
+/** The argument of every command on an existing run. */
+export const RunDir = z.string().min(1).meta({ positional: true }).describe('folder of the run');
 
-const runDir = z.string().min(1).meta({ positional: true }).describe('folder of the run');
-
-/** What `resume` takes. */
-export const ResumeInput = z.strictObject({ runDir });
-export type ResumeInput = z.output<typeof ResumeInput>;
-
-/** What `run-task` takes: one pending effect of one run. */
-export const RunTaskInput = z.strictObject({
-  runDir,
-  effectId: z.string().min(1).meta({ positional: true }).describe('effect to execute'),
-});
-export type RunTaskInput = z.output<typeof RunTaskInput>;
-
-const Status = z.enum(['passed', 'failed', 'interrupted', 'waiting']);
+/** How a run or an effect ended, as a report says it. */
+export const RunStatus = z.enum(['passed', 'failed', 'interrupted', 'waiting']);
 
 /** An error as a report holds it; `code` and `hint` where our own catalogue has them. */
 export const ReportedError = z.object({
@@ -52,18 +15,18 @@ export const ReportedError = z.object({
 });
 export type ReportedError = z.output<typeof ReportedError>;
 
-/** One effect that this command executed or took up. */
+/** One effect that this command executed, or whose result it found. */
 export const ExecutedEffect = z.object({
   effectId: z.string(),
   taskId: z.string(),
-  status: Status,
-  /** Executed here; committed from the result an earlier runner left; done by someone else. */
+  status: RunStatus,
+  /** Executed here; committed from a result an earlier runner left; done by another runner. */
   how: z.enum(['executed', 'recovered', 'already-done']),
   durationMs: z.number(),
 });
 export type ExecutedEffect = z.output<typeof ExecutedEffect>;
 
-/** An effect that is not ours: who drives the run has to post its result. */
+/** An effect of another kind: the host of the run has to post its result. */
 export const PendingEffect = z.object({
   effectId: z.string(),
   kind: z.string(),
@@ -78,7 +41,7 @@ export type PendingEffect = z.output<typeof PendingEffect>;
 export const RunReport = z.object({
   operation: z.enum(['run', 'resume']),
   /** `failed` also for a run that completed with an output whose `success` is false. */
-  status: Status,
+  status: RunStatus,
   success: z.boolean(),
   runId: z.string(),
   /** Absolute. */
@@ -95,21 +58,3 @@ export const RunReport = z.object({
   partial: z.unknown().optional(),
 });
 export type RunReport = z.output<typeof RunReport>;
-
-/** What `run-task` reports. */
-export const RunTaskReport = z.object({
-  operation: z.literal('run-task'),
-  status: Status,
-  success: z.boolean(),
-  runId: z.string(),
-  runDir: z.string(),
-  effectId: z.string(),
-  taskId: z.string(),
-  how: ExecutedEffect.shape.how,
-  /** Run-relative, written by the SDK; null while the effect is pending. */
-  resultFile: z.string().nullable(),
-  /** The operation's own report; null when it raised an error. */
-  result: z.unknown(),
-  error: ReportedError.nullable(),
-});
-export type RunTaskReport = z.output<typeof RunTaskReport>;

@@ -1,8 +1,9 @@
 import path from 'node:path';
 import type { View } from '../core/operation.ts';
-import type { ReportedError, RunReport, RunTaskReport } from './schema.ts';
+import { shellQuote } from '../core/shell-quote.ts';
+import type { ReportedError, RunReport } from './schema.ts';
 
-/** Lays a run out: what was executed, what waits for others, and what to do next. */
+/** Lays a run out: executed effects, pending effects of others, and the next command. */
 export function viewRun(report: RunReport): View {
   return {
     title: `${report.operation} ${report.process}`,
@@ -17,21 +18,7 @@ export function viewRun(report: RunReport): View {
   };
 }
 
-/** Lays one executed effect out. */
-export function viewRunTask(report: RunTaskReport): View {
-  return {
-    title: `run-task ${report.taskId}`,
-    facts: [
-      ['run', report.runDir],
-      ['effect', report.effectId],
-      ['how', report.how],
-      ['result', report.resultFile ?? 'not posted, the effect is still pending'],
-    ],
-    notes: errorNotes(report.error),
-  };
-}
-
-/** What a process returned may be anything: its plain values are shown, all of it is in the file. */
+/** Shows the plain values that a process returned; the file has all of it. */
 function outputFacts({ output, runDir }: RunReport): (readonly [string, string])[] {
   if (typeof output !== 'object' || output === null) return [];
   const plain = Object.entries(output).filter(([, value]) => typeof value !== 'object');
@@ -53,7 +40,8 @@ function effectTable(report: RunReport): View.Table {
   };
 }
 
-function errorNotes(error: ReportedError | null): string[] {
+/** An error as lines for people: code and message, then the hint. */
+export function errorNotes(error: ReportedError | null): string[] {
   if (error === null) return [];
   const code = error.code === null ? error.name : error.code;
   return [`${code}: ${error.message}`, ...(error.hint === null ? [] : [`hint: ${error.hint}`])];
@@ -67,6 +55,8 @@ function pendingNotes(report: RunReport): string[] {
 }
 
 function nextNotes(report: RunReport): string[] {
-  const goesOn = report.status === 'waiting' || report.status === 'interrupted';
-  return goesOn ? [`go on with: websocket-skill resume ${report.runDir}`] : [];
+  const unfinished = report.status === 'waiting' || report.status === 'interrupted';
+  return unfinished
+    ? [`resume it with: ${shellQuote(['websocket-skill', 'resume', report.runDir])}`]
+    : [];
 }

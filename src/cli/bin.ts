@@ -1,3 +1,21 @@
-import { main } from './main.ts';
+import { VERSION } from '../core/version.ts';
+import { commands } from './commands.ts';
+import { exitCodeOfError, ExitCode } from './exit-code.ts';
+import { parseCommandLine } from './parse.ts';
+import { errorDocument, renderError } from './render.ts';
 
 process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: readonly string[]): Promise<number> {
+  const json = argv.includes('--json');
+  try {
+    const parsed = await parseCommandLine(argv, { version: VERSION, commands }, process.cwd());
+    if (!('text' in parsed)) return await (await import('./run.ts')).run(parsed);
+    process.stdout.write(parsed.text);
+    return argv.length === 0 ? ExitCode.usage : ExitCode.passed;
+  } catch (error) {
+    process.stderr.write(renderError(error));
+    if (json) process.stdout.write(`${JSON.stringify(errorDocument(error), null, 2)}\n`);
+    return exitCodeOfError(error);
+  }
+}

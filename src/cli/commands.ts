@@ -1,15 +1,29 @@
-import { resumeOperation, runOperation, runTaskOperation } from '../babysitter/operation.ts';
-import { configOperation } from '../operations/config/operation.ts';
-import { benchmarkWorkerOperation } from '../operations/benchmark-worker/operation.ts';
-import type { Operation } from '../core/operation.ts';
+import { defineRegistry, type OperationEntry } from '../core/operation.ts';
 import { operations } from '../operations/index.ts';
 
-/** Everything that can be typed: the operations, then the tools around them that are no tasks. */
-export const commands: readonly Operation[] = [
+/** Everything that can be typed: the operations, then commands that are no babysitter tasks. */
+export const commands: readonly OperationEntry[] = Object.values({
   ...operations,
-  runOperation,
-  resumeOperation,
-  runTaskOperation,
-  configOperation,
-  benchmarkWorkerOperation,
-];
+  ...defineRegistry({
+    run: {
+      summary: 'Run a babysitter process, executing the websocket tasks it requests',
+      load: () => import('../operations/run/operation.ts'),
+    },
+    resume: {
+      summary: 'Resume a waiting, interrupted or killed run',
+      load: () => import('../operations/resume/operation.ts'),
+    },
+    'run-task': {
+      summary: 'Execute one pending websocket task of a babysitter run and post its result',
+      load: () => import('../operations/run-task/operation.ts'),
+    },
+    config: {
+      summary: 'Print the effective configuration and where each value came from',
+      load: () => import('../operations/config/operation.ts'),
+    },
+    'benchmark-worker': {
+      summary: 'Generate part of the load of benchmark --distributed from this machine',
+      load: () => import('../operations/benchmark-worker/operation.ts'),
+    },
+  }),
+});

@@ -1,8 +1,8 @@
 /**
  * Every error this package raises on purpose: one catalogue, two classes.
  *
- * A failed check is not an error but a report whose verdict is fail (exit 1). What is here is
- * either the caller's doing (`UsageError`, exit 2) or the world's (`EnvironmentError`, exit 3).
+ * A failed check is not an error but a report whose verdict is fail (exit 1). An error is caused by
+ * the caller (`UsageError`, exit 2) or by the environment (`EnvironmentError`, exit 3).
  */
 
 export const ERRORS = {
@@ -35,11 +35,11 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** The caller is wrong: a flag, a configuration value, an input file. Exit code 2. */
+/** Wrong usage: a flag, a configuration value, an input file. Exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
   readonly code: ErrorCode;
-  /** What to do about it, as a fragment for people; may be absent. */
+  /** What to do about it, as a fragment. */
   readonly hint: string | undefined;
 
   /** `message` says which value, what was read and what was expected. */
@@ -50,7 +50,7 @@ export class UsageError extends Error {
   }
 }
 
-/** The world is wrong: refused, timed out, missing tool. Exit code 3; `cause` is required. */
+/** The environment failed: refused, timed out, missing tool. Exit code 3; `cause` is required. */
 export class EnvironmentError extends Error {
   override readonly name = 'EnvironmentError';
   readonly code: ErrorCode;

@@ -68,17 +68,24 @@ export declare namespace View {
 }
 
 /**
- * One operation: the single definition from which CLI, task, library face and docs are derived.
+ * One operation: the definition from which CLI, task, library face and docs are derived.
  *
  * Functions are declared as methods, so that a list may hold operations of different inputs.
  */
 export interface Operation<
   Input extends z.ZodObject = z.ZodObject,
   Output extends z.ZodType<Report> = z.ZodType<Report>,
-> {
+> extends OperationDefinition<Input, Output> {
   /** As users type it: `generate-server`. */
   readonly name: string;
   readonly summary: string;
+}
+
+/** What an operation's own folder defines; its name and summary are in the registry. */
+export interface OperationDefinition<
+  Input extends z.ZodObject = z.ZodObject,
+  Output extends z.ZodType<Report> = z.ZodType<Report>,
+> {
   /** Complete command lines, without the program's name. */
   readonly examples: readonly string[];
   readonly input: Input;
@@ -91,7 +98,42 @@ export interface Operation<
 
 /** Keeps the types of `definition`; write `run` as a named, annotated function. */
 export function defineOperation<Input extends z.ZodObject, Output extends z.ZodType<Report>>(
-  definition: Operation<Input, Output>,
-): Operation<Input, Output> {
+  definition: OperationDefinition<Input, Output>,
+): OperationDefinition<Input, Output> {
   return definition;
+}
+
+/** An operation that is listed by name and summary, and loaded only when it is asked for. */
+export interface OperationEntry<
+  Input extends z.ZodObject = z.ZodObject,
+  Output extends z.ZodType<Report> = z.ZodType<Report>,
+> {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<Operation<Input, Output>>;
+}
+
+/** A row of a registry: the summary and the dynamic import of the folder's operation.ts. */
+interface Row {
+  readonly summary: string;
+  load(): Promise<{ readonly operation: OperationDefinition }>;
+}
+
+type DefinitionOf<R extends Row> = Awaited<ReturnType<R['load']>>['operation'];
+type EntryOf<R extends Row> = OperationEntry<DefinitionOf<R>['input'], DefinitionOf<R>['output']>;
+
+/** Makes a registry of `rows`: entries by name, in the order in which help lists them. */
+export function defineRegistry<Rows extends Readonly<Record<string, Row>>>(
+  rows: Rows,
+): { readonly [Name in keyof Rows]: EntryOf<Rows[Name]> } {
+  const entries = Object.entries(rows).map(([name, row]) => {
+    const { summary } = row;
+    const load = async (): Promise<Operation> => ({
+      name,
+      summary,
+      ...(await row.load()).operation,
+    });
+    return [name, { name, summary, load }];
+  });
+  return Object.fromEntries(entries) as { [Name in keyof Rows]: EntryOf<Rows[Name]> };
 }

@@ -1,15 +1,25 @@
-import { autobahnTestOperation } from './autobahn-test/operation.ts';
-import { testOperation } from './test/operation.ts';
-import { validateHandshakeOperation } from './validate-handshake/operation.ts';
-import { generateServerOperation } from './generate-server/operation.ts';
-import { benchmarkOperation } from './benchmark/operation.ts';
-import type { Operation } from '../core/operation.ts';
+import { defineRegistry } from '../core/operation.ts';
 
-/** Everything the tool can do to a WebSocket system, in the order in which help lists it. */
-export const operations: readonly Operation[] = [
-  generateServerOperation,
-  testOperation,
-  autobahnTestOperation,
-  benchmarkOperation,
-  validateHandshakeOperation,
-];
+/** Every operation that is also a babysitter task, in the order in which help lists it. */
+export const operations = defineRegistry({
+  'generate-server': {
+    summary: 'Generate a WebSocket server as one file or as a project',
+    load: () => import('./generate-server/operation.ts'),
+  },
+  test: {
+    summary: 'Check one WebSocket server end to end and measure its latency',
+    load: () => import('./test/operation.ts'),
+  },
+  'autobahn-test': {
+    summary: "Run Autobahn's 517 conformance cases against a server or against clients",
+    load: () => import('./autobahn-test/operation.ts'),
+  },
+  benchmark: {
+    summary: 'Load-test a server; report latency, throughput and errors',
+    load: () => import('./benchmark/operation.ts'),
+  },
+  'validate-handshake': {
+    summary: 'Check a server, or captured heads, against every rule of the opening handshake',
+    load: () => import('./validate-handshake/operation.ts'),
+  },
+});

@@ -2,7 +2,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { RunReport, RunTaskReport } from '../../src/babysitter/schema.ts';
+import { RunReport } from '../../src/babysitter/schema.ts';
+import { RunTaskReport } from '../../src/operations/run-task/schema.ts';
 import { babysitter, websocketSkill } from '../support/programs.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { runTask } from '../../src/babysitter/run-task.ts';
+import { runTask } from '../../src/operations/run-task/run-task.ts';
 import { thisProcess } from '../../src/babysitter/process-alive.ts';
 import { context, noteOperations, NoteRun, notesFile, requestFirst } from '../support/note-runs.ts';
 import { babysitter, runNode } from '../support/programs.ts';
@@ -63,15 +63,17 @@ it('a result that someone else posts meanwhile is taken as it is', async () => {
     value,
   ]);
   // The operation lasts until the post is through: its own commit then comes second.
-  const slow = noteOperations.map((operation) => ({
+  const operation = await noteOperations.note.load();
+  const slow = {
     ...operation,
     run: async (...args: Parameters<typeof operation.run>) => {
       const report = await operation.run(...args);
       await other;
       return report;
     },
-  }));
-  const report = await runTask({ runDir: notes.runDir, effectId }, context(), slow);
+  };
+  const registry = { note: { ...noteOperations.note, load: () => Promise.resolve(slow) } };
+  const report = await runTask({ runDir: notes.runDir, effectId }, context(), registry);
   expect(report).toMatchObject({
     how: 'already-done',
     status: 'passed',

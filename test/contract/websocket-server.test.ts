@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { runProcess, resumeRun } from '../../src/babysitter/run.ts';
+import { resumeRun } from '../../src/operations/resume/resume.ts';
+import { runProcess } from '../../src/operations/run/run.ts';
 import { RunReport } from '../../src/babysitter/schema.ts';
 import { process as websocketServer } from '../../processes/websocket-server.ts';
 import { context } from '../support/note-runs.ts';

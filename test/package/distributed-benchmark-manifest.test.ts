@@ -55,11 +55,11 @@ function containerOf(object: KubernetesObject): Container {
 }
 
 /** What the program would be given, with variables as Kubernetes puts them in. */
-function inputOf(object: KubernetesObject): Record<string, unknown> {
+async function inputOf(object: KubernetesObject): Promise<Record<string, unknown>> {
   const { command = [], args } = containerOf(object);
   expect(command.at(-1)).toBe('websocket-skill');
   const words = args.map((word) => word.replaceAll(/\$\(([A-Z_]+)\)/g, 'x'));
-  const parsed = parseCommandLine(words, { version: '', commands }, process.cwd());
+  const parsed = await parseCommandLine(words, { version: '', commands }, process.cwd());
   if ('text' in parsed) throw new Error(`not an invocation: ${words.join(' ')}`);
   return resolveInput(parsed.operation, parsed.args, Settings.parse({}), 'flag');
 }
@@ -103,8 +103,8 @@ describe('the Kubernetes manifest for a distributed benchmark', () => {
     },
   );
 
-  it('starts workers by a command line that is valid, each for one run', () => {
-    expect(inputOf(workers)).toMatchObject({
+  it('starts workers by a command line that is valid, each for one run', async () => {
+    expect(await inputOf(workers)).toMatchObject({
       redis: 'redis://:x@benchmark-redis:6379',
       once: true,
       allowTargets: ['chat'],
@@ -112,9 +112,9 @@ describe('the Kubernetes manifest for a distributed benchmark', () => {
     expect(workers.spec.template?.spec.restartPolicy).toBe('OnFailure');
   });
 
-  it('starts the benchmark by a command line that is valid, for as many workers as there are', () => {
+  it('starts the benchmark by a command line that is valid, for as many workers as there are', async () => {
     const { parallelism, completions } = workers.spec;
-    expect(inputOf(coordinator)).toMatchObject({
+    expect(await inputOf(coordinator)).toMatchObject({
       url: 'ws://chat:8080/',
       distributed: 'redis://:x@benchmark-redis:6379',
       remoteWorkers: parallelism,

@@ -72,22 +72,26 @@ describe('the command lines in the documents', () => {
     );
   });
 
-  it.each(commandLines.filter(({ isPattern }) => !isPattern))('can be run: $at', ({ words }) => {
-    // A file of arguments is the reader's own; what it may hold is not the document's matter.
-    const input = words.indexOf('--input');
-    const line = input < 0 ? words : words.toSpliced(input, 2);
-    const parsed = parseCommandLine(line, { version: '', commands }, root);
-    if ('text' in parsed || input >= 0) return;
-    const { operation, args } = parsed;
-    expect(() => resolveInput(operation, args, Settings.parse({}), 'flag')).not.toThrow();
-  });
+  it.each(commandLines.filter(({ isPattern }) => !isPattern))(
+    'can be run: $at',
+    async ({ words }) => {
+      // A file of arguments is the reader's own; what it may hold is not the document's matter.
+      const input = words.indexOf('--input');
+      const line = input < 0 ? words : words.toSpliced(input, 2);
+      const parsed = await parseCommandLine(line, { version: '', commands }, root);
+      if ('text' in parsed || input >= 0) return;
+      const { operation, args } = parsed;
+      expect(() => resolveInput(operation, args, Settings.parse({}), 'flag')).not.toThrow();
+    },
+  );
 
   it.each(commandLines.filter(({ isPattern }) => isPattern))(
     'name only what exists: $at',
-    ({ words: [name = '', ...rest] }) => {
+    async ({ words: [name = '', ...rest] }) => {
       if (/^[<[]|^\.{3}$/.test(name)) return;
-      const operation = commands.find((candidate) => candidate.name === name);
-      expect(operation, name).toBeDefined();
+      const entry = commands.find((candidate) => candidate.name === name);
+      expect(entry, name).toBeDefined();
+      const operation = await entry?.load();
       const known = operation === undefined ? [] : flagsOf(operation).map((flag) => flag.name);
       const used = rest.flatMap((word) => /^\[?--(?:no-)?([a-z-]+)/.exec(word)?.[1] ?? []);
       expect([...known, 'json', 'input', 'help']).toEqual(expect.arrayContaining(used));

@@ -1,16 +1,17 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { resumeRun, runProcess } from '../../src/babysitter/run.ts';
 import { EnvironmentError, UsageError } from '../../src/core/errors.ts';
-import type { Operation, OperationContext } from '../../src/core/operation.ts';
-import { errors, noteOperation } from '../fixtures/babysitter/note-operation.mjs';
+import type { OperationContext, OperationEntry } from '../../src/core/operation.ts';
+import { resumeRun } from '../../src/operations/resume/resume.ts';
+import { runProcess } from '../../src/operations/run/run.ts';
+import { errors, noteOperations as entries } from '../fixtures/babysitter/note-operation.mjs';
 import { temporaryFolder } from './temporary-folder.ts';
 
 Object.assign(errors, { EnvironmentError, UsageError });
 
 /** The one operation of these runs; what it did is in a log that the runner knows nothing of. */
-export const noteOperations = [noteOperation as unknown as Operation];
+export const noteOperations = entries as unknown as { note: OperationEntry };
 
 /** Processes made of notes: `#process`, `#parallel`, `#mixed`, `#forgiving`, `#broken`. */
 export const notesFile = fileURLToPath(

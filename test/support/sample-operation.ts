@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { DurationMs, HeaderLine, Port, WebSocketUrl } from '../../src/core/fields.ts';
-import { defineOperation } from '../../src/core/operation.ts';
+import { defineOperation, type OperationEntry } from '../../src/core/operation.ts';
 
 const SampleInput = z.strictObject({
   target: z.string().describe('what to work on').meta({ positional: true }),
@@ -25,10 +25,7 @@ const SampleReport = z.object({
   input: z.unknown(),
 });
 
-/** An operation with one field of every kind, for the tests of what is derived from one. */
-export const sampleOperation = defineOperation({
-  name: 'sample',
-  summary: 'Show what was understood',
+const definition = defineOperation({
   examples: ['sample thing --port 8080'],
   input: SampleInput,
   output: SampleReport,
@@ -36,6 +33,20 @@ export const sampleOperation = defineOperation({
   view: () => ({ title: 'sample' }),
   run: sample,
 });
+
+/** An operation with one field of every kind, for the tests of what is derived from one. */
+export const sampleOperation = {
+  name: 'sample',
+  summary: 'Show what was understood',
+  ...definition,
+};
+
+/** The same as a registry lists it. */
+export const sampleEntry: OperationEntry = {
+  name: sampleOperation.name,
+  summary: sampleOperation.summary,
+  load: () => Promise.resolve(sampleOperation),
+};
 
 async function sample(input: z.output<typeof SampleInput>): Promise<z.output<typeof SampleReport>> {
   return await Promise.resolve({ operation: 'sample', status: 'passed', success: true, input });

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import type { Operation } from '../operation.ts';
+import type { OperationDefinition } from '../operation.ts';
 
-/** One field of an operation's input as a command line, a document and an error message see it. */
+/** One field of an operation's input, for the command line, the documents and error messages. */
 export interface Flag {
   /** The field's name in the input: `maxPayload`. */
   readonly field: string;
@@ -16,13 +16,13 @@ export interface Flag {
   readonly placeholder: string;
   readonly description: string;
   readonly default: unknown;
-  /** What a value (for a list: one element) may be, in words. */
+  /** What a value (for a list: one element) may be, as text. */
   readonly expected: string;
-  /** The words a value may be, where it is one of a few. */
+  /** The values of an enum. */
   readonly choices: readonly string[] | undefined;
 }
 
-/** The part of JSON Schema that zod writes for our inputs, with our own `meta` keys beside it. */
+/** The part of JSON Schema that zod writes for our inputs, and our own `meta` keys. */
 interface Property {
   readonly type?: string;
   readonly enum?: readonly unknown[];
@@ -38,8 +38,8 @@ interface Property {
   readonly expected?: string;
 }
 
-/** Lists the fields of `operation.input` in the order in which the schema names them. */
-export function flagsOf(operation: Pick<Operation, 'input'>): Flag[] {
+/** Lists the fields of `operation.input` in the order of the schema. */
+export function flagsOf(operation: Pick<OperationDefinition, 'input'>): Flag[] {
   const schema = z.toJSONSchema(operation.input, { io: 'input', unrepresentable: 'any' });
   const required = new Set(schema.required ?? []);
   const fields = operation.input.shape as Readonly<Record<string, z.ZodType>>;
@@ -106,7 +106,7 @@ function expectedOf(property: Property): string {
 
 function rangeOf({ minimum, maximum, exclusiveMinimum }: Property): string {
   const low = exclusiveMinimum === undefined ? minimum : `above ${exclusiveMinimum}`;
-  // zod writes the largest safe integer where a schema names no maximum.
+  // zod writes the largest safe integer where a schema has no maximum.
   const high = maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum;
   if (low === undefined) return high === undefined ? '' : ` up to ${high}`;
   if (typeof low === 'string') return ` ${low}${high === undefined ? '' : ` and up to ${high}`}`;

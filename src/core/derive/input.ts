@@ -1,8 +1,8 @@
 import type * as z from 'zod';
 import type { Settings } from '../settings.ts';
-import { UsageError } from '../errors.ts';
+import { invalidInput, UsageError } from '../errors.ts';
 import { didYouMean } from '../did-you-mean.ts';
-import type { Operation, Report } from '../operation.ts';
+import type { OperationDefinition, Report } from '../operation.ts';
 import { flagsOf, type Flag } from './flags.ts';
 
 /** How errors name a field: `--max-payload` on a command line, `maxPayload` in a task. */
@@ -16,7 +16,7 @@ export type Naming = 'flag' | 'field';
  * @throws UsageError WSK_ERR_INVALID_INPUT, or WSK_ERR_UNKNOWN_FLAG for a field that does not exist
  */
 export function resolveInput<Input extends z.ZodObject, Output extends z.ZodType<Report>>(
-  operation: Operation<Input, Output>,
+  operation: OperationDefinition<Input, Output>,
   args: Readonly<Record<string, unknown>>,
   settings: Settings,
   naming: Naming = 'field',
@@ -31,8 +31,8 @@ export function resolveInput<Input extends z.ZodObject, Output extends z.ZodType
 }
 
 /**
- * The value as it was given: a rule about several fields reports all of the input, and a duration
- * is a number of milliseconds by the time its range is looked at.
+ * The value as it was given: a rule about several fields reports the whole input, and a duration
+ * is a number of milliseconds when its range is checked.
  */
 function givenFor(issue: z.core.$ZodIssue, input: Readonly<Record<string, unknown>>): unknown {
   const [field, ...inside] = issue.path;
@@ -56,26 +56,23 @@ function inputError(
     });
   }
   const flag = flags.find((candidate) => candidate.field === issue.path[0]);
-  if (flag === undefined) {
-    return new UsageError('WSK_ERR_INVALID_INPUT', issue.message);
-  }
+  if (flag === undefined) return invalidInput(issue.message);
   const name = nameOf(flag);
   if (given === undefined) {
     const wanted = issue.code === 'custom' ? issue.message : `expected ${flag.expected}`;
-    return new UsageError('WSK_ERR_INVALID_INPUT', `${name} is missing, ${wanted}`);
+    return invalidInput(`${name} is missing, ${wanted}`);
   }
   const expected = isGeneric(issue) ? `expected ${flag.expected}` : issue.message;
   const text = `${name} ${flag.kind === 'list' ? 'holds' : 'is'} ${show(given)}, ${expected}`;
-  const near = flag.choices === undefined ? undefined : didYouMean(show(given), flag.choices);
-  return new UsageError('WSK_ERR_INVALID_INPUT', text, near === undefined ? {} : { hint: near });
+  return invalidInput(text, flag.choices && didYouMean(show(given), flag.choices));
 }
 
-/** Whether zod's own words say less than the schema's range; a refinement's message says more. */
+/** Whether zod's message is generic; that of a refinement is specific and kept. */
 function isGeneric(issue: z.core.$ZodIssue): boolean {
   return ['invalid_type', 'invalid_value', 'too_big', 'too_small'].includes(issue.code);
 }
 
-/** What was given; a URL without its user and password, which must not get into a log. */
+/** What was given; a URL without user and password, which must not appear in a log. */
 function show(value: unknown): string {
   const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
   return text.replace(/:\/\/[^"\s]*@/, '://***@');

@@ -1,8 +1,8 @@
-import type { Operation } from '../operation.ts';
+import type { OperationDefinition } from '../operation.ts';
 import { flagsOf, type Flag } from './flags.ts';
 
 /** A Markdown table of the operation's flags, for the README and the skill's references. */
-export function flagTable(operation: Pick<Operation, 'input'>): string {
+export function flagTable(operation: Pick<OperationDefinition, 'input'>): string {
   const rows = flagsOf(operation).map((flag) => [
     flag.positional ? `\`<${flag.name}>\`` : `\`${escape(usage(flag))}\``,
     escape(flag.description).replaceAll('*', '\\*'),
@@ -11,7 +11,7 @@ export function flagTable(operation: Pick<Operation, 'input'>): string {
   return table(['flag', 'meaning', 'default'], rows);
 }
 
-/** A Markdown table with `columns` and `rows`, in the form the formatter leaves alone. */
+/** A Markdown table with `columns` and `rows`, formatted as Prettier does. */
 export function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = columns.map((column, index) =>
     Math.max(3, column.length, ...rows.map((row) => row[index]?.length ?? 0)),
@@ -22,7 +22,7 @@ export function table(columns: readonly string[], rows: readonly (readonly strin
   return [line(columns), line(rule), ...rows.map(line)].join('\n');
 }
 
-/** `--port <port>`, `--force`, and `--[no-]echo` where saying no differs from saying nothing. */
+/** `--port <port>`, `--force`, and `--[no-]echo` where the default is not false. */
 export function usage(flag: Flag): string {
   if (flag.kind !== 'boolean') return `--${flag.name} <${flag.placeholder}>`;
   return flag.default === false ? `--${flag.name}` : `--[no-]${flag.name}`;

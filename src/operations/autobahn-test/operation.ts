@@ -4,9 +4,7 @@ import { AutobahnTestInput, AutobahnTestReport } from './schema.ts';
 import { viewAutobahnTest } from './view.ts';
 
 /** `websocket-skill autobahn-test`. */
-export const autobahnTestOperation = defineOperation({
-  name: 'autobahn-test',
-  summary: "Run Autobahn's 517 conformance cases against a server or against clients",
+export const operation = defineOperation({
   examples: [
     'autobahn-test --url ws://localhost:8080',
     'autobahn-test --project echo-server.js --cases "1.*,7.*"',

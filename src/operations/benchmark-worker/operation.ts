@@ -4,9 +4,7 @@ import { BenchmarkWorkerInput, BenchmarkWorkerReport } from './schema.ts';
 import { viewBenchmarkWorker } from './view.ts';
 
 /** `websocket-skill benchmark-worker`. */
-export const benchmarkWorkerOperation = defineOperation({
-  name: 'benchmark-worker',
-  summary: 'Carry a share of the load of benchmark --distributed from this machine',
+export const operation = defineOperation({
   examples: [
     'benchmark-worker --redis redis://localhost:6379',
     'benchmark-worker --redis rediss://:password@redis.example.com --name berlin-1 --once',

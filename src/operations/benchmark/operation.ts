@@ -5,9 +5,7 @@ import { BenchmarkInput } from './schema.ts';
 import { viewBenchmark } from './view.ts';
 
 /** `websocket-skill benchmark`. */
-export const benchmarkOperation = defineOperation({
-  name: 'benchmark',
-  summary: 'Load a server and measure what its clients wait, with an honest clock',
+export const operation = defineOperation({
   examples: [
     'benchmark --url ws://localhost:8080 --connections 1000 --messages-per-second 100 --duration 60s',
     'benchmark --url ws://localhost:8080 --connections 64 --pipeline 16',

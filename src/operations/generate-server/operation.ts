@@ -4,9 +4,7 @@ import { GenerateServerInput, GenerateServerReport } from './schema.ts';
 import { viewGenerateServer } from './view.ts';
 
 /** `generate-server`. */
-export const generateServerOperation = defineOperation({
-  name: 'generate-server',
-  summary: 'Generate a WebSocket server as one file or as a project',
+export const operation = defineOperation({
   examples: [
     'generate-server --type echo --output echo-server.js',
     'generate-server --type chat --features rooms,presence,history --output chat-server/',

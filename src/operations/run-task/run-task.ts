@@ -1,15 +1,15 @@
-import { UsageError } from '../core/errors.ts';
-import type { Operation, OperationContext } from '../core/operation.ts';
-import { operations as registry } from '../operations/index.ts';
-import { didYouMean } from '../core/did-you-mean.ts';
-import { assign } from './classify-effect.ts';
-import { executeEffect, readCommitted, type Outcome } from './execute-effect.ts';
-import { openRun, readState, type Effect, type Run } from './run-folder.ts';
+import { classify, type Registry } from '../../babysitter/classify-effect.ts';
+import { executeEffect, readCommitted, type Outcome } from '../../babysitter/execute-effect.ts';
+import { openRun, readState, type Effect, type Run } from '../../babysitter/run-folder.ts';
+import { loadRunnerSdk } from '../../babysitter/sdk.ts';
+import { didYouMean } from '../../core/did-you-mean.ts';
+import { UsageError } from '../../core/errors.ts';
+import type { OperationContext } from '../../core/operation.ts';
+import { operations as registry } from '../index.ts';
 import type { RunTaskInput, RunTaskReport } from './schema.ts';
-import { loadRunnerSdk } from './sdk.ts';
 
 /**
- * Executes one effect of ours and posts its result; one that is resolved is only reported.
+ * Executes one effect of ours and posts its result; a resolved one is only reported.
  *
  * @throws UsageError WSK_ERR_NOT_A_RUN, WSK_ERR_UNKNOWN_EFFECT or WSK_ERR_BAD_TASK_INPUT with
  * nothing changed, EnvironmentError WSK_ERR_SDK_MISSING, WSK_ERR_RUN_FAILED
@@ -17,7 +17,7 @@ import { loadRunnerSdk } from './sdk.ts';
 export async function runTask(
   { runDir, effectId }: RunTaskInput,
   context: OperationContext,
-  operations: readonly Operation[] = registry,
+  operations: Registry = registry,
 ): Promise<RunTaskReport> {
   const run = await openRun(loadRunnerSdk(context.cwd), runDir, context.cwd);
   const effect = await findEffect(run, effectId);
@@ -50,15 +50,15 @@ async function findEffect(run: Run, effectId: string): Promise<Effect> {
 async function settle(
   run: Run,
   effect: Effect,
-  { context, operations }: { context: OperationContext; operations: readonly Operation[] },
+  { context, operations }: { context: OperationContext; operations: Registry },
 ): Promise<Omit<Outcome, 'durationMs'>> {
   const committed = await readCommitted(run, effect);
   if (committed !== undefined) return committed;
-  const assignment = await assign(run, effect, operations);
-  if (assignment.ours) return await executeEffect(run, assignment, context);
+  const classified = await classify(run, effect, operations);
+  if (classified.ours) return await executeEffect(run, classified, context);
   throw new UsageError(
     'WSK_ERR_UNKNOWN_EFFECT',
-    `effect ${effect.effectId} is a ${effect.kind} effect, not one of this skill`,
-    { hint: `whoever it is for posts it: ${assignment.pending.post}` },
+    `effect ${effect.effectId} is a ${effect.kind} effect, not an effect of this skill`,
+    { hint: `its result is posted with: ${classified.pending.post}` },
   );
 }

@@ -1,18 +1,18 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { UsageError } from '../core/errors.ts';
-import type { Operation, OperationContext } from '../core/operation.ts';
-import { operations as registry } from '../operations/index.ts';
-import { createRunFolder } from './create-run.ts';
-import { checkPending, drive } from './orchestrate.ts';
-import { takeUp } from './recover.ts';
-import { findProcess } from './process-file.ts';
-import { openRun } from './run-folder.ts';
-import type { ResumeInput, RunInput, RunReport } from './schema.ts';
-import { loadRunnerSdk } from './sdk.ts';
+import type { Registry } from '../../babysitter/classify-effect.ts';
+import { createRunFolder } from '../../babysitter/create-run.ts';
+import { continueRun } from '../../babysitter/orchestrate.ts';
+import { findProcess } from '../../babysitter/process-file.ts';
+import type { RunReport } from '../../babysitter/schema.ts';
+import { loadRunnerSdk } from '../../babysitter/sdk.ts';
+import { invalidInput, UsageError } from '../../core/errors.ts';
+import { readInputFile } from '../../core/input-file.ts';
+import type { OperationContext } from '../../core/operation.ts';
+import { operations as registry } from '../index.ts';
+import type { RunInput } from './schema.ts';
 
 /**
- * Creates a run of a process and drives it as far as it goes without others.
+ * Creates a run of a process and executes it until it ends or waits for others.
  *
  * @throws UsageError for a wrong process, inputs file or run id (nothing is created),
  * EnvironmentError WSK_ERR_SDK_MISSING, WSK_ERR_RUN_FAILED, WSK_ERR_OUTPUT_NOT_WRITABLE
@@ -20,62 +20,22 @@ import { loadRunnerSdk } from './sdk.ts';
 export async function runProcess(
   input: RunInput,
   context: OperationContext,
-  operations: readonly Operation[] = registry,
+  operations: Registry = registry,
 ): Promise<RunReport> {
   const { cwd } = context;
   const sdk = loadRunnerSdk(cwd);
-  const process = await findProcess(input.process, cwd);
+  const found = await findProcess(input.process, cwd);
   const inputs = input.inputs === undefined ? {} : await readInputs(input.inputs, cwd);
-  const runsDir = path.resolve(cwd, input.runsDir ?? defaultRunsDir());
-  const dir = await createRunFolder(sdk, { process, inputs, runsDir, runId: input.runId, cwd });
+  const defaultDir = process.env['BABYSITTER_RUNS_DIR'] ?? path.join('.a5c', 'runs');
+  const runsDir = path.resolve(cwd, input.runsDir ?? defaultDir);
+  const run = { process: found, inputs, runsDir, runId: input.runId, cwd };
+  const dir = await createRunFolder(sdk, run);
   context.emit({ stage: `run ${dir}` });
-  return await continueRun('run', { runDir: dir }, { context, operations });
+  return await continueRun('run', dir, { context, operations });
 }
 
-/**
- * Goes on with a run: after a kill, an interruption, or a result that someone else posted.
- *
- * A run that has ended is reported and left alone.
- *
- * @throws UsageError WSK_ERR_NOT_A_RUN or WSK_ERR_BAD_TASK_INPUT with nothing changed,
- * EnvironmentError WSK_ERR_SDK_MISSING, WSK_ERR_RUN_FAILED
- */
-export async function resumeRun(
-  input: ResumeInput,
-  context: OperationContext,
-  operations: readonly Operation[] = registry,
-): Promise<RunReport> {
-  return await continueRun('resume', input, { context, operations });
-}
-
-async function continueRun(
-  operation: RunReport['operation'],
-  { runDir }: ResumeInput,
-  { context, operations }: { context: OperationContext; operations: readonly Operation[] },
-): Promise<RunReport> {
-  const run = await openRun(loadRunnerSdk(context.cwd), runDir, context.cwd);
-  await checkPending(run, operations);
-  await takeUp(run, context.signal);
-  const driven = await drive(run, operations, context);
-  return {
-    operation,
-    ...driven,
-    success: driven.status === 'passed',
-    runId: run.runId,
-    runDir: run.dir,
-    process: run.processId,
-  };
-}
-
-function defaultRunsDir(): string {
-  return globalThis.process.env['BABYSITTER_RUNS_DIR'] ?? path.join('.a5c', 'runs');
-}
-
-async function readInputs(name: string, cwd: string): Promise<Record<string, unknown>> {
-  const file = path.resolve(cwd, name);
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new UsageError('WSK_ERR_FILE_NOT_READABLE', `--inputs ${file} cannot be read`, { cause });
-  });
+async function readInputs(file: string, cwd: string): Promise<Record<string, unknown>> {
+  const text = (await readInputFile(file, { cwd, flag: '--inputs' })).toString('utf8');
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -86,8 +46,7 @@ async function readInputs(name: string, cwd: string): Promise<Record<string, unk
     });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    const message = `--inputs ${file} holds ${JSON.stringify(value)}, expected a JSON object`;
-    throw new UsageError('WSK_ERR_INVALID_INPUT', message);
+    throw invalidInput(`--inputs ${file} holds ${JSON.stringify(value)}, expected a JSON object`);
   }
   return value as Record<string, unknown>;
 }

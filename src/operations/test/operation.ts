@@ -4,9 +4,7 @@ import { testEndpoint } from './test-endpoint.ts';
 import { viewTest } from './view.ts';
 
 /** `websocket-skill test`. */
-export const testOperation = defineOperation({
-  name: 'test',
-  summary: 'Check one WebSocket server end to end and measure its latency',
+export const operation = defineOperation({
   examples: [
     'test --url ws://localhost:8080',
     'test --url wss://example.org/chat --subprotocol chat.v1 --header "Authorization: Bearer t"',

@@ -4,9 +4,7 @@ import { validateHandshake } from './validate-handshake.ts';
 import { viewValidateHandshake } from './view.ts';
 
 /** `websocket-skill validate-handshake`. */
-export const validateHandshakeOperation = defineOperation({
-  name: 'validate-handshake',
-  summary: 'Hold a server, or captured heads, against every rule of the opening handshake',
+export const operation = defineOperation({
   examples: [
     'validate-handshake --url ws://localhost:8080',
     'validate-handshake --request request.txt --response response.txt',

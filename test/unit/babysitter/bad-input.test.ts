@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { runTask } from '../../../src/babysitter/run-task.ts';
-import { resumeRun } from '../../../src/babysitter/run.ts';
+import { runTask } from '../../../src/operations/run-task/run-task.ts';
+import { resumeRun } from '../../../src/operations/resume/resume.ts';
 import {
   context,
   noteOperations,
@@ -169,7 +169,7 @@ describe('nothing is executed or changed', () => {
     const before = snapshot(notes.runDir);
     await expect(notes.resume()).rejects.toMatchObject({
       code: 'WSK_ERR_NOT_A_RUN',
-      message: expect.stringContaining('its creation was never finished') as string,
+      message: expect.stringContaining('was not completely created') as string,
     });
     expect(snapshot(notes.runDir)).toEqual(before);
   });

@@ -49,7 +49,7 @@ describe('a run that needs nobody else', () => {
   });
 });
 
-describe('a run in which the world fails', () => {
+describe('a run in which a task raises an error', () => {
   it('fails with the code and the hint of what was raised', async () => {
     const notes = new NoteRun({ outcomes: { one: 'environment' } });
     const report = await notes.run();

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { RunReport } from '../../../src/babysitter/schema.ts';
-import { viewRun, viewRunTask } from '../../../src/babysitter/view.ts';
+import { viewRun } from '../../../src/babysitter/view.ts';
+import { viewRunTask } from '../../../src/operations/run-task/view.ts';
 
 const waiting: RunReport = {
   operation: 'run',
@@ -35,7 +36,7 @@ it('shows what was executed, what waits for whom, and what to do next', () => {
     notes: [
       'waits for agent 2: Think',
       '  post it: babysitter task:post …',
-      'go on with: websocket-skill resume /runs/r1',
+      'resume it with: websocket-skill resume /runs/r1',
     ],
   });
 });

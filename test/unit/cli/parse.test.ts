@@ -2,29 +2,31 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine, type Answer, type Invocation } from '../../../src/cli/parse.ts';
-import type { UsageError } from '../../../src/core/errors.ts';
-import { sampleOperation } from '../../support/sample-operation.ts';
+import { UsageError } from '../../../src/core/errors.ts';
+import { sampleEntry } from '../../support/sample-operation.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-import { usageErrorOf } from '../../support/usage-error.ts';
 
-const program = { version: '1.2.3', commands: [sampleOperation] };
+const program = { version: '1.2.3', commands: [sampleEntry] };
 
-function parse(...argv: string[]): Invocation {
-  const parsed = parseCommandLine(argv, program, '/');
+async function parse(...argv: string[]): Promise<Invocation> {
+  const parsed = await parseCommandLine(argv, program, '/');
   if ('text' in parsed) throw new Error(`answered ${parsed.text}`);
   return parsed;
 }
 
-function answer(...argv: string[]): string {
-  return (parseCommandLine(argv, program, '/') as Answer).text;
+async function answer(...argv: string[]): Promise<string> {
+  return ((await parseCommandLine(argv, program, '/')) as Answer).text;
 }
 
-const refusal = (...argv: string[]): UsageError =>
-  usageErrorOf(() => parseCommandLine(argv, program, '/'));
+async function refusal(...argv: string[]): Promise<UsageError> {
+  const error: unknown = await parse(...argv).catch((thrown: unknown) => thrown);
+  if (!(error instanceof UsageError)) throw new Error('no UsageError was thrown', { cause: error });
+  return error;
+}
 
 describe('parseCommandLine', () => {
-  it('reads every kind of flag by its field', () => {
-    const { args, json } = parse(
+  it('reads every kind of flag by its field', async () => {
+    const { args, json } = await parse(
       ...['sample', 'thing', '--port', '8080', '--timeout', '10s', '--features', 'rooms, presence'],
       ...['--header', 'A: 1, 2', '--header', 'B: 3', '--no-echo', '--json'],
     );
@@ -39,57 +41,59 @@ describe('parseCommandLine', () => {
     expect(json).toBe(true);
   });
 
-  it('leaves out what was not typed, so that settings can fill it in', () => {
-    expect(parse('sample', 'thing').args).toEqual({ target: 'thing' });
+  it('leaves out what was not typed, so that settings can fill it in', async () => {
+    expect((await parse('sample', 'thing')).args).toEqual({ target: 'thing' });
   });
 
-  it('keeps text that is no number for the schema to refuse', () => {
-    expect(parse('sample', 'x', '--port', 'abc').args['port']).toBe('abc');
-    expect(parse('sample', 'x', '--port', '-1').args['port']).toBe(-1);
+  it('keeps text that is no number for the schema to refuse', async () => {
+    expect((await parse('sample', 'x', '--port', 'abc')).args['port']).toBe('abc');
+    expect((await parse('sample', 'x', '--port', '-1')).args['port']).toBe(-1);
   });
 
-  it('reads arguments from a JSON file, below the flags', () => {
+  it('reads arguments from a JSON file, below the flags', async () => {
     const file = path.join(temporaryFolder(), 'input.json');
     writeFileSync(file, '{"target":"file","port":1}');
-    expect(parse('sample', '--input', file, '--port', '2').args).toEqual({
+    expect((await parse('sample', '--input', file, '--port', '2')).args).toEqual({
       target: 'file',
       port: 2,
     });
   });
 
-  it.each(['{', '[1]', '"x"'])('refuses an input file that holds %j', (text) => {
+  it.each(['{', '[1]', '"x"'])('refuses an input file that holds %j', async (text) => {
     const file = path.join(temporaryFolder(), 'input.json');
     writeFileSync(file, text);
-    expect(refusal('sample', '--input', file).message).toMatch(/is not (a )?JSON/);
+    expect((await refusal('sample', '--input', file)).message).toMatch(/is not (a )?JSON/);
   });
 
-  it('refuses an input file that cannot be read', () => {
-    expect(refusal('sample', '--input', '/nonexistent.json').message).toMatch(/cannot be read/);
+  it('refuses an input file that cannot be read', async () => {
+    expect((await refusal('sample', '--input', '/nonexistent.json')).message).toMatch(
+      /cannot be read/,
+    );
   });
 
-  it('names the nearest operation and the nearest flag', () => {
-    expect(refusal('smaple')).toMatchObject({
+  it('names the nearest operation and the nearest flag', async () => {
+    expect(await refusal('smaple')).toMatchObject({
       code: 'WSK_ERR_UNKNOWN_OPERATION',
       hint: 'did you mean sample?',
     });
-    expect(refusal('sample', 'x', '--prot', '1')).toMatchObject({
+    expect(await refusal('sample', 'x', '--prot', '1')).toMatchObject({
       code: 'WSK_ERR_UNKNOWN_FLAG',
       hint: 'did you mean --port?',
     });
   });
 
-  it('refuses a flag without its value and words that are too many', () => {
-    expect(refusal('sample', 'x', '--port').message).toMatch(/argument missing/);
-    expect(refusal('sample', 'x', 'y').message).toMatch(/too many arguments/);
+  it('refuses a flag without its value and words that are too many', async () => {
+    expect((await refusal('sample', 'x', '--port')).message).toMatch(/argument missing/);
+    expect((await refusal('sample', 'x', 'y')).message).toMatch(/too many arguments/);
   });
 
-  it('answers --version, --help and an operation’s --help', () => {
-    expect(answer('--version')).toBe('1.2.3\n');
-    expect(answer('--help')).toContain('sample  Show what was understood');
-    const help = answer('sample', '--help');
+  it('answers --version, --help and an operation’s --help', async () => {
+    expect(await answer('--version')).toBe('1.2.3\n');
+    expect(await answer('--help')).toContain('sample  Show what was understood');
+    const help = await answer('sample', '--help');
     expect(help).toContain('--features <rooms,presence>');
     expect(help).toContain('largest message in bytes (default: 1000)');
     expect(help).toContain('websocket-skill sample thing --port 8080');
-    expect(answer('help', 'sample')).toBe(help);
+    expect(await answer('help', 'sample')).toBe(help);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Settings } from '../../../../src/core/settings.ts';
 import { resolveInput } from '../../../../src/core/derive/input.ts';
-import { benchmarkWorkerOperation } from '../../../../src/operations/benchmark-worker/operation.ts';
+import { operation } from '../../../../src/operations/benchmark-worker/operation.ts';
 import type { BenchmarkWorkerReport } from '../../../../src/operations/benchmark-worker/schema.ts';
 import { viewBenchmarkWorker } from '../../../../src/operations/benchmark-worker/view.ts';
 import { usageErrorOf } from '../../../support/usage-error.ts';
@@ -9,7 +9,7 @@ import { usageErrorOf } from '../../../support/usage-error.ts';
 const given = { redis: 'redis://localhost' };
 
 function resolve(args: object): unknown {
-  return resolveInput(benchmarkWorkerOperation, { ...args }, Settings.parse({}), 'flag');
+  return resolveInput(operation, { ...args }, Settings.parse({}), 'flag');
 }
 
 describe('the flags of benchmark-worker', () => {

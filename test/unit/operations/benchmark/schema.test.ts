@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { Settings } from '../../../../src/core/settings.ts';
 import { resolveInput } from '../../../../src/core/derive/input.ts';
 import { flagOf } from '../../../../src/operations/benchmark/plan/flags.ts';
-import { benchmarkOperation } from '../../../../src/operations/benchmark/operation.ts';
+import { operation } from '../../../../src/operations/benchmark/operation.ts';
 import { usageErrorOf } from '../../../support/usage-error.ts';
 
 const settings = Settings.parse({});
 const given = { url: 'ws://localhost' };
 
 const refusal = (args: object) =>
-  usageErrorOf(() => resolveInput(benchmarkOperation, { ...given, ...args }, settings, 'flag'));
+  usageErrorOf(() => resolveInput(operation, { ...given, ...args }, settings, 'flag'));
 
 describe('the flags of benchmark', () => {
   it.each([

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { runTask } from '../../../src/babysitter/run-task.ts';
-import { context, noteOperations, NoteRun, requestFirst } from '../../support/note-runs.ts';
+import { runTask } from '../../../../src/operations/run-task/run-task.ts';
+import { context, noteOperations, NoteRun, requestFirst } from '../../../support/note-runs.ts';
 
 async function requested(inputs: Record<string, unknown> = {}) {
   const notes = new NoteRun(inputs);

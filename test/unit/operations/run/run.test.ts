@@ -1,9 +1,15 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { runProcess } from '../../../src/babysitter/run.ts';
-import { context, noteOperations, NoteRun, notesFile, snapshot } from '../../support/note-runs.ts';
-import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { runProcess } from '../../../../src/operations/run/run.ts';
+import {
+  context,
+  noteOperations,
+  NoteRun,
+  notesFile,
+  snapshot,
+} from '../../../support/note-runs.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 /** Runs with `input` in a folder of its own, which has to stay empty when the run is refused. */
 async function refused(input: Record<string, unknown>, files: Record<string, string> = {}) {
@@ -24,9 +30,9 @@ describe('a process', () => {
     ['websocket-sever', /unknown process "websocket-sever"/, /did you mean websocket-server\?/],
     ['zzz', /unknown process "zzz"/, /valid: websocket-server/],
     ['./none.mjs', /process file .*none\.mjs does not exist/, undefined],
-    ['./types.ts', /types\.ts is no JavaScript/, /compile it/],
+    ['./types.ts', /types\.ts is not JavaScript/, /compile it/],
     ['./broken.mjs', /broken\.mjs does not load: /, undefined],
-    ['./empty.mjs', /exports no function "process"/, /it exports none at all/],
+    ['./empty.mjs', /exports no function "process"/, /it exports no functions/],
     ['./other.mjs', /exports no function "process"/, /did you mean proces\?/],
     ['./other.mjs#value', /exports no function "value"/, undefined],
   ])('%s is refused and no run is made', async (process, message, hint) => {
@@ -61,7 +67,7 @@ describe('a process', () => {
 
 describe('an inputs file', () => {
   it.each([
-    ['none.json', 'WSK_ERR_FILE_NOT_READABLE', /none\.json cannot be read/],
+    ['none.json', 'WSK_ERR_FILE_NOT_READABLE', /none\.json", which cannot be read/],
     ['half.json', 'WSK_ERR_INVALID_INPUT', /half\.json is not JSON: .*end of JSON input/],
     ['list.json', 'WSK_ERR_INVALID_INPUT', /holds \[1\], expected a JSON object/],
   ])('%s is refused and no run is made', async (inputs, code, message) => {
@@ -91,13 +97,13 @@ describe('a run folder', () => {
     const before = snapshot(notes.runDir);
     await expect(notes.run()).rejects.toMatchObject({
       name: 'UsageError',
-      hint: `go on with it: websocket-skill resume ${notes.runDir}`,
+      hint: `resume it: websocket-skill resume ${notes.runDir}`,
     });
     expect(snapshot(notes.runDir)).toEqual(before);
     expect(notes.executions()).toEqual(['one']);
   });
 
-  it('that cannot be made is the fault of the world', async () => {
+  it('that cannot be created is an environment error', async () => {
     const root = temporaryFolder();
     writeFileSync(path.join(root, 'file'), '');
     const input = { process: notesFile, inputs: undefined, runId: undefined };

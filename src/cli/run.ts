@@ -1,31 +1,13 @@
 import { loadSettings } from '../config/index.ts';
 import { resolveInput } from '../core/derive/input.ts';
 import type { OperationContext } from '../core/operation.ts';
-import { VERSION } from '../core/version.ts';
-import { commands } from './commands.ts';
-import { exitCodeOf, exitCodeOfError, ExitCode } from './exit-code.ts';
-import { parseCommandLine, type Invocation } from './parse.ts';
+import { exitCodeOf, ExitCode } from './exit-code.ts';
+import type { Invocation } from './parse.ts';
 import { ProgressPrinter } from './progress.ts';
-import { errorDocument, renderError, renderView } from './render.ts';
+import { renderView } from './render.ts';
 
-/** Runs the command line and returns the exit code; everything printed is printed here. */
-export async function main(argv: readonly string[]): Promise<number> {
-  const json = argv.includes('--json');
-  try {
-    const parsed = parseCommandLine(argv, { version: VERSION, commands }, process.cwd());
-    if ('text' in parsed) {
-      process.stdout.write(parsed.text);
-      return argv.length === 0 ? ExitCode.usage : ExitCode.passed;
-    }
-    return await invoke(parsed);
-  } catch (error) {
-    process.stderr.write(renderError(error));
-    if (json) process.stdout.write(`${JSON.stringify(errorDocument(error), null, 2)}\n`);
-    return exitCodeOfError(error);
-  }
-}
-
-async function invoke({ operation, args, json }: Invocation): Promise<number> {
+/** Runs an operation, prints its report, and returns the exit code. */
+export async function run({ operation, args, json }: Invocation): Promise<number> {
   const { settings } = loadSettings({ cwd: process.cwd(), env: process.env });
   const input = resolveInput(operation, args, settings, 'flag');
   const progress = new ProgressPrinter(process.stderr, () => performance.now());

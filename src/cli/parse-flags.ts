@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Command, CommanderError, Option } from 'commander';
+import { flagsOf, type Flag } from '../core/derive/flags.ts';
+import { usage } from '../core/derive/markdown.ts';
+import { didYouMean } from '../core/did-you-mean.ts';
+import { invalidInput, UsageError } from '../core/errors.ts';
+import type { Operation } from '../core/operation.ts';
+import type { Answer, Invocation } from './parse.ts';
+
+/**
+ * Parses the words after the name of `operation`.
+ *
+ * @throws UsageError WSK_ERR_UNKNOWN_FLAG or WSK_ERR_INVALID_INPUT
+ */
+export function parseFlags(
+  operation: Operation,
+  words: readonly string[],
+  cwd: string,
+): Invocation | Answer {
+  const flags = flagsOf(operation);
+  const command = buildCommand(operation, flags);
+  try {
+    command.parse(words, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return answerOrThrow(error, command, flags);
+    throw error;
+  }
+  const options = command.opts<{ json?: boolean; input?: string }>();
+  return {
+    operation,
+    args: { ...readInput(options.input, cwd), ...collect(command, flags) },
+    json: options.json === true,
+  };
+}
+
+function buildCommand(operation: Operation, flags: readonly Flag[]): Command {
+  const command = new Command(`websocket-skill ${operation.name}`)
+    .usage(
+      ['[flags]', ...flags.filter((flag) => flag.positional).map((f) => `<${f.name}>`)].join(' '),
+    )
+    .description(operation.summary)
+    .exitOverride()
+    .configureOutput({ writeOut: () => undefined, writeErr: () => undefined })
+    .allowExcessArguments(false);
+  for (const flag of flags) addFlag(command, flag);
+  command.option('--input <file>', 'JSON file with the arguments; flags override it');
+  command.option('--json', 'print the report as one JSON document');
+  command.addHelpText(
+    'after',
+    `\nExamples:\n${operation.examples.map((line) => `  websocket-skill ${line}\n`).join('')}`,
+  );
+  return command;
+}
+
+function addFlag(command: Command, flag: Flag): void {
+  if (flag.positional) {
+    command.argument(`[${flag.name}]`, flag.description);
+    return;
+  }
+  const option = new Option(usage(flag).replace('[no-]', ''), describe(flag));
+  if (flag.kind === 'list') {
+    option.argParser((value: string, before: string[] | undefined) => [
+      ...(before ?? []),
+      ...(flag.separator === undefined
+        ? [value]
+        : value.split(flag.separator).map((s) => s.trim())),
+    ]);
+  }
+  command.addOption(option);
+  if (flag.kind === 'boolean') {
+    command.addOption(new Option(`--no-${flag.name}`).hideHelp(flag.default === false));
+  }
+}
+
+function describe(flag: Flag): string {
+  const { default: value } = flag;
+  const isQuiet =
+    value === undefined || value === false || (Array.isArray(value) && value.length === 0);
+  return `${flag.description}${isQuiet ? '' : ` (default: ${JSON.stringify(value)})`}`;
+}
+
+function collect(command: Command, flags: readonly Flag[]): Record<string, unknown> {
+  const words = [...command.args];
+  const args: Record<string, unknown> = {};
+  for (const flag of flags) {
+    const value: unknown = flag.positional
+      ? words.shift()
+      : command.getOptionValueSource(attribute(flag)) === 'cli'
+        ? command.getOptionValue(attribute(flag))
+        : undefined;
+    if (value !== undefined) args[flag.field] = flag.kind === 'number' ? toNumber(value) : value;
+  }
+  return args;
+}
+
+/** The name commander files a flag's value under: `max-payload` -> `maxPayload`. */
+function attribute(flag: Flag): string {
+  return flag.name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** A number where the text is one; other text stays as it is, for the schema to refuse by name. */
+function toNumber(value: unknown): unknown {
+  return typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+}
+
+function answerOrThrow(error: CommanderError, command: Command, flags: readonly Flag[]): Answer {
+  if (error.code === 'commander.helpDisplayed') return { text: helpText(command) };
+  const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const unknown = /^unknown option '--?([^'=]*)/.exec(message);
+  if (unknown !== null) {
+    const names = [...flags.filter((flag) => !flag.positional).map((f) => f.name), 'json', 'input'];
+    throw new UsageError('WSK_ERR_UNKNOWN_FLAG', message, {
+      hint: didYouMean(unknown[1] ?? '', names).replace(/(?<=did you mean )/, '--'),
+    });
+  }
+  throw invalidInput(message, suggestion?.replace(/[()]/g, ''));
+}
+
+function helpText(command: Command): string {
+  let text = '';
+  command.configureOutput({ writeOut: (part) => (text += part) });
+  command.outputHelp();
+  return text;
+}
+
+function readInput(file: string | undefined, cwd: string): Record<string, unknown> {
+  if (file === undefined) return {};
+  const refuse = (what: string, cause: unknown): never => {
+    throw new UsageError('WSK_ERR_INVALID_INPUT', `--input ${file} ${what}`, { cause });
+  };
+  try {
+    const value: unknown = JSON.parse(readFileSync(path.resolve(cwd, file), 'utf8'));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
+    return refuse('is not a JSON object', value);
+  } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
+    return refuse(cause instanceof SyntaxError ? 'is not JSON' : 'cannot be read', cause);
+  }
+}

@@ -1,0 +1,29 @@
+import * as z from 'zod';
+
+/** What `run` takes: a process, its inputs, and where the run folder goes. */
+export const RunInput = z.strictObject({
+  process: z
+    .string()
+    .min(1)
+    .meta({ positional: true })
+    .describe('built-in process (websocket-server) or path of a .js or .mjs file, with #export'),
+  inputs: z
+    .string()
+    .optional()
+    .meta({ placeholder: 'file' })
+    .describe('JSON file with the inputs of the process'),
+  runsDir: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ placeholder: 'dir' })
+    .describe('folder of the run folders; default BABYSITTER_RUNS_DIR, else .a5c/runs'),
+  runId: z
+    .string()
+    .regex(/^[0-9A-Za-z][0-9A-Za-z._-]*$/, 'expected letters, digits, "." , "_" and "-"')
+    .max(128)
+    .optional()
+    .meta({ placeholder: 'id' })
+    .describe('name of the run folder; default a fresh ULID'),
+});
+export type RunInput = z.output<typeof RunInput>;
