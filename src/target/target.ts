@@ -1,26 +1,53 @@
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { OperationContext } from '../core/operation.ts';
-import { startProject } from './project/index.ts';
-import type { RunningProject } from './project/index.ts';
+import { readProject, startProject } from './project/index.ts';
+import type { Manifest, RunningProject } from './project/index.ts';
 
-/** The endpoint under test; disposing of it stops the project if there is one. */
+/** The server that an operation connects to. Disposing of it stops the project, if there is one. */
 export interface Target extends AsyncDisposable {
   readonly url: string;
+  /** Null for a `--url`. */
+  readonly contract: { readonly echo: boolean; readonly rooms: boolean } | null;
+  /** The name of the project; undefined for a `--url`. */
+  readonly name: string | undefined;
   readonly project: RunningProject | undefined;
 }
 
-/** Takes the input's url, or starts its project. Throws as `startProject` does. */
+export interface TargetOptions {
+  /** Environment variables for a project. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Called before a project is installed, built or started; throws to refuse it. */
+  readonly check?: (manifest: Manifest) => void;
+}
+
+/** Takes the `--url` of an input, or starts its `--project`. Throws as `startProject` does. */
 export async function openTarget(
   input: { readonly url?: string | undefined; readonly project?: string | undefined },
-  context: OperationContext,
+  { cwd, signal, emit }: OperationContext,
+  { env = {}, check }: TargetOptions = {},
 ): Promise<Target> {
   if (input.project === undefined) {
-    const url = input.url ?? '';
-    return { url, project: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
+    return {
+      url: input.url ?? '',
+      contract: null,
+      name: undefined,
+      project: undefined,
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
   }
-  const project = await startProject(resolve(context.cwd, input.project), {
-    signal: context.signal,
-    emit: context.emit,
-  });
-  return { url: project.url, project, [Symbol.asyncDispose]: () => project[Symbol.asyncDispose]() };
+  const path = resolve(cwd, input.project);
+  check?.((await readProject(path)).manifest);
+  const project = await startProject(path, { signal, emit, env });
+  const { answers, contract } = project.manifest;
+  const { name, features } = answers;
+  return {
+    url: project.url,
+    contract: {
+      echo: contract.echo,
+      rooms: Array.isArray(features) && features.includes('rooms'),
+    },
+    name: typeof name === 'string' ? name : basename(path),
+    project,
+    [Symbol.asyncDispose]: () => project[Symbol.asyncDispose](),
+  };
 }

@@ -1,5 +1,8 @@
 import * as z from 'zod';
-import { HeaderLine, Port, Subprotocol, WebSocketUrl } from '../../core/fields.ts';
+import { Port, Subprotocol } from '../../core/fields.ts';
+import { targetFields } from '../../target/fields.ts';
+
+const { url, project, headers, insecure, ca } = targetFields;
 
 export const AutobahnTestInput = z
   .strictObject({
@@ -9,15 +12,8 @@ export const AutobahnTestInput = z
       .describe(
         'what is tested; with client, this program listens and the client under test connects to it',
       ),
-    url: WebSocketUrl.optional().describe('URL of the server, ws:// or wss://'),
-    project: z
-      .string()
-      .min(1)
-      .optional()
-      .describe(
-        'folder or file made by generate-server: it is started, tested and stopped (instead of --url)',
-      )
-      .meta({ placeholder: 'path' }),
+    url,
+    project,
     port: Port.default(9001).describe('port to listen on, with --role client'),
     host: z
       .string()
@@ -85,23 +81,14 @@ export const AutobahnTestInput = z
       .optional()
       .describe('index.json of an earlier report, of this program or of Autobahn, to compare with')
       .meta({ placeholder: 'file' }),
-    headers: z
-      .array(HeaderLine)
-      .default([])
-      .describe('extra request header; repeatable')
-      .meta({ flag: 'header' }),
+    headers,
     subprotocols: z
       .array(Subprotocol)
       .default([])
       .describe('subprotocol to offer; repeatable')
       .meta({ flag: 'subprotocol', placeholder: 'name' }),
-    insecure: z.boolean().default(false).describe('accept any TLS certificate'),
-    ca: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('PEM file with the certificates to trust')
-      .meta({ placeholder: 'file' }),
+    insecure,
+    ca,
   })
   .refine(
     ({ role, url, project }) =>

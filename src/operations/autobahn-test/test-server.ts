@@ -1,10 +1,9 @@
 import { setMaxListeners } from 'node:events';
-import { basename, resolve } from 'node:path';
-import type { HeaderList } from '../../protocol/index.ts';
 import type { OperationContext } from '../../core/operation.ts';
-import { UsageError } from '../../core/errors.ts';
-import { readInputFile } from '../../core/input-file.ts';
-import { readProject, startProject } from '../../target/project/index.ts';
+import { invalidInput } from '../../core/errors.ts';
+import { readAccess } from '../../target/access.ts';
+import type { Access } from '../../target/access.ts';
+import { openTarget } from '../../target/target.ts';
 import { DeflateCache } from '../../conformance/autobahn/corpus/deflate-cache.ts';
 import { dialExchange } from '../../conformance/extended/index.ts';
 import type { CaseResult } from '../../conformance/result.ts';
@@ -31,12 +30,16 @@ export async function testServer(
   tasks: readonly CaseTask[],
   context: OperationContext,
 ): Promise<Played> {
-  const { cwd } = context;
-  const ca =
-    input.ca === undefined
-      ? undefined
-      : (await readInputFile(input.ca, { cwd, flag: '--ca' })).toString();
-  await using server = await openServer(input, context);
+  const access = await readAccess(input, context.cwd);
+  await using server = await openTarget(input, context, {
+    check: ({ contract }) => {
+      if (contract.echo) return;
+      throw invalidInput(
+        `--project ${input.project}: its server does not echo; every case of Autobahn expects an echo`,
+        'generate-server --type echo makes one with the same library',
+      );
+    },
+  });
   using lag = new LagWatch();
   // Every connection listens to this signal, and there are many of them.
   const stop = new AbortController();
@@ -50,7 +53,7 @@ export async function testServer(
     const patience = new Patience();
     const ids = tasks.map(({ definition }) => definition.id);
     const progress = new SectionProgress(ids, input.failOn, context.emit);
-    const target = dialTarget(input, server.url, { ca, patience, signal: stop.signal });
+    const target = dialTarget(input, server.url, { access, patience, signal: stop.signal });
     const { results, notes } = await runCases({
       tasks,
       concurrency: input.concurrency,
@@ -80,56 +83,18 @@ function runTask(task: CaseTask, target: DialTarget): Promise<CaseResult> {
   return script.kind === 'exchange' ? dialExchange(task, script, target) : dialCase(task, target);
 }
 
-interface OpenServer extends AsyncDisposable {
-  readonly url: string;
-  /** What a project calls itself; a server elsewhere says it in its handshake, or not at all. */
-  readonly name: string | undefined;
-}
-
-async function openServer(
-  { url = '', project }: AutobahnTestInput,
-  { cwd, signal, emit }: OperationContext,
-): Promise<OpenServer> {
-  if (project === undefined) {
-    return { url, name: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
-  }
-  const path = resolve(cwd, project);
-  const { contract, answers } = (await readProject(path)).manifest;
-  if (!contract.echo) {
-    throw new UsageError(
-      'WSK_ERR_INVALID_INPUT',
-      `--project ${project}: its server does not echo; every case of Autobahn expects an echo`,
-      { hint: 'generate-server --type echo makes one with the same library' },
-    );
-  }
-  const server = await startProject(path, { signal, emit });
-  return {
-    url: server.url,
-    name: typeof answers['name'] === 'string' ? answers['name'] : basename(path),
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  };
-}
-
 function dialTarget(
   input: AutobahnTestInput,
   url: string,
-  { ca, patience, signal }: { ca: string | undefined; patience: Patience; signal: AbortSignal },
+  { access, patience, signal }: { access: Access; patience: Patience; signal: AbortSignal },
 ): DialTarget {
   return {
     url: new URL(url),
-    headers: parseHeaders(input.headers),
+    ...access,
     protocols: input.subprotocols,
-    tls: { rejectUnauthorized: !input.insecure, ca },
     agent: input.agent,
     cache: new DeflateCache(),
     idleS: () => patience.seconds(),
     signal,
   };
-}
-
-function parseHeaders(lines: readonly string[]): HeaderList {
-  return lines.map((line) => {
-    const colon = line.indexOf(':');
-    return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()] as const;
-  });
 }

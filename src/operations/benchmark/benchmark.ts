@@ -5,13 +5,13 @@ import { EnvironmentWatch, environmentNotes } from '../../load/host/environment-
 import { histogramsOf, judge } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
 import type { BenchmarkReport } from '../../load/metrics.ts';
-import { reachServer } from './run-index.ts';
-import type { Server } from './run-index.ts';
 import type { BenchmarkInput } from './schema.ts';
-import { prepare } from './plan/index.ts';
+import { prepare, projectSettings } from './plan/index.ts';
 import type { Prepared } from './plan/index.ts';
 import { driftNotes } from './soak.ts';
 import { commandOf, describeLoad } from './describe-load.ts';
+import { openTarget } from '../../target/target.ts';
+import type { Target } from '../../target/target.ts';
 
 /**
  * Loads a server and measures what its clients wait, how much it takes and what goes wrong, and
@@ -28,13 +28,14 @@ export async function benchmark(
   const began = context.now();
   const prepared = await prepare(input, context.cwd);
   const environment = new EnvironmentWatch(prepared.machine);
-  await using server = await reachServer(input, context);
+  const env = input.project === undefined ? {} : projectSettings(input, process.env);
+  await using server = await openTarget(input, context, { env });
   const { scenario } = prepared;
   const outcome = await carryOutAll({
     ...{ input, context, scenario, prepared },
     reached: server,
   });
-  const report = reportOf({ input, prepared, server, outcome, environment });
+  const report = reportOf({ input, prepared, server, env, outcome, environment });
   return await writeOut(
     { ...report, startedAt, durationMs: context.now() - began },
     { input, context, outcome },
@@ -44,12 +45,14 @@ export async function benchmark(
 interface Parts {
   readonly input: BenchmarkInput;
   readonly prepared: Prepared;
-  readonly server: Server;
+  readonly server: Target;
+  /** Settings of the project; empty for a `--url`. */
+  readonly env: Readonly<Record<string, string>>;
   readonly outcome: Outcome;
   readonly environment: EnvironmentWatch;
 }
 
-function reportOf({ input, prepared, server, outcome, environment }: Parts) {
+function reportOf({ input, prepared, server, env, outcome, environment }: Parts) {
   const { measured, repeats, comparison, search, runs, otherRuns } = outcome;
   const verdict = judge(outcome, prepared, input.strict);
   const serverCpuMs = [...runs, ...otherRuns].reduce(
@@ -75,12 +78,17 @@ function reportOf({ input, prepared, server, outcome, environment }: Parts) {
     notes: unique([
       ...verdict.notes,
       ...measured.notes,
-      ...server.notes,
+      ...startNotes(env),
       ...environmentNotes(surroundings),
       ...(mode === 'soak' ? driftNotes(measured) : []),
     ]),
     reports: [],
   };
+}
+
+function startNotes(env: Readonly<Record<string, string>>): string[] {
+  const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return settings.length === 0 ? [] : [`the project was started with ${settings.join(' ')}`];
 }
 
 function unique(lines: readonly string[]): string[] {

@@ -1,6 +1,6 @@
 import type { Measured, BenchmarkReport } from '../../load/metrics.ts';
 import type { NamedHistogram, NamedHistograms } from '../../load/report/index.ts';
-import type { Run } from './run-index.ts';
+import type { Run } from './run-plan.ts';
 import type { Prepared } from './plan/index.ts';
 import { judgeThresholds } from '../../load/stats/index.ts';
 import { failuresOf } from './verdict.ts';

@@ -2,8 +2,8 @@ import { createRandom } from '../../load/random.ts';
 import type { Outcome } from './outcome.ts';
 import type { LoadPlan } from '../../load/plan.ts';
 import type { Measured } from '../../load/metrics.ts';
-import { runPlan } from './run-index.ts';
-import type { Run, RunOptions } from './run-index.ts';
+import { runPlan } from './run-plan.ts';
+import type { Run, RunOptions } from './run-plan.ts';
 import type { Prepared, Reached } from './plan/index.ts';
 import { aggregate, compareRuns, findMax } from '../../load/stats/index.ts';
 

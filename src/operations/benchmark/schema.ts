@@ -1,23 +1,8 @@
 import * as z from 'zod';
-import {
-  DurationMs,
-  DurationOrNoneMs,
-  HeaderLine,
-  Subprotocol,
-  WebSocketUrl,
-} from '../../core/fields.ts';
+import { DurationMs, DurationOrNoneMs, Subprotocol, WebSocketUrl } from '../../core/fields.ts';
+import { targetFields } from '../../target/fields.ts';
 
-const target = {
-  url: WebSocketUrl.optional().describe('URL of the server, ws:// or wss://'),
-  project: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'folder or file made by generate-server: it is started, loaded and stopped (instead of --url)',
-    )
-    .meta({ placeholder: 'path' }),
-};
+const { url, project, headers, insecure, ca } = targetFields;
 
 const load = {
   mode: z
@@ -160,11 +145,7 @@ const generator = {
 };
 
 const connection = {
-  headers: z
-    .array(HeaderLine)
-    .default([])
-    .describe('extra request header; repeatable')
-    .meta({ flag: 'header' }),
+  headers,
   subprotocols: z
     .array(Subprotocol)
     .default([])
@@ -180,8 +161,8 @@ const connection = {
     .optional()
     .describe('file with one bearer token per line, which connections take in turn')
     .meta({ placeholder: 'file' }),
-  insecure: z.boolean().default(false).describe('accept any TLS certificate'),
-  ca: pemFile('PEM file with the certificates to trust'),
+  insecure,
+  ca,
   cert: pemFile('PEM file with the certificate of this client'),
   key: pemFile('PEM file with the private key of this client'),
   connectTimeoutMs: DurationMs.default(10_000)
@@ -253,7 +234,8 @@ const output = {
 
 export const BenchmarkInput = z
   .strictObject({
-    ...target,
+    url,
+    project,
     ...load,
     ...message,
     ...fanout,

@@ -1,7 +1,7 @@
 import type { RunningProject } from '../../target/project/index.ts';
 import { dial } from '../../transport/index.ts';
 import type { Channel, DialOptions, Handshake, Wire } from '../../transport/index.ts';
-import { parseHeaderLines } from '../../core/fields.ts';
+import type { Access } from '../../target/access.ts';
 import type { Progress } from '../../core/operation.ts';
 import type { EchoDecision } from './echo-decision.ts';
 import type { Measurements } from './measurements.ts';
@@ -29,9 +29,9 @@ export interface Session {
 
 export interface DialerOptions {
   readonly url: string;
-  readonly input: Pick<TestInput, 'headers' | 'insecure' | 'timeoutMs'>;
+  readonly access: Access;
   readonly subprotocols: readonly string[];
-  readonly ca: string | undefined;
+  readonly timeoutMs: number;
   readonly limitBytes: number;
   readonly signal: AbortSignal;
 }
@@ -49,12 +49,11 @@ export class Dialer {
   }
 
   readonly dial = async (overrides: Partial<DialOptions> = {}): Promise<Channel> => {
-    const { url, input, subprotocols, ca, limitBytes, signal } = this.#options;
+    const { url, access, subprotocols, timeoutMs, limitBytes, signal } = this.#options;
     const channel = await dial(url, {
-      headers: parseHeaderLines(input.headers),
+      ...access,
       protocols: subprotocols,
-      tls: { rejectUnauthorized: !input.insecure, ca },
-      timeoutMs: input.timeoutMs,
+      timeoutMs,
       signal,
       limits: { messageBytes: Math.min(limitBytes + LIMIT_SLACK_BYTES, 0x7fffffff) },
       ...overrides,

@@ -9,7 +9,7 @@ import { Dialer } from './session.ts';
 import type { Session } from './session.ts';
 import { openTarget } from '../../target/target.ts';
 import type { Target } from '../../target/target.ts';
-import { readInputFile } from '../../core/input-file.ts';
+import { readAccess } from '../../target/access.ts';
 import type { OperationContext } from '../../core/operation.ts';
 
 /** The whole run lasts at most this many time-outs; what is left over then is skipped. */
@@ -52,8 +52,7 @@ class Run {
   }
 
   async execute(target: Target): Promise<void> {
-    const { ca } = this.#input;
-    const dialer = await this.#createDialer(target, ca);
+    const dialer = await this.#createDialer(target);
     this.#dialer = dialer;
     if (this.#input.expectStatus !== undefined) {
       this.#rows.push(await checkStatus(dialer, this.#input.expectStatus));
@@ -86,16 +85,12 @@ class Run {
     };
   }
 
-  async #createDialer(target: Target, ca: string | undefined): Promise<Dialer> {
-    const pem =
-      ca === undefined
-        ? undefined
-        : await readInputFile(ca, { cwd: this.#context.cwd, flag: '--ca' });
+  async #createDialer(target: Target): Promise<Dialer> {
     return new Dialer({
       url: target.url,
-      input: this.#input,
+      access: await readAccess(this.#input, this.#context.cwd),
       subprotocols: this.#input.subprotocols,
-      ca: pem?.toString(),
+      timeoutMs: this.#input.timeoutMs,
       limitBytes: this.#limitOf(target),
       signal: this.#context.signal,
     });

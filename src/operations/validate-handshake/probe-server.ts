@@ -1,4 +1,3 @@
-import { readInputFile } from '../../core/input-file.ts';
 import type { RuleResult } from '../../protocol/index.ts';
 import type { OperationContext } from '../../core/operation.ts';
 import { dial, openSocket, quoteBytes, readHead } from '../../transport/index.ts';
@@ -7,7 +6,7 @@ import { draftRequest, encodeRequest } from './probe.ts';
 import type { Answer, Probe } from './probe.ts';
 import { PROBES } from './probes.ts';
 import type { RuleRow, ValidateHandshakeInput } from './schema.ts';
-import { parseHeaderLines } from '../../core/fields.ts';
+import { readAccess } from '../../target/access.ts';
 
 export interface ProbeServerOptions {
   readonly url: string;
@@ -28,11 +27,7 @@ const PACKET_GAP_MS = 30;
 export async function probeServer(options: ProbeServerOptions): Promise<void> {
   const { url, input, context, report } = options;
   const { signal } = context;
-  const { cwd } = context;
-  const ca =
-    input.ca === undefined ? undefined : await readInputFile(input.ca, { cwd, flag: '--ca' });
-  const tls = { rejectUnauthorized: !input.insecure, ca: ca?.toString() };
-  const headers = parseHeaderLines(input.headers);
+  const { headers, tls } = await readAccess(input, context.cwd);
   const { timeoutMs } = input;
   const channel = await dial(url, { headers, tls, timeoutMs, signal, compression: true });
   report(channel.handshake.rules.map(toRow));

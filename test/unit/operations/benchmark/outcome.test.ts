@@ -4,7 +4,7 @@ import type { Outcome } from '../../../../src/operations/benchmark/outcome.ts';
 import type { LoadPlan } from '../../../../src/load/plan.ts';
 import type { Measured } from '../../../../src/load/metrics.ts';
 import type { LoadResult } from '../../../../src/load/result.ts';
-import type { Run } from '../../../../src/operations/benchmark/run-index.ts';
+import type { Run } from '../../../../src/operations/benchmark/run-plan.ts';
 import type { ServerUse } from '../../../../src/load/host/index.ts';
 import type { Prepared } from '../../../../src/operations/benchmark/plan/index.ts';
 import { parseThreshold, summarize } from '../../../../src/load/stats/index.ts';
