@@ -3,9 +3,9 @@
  *
  *   PORT=8080 node echo-server.js
  *
- * It stands on its own in front of the network: Origin check, handshake time-outs, connection and
- * payload limits, bounded send buffers, heartbeat, health checks and graceful shutdown. `config`
- * lists every setting with the environment variable that changes it.
+ * It can face the network directly: Origin check, handshake time limits, connection and payload
+ * limits, bounded send buffers, heartbeat, health checks and graceful shutdown. `config` lists every
+ * setting with its environment variable.
  */
 // #if project
 import { createServer, STATUS_CODES } from 'node:http';
@@ -21,26 +21,26 @@ const config = {
   port: integer('PORT', 8080, 0, 65_535),
   /** Unset: every interface. */
   host: process.env.HOST || undefined,
-  /** Largest message in bytes, also after inflation; more is answered with close code 1009. */
+  /** Largest message in bytes, also after decompression; a larger one is closed with 1009. */
   maxPayload: integer('MAX_PAYLOAD', 1048576, 1, 0x7fffffff),
-  /** Milliseconds between two pings; a peer that answers none of two is cut off. */
+  /** Milliseconds between two pings; a peer that answers neither of two is disconnected. */
   pingInterval: integer('PING_INTERVAL', 30000, 10, 3_600_000),
   /** `permessage-deflate` (RFC 7692) costs up to some 120 KiB of memory per connection. */
   compression: oneOf('COMPRESSION', 'permessage-deflate', ['permessage-deflate', 'none']),
   serverNoContextTakeover: true,
-  /** Spoken subprotocols, the preferred one first. */
+  /** Supported subprotocols, the preferred one first. */
   subprotocols: list('SUBPROTOCOLS', ['echo.v1'], isToken, 'names of subprotocols'),
-  /** Allowed values of the Origin header; none listed: only pages from this very host. */
+  /** Allowed values of the Origin header; none listed: only pages from this host. */
   allowedOrigins: list('ALLOWED_ORIGINS', [], isOrigin, 'origins as in https://example.com'),
   maxConnections: integer('MAX_CONNECTIONS', 10_000, 1, 1_000_000),
   maxConnectionsPerIp: integer('MAX_CONNECTIONS_PER_IP', 256, 1, 1_000_000),
-  /** Reverse proxies in front of this server whose X-Forwarded-For is to be believed. */
+  /** Reverse proxies in front of this server whose X-Forwarded-For is trusted. */
   trustProxy: integer('TRUST_PROXY', 0, 0, 10),
   /** Bytes that may wait for one client before the server stops reading from it. */
   maxBuffered: integer('MAX_BUFFERED', 1_048_576, 1024, 0x7fffffff),
   /** Milliseconds a client may take to send its handshake. */
   handshakeTimeout: integer('HANDSHAKE_TIMEOUT', 5000, 50, 9000),
-  /** Milliseconds that open connections get to say goodbye after SIGTERM. */
+  /** Milliseconds that clients get for the closing handshake after SIGTERM. */
   drainTimeout: integer('DRAIN_TIMEOUT', 5000, 0, 600_000),
 };
 
@@ -48,12 +48,12 @@ let draining = false;
 const connectionsPerIp = new Map();
 
 function main() {
-  // A reader of the log that goes away must not take the server with it.
+  // A closed log pipe must not end the server.
   process.stdout.on('error', () => {});
   const server = createServer(
     {
-      // A silent or dripping client is gone after handshakeTimeout plus one check; Node's own
-      // defaults would keep it for 90 s.
+      // A silent or slow client is closed after handshakeTimeout plus one check; Node's defaults
+      // would keep it for 90 s.
       headersTimeout: config.handshakeTimeout,
       requestTimeout: config.handshakeTimeout * 2,
       keepAliveTimeout: config.handshakeTimeout,
@@ -65,7 +65,7 @@ function main() {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: config.maxPayload,
-    // Small pieces are legal, and Autobahn's case 9.3.1 sends 65 537 of them; ws stops at 16 384.
+    // Small fragments are legal, and Autobahn case 9.3.1 sends 65 537; the default of ws is 16 384.
     maxFragments: 131_072,
     closeTimeout: 5000,
     handleProtocols: (offered) => config.subprotocols.find((name) => offered.has(name)) ?? false,
@@ -80,7 +80,7 @@ function main() {
   });
 
   server.on('upgrade', (request, socket, head) => {
-    // Before anything else: a connection reset without a listener would end the process.
+    // First of all: a connection reset without a listener would end the process.
     socket.on('error', () => socket.destroy());
     const ip = addressOf(request);
     const refusal = refusalFor(request, ip, sockets.clients.size);
@@ -102,9 +102,9 @@ function main() {
   }
 }
 
-/** Echoes until the client goes; `ip` counts against the limit per address for that long. */
+/** Echoes until the connection ends; until then it counts against the limit of its address. */
 function serve(client, ip) {
-  // Before anything else: one malformed frame without a listener would end the process.
+  // First of all: a malformed frame without a listener would end the process.
   client.on('error', (error) => log('warn', 'client-error', { ip, message: error.message }));
   connectionsPerIp.set(ip, (connectionsPerIp.get(ip) ?? 0) + 1);
   const heartbeat = keepAlive(client);
@@ -114,7 +114,7 @@ function serve(client, ip) {
       heartbeat.seen();
       if (client.isPaused && client.bufferedAmount <= config.maxBuffered) client.resume();
     });
-    // Who does not read what it gets back is not read from either, so its buffer stays bounded.
+    // Stop reading from a client that does not read its echoes, so that its buffer stays bounded.
     if (client.bufferedAmount > config.maxBuffered) client.pause();
   });
 
@@ -128,7 +128,7 @@ function serve(client, ip) {
   log('info', 'connected', { ip, protocol: client.protocol });
 }
 
-/** Pings `client` and cuts it off after two pings without a sign of life. */
+/** Pings `client` and ends the connection when nothing was received during two pings. */
 function keepAlive(client) {
   let missed = 0;
   let timer;
@@ -148,7 +148,7 @@ function keepAlive(client) {
   return { seen, stop: () => clearTimeout(timer) };
 }
 
-/** Why a handshake is turned down, before any connection state exists; undefined: it is not. */
+/** Why a handshake is refused, before any connection state exists; undefined accepts it. */
 function refusalFor(request, ip, connections) {
   if (pathOf(request) !== '/') return { status: 404, reason: 'no such path' };
   if (request.method !== 'GET')
@@ -157,7 +157,7 @@ function refusalFor(request, ip, connections) {
   if (request.httpVersion !== '1.1') return { status: 505, reason: 'HTTP/1.1 only' };
   if (request.headersDistinct.host?.length !== 1)
     return { status: 400, reason: 'expected one Host header' };
-  // RFC 6455 section 4.4: name the version that would do.
+  // RFC 6455 section 4.4: name the supported version.
   if (request.headers['sec-websocket-version'] !== '13') {
     const headers = { 'Sec-WebSocket-Version': '13', Upgrade: 'websocket' };
     return { status: 426, reason: 'Sec-WebSocket-Version 13 only', headers };
@@ -177,7 +177,7 @@ function refusalFor(request, ip, connections) {
   return undefined;
 }
 
-/** Browsers always send Origin; a client without one is no web page and cannot be tricked by one. */
+/** Browsers always send Origin; a client without one is not a web page. */
 function isAllowedOrigin(request) {
   const { origin, host } = request.headers;
   if (origin === undefined) return true;
@@ -222,7 +222,7 @@ function refuse(request, socket, ip, { status, reason, headers = {} }) {
   );
 }
 
-/** Answers the health checks; everything else is told to upgrade. */
+/** Answers health checks; other requests get 426 or 404. */
 function answerHttp(request, response) {
   const answers = {
     '/healthz': [200, { status: 'ok' }],
@@ -241,7 +241,7 @@ function answerHttp(request, response) {
   response.writeHead(status, headers).end(`${JSON.stringify(body)}\n`);
 }
 
-/** Says goodbye with 1001, waits at most `drainTimeout` and exits 0; a second signal exits at once. */
+/** Closes with 1001, waits at most `drainTimeout` and exits 0; a second signal exits at once. */
 function shutDown(signal, server, sockets) {
   if (draining) process.exit(1);
   draining = true;
@@ -263,7 +263,7 @@ function log(level, event, fields) {
   console.log(JSON.stringify({ level, event, ...fields }));
 }
 
-// --- settings from the environment; a wrong one ends the start with a sentence ---
+// Settings from the environment; a wrong one ends the process with exit code 2.
 
 function integer(name, fallback, min, max) {
   const text = process.env[name] || String(fallback);

@@ -1,6 +1,6 @@
-import { encode } from './client.ts';
 import type { Client } from './client.ts';
 import type { Config } from './config.ts';
+import { encode } from './messages.ts';
 import type { ChatMessage, Command } from './messages.ts';
 // #if rooms
 import type { ErrorCode } from './messages.ts';
@@ -10,7 +10,7 @@ import { Rooms } from './rooms.ts';
 
 type CommandOf<Type extends Command['type']> = Extract<Command, { type: Type }>;
 
-/** What the server does with valid commands. It knows clients, but no sockets. */
+/** Executes valid commands. It knows clients, but no sockets. */
 export class Chat {
   readonly #config: Config;
   readonly #clients = new Set<Client>();
@@ -59,7 +59,7 @@ export class Chat {
     }
   }
 
-  /** The connection of `client` is gone. */
+  /** Call once the connection of `client` has ended. */
   close(client: Client): void {
     this.#clients.delete(client);
     // #if rooms
@@ -73,7 +73,7 @@ export class Chat {
     // #endif
   }
 
-  /** Says goodbye to everybody, each with another hint when to come back. */
+  /** Closes every client, each with a random time after which to reconnect. */
   drain(maxRetryAfterMs: number): void {
     for (const client of this.#clients) {
       client.send({ type: 'draining', retryAfterMs: Math.round(Math.random() * maxRetryAfterMs) });
@@ -132,12 +132,12 @@ export class Chat {
       room = this.#admit(client, command);
       if (room === undefined) return;
       // #if presence
-      // Before the client enters: the others are told of it, it is not told of itself.
+      // Before the client enters, so that it is not told of itself.
       room.presence.enter(client.user);
       // #endif
       room.enter(client);
     }
-    // Nothing is awaited between entering and this reply: no message can fall between the two.
+    // Nothing is awaited between entering and this reply, so no message can come between them.
     client.send({
       type: 'joined',
       id: command.id,
@@ -151,7 +151,7 @@ export class Chat {
     });
   }
 
-  /** The room that `client` may enter; undefined, and the client told, when it may not. */
+  /** The room that `client` may enter; undefined if it may not, after an error was sent. */
   #admit(client: Client, command: CommandOf<'join'>): Room | undefined {
     if (client.rooms.size >= this.#config.MAX_ROOMS_PER_CLIENT) {
       fail(client, command, 'too_many_rooms', 'leave another room first');

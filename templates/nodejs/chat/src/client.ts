@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { WebSocket } from 'ws';
 import { CLOSE_CODES } from './close-codes.ts';
 import type { CloseCode } from './close-codes.ts';
+import { encode } from './messages.ts';
 import type { ServerMessage } from './messages.ts';
 // #if rooms
 import type { Room } from './room.ts';
 // #endif
 
-/** One connection as the chat sees it: who it is, where it is, and a bounded way to send to it. */
+/** One connection with its user and a bounded send buffer. */
 export class Client {
   readonly id = randomUUID();
   readonly user: string;
@@ -28,8 +29,8 @@ export class Client {
   }
 
   /**
-   * Sends an encoded message, so that a broadcast is encoded once. A client whose buffer is full
-   * misses what is `droppable` and is closed over anything else: memory stays bounded.
+   * Sends an encoded message, so that a broadcast is encoded once. With a full buffer, a
+   * `droppable` message is skipped and any other closes the client: memory stays bounded.
    */
   sendEncoded(bytes: Buffer, droppable = false): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
@@ -40,18 +41,13 @@ export class Client {
     }
   }
 
-  /** Starts the closing handshake; `ws` cuts the connection when the client does not answer it. */
+  /** Starts the closing handshake; `ws` ends the connection if the client does not answer. */
   close(why: CloseCode): void {
     this.#socket.close(CLOSE_CODES[why].code, CLOSE_CODES[why].reason);
   }
 
-  /** Cuts the connection without a goodbye. */
+  /** Ends the connection without a closing handshake. */
   terminate(): void {
     this.#socket.terminate();
   }
-}
-
-/** The bytes of a message, for `sendEncoded`. */
-export function encode(message: ServerMessage): Buffer {
-  return Buffer.from(JSON.stringify(message));
 }

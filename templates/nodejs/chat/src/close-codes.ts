@@ -1,8 +1,8 @@
 /**
- * Why this server closes a connection, and whether coming back can help.
+ * Why this server closes a connection, and whether a reconnect can help.
  *
- * 1000 to 1015 are RFC 6455 section 7.4.1; 4000 to 4499 are this server's own and worth a
- * reconnect (with a growing, random delay), 4500 to 4999 would be final.
+ * 1000 to 1015 are defined by RFC 6455 section 7.4.1. Of this server's own codes, 4000 to 4499
+ * allow a reconnect (with a growing, random delay) and 4500 to 4999 do not.
  */
 export const CLOSE_CODES = {
   goingAway: { code: 1001, reason: 'server is shutting down', reconnect: true },

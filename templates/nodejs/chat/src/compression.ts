@@ -1,10 +1,10 @@
 import type { PerMessageDeflateOptions } from 'ws';
 import type { Config } from './config.ts';
 
-/** Log2 of the server's window: 2 KiB are plenty for chat and keep a connection small. */
+/** Log2 of the server's window: 2 KiB are enough for chat messages and keep connections small. */
 const SERVER_WINDOW_BITS = 11;
 
-/** permessage-deflate (RFC 7692) as `ws` wants it, tuned for memory rather than ratio. */
+/** permessage-deflate (RFC 7692) as options of `ws`, tuned for memory rather than ratio. */
 export function compressionOptions(config: Config): PerMessageDeflateOptions | false {
   if (config.COMPRESSION === 'none') return false;
   return {

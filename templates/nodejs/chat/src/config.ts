@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What this server was generated with; the environment overrules each value. */
+/** The generated defaults; environment variables override them. */
 const DEFAULTS = {
   port: 8080,
   maxPayload: 1048576,
@@ -10,12 +10,12 @@ const DEFAULTS = {
   subprotocols: ['chat.v1'],
 } as const;
 
-/** Every setting: its environment variable, its range, its default and what it is for. */
+/** Every setting: environment variable, range, default and purpose. */
 const Environment = z.object({
   PORT: integer(0, 65_535, DEFAULTS.port).describe('port; 0 lets the system pick a free one'),
   HOST: z.string().optional().describe('address to listen on; unset: every interface'),
   MAX_PAYLOAD: integer(1, 0x7fffffff, DEFAULTS.maxPayload).describe(
-    'largest message in bytes, also after inflation; more is closed with 1009',
+    'largest message in bytes, also after decompression; a larger one is closed with 1009',
   ),
   PING_INTERVAL: integer(10, 3_600_000, DEFAULTS.pingInterval).describe(
     'milliseconds between pings; two unanswered ones end the connection',
@@ -29,12 +29,14 @@ const Environment = z.object({
     .default(DEFAULTS.serverNoContextTakeover)
     .describe('compress each message on its own'),
   SUBPROTOCOLS: list(DEFAULTS.subprotocols, isToken, 'names of subprotocols').describe(
-    'spoken subprotocols, preferred first',
+    'supported subprotocols, preferred first',
   ),
   ALLOWED_ORIGINS: list([], isOrigin, 'origins as in https://chat.example.com').describe(
-    'allowed Origin headers; unset: this very host only',
+    'allowed Origin headers; unset: this host only',
   ),
-  TRUST_PROXY: integer(0, 10, 0).describe('proxies in front whose X-Forwarded-For is believed'),
+  TRUST_PROXY: integer(0, 10, 0).describe(
+    'reverse proxies in front whose X-Forwarded-For is trusted',
+  ),
   MAX_CONNECTIONS: integer(1, 1_000_000, 10_000).describe('open connections in total'),
   MAX_CONNECTIONS_PER_IP: integer(1, 1_000_000, 256).describe('open connections per address'),
   MAX_BUFFERED: integer(1024, 0x7fffffff, 1_048_576).describe(
@@ -46,10 +48,10 @@ const Environment = z.object({
     'milliseconds a client may take to send its handshake',
   ),
   DRAIN_DELAY: integer(0, 600_000, 0).describe(
-    'milliseconds between SIGTERM and the first close, for load balancers to notice /readyz',
+    'milliseconds between SIGTERM and the first close, so that load balancers see /readyz',
   ),
   DRAIN_TIMEOUT: integer(0, 600_000, 5000).describe(
-    'milliseconds that clients get to say goodbye before they are cut off',
+    'milliseconds that clients get for the closing handshake',
   ),
   // #if rooms
   MAX_ROOMS: integer(1, 1_000_000, 1000).describe('rooms at the same time'),
@@ -58,7 +60,7 @@ const Environment = z.object({
   // #endif
   // #if presence
   PRESENCE_GRACE: integer(0, 600_000, 3000).describe(
-    'milliseconds a lost user stays present, so that a reconnect goes unnoticed',
+    'milliseconds a user stays present after a lost connection',
   ),
   // #endif
   // #if history

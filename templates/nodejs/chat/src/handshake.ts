@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Admission } from './admission.ts';
 import type { Config } from './config.ts';
 
-/** An HTTP answer that turns a handshake down. */
+/** An HTTP response that refuses a handshake. */
 export interface Refusal {
   readonly status: number;
   readonly reason: string;
@@ -17,7 +17,7 @@ export interface HandshakeState {
   readonly isDraining: boolean;
 }
 
-/** Seconds after which a client that was turned down for load may come back. */
+/** Seconds after which a client refused for load may try again. */
 const RETRY = { 'Retry-After': '5' } as const;
 
 export const DRAINING: Refusal = {
@@ -27,8 +27,8 @@ export const DRAINING: Refusal = {
 };
 
 /**
- * Why a handshake is turned down, decided before any connection state exists; undefined admits it.
- * What is left over (key, Upgrade header) is checked by `ws`.
+ * Why a handshake is refused, decided before any connection state exists; undefined accepts it.
+ * `ws` checks the rest (key, Upgrade header).
  */
 export function refusalFor(
   request: IncomingMessage,
@@ -46,14 +46,14 @@ export function refusalFor(
 function checkRequest(request: IncomingMessage): Refusal | undefined {
   const { headers, method, httpVersion } = request;
   if (pathOf(request) !== '/') return { status: 404, reason: 'no such path' };
-  // RFC 6455 section 4.2.1: a GET of HTTP/1.1 or higher, with a Host header; Node keeps the first of
-  // two, a proxy may have gone by the second.
+  // RFC 6455 section 4.2.1: a GET of HTTP/1.1 or higher, with a Host header. Node keeps the first of
+  // two; a proxy may have used the second.
   if (method !== 'GET') return { status: 405, reason: 'GET only', headers: { Allow: 'GET' } };
   if (httpVersion !== '1.1') return { status: 505, reason: 'HTTP/1.1 only' };
   if (request.headersDistinct['host']?.length !== 1) {
     return { status: 400, reason: 'expected one Host header' };
   }
-  // RFC 6455 section 4.4: the answer to another version names the one that would do.
+  // RFC 6455 section 4.4: the response to another version names the supported one.
   if (headers['sec-websocket-version'] !== '13') {
     return {
       status: 426,
@@ -66,7 +66,7 @@ function checkRequest(request: IncomingMessage): Refusal | undefined {
 
 /**
  * Keeps web pages of other sites out (RFC 6455 section 10.2). Browsers always send Origin, so a
- * client without one is no web page and cannot be tricked by one.
+ * client without one is not a web page.
  */
 function checkOrigin(request: IncomingMessage, allowed: readonly string[]): Refusal | undefined {
   const { origin, host = '' } = request.headers;
@@ -92,7 +92,7 @@ function checkLoad({ address, admission, isDraining }: HandshakeState): Refusal 
   return undefined;
 }
 
-/** A client that gets none of the subprotocols it asks for would have to fail; say so at once. */
+/** A client must fail if it gets none of the subprotocols it offers, so refuse it at once. */
 function checkSubprotocols(
   request: IncomingMessage,
   spoken: readonly string[],
@@ -105,7 +105,7 @@ function checkSubprotocols(
   return { status: 400, reason: `unknown subprotocol; supported: ${known}` };
 }
 
-/** The server's favourite among the offered subprotocols; false: none was offered. */
+/** The subprotocol that the server prefers among those offered; false if there is none. */
 export function selectSubprotocol(
   offered: ReadonlySet<string>,
   spoken: readonly string[],
@@ -115,7 +115,7 @@ export function selectSubprotocol(
 
 /**
  * The peer's address; behind `trustProxy` proxies the n-th entry of X-Forwarded-For from the
- * right: those further left are whatever the client wrote.
+ * right, because the client can write those further left.
  */
 export function addressOf(request: IncomingMessage, trustProxy: number): string {
   const chain = [request.headers['x-forwarded-for'] ?? ''].flat().join(',').split(',');
@@ -130,7 +130,7 @@ export function pathOf(request: IncomingMessage): string {
   return path === '' ? '/' : path;
 }
 
-/** Writes the HTTP answer and drops the connection. */
+/** Writes the HTTP response and closes the connection. */
 export function refuse(socket: Duplex, { status, reason, headers = {} }: Refusal): void {
   const lines = Object.entries({
     Connection: 'close',

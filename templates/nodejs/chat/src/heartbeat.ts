@@ -4,8 +4,8 @@ import type { WebSocket } from 'ws';
 const MAX_MISSED = 2;
 
 /**
- * Pings `socket` about every `intervalMs` until it closes, and cuts it off when it gave no sign of
- * life during `MAX_MISSED` pings: TCP alone may take hours to notice a vanished peer.
+ * Pings `socket` about every `intervalMs` until it closes, and ends it when nothing was received
+ * during `MAX_MISSED` pings: TCP alone may take hours to detect a lost peer.
  */
 export function keepAlive(socket: WebSocket, intervalMs: number): void {
   let missed = 0;

@@ -6,7 +6,7 @@ interface Entry {
   readonly bytes: number;
 }
 
-/** What a client gets on joining: where the stream stands and what of it the client lacks. */
+/** What a client gets on joining: the current position and the messages it has missed. */
 export interface Recovery {
   readonly position: Position;
   /** True: `messages` closes the gap since the client's position. */
@@ -16,7 +16,7 @@ export interface Recovery {
 
 /**
  * The last messages of one room. Offsets count up by one within an epoch; the epoch is random, so
- * that a position from before a restart is never mistaken for one of now.
+ * a position from before a restart is never taken for a current one.
  */
 export class History {
   readonly #epoch = randomBytes(8).toString('hex');
@@ -36,7 +36,7 @@ export class History {
     return this.#offset + 1;
   }
 
-  /** Keeps `message`, whose offset is `nextOffset`, and forgets the oldest beyond the limits. */
+  /** Keeps `message`, whose offset is `nextOffset`, and drops the oldest beyond the limits. */
   append(message: ChatMessage, bytes: number): void {
     this.#offset = message.offset;
     this.#entries.push({ message, bytes });
@@ -46,7 +46,7 @@ export class History {
     }
   }
 
-  /** Everything after `since`, or, when that is gone or unknown, everything that is left. */
+  /** The messages after `since`, or all that are kept if `since` is unknown or too old. */
   recover(since: Position | undefined): Recovery {
     const position = { offset: this.#offset, epoch: this.#epoch };
     const oldest = this.#offset - this.#entries.length;

@@ -2,7 +2,7 @@ import { ConfigError, describeConfig, readConfig } from './config.ts';
 import { log } from './log.ts';
 import { ChatServer } from './server.ts';
 
-// A reader of the log that goes away (`npm start | head`) must not take the server with it.
+// A closed log pipe (`npm start | head`) must not end the server.
 process.stdout.on('error', () => undefined);
 
 let stopping = false;
@@ -27,7 +27,7 @@ async function start(): Promise<void> {
   }
 }
 
-/** The first signal drains and exits 0; a second one does not wait. */
+/** The first signal drains and exits with 0; a second one exits at once. */
 async function stop(server: ChatServer, signal: string): Promise<void> {
   if (stopping) process.exit(1);
   stopping = true;

@@ -11,7 +11,7 @@ export const RoomName = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected 1 to 64 letters, digits, ".", "_" or "-"');
 // #endif
 // #if history
-/** A place in a room's stream; offsets of another epoch mean nothing. */
+/** A position in a room's messages; offsets of different epochs are not comparable. */
 export const Position = z.strictObject({
   offset: z.int().min(0),
   epoch: z.string().min(1).max(64),
@@ -47,11 +47,11 @@ export const Command = z.discriminatedUnion('type', [
 ]);
 export type Command = z.output<typeof Command>;
 
-/** What can be wrong with a command, and what the client can do about it. */
+/** Errors of commands and what the client can do about them. */
 export const ERROR_CODES = {
   bad_json: 'not JSON',
-  bad_message: 'not of the form the schema asks for',
-  too_large: 'above the size of a command',
+  bad_message: 'does not match the schema',
+  too_large: 'larger than a command may be',
   rate_limited: 'too many messages: send this one again later',
   // #if rooms
   not_in_room: 'join the room first',
@@ -61,7 +61,7 @@ export const ERROR_CODES = {
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** A chat message as everybody receives it, its sender included. */
+/** A chat message as all clients receive it, including its sender. */
 export interface ChatMessage {
   readonly type: 'message';
   // #if rooms
@@ -69,17 +69,17 @@ export interface ChatMessage {
   // #endif
   readonly from: string;
   readonly text: string;
-  /** When the server took it, ISO 8601. */
+  /** When the server received it, ISO 8601. */
   readonly at: string;
   // #if history
-  /** Its place in the room's stream; one more than the message before it. */
+  /** One more than that of the room's previous message. */
   readonly offset: number;
   // #endif
 }
 
 export interface ErrorMessage {
   readonly type: 'error';
-  /** Of the command that failed, if it had one that could be read. */
+  /** The id of the command that failed, if it could be read. */
   readonly id?: string | undefined;
   readonly code: ErrorCode;
   readonly message: string;
@@ -113,7 +113,7 @@ export type ServerMessage =
       // #endif
       // #if history
       readonly position: Position;
-      /** True: `messages` is all that came after `since`. False: it is what the room still has. */
+      /** True: `messages` is everything after `since`. False: it is what the room still has. */
       readonly recovered: boolean;
       readonly messages: readonly ChatMessage[];
       // #endif
@@ -136,11 +136,16 @@ export type ServerMessage =
   | { readonly type: 'draining'; readonly retryAfterMs: number }
   | ErrorMessage;
 
+/** The bytes of a message. */
+export function encode(message: ServerMessage): Buffer {
+  return Buffer.from(JSON.stringify(message));
+}
+
 export type ParseResult =
   | { readonly ok: true; readonly command: Command }
   | { readonly ok: false; readonly error: ErrorMessage };
 
-/** Checks one text message against the schema; a refusal is ready to be sent back. */
+/** Checks one text message against the schema; an error can be sent to the client as it is. */
 export function parseCommand(data: Buffer): ParseResult {
   if (data.length > MAX_COMMAND_BYTES) {
     return refuse('too_large', `expected at most ${String(MAX_COMMAND_BYTES)} bytes`);
@@ -162,7 +167,7 @@ function refuse(code: ErrorCode, message: string, id?: string): ParseResult {
   return { ok: false, error: { type: 'error', id, code, message } };
 }
 
-/** The id of a refused command, so that the client knows which of its promises to reject. */
+/** The id of a refused command, so that the client knows which request failed. */
 function idOf(value: unknown): string | undefined {
   return z.object({ id: Id }).safeParse(value).data?.id;
 }

@@ -1,4 +1,4 @@
-/** A user who came to or went from a room. */
+/** A user who joined or left a room. */
 export interface PresenceChange {
   readonly type: 'member-joined' | 'member-left';
   readonly user: string;
@@ -6,13 +6,13 @@ export interface PresenceChange {
 
 interface Attendance {
   connections: number;
-  /** Runs while the user has no connection left but is not yet announced as gone. */
+  /** Runs while the user has no connection but is not yet announced as gone. */
   grace?: NodeJS.Timeout | undefined;
 }
 
 /**
- * Who is in one room. A user joins with the first connection and leaves with the last, after a
- * grace time, so that a reconnect does not flicker.
+ * The users in one room. A user joins with the first connection and leaves after the last, with a
+ * grace time so that a reconnect causes no messages.
  */
 export class Presence {
   readonly #users = new Map<string, Attendance>();
@@ -43,13 +43,13 @@ export class Presence {
     known.connections += 1;
   }
 
-  /** One connection of `user` is gone; `lost` means not on purpose, and worth the grace time. */
+  /** One connection of `user` has left; `lost`: not on purpose, so the grace time applies. */
   exit(user: string, lost: boolean): void {
     const known = this.#users.get(user);
     if (known === undefined) return;
     known.connections -= 1;
     if (known.connections > 0) return;
-    // Users in their grace time must not let a crowded room grow beyond its limit.
+    // Users in their grace time must not make a full room exceed its limit.
     if (!lost || this.#users.size > this.#maxUsers) {
       this.#remove(user);
       return;
@@ -59,7 +59,7 @@ export class Presence {
     }, this.#graceMs).unref();
   }
 
-  /** Stops all grace timers; nobody is left to be told. */
+  /** Stops all grace timers without announcing anything. */
   dispose(): void {
     for (const { grace } of this.#users.values()) clearTimeout(grace);
     this.#users.clear();

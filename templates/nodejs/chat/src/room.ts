@@ -1,17 +1,22 @@
-import type { Client } from './client.ts';
 import type { Config } from './config.ts';
 // #if history
 import { History } from './history.ts';
 // #endif
 // #if presence
-import { encode } from './client.ts';
+import { encode } from './messages.ts';
 import { Presence } from './presence.ts';
 // #endif
 
-/** One room: its members, and what is kept about it. */
+/** What a room needs of a client. */
+interface Member {
+  readonly rooms: Map<string, Room>;
+  readonly sendEncoded: (bytes: Buffer, droppable: boolean) => void;
+}
+
+/** One room and its members. */
 export class Room {
   readonly name: string;
-  readonly members = new Set<Client>();
+  readonly members = new Set<Member>();
   // #if presence
   readonly presence: Presence;
   // #endif
@@ -25,7 +30,7 @@ export class Room {
     this.#maxMembers = config.MAX_ROOM_MEMBERS;
     // #if presence
     this.presence = new Presence(config.PRESENCE_GRACE, config.MAX_ROOM_MEMBERS, (change) => {
-      // Presence repeats itself with every snapshot, so a client that lags may miss a change.
+      // Every `joined` lists all members, so a slow client may miss a change.
       this.broadcast(encode({ ...change, room: name }), true);
     });
     // #endif
@@ -42,12 +47,12 @@ export class Room {
     for (const member of this.members) member.sendEncoded(bytes, droppable);
   }
 
-  enter(client: Client): void {
+  enter(client: Member): void {
     this.members.add(client);
     client.rooms.set(this.name, this);
   }
 
-  exit(client: Client): void {
+  exit(client: Member): void {
     this.members.delete(client);
     client.rooms.delete(this.name);
   }

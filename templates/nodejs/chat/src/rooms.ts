@@ -1,12 +1,12 @@
 import type { Config } from './config.ts';
 import { Room } from './room.ts';
 
-/** All rooms by name. Rooms come with their first member and are forgotten some time after the last. */
+/** All rooms by name. A room is created for its first member and removed after its last. */
 export class Rooms {
   readonly #rooms = new Map<string, Room>();
   readonly #config: Config;
   // #if history
-  /** Empty rooms, longest empty first, with the timers that end their history. */
+  /** Empty rooms, longest empty first, with the timers that remove them. */
   readonly #empty = new Map<Room, NodeJS.Timeout>();
   // #endif
 
@@ -14,7 +14,7 @@ export class Rooms {
     this.#config = config;
   }
 
-  /** The room called `name`, new if need be; undefined when there are too many. */
+  /** The room called `name`, created if necessary; undefined when there are too many. */
   open(name: string): Room | undefined {
     let room = this.#rooms.get(name);
     if (room === undefined) {
@@ -32,7 +32,7 @@ export class Rooms {
     return room;
   }
 
-  /** To be called whenever somebody left `room`. */
+  /** Call whenever a client has left `room`. */
   release(room: Room): void {
     if (room.members.size > 0) return;
     // #if history
@@ -57,7 +57,7 @@ export class Rooms {
   }
   // #if history
 
-  /** Gives up the history of the room that is empty for the longest, if there is no other way. */
+  /** Removes the room that has been empty longest, if there are too many rooms. */
   #makeSpace(): void {
     if (this.#rooms.size < this.#config.MAX_ROOMS) return;
     const [oldest] = this.#empty.keys();

@@ -25,7 +25,7 @@ const UNIDENTIFIED = {
 } as const;
 /** Milliseconds a client gets to answer a close frame. */
 const CLOSE_TIMEOUT_MS = 5000;
-/** Raw connections beyond the WebSocket limit: handshakes to be refused, health checks. */
+/** TCP connections beyond the WebSocket limit, for refused handshakes and health checks. */
 const SPARE_CONNECTIONS = 1000;
 
 /** The HTTP server with its WebSocket endpoint. `listen`, then `drain` exactly once. */
@@ -71,9 +71,8 @@ export class ChatServer {
   }
 
   /**
-   * Says goodbye: not ready any more at once; after `DRAIN_DELAY`, in which load balancers notice,
-   * new clients are turned away and present ones closed with 1001; who is left after
-   * `DRAIN_TIMEOUT` is cut off.
+   * Shuts down: reports not ready at once; after `DRAIN_DELAY`, for load balancers to react, refuses
+   * new clients and closes present ones with 1001; after `DRAIN_TIMEOUT`, ends the rest.
    */
   async drain(): Promise<void> {
     this.#phase = 'leaving';
@@ -92,7 +91,7 @@ export class ChatServer {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // Before anything else: a connection reset without a listener would end the process.
+    // First of all: a connection reset without a listener would end the process.
     socket.on('error', () => socket.destroy());
     const address = addressOf(request, this.#config.TRUST_PROXY);
     const refusal = this.#refusalFor(request, address);
@@ -100,7 +99,7 @@ export class ChatServer {
       this.#refuse(request, socket, refusal);
       return;
     }
-    // Takes its place before anybody is waited for: meanwhile thousands could pass the check.
+    // Count the client before awaiting: meanwhile thousands could pass the check.
     this.#admission.enter(address);
     socket.once('close', () => {
       this.#admission.leave(address);
@@ -146,11 +145,11 @@ export class ChatServer {
     refuse(socket, refusal);
   }
 
-  /** Health checks; everything else is told to upgrade or does not exist. */
+  /** Answers health checks; other requests get 426 or 404. */
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { status, body } = this.#route(pathOf(request));
     const headers: Record<string, string> = { 'Content-Type': 'application/json' };
-    // A body that nobody reads must not keep the connection.
+    // A request body that is not read must not keep the connection open.
     if (request.method !== 'GET') headers['Connection'] = 'close';
     // RFC 9110 section 15.5.22: a 426 names what to upgrade to.
     if (status === 426) Object.assign(headers, { Upgrade: 'websocket', Connection: 'Upgrade' });
@@ -170,8 +169,8 @@ export class ChatServer {
 }
 
 /**
- * Time-outs for handshakes: a silent or dripping client is gone after HANDSHAKE_TIMEOUT plus one
- * check. Node's own defaults would keep it for 90 s.
+ * Time limits of handshakes: a silent or slow client is closed after HANDSHAKE_TIMEOUT plus one
+ * check. Node's defaults would keep it for 90 s.
  */
 function httpOptions(config: Config): object {
   return {

@@ -10,15 +10,15 @@ import type { Command, ErrorMessage } from './messages.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 // #if rooms
-/** What joining costs of the rate limit: it may send back a whole history. */
+/** Cost of a join in messages of the rate limit: the reply may hold a whole history. */
 const JOIN_COST = 10;
 // #endif
-/** Errors a client gets answered before it is closed; one per second is forgiven. */
-const PATIENCE = 20;
+/** Error replies to a client before it is closed; one more per second. */
+const ERROR_LIMIT = 20;
 
 /** Runs one connection from its handshake to its end. */
 export function serve(socket: WebSocket, user: string, chat: Chat, config: Config): void {
-  // Before anything else: one malformed frame without a listener would end the process.
+  // First of all: a malformed frame without a listener would end the process.
   socket.on('error', (error) => {
     log('warn', 'client-error', { user, message: error.message });
   });
@@ -27,7 +27,7 @@ export function serve(socket: WebSocket, user: string, chat: Chat, config: Confi
   keepAlive(socket, config.PING_INTERVAL);
 
   socket.on('message', (data, isBinary) => {
-    // A client that is being closed may go on sending for a while.
+    // A client that is being closed may still send.
     if (socket.readyState !== socket.OPEN) return;
     if (isBinary) {
       client.close('unsupportedData');
@@ -38,7 +38,7 @@ export function serve(socket: WebSocket, user: string, chat: Chat, config: Confi
     try {
       chat.receive(client, command);
     } catch (error) {
-      // A mistake in the code for one command must not end the process for everybody.
+      // A bug in one command must not end the process for all clients.
       const trace = error instanceof Error ? error.stack : String(error);
       log('error', 'command-failed', { client: client.id, type: command.type, trace });
       client.close('internalError');
@@ -55,13 +55,13 @@ export function serve(socket: WebSocket, user: string, chat: Chat, config: Confi
   chat.open(client);
 }
 
-/** Lets valid commands through at the allowed rate; answers others, but not for ever. */
+/** Accepts valid commands up to the rate limit; closes a client that causes too many errors. */
 class Guard {
   readonly #client: Client;
   readonly #config: Config;
   readonly #rate: TokenBucket;
-  readonly #rateWarnings = new TokenBucket(1, PATIENCE);
-  readonly #schemaWarnings = new TokenBucket(1, PATIENCE);
+  readonly #rateWarnings = new TokenBucket(1, ERROR_LIMIT);
+  readonly #schemaWarnings = new TokenBucket(1, ERROR_LIMIT);
 
   constructor(client: Client, config: Config) {
     this.#client = client;
@@ -83,7 +83,7 @@ class Guard {
     return undefined;
   }
 
-  /** `ws` answers ping frames by itself; they count as messages all the same. */
+  /** `ws` answers ping frames by itself; they count as messages, too. */
   admitPing(): void {
     this.#pay(1, undefined);
   }
@@ -96,8 +96,8 @@ class Guard {
     return false;
   }
 
-  #warn(patience: TokenBucket, error: ErrorMessage, close: CloseCode): void {
-    if (patience.take()) this.#client.send(error);
+  #warn(allowance: TokenBucket, error: ErrorMessage, close: CloseCode): void {
+    if (allowance.take()) this.#client.send(error);
     else this.#client.close(close);
   }
 }

@@ -15,7 +15,7 @@ export class TokenBucket {
     this.#updated = now();
   }
 
-  /** Takes `cost` tokens; false, and nothing taken, when there are too few. */
+  /** Takes `cost` tokens; false if there are too few, which takes none. */
   take(cost = 1): boolean {
     const now = this.#now();
     const earned = ((now - this.#updated) / 1000) * this.#perSecond;

@@ -27,7 +27,7 @@ it('turns new clients away while it waits for the present ones', async () => {
   await stuck.closed;
 });
 
-it('cuts off a client that does not say goodbye', async () => {
+it('disconnects a client that does not answer the close', async () => {
   const { port, server } = await startServer({ DRAIN_TIMEOUT: '100' });
   const client = await connect(port);
   client.socket.pause();
