@@ -9,6 +9,7 @@ import {
   verifyRequest,
 } from '../protocol/index.ts';
 import type { Limits, ResponseHead, ServerTraits } from '../protocol/index.ts';
+import { listenerUrl } from './address.ts';
 import { Channel } from './channel.ts';
 import { readHead } from './read-head.ts';
 import { Wire } from './wire.ts';
@@ -55,7 +56,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   };
   return {
     port: address.port,
-    url: `ws://${host.includes(':') ? `[${host}]` : host}:${address.port}/`,
+    url: `${listenerUrl(host, address.port)}/`,
     close,
     [Symbol.asyncDispose]: close,
   };

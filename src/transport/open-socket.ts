@@ -1,8 +1,9 @@
-import { connect, isIP } from 'node:net';
+import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import { EnvironmentError } from '../core/errors.ts';
+import { hostAndPort, hostOf, portOf, serverNameOf } from './address.ts';
 import { Wire } from './wire.ts';
 
 /** How to trust the peer of a `wss:` URL. */
@@ -54,29 +55,17 @@ export async function connectSocket(url: URL, options: OpenSocketOptions = {}): 
   return socket;
 }
 
-/** The port of `url`, with the defaults of RFC 6455 section 3. */
-export function portOf(url: URL): number {
-  if (url.port !== '') return Number(url.port);
-  return url.protocol === 'wss:' ? 443 : 80;
-}
-
-function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[(.*)\]$/, '$1');
-}
-
 function createSocket(url: URL): Socket {
   return connect({ host: hostOf(url), port: portOf(url), allowHalfOpen: true });
 }
 
 function createTlsSocket(url: URL, tls: TlsOptions): Socket {
-  const host = hostOf(url);
   // Node documents allowHalfOpen here; its types lack it.
   const options: ConnectionOptions & { allowHalfOpen: boolean } = {
-    host,
+    host: hostOf(url),
     port: portOf(url),
     allowHalfOpen: true,
-    // RFC 6066 section 3 forbids literal addresses as a server name.
-    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...serverNameOf(url),
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
     rejectUnauthorized: tls.rejectUnauthorized ?? true,
     ALPNProtocols: ['http/1.1'],
@@ -122,7 +111,7 @@ const REFUSED_CODES = new Set([
 
 function explain(cause: NodeJS.ErrnoException, attempt: Attempt): EnvironmentError {
   const { url, secure, timeoutMs } = attempt;
-  const address = `${url.hostname}:${portOf(url)}`;
+  const address = hostAndPort(url);
   const code = cause.code ?? '';
   if (DNS_CODES.has(code)) {
     return new EnvironmentError(

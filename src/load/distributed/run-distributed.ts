@@ -14,7 +14,7 @@ import type { RedisLink } from './redis.ts';
 import { Shares } from './segments.ts';
 import type { Share } from './segments.ts';
 import { splitPlan } from './split-plan.ts';
-import { hostOf } from './target-patterns.ts';
+import { hostAndPort } from '../../transport/address.ts';
 
 export interface DistributedOptions {
   /** `redis://` or `rediss://` URL. */
@@ -263,7 +263,7 @@ class DistributedRun {
       run: this.#id,
       index,
       of: this.shares.all.length,
-      host: hostOf(plan.target.url),
+      host: hostAndPort(new URL(plan.target.url)),
       waitMs: this.#options.timeoutMs,
     };
   }

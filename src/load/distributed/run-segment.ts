@@ -8,7 +8,8 @@ import { Invitation, Order } from './protocol.ts';
 import type { Outcome, Tidings } from './protocol.ts';
 import type { ClockOffset } from './redis.ts';
 import type { ShareRow } from '../../operations/benchmark-worker/schema.ts';
-import { hostOf, isAllowedTarget } from './target-patterns.ts';
+import { hostAndPort } from '../../transport/address.ts';
+import { isAllowedTarget } from './target-patterns.ts';
 
 /** Longer than the coordinator waits, as it is the one that gives up first. */
 const START_SLACK_MS = 10_000;
@@ -50,8 +51,10 @@ export async function executeShare(data: unknown, host: ShareHost): Promise<Outc
     return invalid(`the plan is not valid: ${path.map(String).join('.')}: ${message}`);
   }
   // The invitation names the host for people; this is what would be loaded.
-  if (!isAllowedTarget(hostOf(order.data.plan.target.url), host.allowTargets)) {
-    return invalid(`${hostOf(order.data.plan.target.url)} may not be loaded from here`);
+  if (!isAllowedTarget(hostAndPort(new URL(order.data.plan.target.url)), host.allowTargets)) {
+    return invalid(
+      `${hostAndPort(new URL(order.data.plan.target.url))} may not be loaded from here`,
+    );
   }
   return await load(order.data, host);
 }

@@ -1,15 +1,7 @@
 /** `host`, `host:port`, `*.example.com`, `10.0.0.*:8080`, `[::1]:8080`; `*` alone is any host. */
 export const TARGET_PATTERN = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9*._-]+)(?::\d{1,5})?$/;
 
-const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'ws:': '80', 'wss:': '443' };
-
-/** Host and port of a WebSocket URL, the port always named. */
-export function hostOf(url: string): string {
-  const { protocol, hostname, port } = new URL(url);
-  return `${hostname}:${port === '' ? (DEFAULT_PORTS[protocol] ?? '') : port}`;
-}
-
-/** Whether one of `patterns` allows `host` (as of `hostOf`); no patterns allow all. */
+/** Whether one of `patterns` allows `host` (as of `hostAndPort`); no patterns allow all. */
 export function isAllowedTarget(host: string, patterns: readonly string[]): boolean {
   return patterns.length === 0 || patterns.some((pattern) => toRegExp(pattern).test(host));
 }

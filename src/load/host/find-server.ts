@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { UsageError } from '../../core/errors.ts';
+import { hostOf, portOf } from '../../transport/address.ts';
 import { listenersAt, readProcess } from './proc.ts';
 
 interface Wanted {
@@ -25,9 +26,9 @@ export function findServer({ url, pid }: Wanted): number[] {
           : 'a server is only watched on Linux',
     });
   }
-  const { hostname, port, protocol } = new URL(url);
-  if (!isThisMachine(hostname.replace(/^\[|\]$/g, ''))) return [];
-  const pids = listenersAt(port === '' ? (protocol === 'wss:' ? 443 : 80) : Number(port));
+  const parsed = new URL(url);
+  if (!isThisMachine(hostOf(parsed))) return [];
+  const pids = listenersAt(portOf(parsed));
   return pids.includes(process.pid) ? [] : pids;
 }
 

@@ -1,5 +1,6 @@
 import { isIP, isIPv4 } from 'node:net';
 import { UsageError } from '../../core/errors.ts';
+import { hostOf, portOf } from '../../transport/address.ts';
 import type { Machine } from './machine.ts';
 import { countTimeWait } from './machine.ts';
 
@@ -35,14 +36,13 @@ export function sourceAddressesOf(reach: Reach): string[] {
 
 /** Whether `url` names this very machine by a loopback address. */
 export function isLoopback(url: string): boolean {
-  const host = hostOf(url);
+  const host = hostOf(new URL(url));
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 function portsPerAddress({ url, machine, proc }: Reach): number {
   if (machine.ports === null) return Infinity;
-  const { port, protocol } = new URL(url);
-  const remote = port === '' ? (protocol === 'wss:' ? 443 : 80) : Number(port);
+  const remote = portOf(new URL(url));
   const options = { loopback: isLoopback(url), ...(proc !== undefined && { proc }) };
   const all = machine.ports.high - machine.ports.low + 1;
   return Math.max(0, all - countTimeWait(remote, options));
@@ -56,11 +56,11 @@ function automatic(reach: Reach, perAddress: number): string[] {
   const { url, connections, machine } = reach;
   const count = Math.ceil(connections / perAddress);
   if (count <= 1) return [];
-  if (isLoopback(url) && hostOf(url) !== '::1' && machine.platform === 'linux') {
+  if (isLoopback(url) && hostOf(new URL(url)) !== '::1' && machine.platform === 'linux') {
     // The server's own 127.0.0.1 is left to it.
     return Array.from({ length: count }, (_, at) => `127.1.${at >> 8}.${(at & 255) + 1}`);
   }
-  const host = hostOf(url);
+  const host = hostOf(new URL(url));
   const family = isIP(host) === 6 ? 6 : 4;
   const own = machine.addresses.filter((address) => isIP(address) === family);
   if (own.length < count) {
@@ -73,7 +73,7 @@ function checkAddress(address: string, { url, machine }: Reach): void {
   const family = isIP(address);
   const described = `--source-ip holds ${JSON.stringify(address)}`;
   if (family === 0) throw refusal(`${described}, expected addresses of this machine, or auto`);
-  const target = isIP(hostOf(url));
+  const target = isIP(hostOf(new URL(url)));
   if (target !== 0 && target !== family) {
     throw refusal(`${described}, which is IPv${family}; the server's address is IPv${target}`);
   }
@@ -98,11 +98,6 @@ function tooMany(
       ? '--source-ip auto takes as many addresses of 127.0.0.0/8 as are needed'
       : 'give this machine more addresses and name them in --source-ip, or split the load with --distributed',
   );
-}
-
-/** Without the brackets of an IPv6 address. */
-function hostOf(url: string): string {
-  return new URL(url).hostname.replace(/^\[|\]$/g, '');
 }
 
 function refusal(message: string, hint?: string): UsageError {

@@ -1,8 +1,8 @@
-import { connect, isIP } from 'node:net';
+import { connect } from 'node:net';
 import type { Socket, TcpSocketConnectOpts } from 'node:net';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import type { ConnectionOptions, SecureContext } from 'node:tls';
-import { hostOf, portOf } from './dialer.ts';
+import { hostOf, portOf, serverNameOf } from '../../transport/address.ts';
 import type { LoadTarget } from '../plan.ts';
 
 /** Opens the sockets of the full client, each with memory of its own. */
@@ -41,10 +41,9 @@ export class ClientDialer {
   /** Begins to connect; `isSecure` tells which event says that it is done. */
   connect(index: number): Socket {
     const { sourceAddresses, insecure } = this.target;
-    const host = hostOf(this.#url);
     const source = sourceAddresses[index % sourceAddresses.length];
     const options: TcpSocketConnectOpts = {
-      host: this.#addresses[index % this.#addresses.length] ?? host,
+      host: this.#addresses[index % this.#addresses.length] ?? hostOf(this.#url),
       port: portOf(this.#url),
       noDelay: true,
       ...(source === undefined ? {} : { localAddress: source }),
@@ -53,7 +52,7 @@ export class ClientDialer {
     // tls.connect hands its options on to the socket; its types leave most of them out.
     const secure: ConnectionOptions & TcpSocketConnectOpts = {
       ...options,
-      ...(isIP(host) === 0 ? { servername: host } : {}),
+      ...serverNameOf(this.#url),
       ...(this.#secureContext === undefined ? {} : { secureContext: this.#secureContext }),
       rejectUnauthorized: !insecure,
       ALPNProtocols: ['http/1.1'],

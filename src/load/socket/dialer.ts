@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { connect, isIP } from 'node:net';
+import { connect } from 'node:net';
 import type { Socket, TcpSocketConnectOpts } from 'node:net';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import type { ConnectionOptions, SecureContext } from 'node:tls';
 import { createKey, createRequest } from '../../protocol/index.ts';
+import { portOf, serverNameOf } from '../../transport/address.ts';
 import type { LoadTarget } from '../plan.ts';
 import type { Connection, Opening } from './connection.ts';
 import { takeRandom } from '../random.ts';
@@ -94,11 +95,10 @@ export class Dialer {
   }
 
   #secureSocket(connection: Connection): Socket {
-    const host = hostOf(this.#url);
     // tls.connect hands its options on to the socket; its types leave most of them out.
     const options: ConnectionOptions & TcpSocketConnectOpts = {
       ...this.#options(connection),
-      ...(isIP(host) === 0 ? { servername: host } : {}),
+      ...serverNameOf(this.#url),
       ...(this.#secureContext === undefined ? {} : { secureContext: this.#secureContext }),
       rejectUnauthorized: !this.#target.insecure,
       ALPNProtocols: ['http/1.1'],
@@ -126,15 +126,6 @@ export class Dialer {
         : { localAddress: source, localPort: this.#ports.get(source)?.next() ?? 0 }),
     };
   }
-}
-
-export function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[(.*)\]$/, '$1');
-}
-
-export function portOf(url: URL): number {
-  if (url.port !== '') return Number(url.port);
-  return url.protocol === 'wss:' ? 443 : 80;
 }
 
 function createContext({ ca, cert, key }: LoadTarget): SecureContext {

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { connect, isIP } from 'node:net';
-import { hostOf, portOf } from './dialer.ts';
+import { hostOf, portOf } from '../../transport/address.ts';
 
 /**
  * The addresses of the host of `url`: asked for once, so that ten thousand connections do not wait

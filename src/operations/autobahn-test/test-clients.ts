@@ -5,6 +5,7 @@ import type { CaseResult } from '../../conformance/result.ts';
 import { FuzzingServer } from '../../conformance/runner/fuzzing-server.ts';
 import { LagWatch } from '../../conformance/runner/lag-watch.ts';
 import type { CaseTask } from '../../conformance/runner/case-result.ts';
+import { listenerUrl } from '../../transport/address.ts';
 import type { AutobahnTestInput } from './schema.ts';
 import { SectionProgress } from './section-progress.ts';
 import type { Played } from './test-server.ts';
@@ -28,7 +29,7 @@ export async function testClients(
   const progress = new SectionProgress(ids, input.failOn, context.emit);
   const notes: string[] = [];
   const played = (): Played => ({
-    target: `ws://${input.host}:${server.port}`,
+    target: listenerUrl(input.host, server.port),
     results: [...results.values()],
     notes,
     machineTooBusy: lag.complaint(),
@@ -49,7 +50,7 @@ export async function testClients(
     onReport: () => report(played()),
     onStop: stop,
   });
-  context.emit({ stage: `waiting for clients at ws://${input.host}:${server.port}` });
+  context.emit({ stage: `waiting for clients at ${listenerUrl(input.host, server.port)}` });
   context.signal.addEventListener('abort', stop, { once: true });
   if (context.signal.aborted) stop();
   await using client =

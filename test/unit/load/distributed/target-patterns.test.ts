@@ -1,18 +1,8 @@
 import { expect, it } from 'vitest';
 import {
-  hostOf,
   isAllowedTarget,
   TARGET_PATTERN,
 } from '../../../../src/load/distributed/target-patterns.ts';
-
-it.each([
-  ['ws://localhost:8080/chat?token=x', 'localhost:8080'],
-  ['ws://example.com/', 'example.com:80'],
-  ['wss://Example.com/', 'example.com:443'],
-  ['ws://[::1]:9000/', '[::1]:9000'],
-])('names host and port of %s', (url, host) => {
-  expect(hostOf(url)).toBe(host);
-});
 
 it.each([
   ['localhost', 'localhost:8080', true],
