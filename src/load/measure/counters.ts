@@ -24,8 +24,6 @@ export const Gauge = {
   errors: 4,
   /** Pings of the server that were answered. */
   heartbeats: 5,
-  /** Sent, and neither answered nor given up. */
-  inFlight: 6,
 } as const;
 
 const CELLS = 16;

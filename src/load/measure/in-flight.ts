@@ -17,8 +17,10 @@ export class InFlight {
   intended = new Float64Array(0);
   sent = new Float64Array(0);
   sequence = new Int32Array(0);
-  /** Index in the strip of frames. */
-  frame = new Int32Array(0);
+  /** Which prepared frame it was, or where its payload was cut; the tracker of the engine knows. */
+  origin = new Int32Array(0);
+  /** Bytes of its payload; written by the engine client only. */
+  length = new Int32Array(0);
   next = new Int32Array(0);
   size = 0;
   #free = NONE;
@@ -81,7 +83,8 @@ export class InFlight {
     this.intended = widen(new Float64Array(capacity), this.intended);
     this.sent = widen(new Float64Array(capacity), this.sent);
     this.sequence = widen(new Int32Array(capacity), this.sequence);
-    this.frame = widen(new Int32Array(capacity), this.frame);
+    this.origin = widen(new Int32Array(capacity), this.origin);
+    this.length = widen(new Int32Array(capacity), this.length);
     this.next = widen(new Int32Array(capacity), this.next);
     for (let entry = capacity - 1; entry >= used; entry--) {
       this.next[entry] = this.#free;

@@ -1,35 +1,28 @@
 import { now } from '../measure/clock.ts';
-import { Connection } from '../socket/connection.ts';
-import type { ConnectionHost } from '../socket/connection.ts';
-import type { Dialer } from '../socket/dialer.ts';
-import type { Failure } from '../measure/errors.ts';
 
-/** Handshakes under way in one worker: more only fill the queue of the server. */
-const MOST_OPENING = 256;
-/** How often time-outs and the ramp are looked after, in milliseconds. */
-const PERIOD_MS = 5;
+/** Opening handshakes under way in one worker: more only fill the queue of the server. */
+export const MOST_OPENING = 256;
 
 export interface RampUpOptions {
-  readonly dialer: Dialer;
-  readonly host: ConnectionHost;
-  readonly timeoutMs: number;
-  /** The numbers of the connections, in the order in which they are opened. */
-  readonly indices: readonly number[];
-  /** Over how long they are to start. */
+  /** How many are to be started, and over how long. */
+  readonly count: number;
   readonly rampMs: number;
-  /** Every connection was opened or failed. */
+  /** How many may be under way; any number if absent. */
+  readonly limit?: number;
+  /** Starts one; `position` counts from 0, `dueMs` is its time on the ramp. */
+  readonly begin: (position: number, dueMs: number, nowMs: number) => void;
+  /** All were started and are settled. */
   readonly done: () => void;
 }
 
-/** Opens the connections of one worker, along the ramp or as fast as the server takes them. */
+/** Starts the connections or virtual users of one worker along the ramp, as fast as they settle. */
 export class RampUp {
   readonly #options: RampUpOptions;
-  /** Those whose handshake is under way, the oldest first. */
-  readonly #opening = new Set<Connection>();
-  #timer: NodeJS.Timeout | undefined;
-  /** When the first started, in milliseconds on the common clock. */
+  /** When the ramp began, in milliseconds on the common clock. */
   startMs = 0;
+  #timer: NodeJS.Timeout | undefined;
   #started = 0;
+  #settled = 0;
   #stopped = false;
 
   constructor(options: RampUpOptions) {
@@ -37,79 +30,36 @@ export class RampUp {
   }
 
   start(): void {
-    if (this.#stopped) return;
     this.startMs = now();
-    this.#timer = setInterval(() => {
-      this.#expire();
-      this.#go();
-    }, PERIOD_MS);
     this.#go();
   }
 
-  /** Notes that `connection` opened or failed for good. */
-  settled(connection: Connection): void {
-    this.#opening.delete(connection);
-    if (connection.isOpen) this.#options.dialer.opened(connection);
+  /** One that was started is open, or has failed for good. */
+  settled(): void {
+    this.#settled += 1;
     this.#go();
   }
 
-  /** Whether a connection that failed is tried again, as its port was taken. */
-  retry(connection: Connection, failure: Failure): boolean {
-    if (failure.kind !== 'ports' || this.#stopped) return false;
-    if (!this.#options.dialer.canRetry(connection)) return false;
-    this.#opening.delete(connection);
-    this.#open(connection.index, connection.intendedMs, connection.startedMs);
-    return true;
-  }
-
-  /** Starts no more, and drops those that are under way. */
+  /** Starts no more. */
   stop(): void {
-    if (this.#stopped) return;
     this.#stopped = true;
-    clearInterval(this.#timer);
-    for (const connection of this.#opening) connection.reset();
-    this.#opening.clear();
+    clearTimeout(this.#timer);
   }
 
   #go(): void {
-    if (this.#stopped) return;
-    const { indices, done } = this.#options;
+    clearTimeout(this.#timer);
+    const { count, rampMs, limit = Infinity, begin, done } = this.#options;
     const time = now();
-    while (
-      this.#started < indices.length &&
-      this.#opening.size < MOST_OPENING &&
-      this.#dueMs(this.#started) <= time
-    ) {
-      const index = indices[this.#started] as number;
-      const intendedMs = this.#dueMs(this.#started);
-      this.#started++;
-      this.#open(index, intendedMs, time);
+    while (!this.#stopped && this.#started < count && this.#started - this.#settled < limit) {
+      const dueMs = this.startMs + (rampMs * this.#started) / count;
+      if (dueMs > time) {
+        this.#timer = setTimeout(() => this.#go(), dueMs - time);
+        return;
+      }
+      begin(this.#started++, dueMs, time);
     }
-    if (this.#started < indices.length || this.#opening.size > 0) return;
-    this.#stopped = true;
-    clearInterval(this.#timer);
+    if (this.#stopped || this.#settled < count) return;
+    this.stop();
     done();
-  }
-
-  #dueMs(position: number): number {
-    const { indices, rampMs } = this.#options;
-    return this.startMs + (rampMs * position) / indices.length;
-  }
-
-  #open(index: number, intendedMs: number, startedMs: number): void {
-    const connection = new Connection(this.#options.host, { index, intendedMs, startedMs });
-    this.#opening.add(connection);
-    this.#options.host.opening(connection);
-    this.#options.dialer.dial(connection);
-  }
-
-  #expire(): void {
-    const { timeoutMs } = this.#options;
-    const time = now();
-    for (const connection of this.#opening) {
-      if (time - connection.startedMs < timeoutMs) break;
-      const text = `no answer to the opening handshake within ${timeoutMs} ms`;
-      connection.abort({ kind: 'timeout', detail: 'handshake', text });
-    }
   }
 }

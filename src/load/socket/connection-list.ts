@@ -17,9 +17,10 @@ export class ConnectionList {
     this.#connections.push(connection);
   }
 
-  /** The last takes the place of the one that leaves. */
+  /** The last takes the place of the one that leaves, if that is in the list. */
   remove(connection: Connection): void {
     const { position } = connection;
+    if (position < 0) return;
     const last = this.#connections.pop();
     if (last !== undefined && last !== connection) {
       this.#connections[position] = last;

@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 import type { Socket, TcpSocketConnectOpts } from 'node:net';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import type { ConnectionOptions, SecureContext } from 'node:tls';
-import { createKey, createRequest } from '../../protocol/index.ts';
-import { portOf, serverNameOf } from '../../transport/address.ts';
+import { createKey, createRequest, formatExtensions, toExtension } from '../../protocol/index.ts';
+import { hostOf, portOf, serverNameOf } from '../../transport/address.ts';
 import type { LoadTarget } from '../plan.ts';
 import type { Connection, Opening } from './connection.ts';
 import { takeRandom } from '../random.ts';
@@ -17,33 +17,50 @@ const DYNAMIC_PORTS = [49152, 65535] as const;
 
 export interface DialerOptions {
   readonly target: LoadTarget;
-  /** Addresses of the host, in turn. */
+  /** Addresses of the host; connections take them in turn. */
   readonly addresses: readonly string[];
   /** Number of this worker and of all: they share the ports of a source address. */
   readonly index: number;
   readonly workers: number;
+  /** How long an opening handshake may take. */
+  readonly timeoutMs: number;
+  /**
+   * Connections of the fast engine all read into one buffer, and their local ports are chosen here;
+   * those of the client have memory of their own and leave the port to the system.
+   */
+  readonly kind: 'fast' | 'client';
 }
 
-/** Opens the sockets of one worker, which all read into one buffer. */
+/** How the request of a connection differs from what the target says. */
+export interface RequestChanges {
+  readonly url: URL;
+  /** Beside those of the target. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** In place of those of the target; empty for no change. */
+  readonly subprotocols: readonly string[];
+}
+
+/** Opens the sockets of one worker. */
 export class Dialer {
+  readonly #options: DialerOptions;
   readonly #url: URL;
-  readonly #target: LoadTarget;
-  readonly #addresses: readonly string[];
+  readonly #extensions: string;
   readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #secureContext: SecureContext | undefined;
-  readonly #ports: ReadonlyMap<string, PortRow>;
+  readonly #ports: ReadonlyMap<string, PortRange>;
 
-  constructor({ target, addresses, index, workers }: DialerOptions) {
+  constructor(options: DialerOptions) {
+    const { target, kind } = options;
+    this.#options = options;
     this.#url = new URL(target.url);
-    this.#target = target;
-    this.#addresses = addresses;
+    this.#extensions = target.compression
+      ? formatExtensions([toExtension({ clientMaxWindowBits: true })])
+      : '';
     this.#secureContext = this.#isSecure ? createContext(target) : undefined;
-    const [first, last] = target.sourceAddresses.length > 0 ? portRange() : DYNAMIC_PORTS;
+    const sources = kind === 'fast' ? target.sourceAddresses : [];
+    const [first, last] = sources.length > 0 ? systemPorts() : DYNAMIC_PORTS;
     this.#ports = new Map(
-      target.sourceAddresses.map((address) => [
-        address,
-        new PortRow({ first, last, index, workers }),
-      ]),
+      sources.map((address) => [address, new PortRange({ ...options, first, last })]),
     );
   }
 
@@ -53,20 +70,21 @@ export class Dialer {
     return source !== undefined && this.#ports.get(source)?.taken() === true;
   }
 
-  /** Notes that `connection` had its port. */
+  /** Notes that the port of `connection` was free. */
   opened(connection: Connection): void {
     const source = this.#sourceOf(connection);
     if (source !== undefined) this.#ports.get(source)?.free();
   }
 
-  /** Connects `connection`, which hears of everything that follows. */
-  dial(connection: Connection): void {
-    const socket = this.#isSecure ? this.#secureSocket(connection) : this.#socket(connection);
-    connection.open(
-      socket,
-      this.#isSecure ? 'secureConnect' : 'connect',
-      this.#request(connection),
-    );
+  /** Connects `connection`, which reports all that follows. */
+  dial(connection: Connection, changes?: RequestChanges): void {
+    const opening = this.#request(connection, changes);
+    const options = this.#socketOptions(connection);
+    const socket = this.#isSecure ? this.#connectTls(options) : connect(options);
+    if (this.#options.kind === 'client') {
+      socket.on('data', (chunk: Buffer) => connection.receive(chunk, chunk.length));
+    }
+    connection.open(socket, opening, this.#options.timeoutMs);
   }
 
   get #isSecure(): boolean {
@@ -74,56 +92,63 @@ export class Dialer {
   }
 
   #sourceOf({ index }: Connection): string | undefined {
-    const { sourceAddresses } = this.#target;
+    const { sourceAddresses } = this.#options.target;
     return sourceAddresses[index % sourceAddresses.length];
   }
 
-  #request({ index }: Connection): Opening {
-    const { headers, subprotocols, tokens } = this.#target;
+  #request({ index }: Connection, changes?: RequestChanges): Opening {
+    const { headers, subprotocols, tokens } = this.#options.target;
+    const { url = this.#url, headers: more = [], subprotocols: others = [] } = changes ?? {};
     const token = tokens[index % tokens.length];
     const { bytes, head } = createRequest({
-      url: this.#url,
+      url,
       key: createKey(takeRandom(16)),
-      protocols: subprotocols,
-      headers: token === undefined ? headers : [...headers, ['Authorization', `Bearer ${token}`]],
+      protocols: others.length > 0 ? others : subprotocols,
+      extensions: this.#extensions,
+      headers: [
+        ...headers,
+        ...(token === undefined ? [] : [['Authorization', `Bearer ${token}`] as const]),
+        ...more,
+      ],
     });
     return { bytes, head };
   }
 
-  #socket(connection: Connection): Socket {
-    return connect(this.#options(connection));
-  }
-
-  #secureSocket(connection: Connection): Socket {
-    // tls.connect hands its options on to the socket; its types leave most of them out.
+  #connectTls(socketOptions: TcpSocketConnectOpts): Socket {
+    // tls.connect passes its options to the socket, although its types leave most of them out.
     const options: ConnectionOptions & TcpSocketConnectOpts = {
-      ...this.#options(connection),
+      ...socketOptions,
       ...serverNameOf(this.#url),
       ...(this.#secureContext === undefined ? {} : { secureContext: this.#secureContext }),
-      rejectUnauthorized: !this.#target.insecure,
+      rejectUnauthorized: !this.#options.target.insecure,
       ALPNProtocols: ['http/1.1'],
     };
     return connectTls(options);
   }
 
-  #options(connection: Connection): TcpSocketConnectOpts {
+  #socketOptions(connection: Connection): TcpSocketConnectOpts {
+    const { addresses, kind } = this.#options;
     const source = this.#sourceOf(connection);
+    const port = source === undefined ? undefined : this.#ports.get(source)?.next();
+    return {
+      host: addresses[connection.index % addresses.length] ?? hostOf(this.#url),
+      port: portOf(this.#url),
+      // Without Nagle's algorithm, which would hold a message back until the last is acknowledged.
+      noDelay: true,
+      ...(kind === 'fast' ? { onread: this.#readInto(connection) } : {}),
+      ...(source === undefined ? {} : { localAddress: source }),
+      ...(port === undefined ? {} : { localPort: port }),
+    };
+  }
+
+  #readInto(connection: Connection): NonNullable<TcpSocketConnectOpts['onread']> {
     const buffer = this.#buffer;
     return {
-      host: this.#addresses[connection.index % this.#addresses.length],
-      port: portOf(this.#url),
-      // A message is to leave when it is sent, not when the one before it was acknowledged.
-      noDelay: true,
-      onread: {
-        buffer,
-        callback: (count) => {
-          connection.receive(buffer, count);
-          return true;
-        },
+      buffer,
+      callback: (count) => {
+        connection.receive(buffer, count);
+        return true;
       },
-      ...(source === undefined
-        ? {}
-        : { localAddress: source, localPort: this.#ports.get(source)?.next() ?? 0 }),
     };
   }
 }
@@ -137,22 +162,22 @@ function createContext({ ca, cert, key }: LoadTarget): SecureContext {
 }
 
 /**
- * Local ports of one source address, chosen here: the system's own search becomes slower with each
- * port that is taken, and stops at one range for all source addresses together.
+ * Local ports of one source address. The system's own search becomes slower with each port that is
+ * taken, and its range is one for all source addresses together.
  */
-class PortRow {
+class PortRange {
   readonly #first: number;
   readonly #last: number;
   readonly #step: number;
   #port: number;
-  /** How many in a row were taken. */
+  /** Ports that were taken since one was free. */
   #misses = 0;
 
   constructor(o: { first: number; last: number; index: number; workers: number }) {
     this.#first = o.first + o.index;
     this.#last = o.last;
     this.#step = o.workers;
-    // Anywhere in the row: another generator on this machine may have begun at its start.
+    // A random start: another generator on this machine may use the same range.
     const ports = Math.floor((o.last - this.#first) / o.workers) + 1;
     this.#port = this.#first + (takeRandom(4).readUInt32LE() % ports) * o.workers;
   }
@@ -176,7 +201,7 @@ class PortRow {
   }
 }
 
-function portRange(): readonly [first: number, last: number] {
+function systemPorts(): readonly [first: number, last: number] {
   try {
     const text = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8');
     const [first, last] = text.trim().split(/\s+/).map(Number);

@@ -1,24 +1,19 @@
 import { FrameHeader, Opcode, decodeClose, isControlOpcode } from '../../protocol/index.ts';
 import type { Violation } from '../../protocol/index.ts';
+import type { MessageSink } from '../measure/tracker.ts';
 import { MAX_HEADER_BYTES } from '../../protocol/frames/frame-header.ts';
 import { inspectHeader } from '../../protocol/frames/frame-rules.ts';
 
-/** Where a reader brings what it reads; `bytes` are good only during the call. */
-export interface FrameSink<Owner> {
-  /** A whole message of one frame. */
-  message(owner: Owner, bytes: Buffer, from: number, to: number, opcode: number): void;
-  /** Any other message: its start, its payload in any number of pieces, its end. */
-  begin(owner: Owner, opcode: number): void;
-  part(owner: Owner, bytes: Buffer, from: number, to: number): void;
-  end(owner: Owner): void;
-  ping(owner: Owner, payload: Buffer): void;
-  /** The Close frame; nothing is read after it. */
-  closed(owner: Owner, code: number, reason: string): void;
-  /** The server broke the RFC; nothing is read after it. */
-  violated(owner: Owner, violation: Violation): void;
+/** Takes the control frames of a connection; a pong needs no answer. */
+export interface ControlFrames {
+  ping(payload: Buffer): void;
+  /** The Close frame; nothing is parsed after it. */
+  closed(code: number, reason: string): void;
+  /** The server broke the RFC; nothing is parsed after it. */
+  violated(violation: Violation): void;
 }
 
-/** Shared by all readers of a thread: a header is read and judged in one go. */
+/** Shared by all parsers of a thread: a header is read and checked in one go. */
 const header = new FrameHeader();
 const context = { masked: false, deflate: false, messageOpen: false };
 
@@ -27,13 +22,13 @@ const FIN = 0x80;
 const NOT_SHORT = 126;
 
 /**
- * Reads what a server sends: a specialised form of the protocol's decoder that neither copies nor
- * allocates for messages of one frame, which is what nearly all are. Whatever is not such a frame
- * goes by the protocol's own header and rules.
+ * Parses what a server sends. Unlike the protocol's decoder it neither copies nor allocates for
+ * messages of one frame, which nearly all are; any other frame goes by the protocol's own header and
+ * rules.
  */
-export class FrameParser<Owner> {
+export class FrameParser<Owner extends ControlFrames> {
   readonly #owner: Owner;
-  readonly #sink: FrameSink<Owner>;
+  readonly #sink: MessageSink<Owner>;
   /** Payload bytes of the present frame that are still to come; -1 between frames. */
   #missing = -1;
   #opcode = 0;
@@ -44,7 +39,7 @@ export class FrameParser<Owner> {
   #kept: Buffer | undefined;
   #keptBytes = 0;
 
-  constructor(owner: Owner, sink: FrameSink<Owner>) {
+  constructor(owner: Owner, sink: MessageSink<Owner>) {
     this.#owner = owner;
     this.#sink = sink;
   }
@@ -100,7 +95,7 @@ export class FrameParser<Owner> {
 
   #violate(breach: Violation): void {
     this.#ended = true;
-    this.#sink.violated(this.#owner, breach);
+    this.#owner.violated(breach);
   }
 
   #keep(bytes: Buffer, at: number, to: number): void {
@@ -161,7 +156,7 @@ export class FrameParser<Owner> {
   #endControl(): void {
     const payload = (this.#kept ?? Buffer.alloc(0)).subarray(0, this.#keptBytes);
     this.#keptBytes = 0;
-    if (this.#opcode === Opcode.ping) this.#sink.ping(this.#owner, payload);
+    if (this.#opcode === Opcode.ping) this.#owner.ping(payload);
     if (this.#opcode !== Opcode.close) return;
     const status = decodeClose(payload);
     if ('violation' in status) {
@@ -169,6 +164,6 @@ export class FrameParser<Owner> {
       return;
     }
     this.#ended = true;
-    this.#sink.closed(this.#owner, status.code, status.reason);
+    this.#owner.closed(status.code, status.reason);
   }
 }

@@ -1,14 +1,8 @@
-import {
-  CONNECTION_MASK,
-  SEQUENCE_MASK,
-  SLOT_BYTES,
-  slotConnection,
-  slotSequence,
-} from './prepared-frames.ts';
+import { CONNECTION_MASK, SEQUENCE_MASK, SLOT_BYTES } from './prepared-frames.ts';
 import { createRandom } from '../random.ts';
 import type { MessagePlan } from '../plan.ts';
 
-/** Several windows of permessage-deflate, so that the window does not hold all of what is sent. */
+/** Several windows of permessage-deflate: one window must not hold all payloads. */
 const CORPUS_BYTES = 256 * 1024;
 
 /** A payload, and where it was cut from. */
@@ -21,15 +15,13 @@ export interface Payload {
 const ZERO = 0x30;
 
 /**
- * The payloads of the full client. They begin with the slot of the fast engine's messages, eight
- * characters that tell them apart, unless they are a sample or too small for it.
- *
- * What follows is words, so that permessage-deflate has something to do. A sample file shows what it makes of other content.
+ * The payloads of the engine client: the slot of the fast engine's messages, unless they are a
+ * sample or too small for it, then words, which permessage-deflate can compress.
  */
 export class Payloads {
   /** Whether payloads begin with a slot; if not, replies are matched by their order. */
   readonly slotted: boolean;
-  /** What payloads are cut from; all of it when it is a sample. */
+  /** Payloads are cut from it; a sample is sent whole. */
   readonly #content: Buffer;
   readonly #plan: MessagePlan;
   readonly #random: () => number;
@@ -46,7 +38,7 @@ export class Payloads {
         : words(CORPUS_BYTES + (size.kind === 'fixed' ? size.bytes : size.max), this.#random);
   }
 
-  /** A payload of its own, which nobody writes to again. */
+  /** A new payload in memory of its own. */
   next(connection: number, sequence: number): Payload {
     const length = this.#nextSize();
     const room = this.#content.length - length;
@@ -59,28 +51,11 @@ export class Payloads {
     return { bytes, from };
   }
 
-  /** Of a payload of eight bytes or more; null when it begins with none. */
-  slotOf(data: Buffer): { connection: number; sequence: number } | null {
-    const connection = slotConnection(data, 0);
-    const sequence = slotSequence(data, 0);
-    return connection < 0 || sequence < 0 ? null : { connection, sequence };
-  }
-
-  /** What is wrong with the reply to a payload of `length` bytes cut at `from`; null for nothing. */
-  flaw(
-    { from, length }: { readonly from: number; readonly length: number },
-    { opcode, data }: { readonly opcode: number; readonly data: Buffer },
-  ): { detail: string; text: string } | null {
-    if (data.length !== length) {
-      return { detail: 'length', text: `sent ${length} bytes, got ${data.length} back` };
-    }
+  /** Whether `data`, its slot aside, is the payload that was cut at `from`. */
+  matches(data: Buffer, from: number): boolean {
     const slot = this.slotted ? SLOT_BYTES : 0;
-    if (this.#content.compare(data, slot, length, from + slot, from + length) !== 0) {
-      return { detail: 'payload', text: `sent ${length} bytes, got as many others back` };
-    }
-    if (opcode === this.#plan.opcode) return null;
-    const text = `sent opcode ${this.#plan.opcode}, got opcode ${opcode} back`;
-    return { detail: 'opcode', text };
+    const { length } = data;
+    return this.#content.compare(data, slot, length, from + slot, from + length) === 0;
   }
 
   #nextSize(): number {

@@ -17,7 +17,7 @@ export const CONNECTION_MASK = 0x3_ffff;
 /** How many frames are held ready, as far as these bytes go. */
 const MOST_FRAMES = 1024;
 const FEWEST_FRAMES = 4;
-const STRIP_BYTES = 4 * 1024 * 1024;
+const PREPARED_BYTES = 4 * 1024 * 1024;
 
 /** Up to here a loop compares faster than a call of `Buffer.compare` does. */
 const SHORT_BYTES = 96;
@@ -25,15 +25,15 @@ const SHORT_BYTES = 96;
 /**
  * Masked frames in a row, ready to be sent: each with a random masking key of its own, all with the
  * same payload, cut to the size of the frame. To send one, the eight bytes of its slot are written;
- * to send several, one piece of the strip goes out in one write.
+ * to send several, one piece of the row goes out in one write.
  */
 export class PreparedFrames {
   /** Whether payloads begin with a slot; if not, replies are told apart by their order alone. */
   readonly slotted: boolean;
-  readonly frames: number;
+  readonly count: number;
   /** Payload bytes of each frame. */
   readonly lengths: Int32Array;
-  /** Where each frame starts; the last is the end of the strip. */
+  /** Where each frame starts; the last is the end of all. */
   readonly starts: Int32Array;
   readonly #payload: Buffer;
   #bytes: Buffer;
@@ -45,15 +45,15 @@ export class PreparedFrames {
     const random = createRandom(seed);
     const sample = plan.size.kind === 'sample' ? Buffer.from(plan.size.base64, 'base64') : null;
     const most = sample?.length ?? largestSize(plan);
-    this.frames = Math.max(
+    this.count = Math.max(
       FEWEST_FRAMES,
-      Math.min(MOST_FRAMES, Math.floor(STRIP_BYTES / (most + 14))),
+      Math.min(MOST_FRAMES, Math.floor(PREPARED_BYTES / (most + 14))),
     );
     this.#payload = sample ?? randomPayload(most, plan.opcode, random);
     this.lengths =
       plan.size.kind === 'uniform'
-        ? uniformSizes(plan.size, this.frames, random)
-        : new Int32Array(this.frames).fill(most);
+        ? uniformSizes(plan.size, this.count, random)
+        : new Int32Array(this.count).fill(most);
     this.slotted = sample === null && this.lengths.every((length) => length >= SLOT_BYTES);
     const encoded = Array.from(this.lengths, (length) =>
       encodeFrame({
@@ -62,16 +62,16 @@ export class PreparedFrames {
         maskingKey: maskingKey(),
       }),
     );
-    this.starts = new Int32Array(this.frames + 1);
+    this.starts = new Int32Array(this.count + 1);
     for (const [index, frame] of encoded.entries()) {
       this.starts[index + 1] = (this.starts[index] as number) + frame.length;
     }
     this.#bytes = Buffer.concat(encoded);
   }
 
-  /** The first of `count` frames in a row that are next to be sent; at most `frames` at a time. */
+  /** The first of `count` frames in a row that are next to be sent; at most all of them at a time. */
   take(count: number): number {
-    const first = this.#cursor + count > this.frames ? 0 : this.#cursor;
+    const first = this.#cursor + count > this.count ? 0 : this.#cursor;
     this.#cursor = first + count;
     return first;
   }

@@ -1,6 +1,7 @@
 import type { LoadPlan, OpenLoad } from '../plan.ts';
 import { now } from '../measure/clock.ts';
-import type { Tracker } from './tracker.ts';
+import type { Tracker } from '../measure/tracker.ts';
+import type { Connection } from '../socket/connection.ts';
 import { Counter, add } from '../measure/counters.ts';
 import type { TrafficTimes } from './protocol.ts';
 import { createSchedule } from '../pacing/schedule.ts';
@@ -17,7 +18,7 @@ export interface ArrivalRateOptions {
   /** Number of this worker, and its part of the rate, 0 to 1. */
   readonly index: number;
   readonly share: number;
-  readonly tracker: Tracker;
+  readonly tracker: Tracker<Connection>;
   readonly pacer: string;
   /** Shortest sleep of the pacer; by the rate, if absent. */
   readonly leastMs?: number;

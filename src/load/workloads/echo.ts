@@ -6,25 +6,26 @@ import { Counter, add } from '../measure/counters.ts';
 import type { TrafficTimes } from './protocol.ts';
 import { ArrivalRate } from './arrival-rate.ts';
 import type { ArrivalRateOptions } from './arrival-rate.ts';
-import type { Traffic } from './tracker.ts';
+import { Executor } from './executor.ts';
 
 export interface ArrivalRateExecutorOptions extends Omit<ArrivalRateOptions, 'send' | 'weight'> {
   readonly tracker: EchoTracker;
   readonly open: ConnectionList;
 }
 
-/** Shortest sleep of the pacer: replies wake the thread more often, and what is due goes with them. */
+/** Shortest sleep of the pacer: replies wake the thread more often, and due messages go with them. */
 const LEAST_MS = 0.7;
 
-/** Open model: the connections take the messages in turn, whether or not replies come. */
-export class ArrivalRateExecutor implements Traffic {
+/** Arrival-rate executor: connections send in turn when messages are due, replies or not. */
+export class ArrivalRateExecutor extends Executor {
   readonly #tracker: EchoTracker;
   readonly #open: ConnectionList;
   readonly #loop: ArrivalRate;
-  /** Whose turn it is. */
+  /** Position of the connection that sends next. */
   #turn = 0;
 
   constructor(options: ArrivalRateExecutorOptions) {
+    super();
     this.#tracker = options.tracker;
     this.#open = options.open;
     this.#loop = new ArrivalRate({
@@ -34,28 +35,24 @@ export class ArrivalRateExecutor implements Traffic {
     });
   }
 
-  get ready(): Promise<void> {
+  override get ready(): Promise<void> {
     return this.#loop.ready;
   }
 
-  get done(): boolean {
+  override get done(): boolean {
     return this.#loop.done;
   }
 
-  opened(): void {
-    // Its turn comes with the traffic.
-  }
-
-  start(times: TrafficTimes): void {
+  override start(times: TrafficTimes): void {
     this.#loop.start(times);
   }
 
-  /** A reply woke this thread: what is due by now need not wait for the pacer. */
-  answered(): void {
+  /** A reply woke this thread, so due messages need not wait for the pacer. */
+  override answered(): void {
     this.#loop.nudge();
   }
 
-  stop(): void {
+  override stop(): void {
     this.#loop.stop();
   }
 
@@ -73,7 +70,7 @@ export class ArrivalRateExecutor implements Traffic {
     const senders = Math.min(count, connections);
     for (let i = 0; i < senders; i++) {
       const own = Math.ceil((count - i) / connections);
-      // Each write takes its time, which is not the server's.
+      // The time that a write takes is not the server's.
       tracker.nowMs = i === 0 ? timeMs : now();
       tracker.send(this.#open.at((first + i) % connections), own, due, i, connections);
     }
@@ -81,30 +78,25 @@ export class ArrivalRateExecutor implements Traffic {
   }
 }
 
-/** Closed model: keeps `depth` messages in flight on each connection. */
-export class ConcurrencyExecutor implements Traffic {
-  readonly ready = Promise.resolve();
-  readonly done = true;
+/** Constant-concurrency executor: keeps `depth` messages in flight on each connection. */
+export class ConcurrencyExecutor extends Executor {
   readonly #tracker: EchoTracker;
   readonly #open: ConnectionList;
   readonly #depth: number;
   readonly #due = new Float64Array(1);
-  /** Connections that may send again, in the order in which their replies came. */
+  /** Connections that may send again, in the order of their replies. */
   readonly #ready: Connection[] = [];
   #timer: NodeJS.Timeout | undefined;
   #endMs = 0;
 
   constructor(options: { tracker: EchoTracker; open: ConnectionList; depth: number }) {
+    super();
     this.#tracker = options.tracker;
     this.#open = options.open;
     this.#depth = options.depth;
   }
 
-  opened(): void {
-    // Its turn comes with the traffic.
-  }
-
-  start(times: TrafficTimes): void {
+  override start(times: TrafficTimes): void {
     const missing = times.startMs - now();
     // Timers may come a part of a millisecond early, which would count as warm-up.
     if (missing > 0) {
@@ -116,7 +108,7 @@ export class ConcurrencyExecutor implements Traffic {
     for (let i = 0; i < this.#open.size; i++) this.#send(this.#open.at(i), this.#depth);
   }
 
-  answered(connection: Connection, count: number): void {
+  override answered(connection: Connection, count: number): void {
     if (connection.credit === 0) {
       if (this.#ready.length === 0) setImmediate(this.#flush);
       this.#ready.push(connection);
@@ -125,8 +117,8 @@ export class ConcurrencyExecutor implements Traffic {
   }
 
   /**
-   * Sends once for each turn of the event loop, when all that had come was read: a server on the
-   * same machine is then not woken for each message.
+   * Sends once for each turn of the event loop, after all input was read: a server on the same
+   * machine is then not woken for each message.
    */
   readonly #flush = (): void => {
     const ready = this.#ready;
@@ -140,7 +132,7 @@ export class ConcurrencyExecutor implements Traffic {
     ready.length = 0;
   };
 
-  stop(): void {
+  override stop(): void {
     clearTimeout(this.#timer);
     this.#endMs = 0;
   }

@@ -2,15 +2,14 @@ import type { FanoutPlan } from '../plan.ts';
 import { PublishedMessages, ID_DIGITS, TAG_DIGITS, formatId } from '../measure/published.ts';
 import type { PublishedBuffers } from '../measure/published.ts';
 import type { Connection } from '../socket/connection.ts';
-import type { ErrorTable, Failure } from '../measure/errors.ts';
-import { Tracker } from './tracker.ts';
+import type { ErrorTable } from '../measure/errors.ts';
+import { NS, Tracker } from '../measure/tracker.ts';
 import { AllCounters, Counter, Gauge, add } from '../measure/counters.ts';
-import type { PhaseCounters, WorkerCounters } from '../measure/counters.ts';
+import type { WorkerCounters } from '../measure/counters.ts';
 import type { PreparedPublish } from '../socket/prepared-publish.ts';
 
 /** How much of a message in pieces is kept to find its id in. */
 const KEPT_BYTES = 64 * 1024;
-const NS = 1e6;
 
 export interface FanoutTrackerOptions {
   readonly plan: FanoutPlan;
@@ -27,19 +26,19 @@ export interface FanoutTrackerOptions {
  * All counts are of deliveries: a message to 100 receivers is 100 sent, of which each that comes is
  * one received; what is missing in the end is lost. Which receiver missed one is not told apart.
  */
-export class FanoutTracker extends Tracker {
+export class FanoutTracker extends Tracker<Connection> {
   readonly published: PublishedMessages;
   readonly #options: FanoutTrackerOptions;
   readonly #all: AllCounters;
   readonly #tag: Buffer;
   /** Messages that come in pieces. */
   readonly #parts = new Map<Connection, { bytes: Buffer; length: number }>();
-  /** Where the id was in the message before: it is there again, as a rule. */
+  /** Where the id was in the last message: usually it is there again. */
   #offset = 0;
   #sequence = 0;
 
   constructor(options: FanoutTrackerOptions) {
-    super(options.counters);
+    super(options.counters, options.errors);
     this.#options = options;
     this.published = new PublishedMessages(options.published);
     this.#tag = Buffer.from(this.published.tag);
@@ -74,7 +73,7 @@ export class FanoutTracker extends Tracker {
 
   override message(connection: Connection, bytes: Buffer, from: number, to: number): void {
     const start = this.#findId(bytes, from, to);
-    // A notice of the server, or a message of somebody else in the room.
+    // A notice of the server, or a message of another client in the room.
     if (start < 0) return;
     const worker = readDigits(bytes, start + TAG_DIGITS, 2);
     const sequence = readDigits(bytes, start + TAG_DIGITS + 2, ID_DIGITS - TAG_DIGITS - 2);
@@ -106,7 +105,7 @@ export class FanoutTracker extends Tracker {
     if (parts !== undefined) this.message(connection, parts.bytes, 0, parts.length);
   }
 
-  /** What a receiver missed is found out from the sums when the run is over. */
+  /** Missed deliveries are counted from the sums when the run is over. */
   override lose(connection: Connection): void {
     this.#parts.delete(connection);
   }
@@ -118,18 +117,17 @@ export class FanoutTracker extends Tracker {
     const missing = isTwice ? -1 : this.published.deliver(row);
     if (missing < 0) {
       const text = `message ${sequence} was delivered more than once`;
-      this.#count(phase, Counter.duplicated, { kind: 'duplicated', detail: '', text });
+      this.countFailure(phase, Counter.duplicated, { kind: 'duplicated', detail: '', text });
       return;
     }
-    add(phase.counts, Counter.received, 1);
-    phase.response.record((this.nowMs - dueMs) * NS);
-    phase.service.record((this.nowMs - (this.published.sent[row] as number)) * NS);
+    const serviceMs = this.nowMs - (this.published.sent[row] as number);
+    this.countReply(phase, serviceMs, this.nowMs - dueMs);
     if (missing === 0) phase.lastDelivery.record((this.nowMs - dueMs) * NS);
     if (phase === this.measure) connection.replies++;
     // With several publishers there is no one order.
     if (this.#options.plan.publishers === 1 && sequence < connection.sequence) {
       const text = `message ${sequence} was delivered after ${connection.sequence}`;
-      this.#count(phase, Counter.outOfOrder, { kind: 'out-of-order', detail: '', text });
+      this.countFailure(phase, Counter.outOfOrder, { kind: 'out-of-order', detail: '', text });
     }
     connection.sequence = sequence;
     connection.lastDelivery = row;
@@ -138,16 +136,11 @@ export class FanoutTracker extends Tracker {
   #unknown(bytes: Buffer, start: number): void {
     const id = bytes.toString('latin1', start, start + ID_DIGITS);
     const text = `got message ${id}, which was not published, or too long ago`;
-    this.#count(this.phaseOf(this.nowMs), Counter.wrong, {
+    this.countFailure(this.phaseOf(this.nowMs), Counter.wrong, {
       kind: 'wrong',
       detail: 'not published',
       text,
     });
-  }
-
-  #count(phase: PhaseCounters, index: number, failure: Failure): void {
-    add(phase.counts, index, 1);
-    if (phase === this.measure) this.#options.errors.add(failure);
   }
 
   /** Where the id starts, or -1. */

@@ -1,15 +1,14 @@
 import type { FanoutPlan, LoadPlan } from '../plan.ts';
 import { Opcode } from '../../protocol/index.ts';
 import { now } from '../measure/clock.ts';
-import { maskedFrame } from '../socket/connection.ts';
 import type { Connection } from '../socket/connection.ts';
 import type { FanoutTracker } from './fanout-tracker.ts';
 import { Counter, add } from '../measure/counters.ts';
 import type { TrafficTimes } from './protocol.ts';
 import { ArrivalRate } from './arrival-rate.ts';
-import type { Traffic } from './tracker.ts';
+import { Executor } from './executor.ts';
 
-/** How often the closed model looks for messages that all receivers had, in milliseconds. */
+/** How often the closed model looks for messages that all receivers got, in milliseconds. */
 const PERIOD_MS = 1;
 
 export interface FanoutExecutorOptions {
@@ -22,17 +21,18 @@ export interface FanoutExecutorOptions {
 }
 
 /** The mode fanout: some connections publish in turn, all receive. */
-export class FanoutExecutor implements Traffic {
+export class FanoutExecutor extends Executor {
   readonly #options: FanoutExecutorOptions;
   readonly #loop: ArrivalRate | undefined;
   readonly #publishers: Connection[] = [];
-  /** Rows of what is not delivered everywhere yet, and who published them; in the closed model. */
+  /** Messages that are not delivered to all yet, and their publishers; in the closed model. */
   #underway: { readonly connection: Connection; readonly row: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #endMs = 0;
   #turn = 0;
 
   constructor(options: FanoutExecutorOptions) {
+    super();
     this.#options = options;
     const { plan, fanout, index, tracker, pacer, noteThread } = options;
     const { load } = plan;
@@ -53,23 +53,21 @@ export class FanoutExecutor implements Traffic {
     });
   }
 
-  get ready(): Promise<void> {
-    return this.#loop?.ready ?? Promise.resolve();
+  override get ready(): Promise<void> {
+    return this.#loop?.ready ?? super.ready;
   }
 
-  get done(): boolean {
+  override get done(): boolean {
     return this.#loop?.done ?? true;
   }
 
-  opened(connection: Connection): void {
+  override opened(connection: Connection): void {
     const { fanout } = this.#options;
-    for (const text of fanout.join) {
-      connection.socket?.write(maskedFrame(Opcode.text, Buffer.from(text)));
-    }
+    if (fanout.join.length > 0) connection.send(Opcode.text, fanout.join);
     if (connection.index < fanout.publishers) this.#publishers.push(connection);
   }
 
-  start(times: TrafficTimes): void {
+  override start(times: TrafficTimes): void {
     this.#loop?.start(times);
     const { load } = this.#options.plan;
     if (load.model === 'open') return;
@@ -81,11 +79,7 @@ export class FanoutExecutor implements Traffic {
     }, PERIOD_MS);
   }
 
-  answered(): void {
-    // Publishers do not wait for their own copy.
-  }
-
-  stop(): void {
+  override stop(): void {
     this.#loop?.stop();
     clearInterval(this.#timer);
   }

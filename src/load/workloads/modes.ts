@@ -1,15 +1,18 @@
-import type { ConnectionList } from '../socket/connection-list.ts';
-import { EchoTracker } from './echo-tracker.ts';
-import { ConcurrencyExecutor, ArrivalRateExecutor } from './echo.ts';
 import type { ErrorTable } from '../measure/errors.ts';
+import type { WorkerCounters } from '../measure/counters.ts';
+import { Tracker } from '../measure/tracker.ts';
+import type { ConnectionList } from '../socket/connection-list.ts';
+import type { Connection } from '../socket/connection.ts';
+import { Payloads } from '../socket/payloads.ts';
+import { PreparedFrames } from '../socket/prepared-frames.ts';
+import { PreparedPublish } from '../socket/prepared-publish.ts';
+import { ClientTracker } from './client-tracker.ts';
+import { ArrivalRateExecutor, ConcurrencyExecutor } from './echo.ts';
+import { Executor } from './executor.ts';
 import { FanoutTracker } from './fanout-tracker.ts';
 import { FanoutExecutor } from './fanout.ts';
-import { PreparedFrames } from '../socket/prepared-frames.ts';
-import type { Tracker, Traffic } from './tracker.ts';
-import type { WorkerCounters } from '../measure/counters.ts';
+import { FastTracker } from './fast-tracker.ts';
 import type { WorkerStart } from './protocol.ts';
-import { PreparedPublish } from '../socket/prepared-publish.ts';
-import { IdleTracker, IdleExecutor } from './idle.ts';
 
 /** What a mode works with in one worker. */
 export interface ModeContext {
@@ -22,15 +25,15 @@ export interface ModeContext {
 }
 
 export interface Mode {
-  readonly tracker: Tracker;
-  readonly executor: Traffic;
+  readonly tracker: Tracker<Connection>;
+  readonly executor: Executor;
 }
 
-/** What one worker sends, and how it takes what comes back. */
+/** How one worker sends, and how it counts what comes back. */
 export function createMode(start: WorkerStart, context: ModeContext): Mode {
   switch (start.plan.mode) {
     case 'idle':
-      return { tracker: new IdleTracker(context.counters), executor: new IdleExecutor() };
+      return { tracker: new Tracker(context.counters, context.errors), executor: new Executor() };
     case 'fanout':
       return createFanout(start, context);
     default:
@@ -38,17 +41,18 @@ export function createMode(start: WorkerStart, context: ModeContext): Mode {
   }
 }
 
-function createEcho({ plan, index, pacer }: WorkerStart, context: ModeContext): Mode {
+function createEcho({ plan, index, pacer, workload }: WorkerStart, context: ModeContext): Mode {
   const { load, message, target } = plan;
   const { counters, errors, open, share, noteThread } = context;
-  const tracker = new EchoTracker({
-    strip: new PreparedFrames(message, load.seed),
-    opcode: message.opcode,
-    counters,
-    errors,
-    open: load.model === 'open',
-    copy: target.url.startsWith('wss:'),
-  });
+  const common = { counters, errors, opcode: message.opcode, open: load.model === 'open' };
+  const tracker =
+    workload.engine === 'client'
+      ? new ClientTracker({ ...common, payloads: new Payloads(message, load.seed) })
+      : new FastTracker({
+          ...common,
+          frames: new PreparedFrames(message, load.seed),
+          copy: target.url.startsWith('wss:'),
+        });
   const executor =
     load.model === 'closed'
       ? new ConcurrencyExecutor({ tracker, open, depth: load.depth })

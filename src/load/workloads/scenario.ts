@@ -1,60 +1,51 @@
 import type { MessagePort } from 'node:worker_threads';
-import { ClientDialer } from '../socket/client-dialer.ts';
-import { ClientConnection } from '../socket/client-connection.ts';
-import type { ClientEvents } from '../socket/client-connection.ts';
-import { WorkerShell } from './worker-shell.ts';
-import type { WorkerDriver } from './worker-shell.ts';
 import { now } from '../measure/clock.ts';
 import type { Failure } from '../measure/errors.ts';
-import { Counter, Gauge, add } from '../measure/counters.ts';
-import type { TrafficTimes, WorkerResult, WorkerStart } from './protocol.ts';
-import { createRandom } from '../random.ts';
-import { leastSleepMs } from '../pacing/timers.ts';
-import type { LoadPlan } from '../plan.ts';
-import type { Scenario } from '../scenario/scenario.ts';
-import { CompiledKind } from '../scenario/vu/compiled.ts';
 import { DueQueue } from '../pacing/due-queue.ts';
-import { Semaphore } from '../scenario/vu/semaphore.ts';
+import { MOST_OPENING, RampUp } from '../pacing/ramp-up.ts';
+import { leastSleepMs } from '../pacing/timers.ts';
+import { createRandom } from '../random.ts';
+import type { Scenario } from '../scenario/scenario.ts';
 import { assignKinds } from '../scenario/vu/assign.ts';
-import type { Opening } from '../scenario/vu/opening.ts';
-import { urlOf } from '../scenario/vu/opening.ts';
-import type { Pace } from '../scenario/vu/pace.ts';
+import { CompiledKind } from '../scenario/vu/compiled.ts';
+import type { VuEvents } from '../scenario/vu/exchange.ts';
 import { Pacing } from '../scenario/vu/pacing.ts';
+import type { Pace } from '../scenario/vu/pacing.ts';
+import { Semaphore } from '../scenario/vu/semaphore.ts';
 import { VuTracker } from '../scenario/vu/tracker.ts';
-import { VuVariables, Draw } from '../scenario/vu/variables.ts';
+import { Draw, VuVariables } from '../scenario/vu/variables.ts';
 import { VU } from '../scenario/vu/vu.ts';
 import type { VuHost } from '../scenario/vu/vu.ts';
 import { Stopped, Waits } from '../scenario/vu/waits.ts';
+import type { Connection } from '../socket/connection.ts';
+import type { RequestChanges } from '../socket/dialer.ts';
+import type { TrafficTimes, WorkerResult, WorkerStart } from './protocol.ts';
+import { NO_REPLY, WorkerBase } from './worker-base.ts';
 
-/** Handshakes under way in one worker: more only fill the queue of the server. */
-const MOST_OPENING = 256;
-
-/** After so many failures in a row to connect a client counts as one without a server. */
+/** After so many failures in a row to connect, a virtual user counts as one without a server. */
 const MOST_FAILURES = 3;
 
-const NO_REPLY: Failure = {
-  kind: 'lost',
-  detail: 'no reply',
-  text: 'no reply came before the drain was over',
-};
+/** A connection and the virtual user that opened it. */
+interface Session {
+  readonly vu: VU;
+  readonly events: VuEvents;
+  readonly resolve: () => void;
+  readonly reject: (reason: Error) => void;
+}
 
-/** One worker of a scenario: its share of the virtual clients. */
-export class ScenarioWorker implements VuHost, WorkerDriver {
-  readonly tracker: VuTracker;
+/** One worker of a scenario: its part of the virtual users. */
+export class ScenarioWorker extends WorkerBase implements VuHost {
+  override readonly tracker: VuTracker;
   readonly random: () => number;
   readonly pacesIterations: boolean;
-  readonly #shell: WorkerShell;
-  readonly #plan: LoadPlan;
-  readonly #dialer: ClientDialer;
   readonly #queue: DueQueue;
-  readonly #paces: Pacing;
-  readonly #clients: VU[];
-  readonly #opening = new Semaphore(MOST_OPENING);
-  readonly #sockets = new Set<ClientConnection>();
-  /** What was counted of the bytes that a socket has sent. */
-  readonly #counted = new WeakMap<ClientConnection, number>();
+  readonly #pacing: Pacing;
+  readonly #vus: VU[];
+  readonly #rampUp: RampUp;
+  readonly #handshakes = new Semaphore(MOST_OPENING);
+  readonly #sessions = new Map<Connection, Session>();
   readonly #waits = new Waits(() => this.#stopped);
-  /** Clients that have not yet opened a connection or failed to. */
+  /** Virtual users that have neither opened a connection yet nor failed to. */
   readonly #unsettled: Set<VU>;
   readonly #failures = new Map<VU, number>();
   readonly #begun: Promise<void>;
@@ -63,18 +54,14 @@ export class ScenarioWorker implements VuHost, WorkerDriver {
   #running = 0;
   #endMs = Infinity;
   #stopped = false;
-  #closing = false;
-  #compressed = 0;
   #stopTimer: NodeJS.Timeout | undefined;
 
   constructor(start: WorkerStart, port: MessagePort, scenario: Scenario) {
-    const { plan, index, addresses, pacer } = start;
+    super(start, port);
+    const { plan, index, pacer } = start;
     const { index: part, of } = plan.share ?? { index: 0, of: 1 };
-    this.#plan = plan;
-    this.#shell = new WorkerShell(start, port);
-    this.#dialer = new ClientDialer(plan.target, addresses);
     this.#queue = new DueQueue(pacer, plan.precise, {
-      noteThread: this.#shell.noteThread,
+      noteThread: this.noteThread,
       ...(plan.load.model === 'open'
         ? { leastMs: leastSleepMs(plan.load.rate / plan.workers) }
         : {}),
@@ -87,113 +74,74 @@ export class ScenarioWorker implements VuHost, WorkerDriver {
     const kinds = scenario.clients.map((kind) => new CompiledKind(kind));
     // One list for all machines, of which this one takes every `of`-th.
     const all = assignKinds(kinds, plan.connections * of).filter((_, i) => i % of === part);
-    this.#paces = new Pacing(plan, all);
-    this.pacesIterations = this.#paces.pacesIterations;
+    this.#pacing = new Pacing(plan, all);
+    this.pacesIterations = this.#pacing.pacesIterations;
     this.tracker = new VuTracker({
       scenario,
-      counters: this.#shell.counters,
-      errors: this.#shell.errors,
-      scheduled: this.#paces.scheduled,
+      counters: this.counters,
+      errors: this.errors,
+      scheduled: this.#pacing.scheduled,
     });
-    this.#clients = all.flatMap((compiled, i) => {
+    this.#vus = all.flatMap((compiled, i) => {
       if (i % plan.workers !== index) return [];
       const own = new VuVariables(i * of + part + 1, variables, draw);
       return [new VU(this, { compiled, index: i, variables: own })];
     });
-    this.#unsettled = new Set(this.#clients);
+    this.#unsettled = new Set(this.#vus);
     this.#begun = new Promise((resolve) => {
       this.#begin = resolve;
     });
-    this.#shell.run(this);
-    this.#ramp();
+    const { rampMs, connectTimeoutMs } = plan.phases;
+    this.#rampUp = new RampUp({
+      count: this.#vus.length,
+      rampMs,
+      begin: (position) => this.#run(this.#vus[position] as VU),
+      done: () => this.connected(this.#rampUp.startMs),
+    });
+    this.#rampUp.start();
+    // The steps of a virtual user may take long before it connects.
+    setTimeout(() => {
+      for (const vu of this.#unsettled) this.#settle(vu);
+    }, rampMs + connectTimeoutMs).unref();
   }
 
   get stopping(): boolean {
     return this.#stopped || now() >= this.#endMs;
   }
 
+  get targetUrl(): string {
+    return this.plan.target.url;
+  }
+
   get endMs(): number {
     return this.#endMs;
   }
 
-  get inFlight(): number {
-    return this.tracker.inFlight;
-  }
-
-  get drained(): boolean {
-    return this.#running === 0;
-  }
-
-  begin({ startMs, measureMs, endMs }: TrafficTimes): void {
-    this.tracker.measureMs = measureMs;
-    this.#endMs = endMs;
-    this.#paces.begin(startMs);
-    this.#hasBegun = true;
-    this.#begin();
-    this.#stopTimer = setTimeout(() => this.#stop(), Math.ceil(endMs - now()));
-  }
-
-  finish(interrupted: boolean): Pick<WorkerResult, 'replies' | 'notes' | 'scenario'> {
-    this.#stopped = true;
-    clearTimeout(this.#stopTimer);
-    this.#queue.stop();
-    this.#waits.cancelAll();
-    for (const client of this.#clients) {
-      if (!interrupted) client.lose(NO_REPLY);
-      client.account();
-      client.stop(true);
-    }
-    this.#paces.end(Math.min(now(), this.#endMs), this.tracker);
-    const { iterations, total, unasked } = this.tracker;
-    return {
-      replies: this.#replies(),
-      notes: this.#notes(),
-      scenario: {
-        iterations,
-        total,
-        labels: this.tracker.labels(),
-        unasked: [...unasked].map(([name, count]) => ({ name, count })),
-      },
-    };
-  }
-
-  close(): void {
-    this.#closing = true;
-    for (const socket of this.#sockets) socket.close();
-    if (this.#sockets.size === 0) this.#shell.end();
-  }
-
-  async connect(client: VU, opening: Opening, events: ClientEvents): Promise<void> {
-    await this.#waits.begin((done) => this.#opening.enter(done));
-    if (this.stopping) {
-      this.#opening.leave();
-      throw new Stopped();
-    }
+  async connect(vu: VU, changes: RequestChanges, events: VuEvents): Promise<void> {
+    await this.#waits.begin((done) => this.#handshakes.enter(done));
     try {
-      await this.#dial(client, opening, events);
+      if (this.stopping) throw new Stopped();
+      await new Promise<void>((resolve, reject) => {
+        const time = now();
+        const at = { index: vu.index, intendedMs: time, startedMs: time };
+        this.#sessions.set(this.dial(at, changes), { vu, events, resolve, reject });
+      });
     } finally {
-      this.#opening.leave();
-      this.#settle(client);
+      this.#handshakes.leave();
+      this.#settle(vu);
     }
   }
 
-  flush(socket: ClientConnection): void {
-    socket.flush();
-    const before = this.#counted.get(socket) ?? 0;
-    this.#counted.set(socket, socket.bytesSent);
-    this.#countBytes(Counter.bytesSent, socket.bytesSent - before);
-  }
-
-  async pace(client: VU): Promise<Pace | undefined> {
+  async pace(vu: VU): Promise<Pace | undefined> {
     if (!this.#hasBegun) {
       await Promise.race([this.#begun, this.#waits.begin(() => undefined)]);
     }
-    return this.#paces.of(client);
+    return this.#pacing.of(vu);
   }
 
   until(dueMs: number): Promise<void> {
     return this.#waits.begin((done) => {
-      // What is due later than the traffic goes is never called, and cancelled at its end.
+      // What is due after the end of the traffic is never called; the wait is cancelled there.
       if (dueMs < this.#endMs) this.#queue.add(dueMs, done);
     });
   }
@@ -205,143 +153,107 @@ export class ScenarioWorker implements VuHost, WorkerDriver {
     });
   }
 
-  /** Starts the clients along the ramp. */
-  #ramp(): void {
-    const { rampMs } = this.#plan.phases;
-    const startMs = now();
-    const step = (from: number): void => {
-      for (let i = from; i < this.#clients.length; i++) {
-        if (this.#stopped) return;
-        const wait = startMs + (rampMs * i) / this.#clients.length - now();
-        if (wait > 0) {
-          setTimeout(() => step(i), wait);
-          return;
-        }
-        this.#run(this.#clients[i] as VU);
-      }
-    };
-    step(0);
-    // A client may have steps to go before it connects.
-    const { connectTimeoutMs } = this.#plan.phases;
-    setTimeout(() => this.#settleAll(), rampMs + connectTimeoutMs).unref();
+  override opened(connection: Connection): void {
+    super.opened(connection);
+    const session = this.#sessions.get(connection);
+    if (session === undefined) return;
+    this.#failures.delete(session.vu);
+    session.vu.attach(connection);
+    session.resolve();
   }
 
-  #run(client: VU): void {
-    this.#running += 1;
-    void client.run().then(() => {
-      this.#running -= 1;
-      this.#settle(client);
-    });
+  override message(
+    connection: Connection,
+    bytes: Buffer,
+    from: number,
+    to: number,
+    opcode: number,
+  ): void {
+    if (this.finished) return;
+    const data = bytes.subarray(from, to);
+    this.#sessions.get(connection)?.events.message(opcode === 1 ? 1 : 2, data, this.tracker.nowMs);
   }
 
-  #settle(client: VU): void {
-    if (this.#unsettled.delete(client) && this.#unsettled.size === 0) this.#shell.connected();
+  override dropped(connection: Connection, failure: Failure): void {
+    super.dropped(connection, failure);
+    this.#sessions.get(connection)?.events.dropped(failure);
   }
 
-  #settleAll(): void {
-    for (const client of this.#unsettled) this.#settle(client);
+  override ended(connection: Connection): void {
+    this.#sessions.get(connection)?.reject(new Stopped());
+    this.#sessions.delete(connection);
+    super.ended(connection);
   }
 
-  #dial(client: VU, opening: Opening, events: ClientEvents): Promise<void> {
-    const { target, phases } = this.#plan;
-    return new Promise((resolve, reject) => {
-      const own: ClientEvents = {
-        opened: () => {
-          this.#opened(socket);
-          this.#failures.delete(client);
-          client.attach(socket);
-          resolve();
-        },
-        failed: (failure) => {
-          this.#failed(client, failure);
-          reject(new Error(failure.text));
-        },
-        message: (opcode, data, atMs) => {
-          if (!this.#shell.finished) events.message(opcode, data, atMs);
-        },
-        received: (bytes) => this.#countBytes(Counter.bytesReceived, bytes),
-        pinged: () => add(this.#shell.counters.gauges, Gauge.heartbeats, 1),
-        dropped: (failure) => {
-          this.#dropped(failure);
-          events.dropped(failure);
-        },
-        ended: () => {
-          this.#sockets.delete(socket);
-          this.#countOpen();
-          reject(new Stopped());
-          if (this.#closing && this.#sockets.size === 0) this.#shell.end();
-        },
-      };
-      const socket: ClientConnection = new ClientConnection({
-        dialer: this.#dialer,
-        index: client.index,
-        url: urlOf(target.url, opening),
-        headers: opening.headers,
-        subprotocols: opening.subprotocols.length > 0 ? opening.subprotocols : target.subprotocols,
-        timeoutMs: phases.connectTimeoutMs,
-        events: own,
-      });
-      this.#sockets.add(socket);
-    });
-  }
-
-  #opened(socket: ClientConnection): void {
-    const { counters } = this.#shell;
-    counters.connect.record((now() - socket.startedMs) * 1e6);
-    add(counters.gauges, Gauge.opened, 1);
-    if (socket.deflate !== undefined) this.#compressed += 1;
-    this.#countOpen();
-  }
-
-  #failed(client: VU, failure: Failure): void {
-    if (this.#shell.finished) return;
-    add(this.#shell.counters.gauges, Gauge.failed, 1);
-    this.#shell.errors.add(failure);
-    this.#failures.set(client, (this.#failures.get(client) ?? 0) + 1);
+  protected override notOpened(connection: Connection, failure: Failure): void {
+    const session = this.#sessions.get(connection);
+    if (session === undefined) return;
+    session.reject(new Error(failure.text));
+    this.#failures.set(session.vu, (this.#failures.get(session.vu) ?? 0) + 1);
     const dead = [...this.#failures.values()].filter((count) => count >= MOST_FAILURES);
-    if (dead.length === this.#clients.length) this.#shell.gone();
+    if (dead.length === this.#vus.length) this.gone();
   }
 
-  #dropped(failure: Failure): void {
-    this.#countOpen();
-    if (this.#shell.finished) return;
-    add(this.#shell.counters.gauges, Gauge.dropped, 1);
-    this.#shell.errors.add(failure);
+  protected override startTraffic({ startMs, measureMs, endMs }: TrafficTimes): void {
+    this.tracker.measureMs = measureMs;
+    this.#endMs = endMs;
+    this.#pacing.begin(startMs);
+    this.#hasBegun = true;
+    this.#begin();
+    this.#stopTimer = setTimeout(() => this.#stop(), Math.ceil(endMs - now()));
   }
 
-  #countOpen(): void {
-    const open = [...this.#sockets].filter((socket) => socket.isOpen).length;
-    this.#shell.counters.gauges[Gauge.open] = open;
+  protected override get drained(): boolean {
+    return this.#running === 0;
   }
 
-  #countBytes(index: number, bytes: number): void {
-    add(this.tracker.phaseOf(now()).counts, index, bytes);
+  protected override stopTraffic(
+    interrupted: boolean,
+  ): Pick<WorkerResult, 'replies' | 'notes' | 'scenario'> {
+    this.#stopped = true;
+    clearTimeout(this.#stopTimer);
+    this.#rampUp.stop();
+    this.#queue.stop();
+    this.#waits.cancelAll();
+    for (const vu of this.#vus) {
+      if (!interrupted) vu.lose(NO_REPLY);
+      vu.account();
+      vu.stop(true);
+    }
+    this.#pacing.end(Math.min(now(), this.#endMs), this.tracker);
+    return {
+      replies: this.#replies(),
+      notes: this.#pacing.notes(),
+      scenario: this.tracker.scenario(),
+    };
   }
 
-  /** The traffic is over: who waits for a reply goes on to do so. */
+  #run(vu: VU): void {
+    this.#running += 1;
+    void vu.run().then(() => {
+      this.#running -= 1;
+      this.#settle(vu);
+    });
+  }
+
+  #settle(vu: VU): void {
+    if (this.#unsettled.delete(vu)) this.#rampUp.settled();
+  }
+
+  /** Ends the traffic; virtual users that wait for a reply go on waiting. */
   #stop(): void {
     this.#queue.callUntil(this.#endMs);
-    // Those that were called just now still begin their pass.
+    // Later: those that were called just now still begin their pass.
     setImmediate(() => {
       this.#stopped = true;
       this.#waits.cancelAll();
-      for (const client of this.#clients) client.stop(false);
+      for (const vu of this.#vus) vu.stop(false);
     });
   }
 
-  /** Of the clients whose messages make up the traffic. */
+  /** Of the virtual users whose messages make up the traffic. */
   #replies(): number[] {
-    const senders = this.#clients.filter(({ compiled }) => compiled.sendsInLoops);
-    return (senders.length === 0 ? this.#clients : senders).map(({ replies }) => replies);
-  }
-
-  #notes(): string[] {
-    const notes = this.#paces.notes();
-    if (!this.#plan.target.compression) return notes;
-    const none = this.#compressed === 0;
-    const what = none
-      ? 'the server declined permessage-deflate'
-      : 'permessage-deflate was in force';
-    return [...notes, what];
+    const senders = this.#vus.filter(({ compiled }) => compiled.sendsInLoops);
+    return (senders.length === 0 ? this.#vus : senders).map(({ replies }) => replies);
   }
 }

@@ -1,5 +1,5 @@
 import { now } from '../../measure/clock.ts';
-import type { Pace } from './pace.ts';
+import type { Pace } from './pacing.ts';
 import type { VuTracker } from './tracker.ts';
 
 /** Where a client is in its schedule. */

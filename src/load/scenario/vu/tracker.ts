@@ -1,13 +1,13 @@
+import { now } from '../../measure/clock.ts';
 import type { ErrorTable, Failure } from '../../measure/errors.ts';
 import { Counter, add } from '../../measure/counters.ts';
 import type { PhaseCounters, WorkerCounters } from '../../measure/counters.ts';
 import { Histogram } from '../../measure/histogram.ts';
+import { NS, Tracker } from '../../measure/tracker.ts';
+import type { Connection } from '../../socket/connection.ts';
 import type { ExpectStep, Scenario } from '../scenario.ts';
 import { allSteps } from './assign.ts';
-import type { LabelCounts } from './results.ts';
-
-/** Nanoseconds in a millisecond. */
-const NS = 1e6;
+import type { LabelCounts, ScenarioCounts } from './results.ts';
 
 /** A message that was sent and has a reply coming. */
 export interface Trip {
@@ -25,16 +25,11 @@ interface Label {
   readonly response: Histogram;
 }
 
-/** What the clients of one thread sent and got: `sent = received + lost + outstanding`. */
-export class VuTracker {
-  /** Start of the measured phase: what was due before is warm-up. */
-  measureMs = Infinity;
-  inFlight = 0;
+/** Counts the messages, iterations and labels of the virtual users of one worker. */
+export class VuTracker extends Tracker<Connection> {
   readonly iterations = { started: 0, completed: 0, failed: 0 };
   readonly total = { sent: 0, received: 0 };
-  readonly unasked = new Map<string, number>();
-  readonly #counters: WorkerCounters;
-  readonly #errors: ErrorTable;
+  readonly #unasked = new Map<string, number>();
   readonly #labels = new Map<string, Label>();
   /** Whether passes have a schedule: response and lateness mean something. */
   readonly #scheduled: boolean;
@@ -45,19 +40,14 @@ export class VuTracker {
     errors: ErrorTable;
     scheduled: boolean;
   }) {
-    this.#counters = options.counters;
-    this.#errors = options.errors;
+    super(options.counters, options.errors);
     this.#scheduled = options.scheduled;
     for (const { steps, on } of options.scenario.clients) {
-      for (const { name } of on) this.unasked.set(name, 0);
+      for (const { name } of on) this.#unasked.set(name, 0);
       for (const step of allSteps(steps)) {
         if (step.kind === 'expect' && step.label !== null) this.#labelOf(step.label);
       }
     }
-  }
-
-  phaseOf(ms: number): PhaseCounters {
-    return ms < this.measureMs ? this.#counters.warmup : this.#counters.measure;
   }
 
   isMeasured(ms: number): boolean {
@@ -70,7 +60,6 @@ export class VuTracker {
     add(phase.counts, Counter.intended, 1);
     add(phase.counts, Counter.sent, 1);
     if (delayMs !== null) phase.lateness.record(delayMs * NS);
-    this.inFlight += 1;
     return { sentMs, lateMs, open: true };
   }
 
@@ -84,21 +73,18 @@ export class VuTracker {
   /** Notes the reply to `trip`; whether it counts for the measured phase. */
   answer(trip: Trip, atMs: number): boolean {
     const phase = this.#settle(trip);
-    add(phase.counts, Counter.received, 1);
-    phase.service.record((atMs - trip.sentMs) * NS);
-    if (this.#scheduled) phase.response.record((atMs - trip.sentMs + trip.lateMs) * NS);
-    return phase === this.#counters.measure;
+    const serviceMs = atMs - trip.sentMs;
+    this.countReply(phase, serviceMs, this.#scheduled ? serviceMs + trip.lateMs : null);
+    return phase === this.measure;
   }
 
-  lose(trip: Trip, failure: Failure): void {
-    const phase = this.#settle(trip);
-    add(phase.counts, Counter.lost, 1);
-    if (phase === this.#counters.measure) this.#errors.add(failure);
+  /** Notes that no reply to `trip` will come. */
+  loseTrip(trip: Trip, failure: Failure): void {
+    this.countFailure(this.#settle(trip), Counter.lost, failure);
   }
 
   #settle(trip: Trip): PhaseCounters {
     trip.open = false;
-    this.inFlight -= 1;
     return this.phaseOf(trip.sentMs - trip.lateMs);
   }
 
@@ -120,31 +106,43 @@ export class VuTracker {
   ): void {
     if (!this.#counts(step, from.sentMs - from.lateMs)) return;
     if (step.label !== null) this.#labelOf(step.label).failed += 1;
-    if (failure !== null) this.#errors.add(failure);
+    if (failure !== null) this.errors.add(failure);
   }
 
   /** Notes a message that nobody expected, or with content that is wrong, at the time it came. */
   wrong(failure: Failure, atMs: number): void {
-    const phase = this.phaseOf(atMs);
-    add(phase.counts, Counter.wrong, 1);
-    if (phase === this.#counters.measure) this.#errors.add(failure);
+    this.countFailure(this.phaseOf(atMs), Counter.wrong, failure);
   }
 
   /** Notes a reply of the measured phase whose content is wrong, an error that is counted already. */
   wrongReply(): void {
-    add(this.#counters.measure.counts, Counter.wrong, 1);
+    add(this.measure.counts, Counter.wrong, 1);
   }
 
   /** An error that belongs to no message. */
   error(failure: Failure): void {
-    this.#errors.add(failure);
+    this.errors.add(failure);
   }
 
   take(handler: string): void {
-    this.unasked.set(handler, (this.unasked.get(handler) ?? 0) + 1);
+    this.#unasked.set(handler, (this.#unasked.get(handler) ?? 0) + 1);
   }
 
-  labels(): LabelCounts[] {
+  /** Notes the bytes of messages that were just sent. */
+  bytes(count: number): void {
+    add(this.phaseOf(now()).counts, Counter.bytesSent, count);
+  }
+
+  scenario(): ScenarioCounts {
+    return {
+      iterations: this.iterations,
+      total: this.total,
+      labels: this.#labelCounts(),
+      unasked: [...this.#unasked].map(([name, count]) => ({ name, count })),
+    };
+  }
+
+  #labelCounts(): LabelCounts[] {
     return [...this.#labels].map(([label, { count, failed, service, response }]) => ({
       label,
       count,

@@ -1,27 +1,28 @@
 import { describe, expect, it } from 'vitest';
 import { FrameParser } from '../../../../src/load/socket/frame-parser.ts';
-import type { FrameSink } from '../../../../src/load/socket/frame-parser.ts';
+import type { ControlFrames } from '../../../../src/load/socket/frame-parser.ts';
+import type { MessageSink } from '../../../../src/load/measure/tracker.ts';
 import { encodeFrame } from '../../../../src/protocol/index.ts';
 import type { FrameInit } from '../../../../src/protocol/index.ts';
 import { client, hex, receive, summary } from '../../../support/protocol.ts';
 import { Random } from '../../../support/random.ts';
 
-/** Notes what it is told, in the words of `summary`. */
-class Notes implements FrameSink<string> {
+/** Notes what it receives, in the form of `summary`. */
+class Notes implements MessageSink<Notes>, ControlFrames {
   readonly lines: string[] = [];
   #opcode = 0;
   #parts: Buffer[] = [];
 
-  message(_owner: string, bytes: Buffer, from: number, to: number, opcode: number): void {
+  message(_owner: Notes, bytes: Buffer, from: number, to: number, opcode: number): void {
     this.#note(opcode, Buffer.from(bytes.subarray(from, to)));
   }
 
-  begin(_owner: string, opcode: number): void {
+  begin(_owner: Notes, opcode: number): void {
     this.#opcode = opcode;
     this.#parts = [];
   }
 
-  part(_owner: string, bytes: Buffer, from: number, to: number): void {
+  part(_owner: Notes, bytes: Buffer, from: number, to: number): void {
     this.#parts.push(Buffer.from(bytes.subarray(from, to)));
   }
 
@@ -29,15 +30,15 @@ class Notes implements FrameSink<string> {
     this.#note(this.#opcode, Buffer.concat(this.#parts));
   }
 
-  ping(_owner: string, payload: Buffer): void {
+  ping(payload: Buffer): void {
     this.lines.push(`ping ${payload.toString()}`.trimEnd());
   }
 
-  closed(_owner: string, code: number): void {
+  closed(code: number): void {
     this.lines.push(`close ${code}`);
   }
 
-  violated(_owner: string, { code }: { code: string }): void {
+  violated({ code }: { code: string }): void {
     this.lines.push(code);
   }
 
@@ -47,10 +48,10 @@ class Notes implements FrameSink<string> {
   }
 }
 
-/** What a reader makes of `bytes` when they come in these pieces, each in a buffer with others' bytes. */
+/** What a parser makes of `bytes` when they come in these pieces, each in a buffer with others' bytes. */
 function read(...pieces: readonly Buffer[]): string[] {
   const notes = new Notes();
-  const reader = new FrameParser('owner', notes);
+  const reader = new FrameParser(notes, notes);
   for (const piece of pieces) {
     const shared = Buffer.concat([hex('81 05'), piece, hex('82 01 ff 89 00')]);
     reader.read(shared, 2, 2 + piece.length);

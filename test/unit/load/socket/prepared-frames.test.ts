@@ -108,7 +108,7 @@ describe('PreparedFrames', () => {
 
   it('starts again from its first frame when the last was sent', () => {
     const strip = new PreparedFrames(plan({ kind: 'fixed', bytes: 1_000_000 }), 1);
-    expect(strip.frames).toBe(4);
+    expect(strip.count).toBe(4);
     expect([strip.take(3), strip.take(2), strip.take(2), strip.take(4)]).toEqual([0, 0, 2, 0]);
   });
 

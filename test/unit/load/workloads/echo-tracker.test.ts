@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Connection } from '../../../../src/load/socket/connection.ts';
-import type { ConnectionHost } from '../../../../src/load/socket/connection.ts';
-import { EchoTracker } from '../../../../src/load/workloads/echo-tracker.ts';
+import { FastConnection } from '../../../../src/load/socket/fast-connection.ts';
+import type { ConnectionEvents } from '../../../../src/load/socket/connection.ts';
+import { FastTracker } from '../../../../src/load/workloads/fast-tracker.ts';
 import { ErrorTable } from '../../../../src/load/measure/errors.ts';
 import { PreparedFrames } from '../../../../src/load/socket/prepared-frames.ts';
 import { Counter, WorkerCounters } from '../../../../src/load/measure/counters.ts';
@@ -10,13 +10,13 @@ import { FrameDecoder } from '../../../../src/protocol/index.ts';
 
 const MEASURE_MS = 1000;
 
-/** A tracker with one connection that writes nowhere; what it would write is taken from the strip. */
+/** A tracker with one connection that writes nowhere; what it would write is taken from the frames. */
 class Bench {
   readonly counters = new WorkerCounters();
   readonly errors = new ErrorTable();
-  readonly strip: PreparedFrames;
-  readonly tracker: EchoTracker;
-  readonly connection = new Connection({} as ConnectionHost, {
+  readonly frames: PreparedFrames;
+  readonly tracker: FastTracker;
+  readonly connection = new FastConnection({} as ConnectionEvents, {
     index: 7,
     intendedMs: 0,
     startedMs: 0,
@@ -24,9 +24,9 @@ class Bench {
 
   constructor(size: MessagePlan['size'] = { kind: 'fixed', bytes: 32 }, open = true) {
     const { counters, errors } = this;
-    this.strip = new PreparedFrames({ opcode: 2, size }, 1);
-    this.tracker = new EchoTracker({
-      strip: this.strip,
+    this.frames = new PreparedFrames({ opcode: 2, size }, 1);
+    this.tracker = new FastTracker({
+      frames: this.frames,
       opcode: 2,
       counters,
       errors,
@@ -39,13 +39,13 @@ class Bench {
   /** Sends messages that were due at these times; returns their payloads as the server has them. */
   send(nowMs: number, ...due: readonly number[]): Buffer[] {
     this.tracker.nowMs = nowMs;
-    const first = this.strip.take(due.length);
+    const first = this.frames.take(due.length);
     // The same frames again: the cursor stands behind them now.
-    const { frames } = this.strip;
-    if (first + due.length < frames) this.strip.take(frames - first - due.length);
+    const { count } = this.frames;
+    if (first + due.length < count) this.frames.take(count - first - due.length);
     this.tracker.send(this.connection, due.length, Float64Array.from(due), 0, 1);
     const decoder = new FrameDecoder();
-    decoder.receive(this.strip.view(0, due.length));
+    decoder.receive(this.frames.view(0, due.length));
     return due.map(() => Buffer.from(decoder.next()?.payload ?? []));
   }
 
@@ -82,7 +82,7 @@ class Bench {
 
 const at = (payloads: readonly Buffer[], index: number): Buffer => payloads[index] as Buffer;
 
-describe('EchoTracker', () => {
+describe('FastTracker', () => {
   it('matches replies in order and tells response, service and lateness apart', () => {
     const bench = new Bench();
     const payloads = bench.send(1010, 1000, 1004);
