@@ -29,6 +29,22 @@ function embed(module, name, value) {
   };
 }
 
+/**
+ * Loads each module of Node when the first of our modules that imports it is loaded: an import
+ * statement of the bundle would be carried out at its start.
+ */
+const lazyBuiltins = {
+  name: 'lazy built-ins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path, namespace }) =>
+      namespace === 'builtin' ? { path, external: true } : { path, namespace: 'builtin' },
+    );
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
 /** The load generator's threads as texts, each with all it imports: one file has no other to start. */
 async function threadTexts() {
   const texts = {};
@@ -78,6 +94,7 @@ export async function bundle(outfile) {
       ].join('\n'),
     },
     plugins: [
+      lazyBuiltins,
       embed('generate/template-files', 'templateFiles', templateFiles()),
       embed('conformance/report/report-assets', 'reportAssets', conformance.reportAssets()),
       embed('load/report/report-assets', 'reportAssets', load.reportAssets()),

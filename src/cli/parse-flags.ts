@@ -6,7 +6,19 @@ import { usage } from '../core/derive/markdown.ts';
 import { didYouMean } from '../core/did-you-mean.ts';
 import { invalidInput, UsageError } from '../core/errors.ts';
 import type { Operation } from '../core/operation.ts';
-import type { Answer, Invocation } from './parse.ts';
+
+/** A parsed command line: what to run, with which arguments, and how to print. */
+export interface Invocation {
+  readonly operation: Operation;
+  /** By field name, as typed; the schema checks the values. */
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly json: boolean;
+}
+
+/** The text for `--help` or `--version`. */
+export interface Answer {
+  readonly text: string;
+}
 
 /**
  * Parses the words after the name of `operation`.

@@ -1,19 +1,7 @@
 import { didYouMean } from '../core/did-you-mean.ts';
 import { UsageError } from '../core/errors.ts';
-import type { Operation, OperationEntry } from '../core/operation.ts';
-
-/** A parsed command line: what to run, with which arguments, and how to print. */
-export interface Invocation {
-  readonly operation: Operation;
-  /** By field name, as typed; the schema checks the values. */
-  readonly args: Readonly<Record<string, unknown>>;
-  readonly json: boolean;
-}
-
-/** The text for `--help` or `--version`. */
-export interface Answer {
-  readonly text: string;
-}
+import type { OperationEntry } from '../core/operation.ts';
+import type { Answer, Invocation } from './parse-flags.ts';
 
 interface Program {
   readonly version: string;

@@ -2,7 +2,7 @@ import { loadSettings } from '../config/index.ts';
 import { resolveInput } from '../core/derive/input.ts';
 import type { OperationContext } from '../core/operation.ts';
 import { exitCodeOf, ExitCode } from './exit-code.ts';
-import type { Invocation } from './parse.ts';
+import type { Invocation } from './parse-flags.ts';
 import { ProgressPrinter } from './progress.ts';
 import { renderView } from './render.ts';
 

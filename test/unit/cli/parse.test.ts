@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseCommandLine, type Answer, type Invocation } from '../../../src/cli/parse.ts';
+import type { Answer, Invocation } from '../../../src/cli/parse-flags.ts';
+import { parseCommandLine } from '../../../src/cli/parse.ts';
 import { UsageError } from '../../../src/core/errors.ts';
 import { sampleEntry } from '../../support/sample-operation.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
