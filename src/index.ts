@@ -1,4 +1,4 @@
-export { loadSettings, Settings, type LoadedSettings } from './config/index.ts';
+export { loadSettings, type LoadedSettings } from './config/index.ts';
 export { EnvironmentError, ERRORS, UsageError, type ErrorCode } from './core/errors.ts';
 export type {
   Operation,
@@ -10,6 +10,7 @@ export type {
   Status,
   View,
 } from './core/operation.ts';
+export { Settings } from './core/settings.ts';
 export { VERSION } from './core/version.ts';
 export { autobahnTest } from './operations/autobahn-test/autobahn-test.ts';
 export { benchmark } from './operations/benchmark/benchmark.ts';

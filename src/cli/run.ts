@@ -1,4 +1,4 @@
-import { loadSettings } from '../config/index.ts';
+import { findConfigFile, resolveSettings, type LoadedSettings } from '../config/resolve.ts';
 import { resolveInput } from '../core/derive/input.ts';
 import type { OperationContext } from '../core/operation.ts';
 import { exitCodeOf, ExitCode } from './exit-code.ts';
@@ -8,7 +8,7 @@ import { renderView } from './render.ts';
 
 /** Runs an operation, prints its report, and returns the exit code. */
 export async function run({ operation, args, json }: Invocation): Promise<number> {
-  const { settings } = loadSettings({ cwd: process.cwd(), env: process.env });
+  const { settings } = await loadSettings(process.cwd());
   const input = resolveInput(operation, args, settings, 'flag');
   const progress = new ProgressPrinter(process.stderr, () => performance.now());
   const interruption = onInterrupt();
@@ -34,6 +34,14 @@ export async function run({ operation, args, json }: Invocation): Promise<number
   } finally {
     interruption.end();
   }
+}
+
+/** Loads the settings as the library does, and the YAML parser only for a file. */
+async function loadSettings(cwd: string): Promise<LoadedSettings> {
+  const found = findConfigFile(cwd);
+  const file =
+    found === undefined ? undefined : (await import('../config/file.ts')).readConfigFile(found);
+  return resolveSettings(file, process.env);
 }
 
 /** Turns the first Ctrl-C or SIGTERM into an abort; a second one ends the process at once. */

@@ -1,6 +1,6 @@
 import { UsageError } from '../core/errors.ts';
 
-/** What one `WS_*` variable sets. */
+/** The key that one `WS_*` variable sets. */
 interface Variable {
   readonly key: string;
   readonly parse: (text: string) => unknown;
@@ -9,8 +9,8 @@ interface Variable {
 
 const integer = (text: string): unknown => (/^\d+$/.test(text) ? Number(text) : undefined);
 
-/** The documented environment variables, each for one key of `websocket.yaml`. */
-export const VARIABLES: Readonly<Record<string, Variable>> = {
+/** The documented environment variables; each sets one key of `websocket.yaml`. */
+const VARIABLES: Readonly<Record<string, Variable>> = {
   WS_MAX_PAYLOAD: {
     key: 'maxPayload',
     parse: integer,

@@ -1,33 +1,20 @@
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { LineCounter, isMap, isNode, isPair, isScalar, parseDocument, type Document } from 'yaml';
 import { EnvironmentError, UsageError } from '../core/errors.ts';
 
-/** Where the project file lies below a project's root. */
-export const CONFIG_PATH = path.join('.babysitter', 'skills', 'websocket.yaml');
-
-/** `.babysitter/skills/websocket.yaml` in `folder` or the nearest folder above it. */
-export function findConfigFile(folder: string): string | undefined {
-  for (let at = path.resolve(folder); ; at = path.dirname(at)) {
-    const file = path.join(at, CONFIG_PATH);
-    if (existsSync(file)) return file;
-    if (at === path.dirname(at)) return undefined;
-  }
-}
-
-/** The parsed project file, with the line of every key for the errors that come later. */
+/** The parsed project file, with the line of every key for later errors. */
 export interface ConfigFile {
   readonly file: string;
-  /** What stands below `websocket:`, unchecked. */
+  /** The value of `websocket:`, unchecked. */
   readonly values: unknown;
-  /** The 1-based line on which the value at `path` (below `websocket:`) stands. */
+  /** The line (from 1) of the value at `path`, below `websocket:`. */
   readonly lineOf: (path: readonly PropertyKey[]) => number;
 }
 
 /**
  * Reads and parses the project file.
  *
- * @throws UsageError WSK_ERR_INVALID_CONFIG when it is not YAML, or holds anything beside `websocket:`
+ * @throws UsageError WSK_ERR_INVALID_CONFIG when it is not YAML, or has another key than `websocket`
  */
 export function readConfigFile(file: string): ConfigFile {
   const lines = new LineCounter();

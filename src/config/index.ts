@@ -1,4 +1,14 @@
-export { VARIABLES } from './environment.ts';
-export { CONFIG_PATH, findConfigFile } from './file.ts';
-export { loadSettings, type LoadedSettings } from './load.ts';
-export { Settings } from '../core/settings.ts';
+import { readConfigFile } from './file.ts';
+import { findConfigFile, resolveSettings, type LoadedSettings } from './resolve.ts';
+
+export type { LoadedSettings } from './resolve.ts';
+
+/**
+ * Loads the settings: environment > project file, looked for in `cwd` and above > defaults.
+ *
+ * @throws UsageError WSK_ERR_INVALID_CONFIG naming file, line, key, what was read and expected
+ */
+export function loadSettings(options: { cwd: string; env: NodeJS.ProcessEnv }): LoadedSettings {
+  const file = findConfigFile(options.cwd);
+  return resolveSettings(file === undefined ? undefined : readConfigFile(file), options.env);
+}

@@ -1,4 +1,4 @@
-import { loadSettings } from '../../config/load.ts';
+import { loadSettings } from '../../config/index.ts';
 import type { OperationContext } from '../../core/operation.ts';
 import type { ConfigInput, ConfigReport } from './schema.ts';
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { CONFIG_PATH } from '../../../src/config/index.ts';
+import { CONFIG_PATH } from '../../../src/config/resolve.ts';
 import { websocketSkill } from '../../support/programs.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 

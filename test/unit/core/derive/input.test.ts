@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Settings } from '../../../../src/config/index.ts';
+import { Settings } from '../../../../src/core/settings.ts';
 import { resolveInput } from '../../../../src/core/derive/input.ts';
 import type { UsageError } from '../../../../src/core/errors.ts';
 import { sampleOperation } from '../../../support/sample-operation.ts';

@@ -1,9 +1,23 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type * as z from 'zod';
 import { UsageError } from '../core/errors.ts';
 import { didYouMean } from '../core/did-you-mean.ts';
 import { readEnvironment } from './environment.ts';
-import { findConfigFile, readConfigFile, type ConfigFile } from './file.ts';
+import type { ConfigFile } from './file.ts';
 import { Settings } from '../core/settings.ts';
+
+/** Path of the project file below a project's root. */
+export const CONFIG_PATH = path.join('.babysitter', 'skills', 'websocket.yaml');
+
+/** `.babysitter/skills/websocket.yaml` in `folder` or the nearest folder above it. */
+export function findConfigFile(folder: string): string | undefined {
+  for (let at = path.resolve(folder); ; at = path.dirname(at)) {
+    const file = path.join(at, CONFIG_PATH);
+    if (existsSync(file)) return file;
+    if (at === path.dirname(at)) return undefined;
+  }
+}
 
 /** The effective settings and, for each key, where its value came from. */
 export interface LoadedSettings {
@@ -17,18 +31,17 @@ export interface LoadedSettings {
 type Tree = Record<string, unknown>;
 
 /**
- * Resolves environment > project file > defaults; flags and task arguments come above (derive).
- *
- * The project file is looked for in `cwd` and upwards.
+ * Resolves environment > project file > defaults; flags and task arguments override them later.
  *
  * @throws UsageError WSK_ERR_INVALID_CONFIG naming file, line, key, what was read and expected
  */
-export function loadSettings(options: { cwd: string; env: NodeJS.ProcessEnv }): LoadedSettings {
-  const found = findConfigFile(options.cwd);
-  const file = found === undefined ? undefined : readConfigFile(found);
+export function resolveSettings(
+  file: ConfigFile | undefined,
+  env: NodeJS.ProcessEnv,
+): LoadedSettings {
   const fromFile = file === undefined ? {} : checkFile(file);
   const merged = structuredClone(fromFile);
-  const environment = readEnvironment(options.env);
+  const environment = readEnvironment(env);
   for (const { key, value } of environment) setIn(merged, key, value);
   const result = Settings.safeParse(merged);
   if (!result.success) throw environmentError(result.error, environment);

@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CONFIG_PATH, loadSettings } from '../../../src/config/index.ts';
+import { loadSettings } from '../../../src/config/index.ts';
+import { CONFIG_PATH } from '../../../src/config/resolve.ts';
 import type { UsageError } from '../../../src/core/errors.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { usageErrorOf } from '../../support/usage-error.ts';
