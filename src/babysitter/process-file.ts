@@ -42,7 +42,7 @@ function fromPath(name: string, cwd: string): ProcessFile {
   if (!/[\\/]|\.[cm]?[jt]s$/.test(pathPart)) {
     throw invalidInput(
       `unknown process ${JSON.stringify(name)}`,
-      `${didYouMean(name, Object.keys(BUILT_IN))} A file is given as ./${pathPart}.js`,
+      `${didYouMean(name, Object.keys(BUILT_IN))} (a file is given as ./${pathPart}.js)`,
     );
   }
   const file = path.resolve(cwd, pathPart);
@@ -104,8 +104,11 @@ function builtInFile(name: string, cwd: string): string {
   }
   throw new EnvironmentError(
     'WSK_ERR_FILE_NOT_READABLE',
-    `the built-in process ${name} is not installed beside this program`,
-    { cause: new Error(`no dist/processes/${name}.js`), hint: `npm install ${PACKAGE}` },
+    `the files of the built-in process ${name} were not found`,
+    {
+      cause: new Error(`no dist/processes/${name}.js`),
+      hint: `in a clone: npm ci && npm run build; in another project: npm install ${PACKAGE}`,
+    },
   );
 }
 

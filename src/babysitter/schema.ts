@@ -1,7 +1,11 @@
 import * as z from 'zod';
 
 /** The argument of every command on an existing run. */
-export const RunDir = z.string().min(1).meta({ positional: true }).describe('folder of the run');
+export const RunDir = z
+  .string()
+  .min(1)
+  .meta({ positional: true, expected: 'the folder of a run' })
+  .describe('folder of the run, such as .a5c/runs/my-run');
 
 /** How a run or an effect ended, as a report says it. */
 export const RunStatus = z.enum(['passed', 'failed', 'interrupted', 'waiting']);

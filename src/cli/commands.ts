@@ -6,11 +6,11 @@ export const commands: readonly OperationEntry[] = Object.values({
   ...operations,
   ...defineRegistry({
     run: {
-      summary: 'Run a babysitter process, executing the websocket tasks it requests',
+      summary: 'Run a babysitter process and execute its websocket tasks',
       load: () => import('../operations/run/operation.ts'),
     },
     resume: {
-      summary: 'Resume a waiting, interrupted or killed run',
+      summary: 'Resume a waiting, interrupted or killed babysitter run',
       load: () => import('../operations/resume/operation.ts'),
     },
     'run-task': {
@@ -18,11 +18,11 @@ export const commands: readonly OperationEntry[] = Object.values({
       load: () => import('../operations/run-task/operation.ts'),
     },
     config: {
-      summary: 'Print the effective configuration and where each value came from',
+      summary: 'Print each setting and where its value comes from',
       load: () => import('../operations/config/operation.ts'),
     },
     'benchmark-worker': {
-      summary: 'Generate part of the load of benchmark --distributed from this machine',
+      summary: 'Send a part of the load of benchmark --distributed from this machine',
       load: () => import('../operations/benchmark-worker/operation.ts'),
     },
   }),

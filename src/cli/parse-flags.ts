@@ -47,23 +47,31 @@ export function parseFlags(
 }
 
 function buildCommand(operation: Operation, flags: readonly Flag[]): Command {
+  const terms = new Map(flags.map((flag) => [`--${flag.name}`, usage(flag)]));
   const command = new Command(`websocket-skill ${operation.name}`)
     .usage(
       ['[flags]', ...flags.filter((flag) => flag.positional).map((f) => `<${f.name}>`)].join(' '),
     )
     .description(operation.summary)
+    .helpOption('-h, --help', 'print this help')
+    .configureHelp({ optionTerm: ({ flags: term, long }) => terms.get(long ?? '') ?? term })
     .exitOverride()
     .configureOutput({ writeOut: () => undefined, writeErr: () => undefined })
     .allowExcessArguments(false);
   for (const flag of flags) addFlag(command, flag);
-  command.option('--input <file>', 'JSON file with the arguments; flags override it');
+  command.option('--input <file>', 'JSON file with an object of arguments; flags override it');
   command.option('--json', 'print the report as one JSON document');
+  const hasDuration = flags.some(({ placeholder }) => placeholder === 'duration');
   command.addHelpText(
     'after',
-    `\nExamples:\n${operation.examples.map((line) => `  websocket-skill ${line}\n`).join('')}`,
+    `${hasDuration ? DURATIONS : ''}\nExamples:\n` +
+      operation.examples.map((line) => `  websocket-skill ${line}\n`).join(''),
   );
   return command;
 }
+
+const DURATIONS =
+  '\nA duration is a number with a unit: 500ms, 10s, 2m or 1h; without one, milliseconds.\n';
 
 function addFlag(command: Command, flag: Flag): void {
   if (flag.positional) {
@@ -81,15 +89,13 @@ function addFlag(command: Command, flag: Flag): void {
   }
   command.addOption(option);
   if (flag.kind === 'boolean') {
-    command.addOption(new Option(`--no-${flag.name}`).hideHelp(flag.default === false));
+    command.addOption(new Option(`--no-${flag.name}`).hideHelp());
   }
 }
 
-function describe(flag: Flag): string {
-  const { default: value } = flag;
-  const isQuiet =
-    value === undefined || value === false || (Array.isArray(value) && value.length === 0);
-  return `${flag.description}${isQuiet ? '' : ` (default: ${JSON.stringify(value)})`}`;
+function describe({ description, default: value, defaultText }: Flag): string {
+  const isQuiet = defaultText === undefined || value === false;
+  return isQuiet ? description : `${description} (default: ${defaultText})`;
 }
 
 function collect(command: Command, flags: readonly Flag[]): Record<string, unknown> {

@@ -50,7 +50,7 @@ function overview(commands: readonly OperationEntry[]): string {
   return [
     'Usage: websocket-skill <operation> [flags]',
     '',
-    'Generate, run, test and verify WebSocket servers.',
+    'Generate WebSocket servers; test, validate and load-test WebSocket servers and clients.',
     '',
     'Operations:',
     ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),

@@ -14,7 +14,7 @@ export function describeEvent(event: CaseEvent): string {
     case 'pong':
       return `pong ${describePayload(event.payload, false)}`;
     case 'timeout':
-      return `still open after wait ${printable(event.tag)}`;
+      return `still open after pause ${printable(event.tag)}`;
   }
 }
 

@@ -22,23 +22,30 @@ function isWebSocketUrl(text: string): boolean {
 }
 
 const DAY_MS = 86_400_000;
+const UNITS_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
 const DURATION_WORDS = 'a time such as 500ms, 10s, 2m or 1h';
 
 /** Milliseconds, as a number or as `500ms`, `10s`, `2m`, `1h`. */
 export const DurationMs = z
   .preprocess(parseDuration, z.number().positive().max(DAY_MS))
-  .meta({ placeholder: 'ms', expected: `${DURATION_WORDS}, above 0 and up to 24h` });
+  .meta({ placeholder: 'duration', expected: `${DURATION_WORDS}, above 0 and up to 24h` });
 
-/** As `DurationMs`, where none at all is a duration, too. */
+/** As `DurationMs`, and 0. */
 export const DurationOrNoneMs = z
   .preprocess(parseDuration, z.number().min(0).max(DAY_MS))
-  .meta({ placeholder: 'ms', expected: `0 or ${DURATION_WORDS}, up to 24h` });
+  .meta({ placeholder: 'duration', expected: `0 or ${DURATION_WORDS}, up to 24h` });
 
 function parseDuration(value: unknown): unknown {
   const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value) : null;
   if (match === null) return value;
-  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 'ms'] ?? 1;
-  return Number(match[1]) * unit;
+  return Number(match[1]) * (UNITS_MS[match[2] ?? 'ms'] ?? 1);
+}
+
+/** 5000 -> `5s`: in the largest unit that leaves a whole number. */
+export function formatDuration(ms: number): string {
+  if (ms === 0) return '0';
+  const [unit, size] = Object.entries(UNITS_MS).find(([, size]) => ms % size === 0) ?? ['ms', 1];
+  return `${ms / size}${unit}`;
 }
 
 /** One extra request header, `Name: value`. */

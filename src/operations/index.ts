@@ -7,11 +7,11 @@ export const operations = defineRegistry({
     load: () => import('./generate-server/operation.ts'),
   },
   test: {
-    summary: 'Check one WebSocket server end to end and measure its latency',
+    summary: 'Test a WebSocket server: protocol checks and latency',
     load: () => import('./test/operation.ts'),
   },
   'autobahn-test': {
-    summary: "Run Autobahn's 517 conformance cases against a server or against clients",
+    summary: 'Run the 517 conformance cases of the Autobahn testsuite against a server or a client',
     load: () => import('./autobahn-test/operation.ts'),
   },
   benchmark: {
@@ -19,7 +19,8 @@ export const operations = defineRegistry({
     load: () => import('./benchmark/operation.ts'),
   },
   'validate-handshake': {
-    summary: 'Check a server, or captured heads, against every rule of the opening handshake',
+    summary:
+      'Check the opening handshake of a server, or a saved request and response, rule by rule',
     load: () => import('./validate-handshake/operation.ts'),
   },
 });

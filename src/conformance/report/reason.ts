@@ -41,7 +41,7 @@ function behaviorReason(judged: CaseResult): string[] {
 function tooLate(wanted: readonly CaseEvent[], received: readonly CaseEvent[]) {
   const last = received[wanted.length];
   return last?.type === 'timeout' && wanted.every((event, at) => isSame(event, received[at]))
-    ? `${describeEvent(last)}, expected to be failed before`
+    ? `${describeEvent(last)}, expected to be closed before`
     : undefined;
 }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { formatDuration } from '../fields.ts';
 import type { OperationDefinition } from '../operation.ts';
 
 /** One field of an operation's input, for the command line, the documents and error messages. */
@@ -16,6 +17,8 @@ export interface Flag {
   readonly placeholder: string;
   readonly description: string;
   readonly default: unknown;
+  /** The default as a user would type it, `5s`; undefined where there is none. */
+  readonly defaultText: string | undefined;
   /** What a value (for a list: one element) may be, as text. */
   readonly expected: string;
   /** The values of an enum. */
@@ -44,15 +47,29 @@ export function flagsOf(operation: Pick<OperationDefinition, 'input'>): Flag[] {
   const required = new Set(schema.required ?? []);
   const fields = operation.input.shape as Readonly<Record<string, z.ZodType>>;
   return Object.entries((schema.properties ?? {}) as Record<string, Property>).map(
-    ([field, property]) => ({
-      ...toFlag(field, property),
-      required: required.has(field),
-      default: fields[field]?.safeParse(undefined).data,
-    }),
+    ([field, property]) => {
+      const flag = toFlag(field, property);
+      const value = fields[field]?.safeParse(undefined).data;
+      return {
+        ...flag,
+        required: required.has(field),
+        default: value,
+        defaultText: defaultText(value, flag.placeholder),
+      };
+    },
   );
 }
 
-function toFlag(field: string, property: Property): Omit<Flag, 'required' | 'default'> {
+function defaultText(value: unknown, placeholder: string): string | undefined {
+  if (value === undefined || (Array.isArray(value) && value.length === 0)) return undefined;
+  if (typeof value === 'number' && placeholder === 'duration') return formatDuration(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function toFlag(
+  field: string,
+  property: Property,
+): Omit<Flag, 'required' | 'default' | 'defaultText'> {
   const kind = kindOf(property);
   const value = kind === 'list' ? (property.items ?? {}) : property;
   return {

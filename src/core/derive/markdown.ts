@@ -1,12 +1,14 @@
 import type { OperationDefinition } from '../operation.ts';
 import { flagsOf, type Flag } from './flags.ts';
 
-/** A Markdown table of the operation's flags, for the README and the skill's references. */
+/** A Markdown table of the operation's flags, for the skill's references. */
 export function flagTable(operation: Pick<OperationDefinition, 'input'>): string {
   const rows = flagsOf(operation).map((flag) => [
     flag.positional ? `\`<${flag.name}>\`` : `\`${escape(usage(flag))}\``,
     escape(flag.description).replaceAll('*', '\\*'),
-    escape(flag.required ? 'required' : defaultOf(flag)),
+    escape(
+      flag.required ? 'required' : flag.defaultText === undefined ? '' : `\`${flag.defaultText}\``,
+    ),
   ]);
   return table(['flag', 'meaning', 'default'], rows);
 }
@@ -26,12 +28,6 @@ export function table(columns: readonly string[], rows: readonly (readonly strin
 export function usage(flag: Flag): string {
   if (flag.kind !== 'boolean') return `--${flag.name} <${flag.placeholder}>`;
   return flag.default === false ? `--${flag.name}` : `--[no-]${flag.name}`;
-}
-
-function defaultOf(flag: Flag): string {
-  const value = flag.default;
-  if (value === undefined || (Array.isArray(value) && value.length === 0)) return '';
-  return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 }
 
 function escape(text: string): string {

@@ -81,8 +81,8 @@ function checkAddress(address: string, { url, machine }: Reach): void {
   if (local || machine.addresses.includes(address)) return;
   const known = machine.addresses.slice(0, 4).join(', ');
   throw refusal(
-    `${described}, which is no address of this machine`,
-    known === '' ? undefined : `it has ${known}`,
+    `${described}, which is not an address of this machine`,
+    known === '' ? undefined : `this machine has ${known}`,
   );
 }
 

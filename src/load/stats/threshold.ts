@@ -97,9 +97,10 @@ function wrongUnit(
   column: number,
   { metric, suffix }: { metric: Metric; suffix: string },
 ): UsageError {
-  const units = Object.keys(metric.suffixes).map((unit) => (unit === '' ? 'none' : unit));
+  const units = Object.keys(metric.suffixes).map((unit) => (unit === '' ? 'no unit' : unit));
   const seen = suffix === '' ? 'no unit' : `unit ${quoted(suffix)}`;
-  return refusal(text, column, `${seen} where ${metric.name} takes ${units.join(', ')}`);
+  const wanted = new Intl.ListFormat('en', { type: 'disjunction' }).format(units);
+  return refusal(text, column, `${seen}, ${metric.name} takes ${wanted}`);
 }
 
 function quoted(text: string): string {

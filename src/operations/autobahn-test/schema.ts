@@ -98,7 +98,7 @@ export const AutobahnTestInput = z
     { message: 'expected either a url or a project, or the role client', path: ['url'] },
   )
   .refine(({ role, spawn }) => role === 'client' || spawn === undefined, {
-    message: 'needs the role client',
+    message: 'expected only with --role client',
     path: ['spawn'],
   });
 export type AutobahnTestInput = z.output<typeof AutobahnTestInput>;

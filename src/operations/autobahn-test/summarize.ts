@@ -44,7 +44,7 @@ export function summarize(
     staleExpectations: stale.map((row) => `${row.agent ?? ''} ${row.case} (${row.reason})`.trim()),
     comparison: comparison === undefined ? [] : comparisonLines(comparison),
     notes: [
-      ...(results.length === 0 ? ['no client came to be tested'] : []),
+      ...(results.length === 0 ? ['no client connected'] : []),
       ...run.notes,
       ...(run.machineTooBusy === null ? [] : [run.machineTooBusy]),
     ],

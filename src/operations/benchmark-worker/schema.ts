@@ -7,7 +7,7 @@ const RedisUrl = z
   .refine((text) => URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol), {
     message: 'expected a redis:// or rediss:// URL',
   })
-  .meta({ placeholder: 'url' });
+  .meta({ placeholder: 'url', expected: 'a redis:// or rediss:// URL' });
 
 export const BenchmarkWorkerInput = z.strictObject({
   redis: RedisUrl.describe('URL of the Redis that benchmark --distributed uses'),

@@ -4,7 +4,11 @@ import { ExecutedEffect, ReportedError, RunDir, RunStatus } from '../../babysitt
 /** What `run-task` takes: one pending effect of one run. */
 export const RunTaskInput = z.strictObject({
   runDir: RunDir,
-  effectId: z.string().min(1).meta({ positional: true }).describe('effect to execute'),
+  effectId: z
+    .string()
+    .min(1)
+    .meta({ positional: true, expected: 'the id of a pending effect' })
+    .describe('id of the pending task (effect) to execute'),
 });
 export type RunTaskInput = z.output<typeof RunTaskInput>;
 

@@ -5,8 +5,10 @@ export const RunInput = z.strictObject({
   process: z
     .string()
     .min(1)
-    .meta({ positional: true })
-    .describe('built-in process (websocket-server) or path of a .js or .mjs file, with #export'),
+    .meta({ positional: true, expected: 'websocket-server or the path of a file' })
+    .describe(
+      'name of a built-in process (websocket-server), or path of a .js or .mjs file; #name selects its export',
+    ),
   inputs: z
     .string()
     .optional()
@@ -17,13 +19,13 @@ export const RunInput = z.strictObject({
     .min(1)
     .optional()
     .meta({ placeholder: 'dir' })
-    .describe('folder of the run folders; default BABYSITTER_RUNS_DIR, else .a5c/runs'),
+    .describe('folder that holds the run folders (default: BABYSITTER_RUNS_DIR, or .a5c/runs)'),
   runId: z
     .string()
     .regex(/^[0-9A-Za-z][0-9A-Za-z._-]*$/, 'expected letters, digits, "." , "_" and "-"')
     .max(128)
     .optional()
     .meta({ placeholder: 'id' })
-    .describe('name of the run folder; default a fresh ULID'),
+    .describe('name of the run folder (default: a new ULID)'),
 });
 export type RunInput = z.output<typeof RunInput>;

@@ -31,10 +31,10 @@ export async function decideEcho(
   const probe = await runProbe(channel, Math.min(input.timeoutMs, PROBE_TIMEOUT_MS));
   const { chatty } = probe;
   if (input.echo !== undefined) {
-    return { echoes: input.echo, how: `told by --${input.echo ? '' : 'no-'}echo`, chatty };
+    return { echoes: input.echo, how: `set by --${input.echo ? '' : 'no-'}echo`, chatty };
   }
   if (contract !== undefined) {
-    return { echoes: contract.echo, how: 'told by the contract of the project', chatty };
+    return { echoes: contract.echo, how: 'known from the project', chatty };
   }
   return {
     echoes: probe.echoed,

@@ -110,7 +110,7 @@ class Run {
       input: this.#input,
       timeoutMs: this.#input.timeoutMs,
       limitBytes: this.#limitOf(target),
-      limitSource: project === undefined ? 'limit of --max-payload' : 'limit of the contract',
+      limitSource: project === undefined ? 'limit of --max-payload' : 'limit of the project',
       project,
       opening: channel.handshake,
       echo: await decideEcho(channel, this.#input, project?.manifest.contract),

@@ -69,7 +69,7 @@ describe('test of a server that does not echo', () => {
     const report = await runTest({ ...INPUT, echo: false, url: server.url });
     expect(failedIds(report.checks)).toEqual([]);
     expect(report.checks.find((row) => row.id === 'echo')?.detail).toBe(
-      'the server does not echo: told by --no-echo',
+      'the server does not echo: set by --no-echo',
     );
   });
 });

@@ -40,7 +40,7 @@ describe('test --project', () => {
     const report = await runTest({ ...INPUT, project, maxPayload: 1_000_000 });
     expect(report.checks.find((row) => row.id === 'message-near-limit')).toMatchObject({
       verdict: 'pass',
-      detail: '65535 bytes came back (limit of the contract)',
+      detail: '65535 bytes came back (limit of the project)',
     });
   });
 

@@ -97,4 +97,12 @@ describe('parseCommandLine', () => {
     expect(help).toContain('websocket-skill sample thing --port 8080');
     expect(await answer('help', 'sample')).toBe(help);
   });
+
+  it('shows defaults with their unit, and both forms of a flag in one line', async () => {
+    const help = await answer('sample', '--help');
+    expect(help).toMatch(/--timeout <duration> +bound of one step \(default: 5s\)/);
+    expect(help).toContain('A duration is a number with a unit: 500ms, 10s, 2m or 1h');
+    expect(help).toMatch(/--\[no-\]echo +whether the server echoes/);
+    expect(help).not.toContain('--no-echo');
+  });
 });

@@ -13,7 +13,7 @@ export const handshake: Check = {
     const kept = rules.filter((rule) => rule.verdict === 'pass').length;
     const outcome =
       first === undefined
-        ? pass(`101, ${kept} rules kept`)
+        ? pass(`101, ${kept} rules hold`)
         : fail(
             `${broken.length} broken: ${broken
               .map(

@@ -16,7 +16,7 @@ it('says what was expected and what came instead', () => {
   expect(reasonOf(spoiledEcho())).toBe(
     'the echo of 125 bytes differs from what was sent at byte 124',
   );
-  expect(reasonOf(lateUtf8Check())).toBe('still open after wait B, expected to be failed before');
+  expect(reasonOf(lateUtf8Check())).toBe('still open after pause B, expected to be closed before');
 });
 
 it('begins with the rule that the peer broke itself', () => {

@@ -104,10 +104,10 @@ describe('parseThreshold', () => {
     ['p99<-1ms', 'column 5: "-1" where a number from 0 on is expected'],
     ['p99<1.2.3ms', 'column 5: "1.2.3" where a number from 0 on is expected'],
     ['p99<1e999ms', 'column 5: "1e999" where a number from 0 on is expected'],
-    ['p99<20', 'column 7: no unit where p99 takes us, ms, s'],
-    ['p99<20 parsecs', 'column 8: unit "parsecs" where p99 takes us, ms, s'],
-    ['rate>=1/s', 'column 8: unit "/s" where rate takes none, %'],
-    ['connections>5%', 'column 14: unit "%" where connections takes none'],
+    ['p99<20', 'column 7: no unit, p99 takes us, ms, or s'],
+    ['p99<20 parsecs', 'column 8: unit "parsecs", p99 takes us, ms, or s'],
+    ['rate>=1/s', 'column 8: unit "/s", rate takes no unit or %'],
+    ['connections>5%', 'column 14: unit "%", connections takes no unit'],
     ['p99<1toString', 'column 6: unit "toString"'],
     ['p99<20ms and more', 'column 7: unit "ms and more"'],
   ])('refuses %j, naming the place', (text, message) => {
@@ -135,7 +135,10 @@ describe('parseThreshold', () => {
 });
 
 it('has every metric in the documentation', () => {
-  const page = readFileSync(new URL('../../../../skills/websocket/references/benchmark.md', import.meta.url), 'utf8');
+  const page = readFileSync(
+    new URL('../../../../skills/websocket/references/benchmark.md', import.meta.url),
+    'utf8',
+  );
   const prefixes = ['service-', 'connect-', 'lateness-', 'last-delivery-'];
   for (const name of METRICS.keys()) {
     const prefix = prefixes.find(

@@ -279,7 +279,7 @@ describe('bad input', () => {
     [{ sourceIps: ['::1'] }, '--source-ip holds "::1", which is IPv6'],
     [
       { sourceIps: ['198.51.100.7'] },
-      '--source-ip holds "198.51.100.7", which is no address of this machine',
+      '--source-ip holds "198.51.100.7", which is not an address of this machine',
       'it has 192.0.2.1, 192.0.2.2, 2001:db8::1',
     ],
     [{ thresholds: ['p98<1ms'] }, 'unknown metric "p98"', 'did you mean p9'],
