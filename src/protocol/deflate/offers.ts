@@ -5,33 +5,24 @@ import type { Extension } from '../http/extension-header.ts';
 import { fieldValue } from '../http/head.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 
-/** A response and, if it is known, the request it answers: what the rules for responses look at. */
-export interface Exchange {
-  readonly response: ResponseHead;
-  readonly request: RequestHead | undefined;
-}
-
-const EXTENSIONS = 'sec-websocket-extensions';
-
 /** The extensions a head names; undefined if it names none or breaks the grammar. */
 export function extensionsOf(head: RequestHead | ResponseHead): readonly Extension[] | undefined {
-  const header = fieldValue(head, EXTENSIONS);
+  const header = fieldValue(head, 'sec-websocket-extensions');
   if (header === undefined) return undefined;
   const parsed = parseExtensions(header);
   return parsed.ok ? parsed.extensions : undefined;
 }
 
-/** The permessage-deflate of a response, if there is one. */
-export function deflateOf({ response }: Exchange): ParsedDeflate | undefined {
-  const extension = extensionsOf(response)?.find(({ name }) => name === DEFLATE_EXTENSION);
-  return extension && parseDeflate(extension, 'response');
+/** Every permessage-deflate that a head names: offers in a request, one answer in a response. */
+export function deflatesOf(head: RequestHead | ResponseHead): ParsedDeflate[] {
+  return (extensionsOf(head) ?? [])
+    .filter(({ name }) => name === DEFLATE_EXTENSION)
+    .map((extension) => parseDeflate(extension, head.kind));
 }
 
 /** The legal offers of permessage-deflate in a request. */
 export function deflateOffers(request: RequestHead): DeflateParams[] {
-  return (extensionsOf(request) ?? [])
-    .filter(({ name }) => name === DEFLATE_EXTENSION)
-    .map((offer) => parseDeflate(offer, 'request'))
+  return deflatesOf(request)
     .filter(({ flaws }) => flaws.length === 0)
     .map(({ params }) => params);
 }
@@ -39,7 +30,7 @@ export function deflateOffers(request: RequestHead): DeflateParams[] {
 /**
  * The offer that a response answers: the first it answers in full, else the first of all.
  *
- * A response does not say which offer it means, so it is given the benefit of the doubt.
+ * A response does not say which offer it accepts.
  */
 export function answeredOffer(
   offers: readonly DeflateParams[],

@@ -1,49 +1,62 @@
-import { acceptKey } from './accept-key.ts';
-import { DEFLATE_EXTENSION } from '../deflate/params.ts';
-import { DEFLATE_RESPONSE_RULES } from '../deflate/rules.ts';
-import { extensionsOf } from '../deflate/offers.ts';
-import type { Exchange } from '../deflate/offers.ts';
-import { parseExtensions } from '../http/extension-header.ts';
+import {
+  answeredOffer,
+  deflateOffers,
+  deflatesOf,
+  extensionsOf,
+  keepsClientWindow,
+  keepsServerTakeover,
+  keepsServerWindow,
+} from '../deflate/offers.ts';
+import type { DeflateParams } from '../deflate/params.ts';
 import { fieldValue, fieldValues } from '../http/head.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import { isToken, listIncludes, quote, splitList } from '../http/http-grammar.ts';
-import { WEBSOCKET_VERSION, describe, isModern, judgeFlaws } from './request-rules.ts';
+import { acceptKey } from './accept-key.ts';
+import {
+  NO_DEFLATE,
+  deflateRules,
+  describe,
+  describeParams,
+  extensionsRule,
+  fieldsRule,
+  httpVersionRule,
+  isOne,
+  optional,
+  values,
+} from './head-rules.ts';
+import { WEBSOCKET_VERSION } from './request-rules.ts';
 import { evaluate, judge, skip } from './rules.ts';
 import type { Finding, Rule, RuleResult } from './rules.ts';
 
 const SWITCHING_PROTOCOLS = 101;
 const UPGRADE_REQUIRED = 426;
 
-/**
- * Holds a server's opening handshake against RFC 6455 section 4 and RFC 7692 section 7.1.
- *
- * Rules that need the request are skipped without it; most of them hold for status 101 only.
- */
-export function checkResponse(response: ResponseHead, request?: RequestHead): RuleResult[] {
-  return evaluate(RESPONSE_RULES, { response, request });
+/** A response and, if it is known, the request it answers. */
+interface Answer extends ResponseHead {
+  readonly request: RequestHead | undefined;
 }
 
-const RESPONSE_RULES: readonly Rule<Exchange>[] = [
+/**
+ * Checks a server's opening handshake by RFC 6455 section 4 and RFC 7692 section 7.1.
+ *
+ * Rules that need the request are skipped without it; most rules apply to status 101 only.
+ */
+export function checkResponse(response: ResponseHead, request?: RequestHead): RuleResult[] {
+  return evaluate(RESPONSE_RULES, { ...response, request });
+}
+
+/** For every status. */
+const GENERAL_RULES: readonly Rule<Answer>[] = [
   {
     id: 'response-status',
     rfc: '6455#4.1',
     rule: 'The status of the response is 101.',
     code: 'WSK_RESPONSE_STATUS',
     expected: '101',
-    check: ({ response }) =>
-      judge(
-        response.status === SWITCHING_PROTOCOLS,
-        `${response.status} ${response.reason}`.trimEnd(),
-      ),
+    check: ({ status, reason }) =>
+      judge(status === SWITCHING_PROTOCOLS, `${status} ${reason}`.trimEnd()),
   },
-  {
-    id: 'response-http-version',
-    rfc: '6455#4.2.2',
-    rule: 'The HTTP version of the response is at least 1.1.',
-    code: 'WSK_HTTP_VERSION',
-    expected: 'HTTP/1.1 or higher',
-    check: ({ response }) => judge(isModern(response.version), response.version),
-  },
+  httpVersionRule('response', '6455#4.2.2'),
   {
     id: 'response-version',
     rfc: '6455#4.4',
@@ -52,49 +65,36 @@ const RESPONSE_RULES: readonly Rule<Exchange>[] = [
     expected: 'versions in Sec-WebSocket-Version',
     check: checkVersion,
   },
+  fieldsRule('response', '6455#4.2.2'),
+];
+
+/** For status 101: HTTP defines what other responses mean. */
+const SWITCHING_RULES: readonly Rule<Answer>[] = [
   {
-    id: 'response-fields',
-    rfc: '6455#4.2.2',
-    rule: 'The response keeps to the grammar of HTTP.',
-    code: 'WSK_HEAD_SYNTAX',
-    expected: 'field lines of name, colon and value, each ended by CRLF',
-    check: ({ response }) => judgeFlaws(response.flaws, response.fields.length),
-  },
-  of101({
     id: 'response-upgrade',
     rfc: '6455#4.1',
     rule: 'The Upgrade field is websocket.',
     code: 'WSK_UPGRADE',
     expected: 'websocket',
-    check: ({ response }) => {
-      const values = fieldValues(response, 'upgrade');
-      const holds = values.length === 1 && values[0]?.toLowerCase() === 'websocket';
-      return judge(holds, describe(values));
-    },
-  }),
-  of101({
+    check: values('Upgrade', (all) => isOne(all) && all[0]?.toLowerCase() === 'websocket'),
+  },
+  {
     id: 'response-connection',
     rfc: '6455#4.1',
     rule: 'The Connection field includes the token Upgrade.',
     code: 'WSK_CONNECTION',
     expected: 'Upgrade among its tokens',
-    check: ({ response }) => {
-      const values = fieldValues(response, 'connection');
-      return judge(listIncludes(values, 'upgrade'), describe(values));
-    },
-  }),
-  of101({
+    check: values('Connection', (all) => listIncludes(all, 'upgrade')),
+  },
+  {
     id: 'response-accept-once',
     rfc: '6455#11.3.3',
     rule: 'There is one Sec-WebSocket-Accept field.',
     code: 'WSK_ACCEPT',
     expected: 'one Sec-WebSocket-Accept',
-    check: ({ response }) => {
-      const values = fieldValues(response, 'sec-websocket-accept');
-      return judge(values.length === 1, describe(values));
-    },
-  }),
-  of101({
+    check: values('Sec-WebSocket-Accept', isOne),
+  },
+  {
     id: 'response-accept',
     rfc: '6455#4.1',
     rule: 'Sec-WebSocket-Accept is the base64 of the SHA-1 of the key and the fixed GUID.',
@@ -103,126 +103,135 @@ const RESPONSE_RULES: readonly Rule<Exchange>[] = [
       const key = request && fieldValue(request, 'sec-websocket-key');
       return key === undefined ? 'the hash of the key' : quote(acceptKey(key));
     },
-    check: ({ response, request }) => {
-      const [accept] = fieldValues(response, 'sec-websocket-accept');
-      const key = request && fieldValue(request, 'sec-websocket-key');
+    check: (answer) => {
+      const [accept] = fieldValues(answer, 'sec-websocket-accept');
+      const key = answer.request && fieldValue(answer.request, 'sec-websocket-key');
       if (key === undefined) return skip('the key is not known');
       if (accept === undefined) return skip('no Sec-WebSocket-Accept');
       return judge(accept === acceptKey(key), quote(accept));
     },
-  }),
-  of101({
+  },
+  {
     id: 'response-subprotocol-once',
     rfc: '6455#11.3.4',
     rule: 'There is at most one Sec-WebSocket-Protocol field, with one subprotocol.',
     code: 'WSK_SUBPROTOCOL',
     expected: 'one token or no field',
-    check: ({ response }) => {
-      const values = fieldValues(response, 'sec-websocket-protocol');
-      if (values.length === 0) return skip('no Sec-WebSocket-Protocol');
-      return judge(values.length === 1 && isToken(values[0] ?? ''), describe(values));
-    },
-  }),
-  of101({
+    check: optional('Sec-WebSocket-Protocol', (found) => isOne(found) && found.every(isToken)),
+  },
+  {
     id: 'response-subprotocol',
     rfc: '6455#4.1',
     rule: 'The subprotocol in use is one that the client offered.',
     code: 'WSK_SUBPROTOCOL',
     expected: ({ request }) =>
       `one of ${request ? describe(offeredProtocols(request)) : 'those offered'}`,
-    check: ({ response, request }) => {
-      const name = fieldValue(response, 'sec-websocket-protocol');
+    check: (answer) => {
+      const name = fieldValue(answer, 'sec-websocket-protocol');
       if (name === undefined) return skip('no Sec-WebSocket-Protocol');
-      if (request === undefined) return skip('the request is not known');
-      return judge(offeredProtocols(request).includes(name), quote(name));
+      if (answer.request === undefined) return skip(UNKNOWN_REQUEST);
+      return judge(offeredProtocols(answer.request).includes(name), quote(name));
     },
-  }),
-  of101({
+  },
+  {
     id: 'response-extensions-once',
     rfc: '6455#11.3.2',
     rule: 'There is at most one Sec-WebSocket-Extensions field.',
     code: 'WSK_EXTENSIONS',
     expected: 'one field or none',
-    check: ({ response }) => {
-      const values = fieldValues(response, 'sec-websocket-extensions');
-      if (values.length === 0) return skip('no Sec-WebSocket-Extensions');
-      return judge(values.length === 1, describe(values));
-    },
-  }),
-  of101({
-    id: 'response-extensions',
-    rfc: '6455#9.1',
-    rule: 'Sec-WebSocket-Extensions keeps to its grammar.',
-    code: 'WSK_EXTENSIONS',
-    expected: 'extensions with parameters, as in permessage-deflate; client_max_window_bits=12',
-    check: ({ response }) => {
-      const header = fieldValue(response, 'sec-websocket-extensions');
-      if (header === undefined) return skip('no Sec-WebSocket-Extensions');
-      const parsed = parseExtensions(header);
-      return judge(parsed.ok, parsed.ok ? quote(header) : parsed.flaw);
-    },
-  }),
-  of101({
+    check: optional('Sec-WebSocket-Extensions', isOne),
+  },
+  extensionsRule('response', 'permessage-deflate; client_max_window_bits=12'),
+  {
     id: 'response-extensions-offered',
     rfc: '6455#4.1',
     rule: 'Every extension in use is one that the client offered.',
     code: 'WSK_EXTENSIONS',
     expected: ({ request }) =>
       request ? `only ${describe(offeredExtensions(request))}` : 'only those offered',
-    check: ({ response, request }) => {
-      const names = extensionsOf(response)?.map(({ name }) => name);
+    check: (answer) => {
+      const names = extensionsOf(answer)?.map(({ name }) => name);
       if (names === undefined) return skip('no extensions that could be read');
-      if (request === undefined) return skip('the request is not known');
-      const offered = offeredExtensions(request);
-      return judge(
-        names.every((name) => offered.includes(name)),
-        describe(names),
-      );
+      if (answer.request === undefined) return skip(UNKNOWN_REQUEST);
+      const offered = offeredExtensions(answer.request);
+      const holds = names.every((name) => offered.includes(name));
+      return judge(holds, describe(names));
     },
-  }),
-  of101({
+  },
+  {
     id: 'response-deflate-once',
     rfc: '7692#5',
     rule: 'The response accepts permessage-deflate at most once, because both would claim RSV1.',
     code: 'WSK_EXTENSIONS',
     expected: 'permessage-deflate once',
-    check: ({ response }) => {
-      const names = extensionsOf(response)?.map(({ name }) => name) ?? [];
-      const count = names.filter((name) => name === DEFLATE_EXTENSION).length;
-      if (count === 0) return skip('no permessage-deflate in the response');
+    check: (answer) => {
+      const count = deflatesOf(answer).length;
+      if (count === 0) return skip(NO_DEFLATE);
       return judge(count === 1, `permessage-deflate ${count} times`);
     },
+  },
+  ...deflateRules('response'),
+  offerRule(keepsServerTakeover, {
+    id: 'response-deflate-server-takeover',
+    rfc: '7692#7.1.1.1',
+    rule: 'A server that accepts an offer with server_no_context_takeover confirms it.',
+    expected: 'server_no_context_takeover if it was offered',
   }),
-  ...DEFLATE_RESPONSE_RULES.map(of101),
+  offerRule(keepsServerWindow, {
+    id: 'response-deflate-server-window',
+    rfc: '7692#7.1.2.1',
+    rule: 'A server that accepts an offer with server_max_window_bits confirms it or less.',
+    expected: 'server_max_window_bits of the offered value or smaller',
+  }),
+  offerRule(keepsClientWindow, {
+    id: 'response-deflate-client-window',
+    rfc: '7692#7.1.2.2',
+    rule: 'A server limits the window of a client only if that offered it, and not to more.',
+    expected: 'client_max_window_bits only if offered, of the offered value or smaller',
+  }),
 ];
 
-/** Makes a rule skip responses that switch no protocols: HTTP says what those mean. */
-function of101(rule: Rule<Exchange>): Rule<Exchange> {
-  return {
+const RESPONSE_RULES: readonly Rule<Answer>[] = [
+  ...GENERAL_RULES,
+  ...SWITCHING_RULES.map((rule) => ({
     ...rule,
-    check: (exchange) =>
-      exchange.response.status === SWITCHING_PROTOCOLS
-        ? rule.check(exchange)
-        : skip(`status ${exchange.response.status}`),
-  };
-}
+    check: (answer: Answer) =>
+      answer.status === SWITCHING_PROTOCOLS ? rule.check(answer) : skip(`status ${answer.status}`),
+  })),
+];
+
+const UNKNOWN_REQUEST = 'the request is not known';
 
 /**
  * 4.4: a server that does not speak the version asked for "MUST respond with a
  * Sec-WebSocket-Version header field (or multiple) containing all versions it is willing to use".
  */
-function checkVersion({ response, request }: Exchange): Finding {
+function checkVersion(answer: Answer): Finding {
+  const { request, status } = answer;
   const asked = request && fieldValue(request, 'sec-websocket-version');
   const refused = asked !== undefined && asked !== WEBSOCKET_VERSION;
-  const versions = fieldValues(response, 'sec-websocket-version');
-  if (response.status === SWITCHING_PROTOCOLS && refused) {
+  if (status === SWITCHING_PROTOCOLS && refused)
     return judge(false, `101 for version ${quote(asked)}`);
-  }
-  if (response.status !== UPGRADE_REQUIRED && !refused) return skip('no version was refused');
-  return judge(
-    versions.some((value) => /\d/.test(value)),
-    describe(versions),
-  );
+  if (status !== UPGRADE_REQUIRED && !refused) return skip('no version was refused');
+  return values('Sec-WebSocket-Version', (all) => all.some((value) => /\d/.test(value)))(answer);
+}
+
+function offerRule(
+  holds: (offer: DeflateParams, response: DeflateParams) => boolean,
+  text: Pick<Rule<Answer>, 'id' | 'rfc' | 'rule' | 'expected'>,
+): Rule<Answer> {
+  return {
+    ...text,
+    code: 'WSK_DEFLATE_PARAMETERS',
+    check: (answer) => {
+      const params = deflatesOf(answer)[0]?.params;
+      if (params === undefined) return skip(NO_DEFLATE);
+      if (answer.request === undefined) return skip(UNKNOWN_REQUEST);
+      const offer = answeredOffer(deflateOffers(answer.request), params);
+      if (offer === undefined) return skip('no legal offer of permessage-deflate in the request');
+      return judge(holds(offer, params), describeParams(params));
+    },
+  };
 }
 
 function offeredProtocols(request: RequestHead): string[] {

@@ -1,7 +1,7 @@
 import { negotiate, acceptOffer } from '../deflate/negotiate.ts';
 import type { DeflateSupport } from '../deflate/negotiate.ts';
 import type { NegotiatedDeflate } from '../deflate/deflate.ts';
-import { answeredOffer, deflateOf, deflateOffers, extensionsOf } from '../deflate/offers.ts';
+import { answeredOffer, deflateOffers, deflatesOf, extensionsOf } from '../deflate/offers.ts';
 import { formatExtensions } from '../http/extension-header.ts';
 import { fieldValue } from '../http/head.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
@@ -67,7 +67,7 @@ export function verifyResponse(
   const rules = checkResponse(head, request);
   const violation = firstBreach(rules);
   if (violation !== undefined) return { ok: false, violation, rules };
-  const response = deflateOf({ response: head, request })?.params;
+  const response = deflatesOf(head)[0]?.params;
   const offer = response && answeredOffer(deflateOffers(request), response);
   return {
     ok: true,
