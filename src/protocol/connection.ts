@@ -3,11 +3,11 @@ import { decodeClose, encodeClose } from './frames/close.ts';
 import type { CloseStatus } from './frames/close.ts';
 import { Deflater, Inflater, directionOf } from './deflate/deflate.ts';
 import type { NegotiatedDeflate } from './deflate/deflate.ts';
-import { Incoming } from './receiver.ts';
+import { Receiver } from './receiver.ts';
 import { resolveLimits } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { MAX_CONTROL_BYTES, Opcode } from './frames/opcode.ts';
-import { Outgoing } from './sender.ts';
+import { Sender } from './sender.ts';
 import type { SendOptions } from './sender.ts';
 import { viewOf } from './frames/view.ts';
 import { violation } from './violations.ts';
@@ -47,29 +47,29 @@ export interface ConnectionOptions {
    */
   readonly maskSource?: () => Uint8Array;
   readonly limits?: Partial<Limits>;
-  /** As the handshake's verdict has it; absent if permessage-deflate was not negotiated. */
+  /** From the verified handshake; absent if permessage-deflate was not negotiated. */
   readonly deflate?: NegotiatedDeflate | undefined;
 }
 
-/** What an undrained event costs besides its data, roughly, in bytes. */
+/** Approximate memory of an undrained event besides its data, in bytes. */
 const EVENT_BYTES = 128;
 
 /**
  * One side of an open WebSocket connection, without any I/O; the handshake is done elsewhere.
  *
  * After each `receive`, `receiveEof` or `send…` the caller must drain `events()` and write what
- * `output()` gives, then half-close the transport if `outputEnded`. Peer input never throws, it ends
- * in a `violation`; what the caller does wrong throws at once.
+ * `output()` gives, then half-close the transport if `outputEnded`. Peer input never throws but
+ * ends in a `violation`; misuse by the caller throws at once.
  */
 export class Connection {
   readonly role: Role;
   readonly limits: Limits;
-  readonly #incoming: Incoming;
-  readonly #outgoing: Outgoing;
+  readonly #receiver: Receiver;
+  readonly #sender: Sender;
   #events: ConnectionEvent[] = [];
   #eventBytes = 0;
   #pongBytes = 0;
-  /** The most recent ping that came when enough pongs were waiting. */
+  /** The most recent ping that arrived while enough pongs were queued. */
   #unanswered: Buffer | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #eof = false;
@@ -85,11 +85,11 @@ export class Connection {
     this.role = role;
     this.limits = resolveLimits(options.limits ?? {});
     const peer = role === 'client' ? 'server' : 'client';
-    this.#outgoing = new Outgoing(
+    this.#sender = new Sender(
       role === 'client' ? maskSource : undefined,
       deflate && new Deflater(directionOf(deflate, role)),
     );
-    this.#incoming = new Incoming({
+    this.#receiver = new Receiver({
       masked: role === 'server',
       limits: this.limits,
       inflater: deflate && new Inflater(directionOf(deflate, peer), this.limits.messageBytes),
@@ -107,7 +107,7 @@ export class Connection {
     return this.#state;
   }
 
-  /** What the peer did wrong; everything after it was ignored. */
+  /** What the peer did wrong; all later input is ignored. */
   get violation(): Violation | undefined {
     return this.#violation;
   }
@@ -120,9 +120,9 @@ export class Connection {
     return this.#closeSent;
   }
 
-  /** Memory held for what is incomplete and for what nobody has drained, in bytes. */
+  /** Memory of incomplete messages, undrained events and undrained output, in bytes. */
   get bufferedBytes(): number {
-    return this.#incoming.bufferedBytes + this.#eventBytes + this.#outgoing.bytes;
+    return this.#receiver.bufferedBytes + this.#eventBytes + this.#sender.bytes;
   }
 
   /**
@@ -135,20 +135,20 @@ export class Connection {
     return this.role === 'server' || this.#violation !== undefined || this.#eof;
   }
 
-  /** Takes bytes from the peer over for good: payloads are unmasked in place. */
+  /** Takes ownership of bytes from the peer: payloads are unmasked in place. */
   receive(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
-    this.#incoming.receive(Buffer.isBuffer(bytes) ? bytes : viewOf(bytes));
+    this.#receiver.receive(Buffer.isBuffer(bytes) ? bytes : viewOf(bytes));
   }
 
-  /** Takes note that the peer will send nothing more. */
+  /** To be called once the peer sends nothing more. */
   receiveEof(): void {
     this.#eof = true;
     if (this.#state === 'closed') return;
     this.#close({ code: CloseCode.abnormal, reason: '' }, false);
   }
 
-  /** Hands over the events since the last call. */
+  /** Returns the events since the last call. */
   events(): ConnectionEvent[] {
     const events = this.#events;
     this.#events = [];
@@ -157,32 +157,32 @@ export class Connection {
   }
 
   /**
-   * Hands over the bytes to write since the last call, in order.
+   * Returns the bytes to write since the last call, in order.
    *
-   * Large payloads are the very arrays that were sent: they must stay as they are until written.
+   * Large payloads are not copied, so the caller may change them only once they are written.
    */
   output(): Uint8Array[] {
     this.#answerLatestPing();
     this.#pongBytes = 0;
-    return this.#outgoing.drain();
+    return this.#sender.drain();
   }
 
   /** Sends a text message. Bytes have to be UTF-8. Throws if the connection is not open. */
   sendText(text: string | Uint8Array, options: SendOptions = {}): void {
     this.#requireOpen();
-    this.#outgoing.sendMessage(Opcode.text, text, options);
+    this.#sender.sendMessage(Opcode.text, text, options);
   }
 
   /** Sends a binary message. Throws if the connection is not open. */
   sendBinary(data: Uint8Array, options: SendOptions = {}): void {
     this.#requireOpen();
-    this.#outgoing.sendMessage(Opcode.binary, data, options);
+    this.#sender.sendMessage(Opcode.binary, data, options);
   }
 
   /** Sends the next fragment of a message that was begun with `fin: false`. */
   sendContinuation(data: string | Uint8Array, options: { readonly fin?: boolean } = {}): void {
     this.#requireOpen();
-    this.#outgoing.sendContinuation(data, options.fin ?? true);
+    this.#sender.sendContinuation(data, options.fin ?? true);
   }
 
   /** Sends a ping with at most 125 bytes. */
@@ -190,7 +190,7 @@ export class Connection {
     this.#sendControl(Opcode.ping, payload);
   }
 
-  /** Sends a pong nobody asked for; pings are answered without it. */
+  /** Sends an unsolicited pong; pings are answered automatically. */
   sendPong(payload: Uint8Array = Buffer.alloc(0)): void {
     this.#sendControl(Opcode.pong, payload);
   }
@@ -212,12 +212,12 @@ export class Connection {
     if (payload.length > MAX_CONTROL_BYTES) {
       throw new RangeError(`payload has ${payload.length} bytes, limit is ${MAX_CONTROL_BYTES}`);
     }
-    this.#outgoing.sendControl(opcode, payload);
+    this.#sender.sendControl(opcode, payload);
   }
 
   #pushClose(payload: Buffer, status: CloseStatus): void {
     this.#answerLatestPing();
-    this.#outgoing.sendControl(Opcode.close, payload);
+    this.#sender.sendControl(Opcode.close, payload);
     this.#closeSent = status;
   }
 
@@ -249,7 +249,7 @@ export class Connection {
   #answer(ping: Buffer): void {
     if (this.#pongBytes < this.limits.pongBytes) {
       this.#pongBytes += ping.length + EVENT_BYTES;
-      this.#outgoing.sendControl(Opcode.pong, ping);
+      this.#sender.sendControl(Opcode.pong, ping);
     } else {
       // 5.5.3: with pongs still unsent, an endpoint "MAY elect to send a Pong frame for only the
       // most recently processed Ping frame", so a flood of pings cannot make the output grow.
@@ -259,11 +259,11 @@ export class Connection {
 
   #answerLatestPing(): void {
     if (this.#unanswered === undefined) return;
-    this.#outgoing.sendControl(Opcode.pong, this.#unanswered);
+    this.#sender.sendControl(Opcode.pong, this.#unanswered);
     this.#unanswered = undefined;
   }
 
-  /** 7.1.7 _Fail the WebSocket Connection_: tell the peer why and ignore the rest. */
+  /** 7.1.7 _Fail the WebSocket Connection_: send the reason and ignore later input. */
   #fail(breach: Violation): void {
     this.#violation = breach;
     if (this.#state === 'open') {
@@ -275,7 +275,7 @@ export class Connection {
   }
 
   #close(status: CloseStatus, wasClean: boolean): void {
-    this.#incoming.stop();
+    this.#receiver.stop();
     this.#state = 'closed';
     this.#events.push({ type: 'close', code: status.code, reason: status.reason, wasClean });
   }

@@ -1,17 +1,17 @@
-/** What a peer may make this side hold. Everything is finite by default. */
+/** Bounds on the memory that a peer can cause to be used. All are finite by default. */
 export interface Limits {
   /** Largest message in bytes, after inflation. */
   readonly messageBytes: number;
   /** Largest payload in bytes one frame may announce; a little above `messageBytes` by default. */
   readonly frameBytes: number;
   /**
-   * Most frames of one message. Fragments are copied into one buffer and cost no memory of their
-   * own, so this only ends messages of empty fragments that never end.
+   * Most frames of one message. Fragments are copied into one buffer and need no memory of their
+   * own, so this limit only stops endless empty fragments.
    */
   readonly fragments: number;
   /** Most bytes of unsent pongs; beyond them only the most recent ping is answered. */
   readonly pongBytes: number;
-  /** Most bytes of events nobody has drained. */
+  /** Most bytes of undrained events. */
   readonly queuedBytes: number;
   /** Largest head of a request or response in bytes. */
   readonly headerBytes: number;
@@ -21,7 +21,7 @@ export interface Limits {
 
 const MIB = 1024 * 1024;
 
-/** The largest value a limit may have: what Node can hold in one buffer on every platform. */
+/** The largest value of a limit: the size of a Node buffer on every platform. */
 const MAX_LIMIT = 0x7fffffff;
 
 export const DEFAULT_LIMITS: Limits = resolveLimits({});
@@ -46,7 +46,7 @@ export function resolveLimits(limits: Partial<Limits>): Limits {
   return resolved;
 }
 
-/** Most bytes a message of `length` bytes can have on the wire: noise grows when it is deflated. */
+/** Most bytes of a message of `length` bytes on the wire: random data grows by compression. */
 export function deflatedBound(length: number): number {
   return length + (length >>> 8) + 1024;
 }

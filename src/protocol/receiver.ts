@@ -12,30 +12,30 @@ import { viewOf } from './frames/view.ts';
 import { violation } from './violations.ts';
 import type { Violation } from './violations.ts';
 
-/** Where a finished message, a control frame or a violation goes. */
-export interface IncomingSink {
+/** Takes finished messages, control frames and violations. */
+export interface ReceiverSink {
   onMessage(opcode: 1 | 2, data: Buffer, compressed: boolean, wireBytes: number): void;
   onControl(opcode: number, payload: Buffer): void;
   onViolation(breach: Violation): void;
 }
 
-export interface IncomingOptions {
+export interface ReceiverOptions {
   /** Whether frames have to be masked: true for a server. */
   readonly masked: boolean;
   readonly limits: Limits;
   readonly inflater: Inflater | undefined;
-  readonly sink: IncomingSink;
+  readonly sink: ReceiverSink;
 }
 
 /**
  * The receiving half of a connection: bytes in, messages out, every rule of RFC 6455 section 5
- * checked as soon as the bytes for it are there.
+ * checked as soon as its bytes have arrived.
  *
- * A frame that lies whole in one piece of input becomes a view of that piece. Everything else is
- * copied together in a `MessageBuffer`.
+ * A frame that is complete in one piece of input becomes a view of that piece. Everything else is
+ * copied into a `MessageBuffer`.
  */
-export class Incoming {
-  readonly #options: IncomingOptions;
+export class Receiver {
+  readonly #options: ReceiverOptions;
   readonly #context: { readonly masked: boolean; readonly deflate: boolean; messageOpen: boolean };
   readonly #header = new FrameHeader();
   /** The start of a header that the last piece of input cut off. */
@@ -45,7 +45,7 @@ export class Incoming {
 
   /** Bytes of the current frame's payload that are missing; -1 between frames. */
   #missing = -1;
-  /** The key, turned to the next payload byte. */
+  /** The key, rotated to the next payload byte. */
   #key = 0;
   /** The words of the chunk being received: one view for all frames in it. */
   #words: Int32Array | undefined;
@@ -59,7 +59,7 @@ export class Incoming {
   readonly #message = new MessageBuffer();
   readonly #utf8 = new Utf8Stream();
 
-  constructor(options: IncomingOptions) {
+  constructor(options: ReceiverOptions) {
     this.#options = options;
     this.#context = {
       masked: options.masked,
@@ -68,7 +68,7 @@ export class Incoming {
     };
   }
 
-  /** Memory held for what is incomplete. */
+  /** Memory of incomplete frames and messages. */
   get bufferedBytes(): number {
     return this.#message.bytes.length + this.#partialLength + this.#controlLength;
   }
@@ -79,7 +79,7 @@ export class Incoming {
     this.#message.clear();
   }
 
-  /** Takes `chunk` over: payloads are unmasked where they lie and handed out as views of it. */
+  /** Takes ownership of `chunk`: payloads are unmasked in place and passed on as views of it. */
   receive(chunk: Buffer): void {
     const wordwise = this.#options.masked && chunk.length >= MIN_WORDWISE_BYTES;
     this.#words = wordwise ? wordsOf(chunk) : undefined;
@@ -111,10 +111,10 @@ export class Incoming {
     const size = this.#header.read(chunk, offset, chunk.length);
     if (size === 0) {
       this.#partialLength = chunk.copy(this.#partial, 0, offset);
-      if (this.#partialLength >= 2) this.#judgeHeader();
+      if (this.#partialLength >= 2) this.#checkHeader();
       return -1;
     }
-    if (!this.#judgeHeader()) return -1;
+    if (!this.#checkHeader()) return -1;
     this.#beginFrame();
     return offset + size;
   }
@@ -123,9 +123,9 @@ export class Incoming {
     while (offset < chunk.length) {
       this.#partial[this.#partialLength++] = chunk[offset++] as number;
       const size = this.#header.read(this.#partial, 0, this.#partialLength);
-      // Bits and length are judged as soon as they are there: a peer that sends an illegal start
-      // and then nothing gets its answer all the same.
-      if (this.#partialLength >= 2 && !this.#judgeHeader()) return -1;
+      // Check bits and length as soon as they arrive: an illegal start is answered even if nothing
+      // follows it.
+      if (this.#partialLength >= 2 && !this.#checkHeader()) return -1;
       if (size > 0) {
         this.#partialLength = 0;
         this.#beginFrame();
@@ -135,8 +135,8 @@ export class Incoming {
     return -1;
   }
 
-  /** Applies all rules and limits to what is known of the header; changes nothing but by failing. */
-  #judgeHeader(): boolean {
+  /** Applies all rules and limits to the part of the header that is known. */
+  #checkHeader(): boolean {
     const breach = inspectHeader(this.#header, this.#context) ?? this.#inspectSize();
     if (breach === undefined) return true;
     this.#options.sink.onViolation(breach);
@@ -220,7 +220,7 @@ export class Incoming {
       this.#key = rotateKey(this.#key, stop - start);
     }
     if (this.#opcode === Opcode.text && !this.#compressed) {
-      // 8.1 lets a text fail before its last byte is there, and whoever waits is glad of it.
+      // Fail fast (8.1): invalid UTF-8 ends the message before its last byte arrives.
       const ascii = (seen & NON_ASCII) === 0 && this.#utf8.end();
       const valid = ascii || this.#utf8.push(message.bytes.subarray(before, message.length));
       if (!valid) {

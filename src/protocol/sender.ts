@@ -14,10 +14,10 @@ const MAX_POOLED_BYTES = 4096;
 
 const POOL = new FramePool();
 
-/** Up to this length a text is encoded here first, which costs less than measuring it. */
+/** Up to this length, encoding a text into scratch memory is faster than measuring it first. */
 const MAX_SHORT_CHARS = 1024;
 
-/** Room for a short text: a UTF-16 code unit takes at most three bytes of UTF-8. */
+/** Memory for a short text: a UTF-16 code unit takes at most three bytes of UTF-8. */
 const SCRATCH = new Uint8Array(3 * MAX_SHORT_CHARS);
 const SCRATCH_WORDS = wordsOf(SCRATCH);
 const ENCODER = new TextEncoder();
@@ -26,18 +26,18 @@ const ENCODER = new TextEncoder();
 export interface SendOptions {
   /** Whether to compress; true if absent and permessage-deflate was negotiated. */
   readonly compress?: boolean;
-  /** False for a fragment that `sendContinuation` goes on with. */
+  /** False for a fragment that `sendContinuation` continues. */
   readonly fin?: boolean;
 }
 
-/** The sending half of a connection: payloads in, frames out. Throws what a caller does wrong. */
-export class Outgoing {
+/** The sending half of a connection: payloads in, frames out. Throws for misuse by the caller. */
+export class Sender {
   readonly #maskSource: (() => Uint8Array) | undefined;
   readonly #deflater: Deflater | undefined;
   readonly #utf8 = new Utf8Stream();
   #chunks: Uint8Array[] | undefined;
   #bytes = 0;
-  /** Where the frame in the making lies. */
+  /** The memory of the frame that is being written. */
   #target: Buffer = POOL.bytes;
   #frameStart = 0;
   #pooled = false;
@@ -50,7 +50,7 @@ export class Outgoing {
     this.#deflater = deflater;
   }
 
-  /** Bytes that nobody has drained. */
+  /** Bytes not drained yet. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -91,7 +91,7 @@ export class Outgoing {
     this.#pushData(Opcode.continuation, payload, { fin, compress });
   }
 
-  /** Strings are UTF-8 once encoded; bytes are whatever the caller has. */
+  /** An encoded string is valid UTF-8; bytes of the caller have to be checked. */
   #checkText(opcode: 1 | 2, payload: string | Uint8Array, fin: boolean): void {
     if (opcode !== Opcode.text || typeof payload === 'string') return;
     const valid = this.#utf8.push(payload) && (!fin || this.#utf8.end());
@@ -141,7 +141,7 @@ export class Outgoing {
     if (!copied) this.#push(payload);
   }
 
-  /** Finds `room` for a payload in `#target`, writes its header, returns where it has to go. */
+  /** Reserves `room` for a payload in `#target`, writes its header, returns where the payload starts. */
   #begin(first: number, length: number, room: number): number {
     const masked = this.#maskSource !== undefined;
     const lengthBytes = minimalLengthBytes(length);
@@ -166,7 +166,7 @@ export class Outgoing {
   /** Writes a fresh key before the payload and returns it packed; 0 if frames are not masked. */
   #writeKey(start: number): number {
     if (this.#maskSource === undefined) return 0;
-    // 5.3: "The masking key needs to be unpredictable"; where it comes from is the caller's duty.
+    // 5.3: "The masking key needs to be unpredictable"; the caller provides it.
     const maskingKey = this.#maskSource();
     if (maskingKey.length !== 4) {
       throw new RangeError(`the mask source gave ${maskingKey.length} bytes, expected 4`);
@@ -178,12 +178,12 @@ export class Outgoing {
   #pushTarget(start: number, length: number): void {
     const target = this.#target;
     this.#push(this.#pooled ? viewOf(target, this.#frameStart, start + length) : target);
-    // Queued frames may be large; nothing else may keep them.
+    // Do not keep the memory of a large frame.
     this.#target = POOL.bytes;
   }
 
   #push(bytes: Uint8Array): void {
-    // A list of one is small; one that grows from nothing makes room for many at once.
+    // A literal of one element is small; a push to an empty array allocates room for many.
     if (this.#chunks === undefined) this.#chunks = [bytes];
     else this.#chunks.push(bytes);
     this.#bytes += bytes.length;

@@ -1,4 +1,4 @@
-/** What a peer sent and what was allowed in its place, in words: the data of handshake violations. */
+/** Data of handshake violations: what a peer sent and what was expected. */
 export interface SeenExpected {
   readonly seen: string;
   readonly expected: string;
@@ -12,7 +12,7 @@ interface SizeLimit {
 interface Row {
   /** The code of the Close frame that answers it; 1006 when no frame can be sent yet. */
   readonly closeCode: number;
-  /** The section that is broken, as `6455#5.2`. */
+  /** The violated section, as `6455#5.2`. */
   readonly rfc: string;
   readonly text: (data: never) => string;
 }
@@ -155,11 +155,11 @@ export const VIOLATIONS = {
 
 export type ViolationCode = keyof typeof VIOLATIONS;
 
-/** What the catalogue wants to know to word a violation of code `C`. */
+/** The data that the message of a violation of code `C` needs. */
 export type ViolationData<C extends ViolationCode> =
   Parameters<(typeof VIOLATIONS)[C]['text']> extends [infer Data] ? Data : undefined;
 
-/** A breach of an RFC, or of a limit, by the peer. */
+/** A violation of an RFC, or of a limit, by the peer. */
 export interface Violation {
   readonly code: ViolationCode;
   readonly closeCode: number;
@@ -169,9 +169,9 @@ export interface Violation {
 }
 
 /**
- * Words a violation from its catalogue row.
+ * Creates a violation from its catalogue row.
  *
- * `rfc` names a more exact section than the row has, for a code that several rules share.
+ * `rfc` overrides the section of the row, for a code that several rules share.
  */
 export function violation<C extends ViolationCode>(
   code: C,
@@ -189,7 +189,7 @@ export function violation<C extends ViolationCode>(
   };
 }
 
-/** A violation as an exception, for callers who want one; nothing in this folder throws it. */
+/** A violation as an exception, for callers; nothing in this folder throws it. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
   readonly violation: Violation;

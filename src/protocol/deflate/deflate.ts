@@ -2,7 +2,7 @@ import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { violation } from '../violations.ts';
 import type { Violation } from '../violations.ts';
 
-/** What both sides agreed on for permessage-deflate: RFC 7692 section 7.1. */
+/** The agreed parameters of permessage-deflate: RFC 7692 section 7.1. */
 export interface NegotiatedDeflate {
   readonly serverNoContextTakeover: boolean;
   readonly clientNoContextTakeover: boolean;
@@ -12,13 +12,13 @@ export interface NegotiatedDeflate {
   readonly clientMaxWindowBits: number;
 }
 
-/** What one sender of a negotiated permessage-deflate keeps to. */
+/** The agreed parameters for the messages of one side. */
 export interface DeflateDirection {
   readonly takeover: boolean;
   readonly windowBits: number;
 }
 
-/** Picks what concerns the messages that `sender` sends. */
+/** The agreed parameters for the messages that `sender` sends. */
 export function directionOf(
   deflate: NegotiatedDeflate,
   sender: 'client' | 'server',
@@ -28,7 +28,7 @@ export function directionOf(
     : { takeover: !deflate.serverNoContextTakeover, windowBits: deflate.serverMaxWindowBits };
 }
 
-/** The end of a sync flush, which RFC 7692 7.2.1 takes off a message and 7.2.2 puts back. */
+/** The end of a sync flush, which RFC 7692 7.2.1 removes from a message and 7.2.2 adds again. */
 const TAIL_BYTES = 4;
 
 /**
@@ -45,16 +45,16 @@ const MAX_RESTARTS = 64;
 
 const EMPTY = Buffer.alloc(0);
 
-/** Most that is kept for joining between messages. */
+/** Largest joining buffer that is kept between messages. */
 const MAX_JOINT_BYTES = 1024 * 1024;
 
 /**
- * Where messages are joined to be inflated: one for all, as zlib is done with it on return. A new
- * one for each message would be most of what there is to collect.
+ * The buffer in which messages are joined before inflation, shared by all connections: zlib does not
+ * use it after its return. A new one for each message would be most of the garbage.
  */
 let joint: Buffer = EMPTY;
 
-/** The pieces of a message and the tail behind them, in memory that the next call overwrites. */
+/** The pieces of a message followed by the tail, in memory that the next call overwrites. */
 function joinWithTail(pieces: readonly Buffer[]): Buffer {
   let length = FINAL_TAIL.length;
   for (const piece of pieces) length += piece.length;
@@ -72,14 +72,13 @@ function jointOf(length: number): Buffer {
 }
 
 /**
- * The data zlib may refer back to, kept here in place of a stream that would remember it.
+ * The LZ77 window between messages: each message is a synchronous zlib call, which has no memory.
  *
- * Messages are appended to memory of twice the window, so that the window has to be moved only
- * once in as many bytes as it is long.
+ * Messages are appended to a buffer of twice the window, so that the window is moved only once per
+ * window length.
  */
 class History {
   readonly #size: number;
-  /** Room for twice the window, so that the newest data is only moved once in a while. */
   #bytes: Buffer = EMPTY;
   #start = 0;
   #end = 0;
@@ -95,7 +94,7 @@ class History {
       : { dictionary: this.#bytes.subarray(this.#start, this.#end) };
   }
 
-  /** Copies what it keeps: the data itself belongs to whoever receives the message. */
+  /** Copies `data`, which belongs to the receiver of the message. */
   push(data: Buffer): void {
     if (data.length === 0) return;
     if (this.#bytes.length === 0) this.#bytes = Buffer.allocUnsafe(2 * this.#size);
@@ -117,12 +116,12 @@ class History {
   }
 }
 
-/** What zlib asks for at least and by default as the size of its output pieces. */
+/** The minimum and default size of zlib's output pieces. */
 const MIN_CHUNK = 64;
 const DEFAULT_CHUNK = 16 * 1024;
 const MAX_CHUNK = 256 * 1024;
 
-/** Output pieces that fit `bytes`: small messages waste no memory, large ones need no joining. */
+/** A size of output pieces that wastes no memory on small messages and needs no joining of large ones. */
 function chunkSizeFor(bytes: number): number {
   return Math.max(MIN_CHUNK, Math.min(MAX_CHUNK, bytes));
 }
@@ -135,8 +134,8 @@ export class Deflater {
 
   constructor(direction: DeflateDirection) {
     this.#direction = direction;
-    // zlib refuses raw windows of 8 bits. Its lookahead keeps it from reaching back further than
-    // 250 bytes with 9 bits, which a receiver with a window of 256 bytes can follow.
+    // zlib refuses raw windows of 8 bits. With 9 bits its lookahead limits references to 250 bytes,
+    // which is within a receiver's window of 256 bytes.
     this.#windowBits = Math.max(9, direction.windowBits);
     this.#history = new History(this.#windowBits);
   }
@@ -147,7 +146,7 @@ export class Deflater {
       ...this.#history.options,
       windowBits: this.#windowBits,
       finishFlush: constants.Z_SYNC_FLUSH,
-      // Noise grows by five bytes in each block of 16 KiB or more, and the flush adds five.
+      // Random data grows by five bytes per block of 16 KiB or more, and the flush adds five.
       chunkSize: chunkSizeFor(data.length + (data.length >>> 10) + 16),
     });
     if (fin && !this.#direction.takeover) this.#history.forget();
@@ -156,7 +155,7 @@ export class Deflater {
   }
 }
 
-/** Inflates the messages the other side sends, synchronously and never to more than a limit. */
+/** Inflates the peer's messages synchronously, up to a limit. */
 export class Inflater {
   readonly #direction: DeflateDirection;
   readonly #history: History;
@@ -172,12 +171,12 @@ export class Inflater {
   /**
    * Inflates the payloads of one message: of one frame, or of all its frames in order.
    *
-   * `expectedBytes` is how long it will probably be; a good guess saves memory.
+   * `expectedBytes` is its probable length; a good guess saves memory.
    */
   inflate(deflated: Buffer | readonly Buffer[], expectedBytes = DEFAULT_CHUNK): Buffer | Violation {
     const pieces = Buffer.isBuffer(deflated) ? [deflated] : deflated;
-    // Not a DEFLATE stream at all, strictly; zlib itself produces it for an empty message when it
-    // has nothing to flush, so peers do send it.
+    // Strictly no DEFLATE stream, but zlib produces it for an empty message when it has nothing to
+    // flush, so peers send it.
     if (pieces.every((piece) => piece.length === 0)) return EMPTY;
     let rest = joinWithTail(pieces);
     const parts: Buffer[] = [];
@@ -208,15 +207,15 @@ export class Inflater {
       const { buffer, engine } = inflateRawSync(bytes, {
         ...this.#history.options,
         windowBits: this.#direction.windowBits,
-        // zlib wants at least 1 here, which is one too many for a message that is full already.
+        // zlib requires at least 1, which is one too many once the message has its full size.
         maxOutputLength: Math.max(room, 1),
-        // A byte to spare lets zlib see the end of the message without another piece.
+        // One extra byte lets zlib detect the end of the message without another piece.
         chunkSize: chunkSizeFor(expectedBytes + 1),
         info: true,
       }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
       if (room === 0 && buffer.length > 0) return this.#tooBig();
       const consumed = engine.bytesWritten;
-      // Without takeover only the next part of the same message can refer back.
+      // Without takeover, only a later part of the same message can refer back.
       if (this.#direction.takeover || consumed < bytes.length) this.#history.push(buffer);
       return { data: buffer, consumed };
     } catch (error) {

@@ -3,15 +3,15 @@ import type { DeflateParams } from './params.ts';
 import type { NegotiatedDeflate } from './deflate.ts';
 import type { Extension } from '../http/extension-header.ts';
 
-/** What a server wants of permessage-deflate; `{}` takes every offer as it comes. */
+/** A server's settings of permessage-deflate; `{}` accepts every offer as it is. */
 export interface DeflateSupport {
-  /** Forget the server's window after each message even if the client did not ask. */
+  /** Reset the server's window after each message even if the client did not ask. */
   readonly serverNoContextTakeover?: boolean;
-  /** Make the client forget its window after each message. */
+  /** Require the client to reset its window after each message. */
   readonly clientNoContextTakeover?: boolean;
   /** Largest window of the server: 8 to 15. */
   readonly serverMaxWindowBits?: number;
-  /** Largest window of the client: 8 to 15. Offers that cannot be held to it are declined. */
+  /** Largest window of the client: 8 to 15. Offers without that parameter are declined. */
   readonly clientMaxWindowBits?: number;
 }
 
@@ -54,7 +54,7 @@ function acceptParams(offer: DeflateParams, support: DeflateSupport): DeflatePar
 
 /** What is in force for a client whose `offer` was answered with `response`, both legal. */
 export function negotiate(offer: DeflateParams, response: DeflateParams): NegotiatedDeflate {
-  // 7.1.1.2 and 7.1.2.2: a client that announced its own restraint keeps to it, agreed or not.
+  // 7.1.1.2 and 7.1.2.2: a client keeps to what it announced for itself, confirmed or not.
   const bits = response.clientMaxWindowBits ?? offer.clientMaxWindowBits;
   return toNegotiated({
     ...response,

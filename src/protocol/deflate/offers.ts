@@ -5,7 +5,7 @@ import type { Extension } from '../http/extension-header.ts';
 import { fieldValue } from '../http/head.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 
-/** The extensions a head names; undefined if it names none or breaks the grammar. */
+/** The extensions that a head names; undefined for none or for invalid syntax. */
 export function extensionsOf(head: RequestHead | ResponseHead): readonly Extension[] | undefined {
   const header = fieldValue(head, 'sec-websocket-extensions');
   if (header === undefined) return undefined;
@@ -46,7 +46,7 @@ export function answeredOffer(
   );
 }
 
-/** RFC 7692 7.1.1.1: who accepts server_no_context_takeover has to say so. */
+/** RFC 7692 7.1.1.1: a server that accepts server_no_context_takeover confirms it. */
 export function keepsServerTakeover(offer: DeflateParams, response: DeflateParams): boolean {
   return !offer.serverNoContextTakeover || response.serverNoContextTakeover;
 }

@@ -18,7 +18,7 @@ export type DeflateFlaw = 'unknown' | 'repeated' | 'value';
 
 export interface ParsedDeflate {
   readonly params: DeflateParams;
-  /** Empty for a legal set of parameters. */
+  /** Empty if the parameters are legal. */
   readonly flaws: readonly { readonly kind: DeflateFlaw; readonly text: string }[];
 }
 
@@ -28,7 +28,7 @@ const WINDOWS = ['server_max_window_bits', 'client_max_window_bits'];
 /** 7.1.2.1: "a decimal integer value without leading zeroes between 8 to 15, inclusive". */
 const WINDOW_BITS = /^(?:[89]|1[0-5])$/;
 
-/** Reads the parameters of permessage-deflate and finds fault with them. */
+/** Reads the parameters of permessage-deflate and lists what is illegal in them. */
 export function parseDeflate(extension: Extension, from: 'request' | 'response'): ParsedDeflate {
   const names = extension.params.map((param) => param.name);
   const flaws = extension.params.flatMap((param, index) => {

@@ -40,7 +40,7 @@ const EXPLANATIONS: Readonly<Record<number, string>> = {
 };
 
 /**
- * Says whether `code` may stand in a Close frame, in either direction.
+ * Whether `code` is allowed in a Close frame, in either direction.
  *
  * RFC 6455 section 7.4.1: 1004 is reserved, 1005, 1006 and 1015 "MUST NOT be set as a status code
  * in a Close control frame". Section 7.4.2: 0-999 are not used, 1000-2999 belong to the protocol
@@ -51,7 +51,7 @@ export function isSendableCloseCode(code: number): boolean {
   return code !== 1005 && code !== 1006 && code !== 1015 && code in EXPLANATIONS;
 }
 
-/** Explains a close code in a few words: `normal closure`, `application`, `reserved`. */
+/** Names a close code: `normal closure`, `application`, `reserved`. */
 export function explainCloseCode(code: number): string {
   const known = EXPLANATIONS[code];
   if (known !== undefined) return known;

@@ -4,7 +4,7 @@ import { MAX_CONTROL_BYTES } from './opcode.ts';
 import { violation } from '../violations.ts';
 import type { Violation } from '../violations.ts';
 
-/** What a Close frame said; code 1005 stands for an empty one (RFC 6455 section 7.1.5). */
+/** The content of a Close frame; code 1005 for an empty one (RFC 6455 section 7.1.5). */
 export interface CloseStatus {
   readonly code: number;
   readonly reason: string;
@@ -38,7 +38,7 @@ export function encodeClose(code?: number, reason = ''): Buffer {
   return payload;
 }
 
-/** Decodes and judges the payload of a Close frame from the peer. */
+/** Decodes and checks the payload of a Close frame from the peer. */
 export function decodeClose(payload: Buffer): CloseStatus | { readonly violation: Violation } {
   // 5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer".
   if (payload.length === 0) return { code: CloseCode.noStatus, reason: '' };

@@ -4,13 +4,13 @@ import type { Frame } from './frame.ts';
 import { minimalLengthBytes } from './frame-header.ts';
 import { Opcode, opcodeName } from './opcode.ts';
 
-/** Payload shown of one frame: characters of text, or bytes in hex. */
+/** Most characters of text, or bytes in hex, that are shown of a payload. */
 const MAX_SHOWN = 48;
 
 /**
- * Describes a frame for people, on one line: `text "Hello" [5 bytes, masked]`.
+ * Describes a frame on one line: `text "Hello" [5 bytes, masked]`.
  *
- * What is out of the ordinary stands in the brackets: `fin=0`, reserved bits, a long length field.
+ * The brackets also hold what is unusual: `fin=0`, reserved bits, a length field that is too long.
  */
 export function describeFrame(frame: Frame): string {
   const { payload } = frame;

@@ -6,16 +6,16 @@ export const MAX_HEADER_BYTES = 14;
 /** The width of the extended length field: absent, 16 bits or 64 bits. */
 export type LengthBytes = 0 | 2 | 8;
 
-/** The shortest length field that can hold `length`, which section 5.2 makes the only legal one. */
+/** The shortest length field that can hold `length`; section 5.2 allows no other. */
 export function minimalLengthBytes(length: number): LengthBytes {
   if (length < 126) return 0;
   return length < 65536 ? 2 : 8;
 }
 
 /**
- * The header of one frame, read from bytes: bits and numbers, no judgement.
+ * The header of one frame as it was read, legal or not.
  *
- * One object is filled again and again, so that a frame costs no allocation of its own.
+ * One object is reused, so that a frame needs no allocation.
  */
 export class FrameHeader {
   fin = false;
@@ -25,19 +25,19 @@ export class FrameHeader {
   masked = false;
   /** The four octets of the masking key, first octet lowest. */
   key = 0;
-  /** Payload bytes; above 2^53 only roughly right. Before `lengthKnown` only the lowest it can be. */
+  /** Payload bytes, approximate above 2^53; without `lengthKnown`, the smallest possible value. */
   length = 0;
   lengthBytes: LengthBytes = 0;
   /** Whether the top bit of a 64-bit length is set, which section 5.2 forbids. */
   overflow = false;
-  /** Whether the extended length, if any, was there to read. */
+  /** Whether the extended length, if any, has been read. */
   lengthKnown = false;
 
   /**
    * Reads the header at `offset` and returns its size, or 0 when `end` comes too early.
    *
-   * With at least two bytes there, the bits are filled in even then, and the length if it is there:
-   * enough to refuse a frame early. With fewer nothing is touched.
+   * From two bytes on, the bits are set even then, and the length once it is complete: enough to
+   * refuse a frame early. With fewer bytes nothing changes.
    */
   read(bytes: Uint8Array, offset: number, end: number): number {
     if (end - offset < 2) return 0;
@@ -74,9 +74,9 @@ function readLength(bytes: Uint8Array, offset: number, lengthBytes: LengthBytes)
   return length;
 }
 
-/** What `writeHeader` needs; `length` is written as it is told, true or not. */
+/** Input of `writeHeader`; `length` is written as given, right or wrong. */
 export interface HeaderFields {
-  /** FIN, RSV1 to RSV3 and the opcode: the first byte as it stands. */
+  /** The first byte: FIN, RSV1 to RSV3 and the opcode. */
   readonly first: number;
   readonly length: number | bigint;
   readonly lengthBytes: LengthBytes;

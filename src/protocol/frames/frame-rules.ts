@@ -7,9 +7,9 @@ import type { Violation } from '../violations.ts';
 /** RSV1 in `FrameHeader.rsv`: the "Per-Message Compressed" bit of RFC 7692 section 6. */
 const RSV1 = 4;
 
-/** What decides, besides its bits, whether a frame is legal. */
+/** What a frame's legality depends on besides its header. */
 export interface FrameContext {
-  /** Whether the receiver is a server, to which every frame has to be masked. */
+  /** Whether the receiver is a server, which requires masked frames. */
   readonly masked: boolean;
   /** Whether permessage-deflate was negotiated, which gives RSV1 a meaning. */
   readonly deflate: boolean;
@@ -17,7 +17,7 @@ export interface FrameContext {
   readonly messageOpen: boolean;
 }
 
-/** Judges a header by RFC 6455 section 5; it need not be complete yet. */
+/** Checks a header, complete or not, by RFC 6455 section 5. */
 export function inspectHeader(header: FrameHeader, context: FrameContext): Violation | undefined {
   return inspectBits(header, context) ?? inspectSequence(header, context) ?? inspectLength(header);
 }
@@ -49,7 +49,7 @@ function inspectSequence(header: FrameHeader, context: FrameContext): Violation 
     // 5.5: "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be
     // fragmented."
     if (!fin) return violation('WSK_CONTROL_FRAGMENTED', { opcode });
-    // The first two bytes tell; how much too long it is would only come with the next two or eight.
+    // The first two bytes are enough; the exact length would need two or eight more.
     if (header.lengthBytes === 0) return undefined;
     return violation('WSK_CONTROL_TOO_LONG', {
       length: MAX_CONTROL_BYTES + 1,

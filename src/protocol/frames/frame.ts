@@ -21,7 +21,7 @@ export interface Frame {
   readonly wireBytes: number;
 }
 
-/** What to put on the wire. Nothing is checked but that the fields can be written at all. */
+/** A frame to encode, legal or not. */
 export interface FrameInit {
   readonly opcode: number;
   readonly payload?: Uint8Array;
@@ -96,8 +96,8 @@ function checkFields(init: FrameInit, length: number | bigint, lengthBytes: Leng
 /**
  * Decodes frames from bytes in any pieces: `receive`, then `next` until it returns undefined.
  *
- * It knows bits, not policy, so illegal frames come out as they are. Its only refusal is a frame
- * larger than the limit, after which `violation` is set and nothing more comes out.
+ * Illegal frames are returned as they are. Only a frame above the limit is refused: it sets
+ * `violation`, and no more frames follow.
  */
 export class FrameDecoder {
   readonly #limit: number;
@@ -117,17 +117,17 @@ export class FrameDecoder {
     return this.#violation;
   }
 
-  /** Bytes received that belong to no decoded frame yet. */
+  /** Bytes that belong to no decoded frame yet. */
   get bufferedBytes(): number {
     return this.#end - this.#start;
   }
 
-  /** Takes a copy of `bytes`; they stay the caller's. */
+  /** Copies `bytes`. */
   receive(bytes: Uint8Array): void {
     if (this.#violation !== undefined) return;
     const needed = this.bufferedBytes + bytes.length;
     if (this.#end + bytes.length > this.#buffered.length) {
-      // Doubling keeps many small pieces of one large frame from being copied again and again.
+      // Doubling limits how often the small pieces of a large frame are copied.
       const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.bufferedBytes));
       grown.set(this.#buffered.subarray(this.#start, this.#end));
       this.#buffered = grown;

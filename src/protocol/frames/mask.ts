@@ -1,14 +1,14 @@
-/** Whether the low byte of a machine word comes first in memory, as on every common processor. */
+/** Whether the low byte of a machine word is first in memory, as on every common processor. */
 const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
-/** Below this size the view that word-wise masking needs costs more than it saves. */
+/** Below this size, the view for word-wise masking costs more than it saves. */
 export const MIN_WORDWISE_BYTES = 128;
 
 /** The high bit of each of four bytes: clear in all of them means ASCII. */
 export const NON_ASCII = 0x80808080;
 
 /**
- * Masks or unmasks `bytes` in place; doing it twice gives the old bytes back (RFC 6455 5.3).
+ * Masks or unmasks `bytes` in place; doing it twice restores them (RFC 6455 5.3).
  *
  * `offset` is the position of `bytes[0]` in the payload, for a payload that arrives in pieces.
  */
@@ -26,7 +26,7 @@ export function packKey(bytes: Uint8Array, offset: number): number {
   );
 }
 
-/** Turns a packed key so that its first octet is the one for payload position `by`. */
+/** Rotates a packed key so that its first octet is the one for payload position `by`. */
 export function rotateKey(key: number, by: number): number {
   const bits = (by & 3) << 3;
   return bits === 0 ? key : (key >>> bits) | (key << (32 - bits));
@@ -43,8 +43,8 @@ export function wordsOf(bytes: Uint8Array): Int32Array {
 /**
  * Masks `bytes[start..end)` in place with a packed key whose first octet is for `bytes[start]`.
  *
- * Returns all resulting bytes or-ed together, four by four: `& NON_ASCII` tells for nothing
- * whether a text needs a UTF-8 check at all. Pass `words` (from `wordsOf(bytes)`) when many ranges
+ * Returns the bitwise or of all resulting bytes, four by four: `& NON_ASCII` tells at no cost
+ * whether a text needs a UTF-8 check. Pass `words` (from `wordsOf(bytes)`) when many ranges
  * of the same bytes are to be masked. (Five parameters, because this runs for every frame.)
  */
 export function maskRange(
@@ -75,7 +75,7 @@ export function maskRange(
 /**
  * Copies the first `length` bytes of `source` to the word at `at` of `target`, masked on the way.
  *
- * Writes whole words: up to three bytes behind the end change too. A key of 0 copies as it is.
+ * Writes whole words: up to three bytes after the end change, too. A key of 0 copies unchanged.
  */
 export function copyMasked(
   source: Int32Array,

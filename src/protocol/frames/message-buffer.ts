@@ -1,30 +1,29 @@
-/** Room given at once to a frame that is still arriving, whatever it announces. */
+/** Memory allocated at once for an incomplete frame, whatever length it announces. */
 const MAX_TRUSTED_BYTES = 1024 * 1024;
 
 const EMPTY = Buffer.alloc(0);
 
 /**
- * The bytes of the message that is being received, copied into one buffer.
+ * The bytes of an incomplete message in one growing buffer.
  *
- * One growing buffer rather than a list of pieces: a peer that sends a message byte by byte then
- * costs the message's bytes, not an object for each of them.
+ * With a list of pieces, a peer that sends a message byte by byte would cause an object per byte.
  */
 export class MessageBuffer {
-  /** Filled up to `length`; the pieces are unmasked where they lie. */
+  /** Used up to `length`; the pieces are unmasked in place. */
   bytes: Buffer = EMPTY;
   length = 0;
 
   /**
-   * Copies `source[start..end)` behind what is there.
+   * Appends `source[start..end)`.
    *
-   * `announced` is how many bytes of the frame come after these: room for them is made as far as a
-   * peer may be trusted with memory, up to 1 MiB or as much again as it really sent.
+   * `announced` is how many bytes of the frame are still missing: memory for them is allocated up to
+   * 1 MiB, or up to twice the bytes really received.
    */
   append(source: Buffer, start: number, end: number, announced: number): void {
     const needed = this.length + (end - start);
     if (needed > this.bytes.length) {
       const trusted = Math.max(MAX_TRUSTED_BYTES, 2 * needed);
-      // A fragment announces no successor, so doubling keeps many of them from being copied often.
+      // The next fragment is not announced; doubling limits how often bytes are copied.
       const wanted = Math.max(needed + announced, this.length > 0 ? 2 * this.length : 0);
       this.#grow(Math.max(needed, Math.min(wanted, trusted)));
     }
@@ -37,7 +36,7 @@ export class MessageBuffer {
     this.length = 0;
   }
 
-  /** Hands the message over and starts anew. */
+  /** Returns the message and clears the buffer. */
   take(): Buffer {
     const message =
       this.length === this.bytes.length ? this.bytes : this.bytes.subarray(0, this.length);

@@ -20,7 +20,7 @@ export function isControlOpcode(opcode: number): boolean {
   return (opcode & 0x8) !== 0;
 }
 
-/** Names an opcode for people: `text`, or `opcode 3` for a reserved one. */
+/** Names an opcode: `text`, or `opcode 3` for a reserved one. */
 export function opcodeName(opcode: number): string {
   return NAMES.get(opcode) ?? `opcode ${opcode}`;
 }

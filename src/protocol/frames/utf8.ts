@@ -1,25 +1,25 @@
 import { isUtf8 } from 'node:buffer';
 
 /**
- * Checks UTF-8 that arrives in pieces and fails at the first byte that no valid text can have
- * there (RFC 3629; overlong forms, surrogates and code points above U+10FFFF are invalid).
+ * Checks UTF-8 that arrives in pieces and fails at the first byte that cannot continue a valid text
+ * (RFC 3629; overlong forms, surrogates and code points above U+10FFFF are invalid).
  */
 export class Utf8Stream {
-  /** Continuation bytes that the open sequence still needs: 0 to 3. */
+  /** Missing continuation bytes of the open sequence: 0 to 3. */
   #needed = 0;
   /** The range of the next continuation byte; the second byte of some sequences has a smaller one. */
   #lowest = 0x80;
   #highest = 0xbf;
 
-  /** Returns false as soon as `bytes` cannot go on a valid text; `reset` before the next text. */
+  /** Returns false as soon as `bytes` cannot continue a valid text; `reset` before the next text. */
   push(bytes: Uint8Array): boolean {
     let start = 0;
     while (this.#needed > 0 && start < bytes.length) {
       if (!this.#pushByte(bytes[start++] as number)) return false;
     }
     const cut = findOpenSequence(bytes, start);
-    // The native check sees whole sequences only; the open one at the end goes byte by byte, so
-    // that f4 90 fails here and not when the rest of its sequence is in.
+    // The native check gets complete sequences only; the open one at the end is checked byte by
+    // byte, so that f4 90 fails before the rest of its sequence arrives.
     if (
       cut > start &&
       !isUtf8(start === 0 && cut === bytes.length ? bytes : bytes.subarray(start, cut))
@@ -32,12 +32,12 @@ export class Utf8Stream {
     return true;
   }
 
-  /** Says whether the text may end here: no sequence is open. */
+  /** Whether the text may end here: no sequence is open. */
   end(): boolean {
     return this.#needed === 0;
   }
 
-  /** Forgets an open sequence, so that another text can be checked. */
+  /** Drops an open sequence, so that another text can be checked. */
   reset(): void {
     this.#needed = 0;
     this.#lowest = 0x80;
@@ -65,7 +65,7 @@ export class Utf8Stream {
   }
 }
 
-/** Length of the sequence that `byte` opens; 1 for ASCII and for what opens none. */
+/** Length of the sequence that starts with `byte`; 1 for ASCII and for invalid first bytes. */
 function sequenceLength(byte: number): number {
   if (byte < 0xc2 || byte > 0xf4) return 1;
   if (byte < 0xe0) return 2;

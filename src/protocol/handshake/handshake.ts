@@ -17,14 +17,14 @@ export interface RequestInit {
   readonly protocols?: readonly string[];
   /** The offers, as the value of Sec-WebSocket-Extensions; `formatExtensions` makes it. */
   readonly extensions?: string;
-  /** More fields; one that bears the name of a field of the handshake takes its place. */
+  /** More fields; one with the name of a handshake field replaces it. */
   readonly headers?: HeaderList;
 }
 
 /**
  * Composes a client's opening handshake: RFC 6455 section 4.1.
  *
- * Throws a TypeError for a URL that names no WebSocket, or a header that could not be sent.
+ * Throws a TypeError for a URL of another scheme or an invalid header.
  */
 export function createRequest(init: RequestInit): {
   bytes: Buffer;
@@ -66,7 +66,7 @@ export function createRequest(init: RequestInit): {
 }
 
 export interface ResponseInit {
-  /** The request to accept, which `verifyRequest` found in order. */
+  /** The request to accept, checked by `verifyRequest`. */
   readonly request: RequestHead;
   readonly protocol?: string | null;
   /** The value of Sec-WebSocket-Extensions; empty for none. */
@@ -144,7 +144,7 @@ function basicCredentials(url: URL): string {
   return `Basic ${Buffer.from(pair).toString('base64')}`;
 }
 
-/** Puts `extra` behind `own`, without those of `own` that it replaces. */
+/** `own` without the fields that `extra` replaces, then `extra`. */
 function mergeFields(own: HeaderList, extra: HeaderList): HeaderField[] {
   const replaced = new Set(extra.map(([name]) => name.toLowerCase()));
   return [...own.filter(([name]) => !replaced.has(name.toLowerCase())), ...extra].map(
@@ -154,7 +154,7 @@ function mergeFields(own: HeaderList, extra: HeaderList): HeaderField[] {
 
 function encodeHead(startLine: string, fields: readonly HeaderField[]): Buffer {
   for (const { name, value } of fields) {
-    // A line break in a value would smuggle in fields, or a second message.
+    // A line break in a value would inject fields, or a second message.
     if (!isToken(name) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
       throw new TypeError(`header ${quote(`${name}: ${value}`)} cannot be sent`);
     }

@@ -1,7 +1,7 @@
 import { violation } from '../violations.ts';
 import type { SeenExpected, Violation, ViolationCode, ViolationData } from '../violations.ts';
 
-/** One rule of an RFC, held against one head. */
+/** The result of one rule of an RFC for one head. */
 export interface RuleResult {
   /** Stable, in kebab-case. */
   readonly id: string;
@@ -9,28 +9,28 @@ export interface RuleResult {
   readonly rfc: string;
   /** The rule in one sentence. */
   readonly rule: string;
-  /** `skip`: the rule has nothing to be held against, `seen` says why. */
+  /** `skip`: the rule does not apply, `seen` says why. */
   readonly verdict: 'pass' | 'fail' | 'skip';
   readonly seen: string;
   readonly expected: string;
-  /** Whether the handshake has to be refused for it; otherwise an offer is declined, or nothing. */
+  /** Whether a failure refuses the handshake; otherwise an offer is declined, or nothing happens. */
   readonly fatal: boolean;
   /** Present exactly when the verdict is fail. */
   readonly violation?: Violation;
 }
 
-/** What a check found; made by `pass`, `fail`, `skip` and `judge`. */
+/** The result of a check, made by `pass`, `fail`, `skip` or `judge`. */
 export interface Finding {
   readonly verdict: RuleResult['verdict'];
   readonly seen: string;
 }
 
-/** The codes whose data is what was seen and what was expected. */
+/** The codes whose data is `SeenExpected`. */
 type HandshakeCode = {
   [C in ViolationCode]: SeenExpected extends ViolationData<C> ? C : never;
 }[ViolationCode];
 
-/** A rule as data; the lists of them are what handshakes are judged by. */
+/** A rule of the handshake as data. */
 export interface Rule<Context> {
   readonly id: string;
   readonly rfc: string;
@@ -58,7 +58,7 @@ export function judge(holds: boolean, seen: string): Finding {
   return holds ? pass(seen) : fail(seen);
 }
 
-/** Holds every rule against `context`, in order. */
+/** Checks every rule, in order. */
 export function evaluate<Context>(rules: readonly Rule<Context>[], context: Context): RuleResult[] {
   return rules.map(({ id, rfc, rule, code, expected: text, fatal = true, check }) => {
     const { verdict, seen } = check(context);
@@ -69,7 +69,7 @@ export function evaluate<Context>(rules: readonly Rule<Context>[], context: Cont
   });
 }
 
-/** The breach a handshake has to be refused for: that of the first fatal rule that fails. */
+/** The violation that refuses a handshake: that of the first fatal rule that fails. */
 export function firstBreach(results: readonly RuleResult[]): Violation | undefined {
   return results.find((result) => result.fatal && result.verdict === 'fail')?.violation;
 }

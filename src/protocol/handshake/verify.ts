@@ -12,14 +12,14 @@ import { firstBreach } from './rules.ts';
 import type { RuleResult } from './rules.ts';
 import type { Violation } from '../violations.ts';
 
-/** A handshake that has to be refused. */
+/** A handshake to refuse. */
 export interface RefusedHandshake {
   readonly ok: false;
   readonly violation: Violation;
   readonly rules: readonly RuleResult[];
 }
 
-/** What a handshake agreed on. */
+/** The result of a valid handshake. */
 export interface AgreedHandshake {
   readonly ok: true;
   readonly protocol: string | null;
@@ -30,15 +30,15 @@ export interface AgreedHandshake {
   readonly rules: readonly RuleResult[];
 }
 
-/** What a server can offer its clients. */
+/** What a server supports. */
 export interface ServerTraits {
-  /** Subprotocols it speaks, the preferred one first. */
+  /** Supported subprotocols, the preferred one first. */
   readonly protocols?: readonly string[];
   /** Absent: permessage-deflate is declined. */
   readonly deflate?: DeflateSupport | undefined;
 }
 
-/** Judges a request by `checkRequest` and, as a server, chooses what to answer. */
+/** Checks a request by `checkRequest` and, as a server, chooses the response. */
 export function verifyRequest(
   head: RequestHead,
   traits: ServerTraits = {},
@@ -59,7 +59,7 @@ export function verifyRequest(
   };
 }
 
-/** Judges a response by `checkResponse` and, as a client, reads what was agreed on. */
+/** Checks a response by `checkResponse` and, as a client, reads what was agreed on. */
 export function verifyResponse(
   head: ResponseHead,
   request: RequestHead,

@@ -12,12 +12,12 @@ export interface ExtensionParam {
   readonly value?: string | undefined;
 }
 
-/** A value read by the grammar of RFC 6455 section 9.1, or where it breaks that grammar. */
+/** A value parsed by the grammar of RFC 6455 section 9.1, or its first syntax error. */
 export type ParsedExtensions =
   | { readonly ok: true; readonly extensions: readonly Extension[] }
   | { readonly ok: false; readonly flaw: string };
 
-/** An element up to the next comma that stands in no quoted string. */
+/** An element up to the next comma outside quoted strings. */
 const ELEMENT = /[^,"]*(?:"(?:[^"\\]|\\.)*"[^,"]*)*/y;
 const PART = /[^;"]*(?:"(?:[^"\\]|\\.)*"[^;"]*)*/y;
 
@@ -58,7 +58,7 @@ function splitOutsideQuotes(text: string, piece: RegExp): string[] {
     const match = piece.exec(text)?.[0] ?? '';
     const end = at + match.length;
     if (end >= text.length || text[end] === '"') {
-      // An unclosed quote: the rest is one piece, which no grammar takes.
+      // After an unclosed quote the rest is one piece, which is always invalid.
       pieces.push(text.slice(at).trim());
       return pieces;
     }

@@ -22,8 +22,8 @@ const FORBIDDEN_IN_VALUE = /[\0-\x08\x0a-\x1f\x7f]/;
 /**
  * Reads the head of an HTTP/1.1 message from bytes in any pieces, within limits.
  *
- * Give it bytes until `head()` or `violation` is there; what came behind the head is in `rest()`.
- * Sloppy lines do not stop it: they become `flaws` of the head, for the rule lists to report.
+ * Call `receive` until `head()` or `violation` is defined; bytes after the head are in `rest()`.
+ * Malformed lines become `flaws` of the head, which the rule lists report.
  */
 export class HeadDecoder<Kind extends keyof HeadOf = keyof HeadOf> {
   readonly #kind: Kind;
@@ -37,7 +37,7 @@ export class HeadDecoder<Kind extends keyof HeadOf = keyof HeadOf> {
     this.#limits = resolveLimits(limits);
   }
 
-  /** Set when this is not HTTP at all, or too much of it. */
+  /** Set if the bytes are not HTTP, or exceed a limit. */
   get violation(): Violation | undefined {
     return this.#violation;
   }
@@ -68,12 +68,12 @@ export class HeadDecoder<Kind extends keyof HeadOf = keyof HeadOf> {
     return this.#head;
   }
 
-  /** What was received behind the head, so far. */
+  /** What was received after the head, so far. */
   rest(): Buffer {
     return this.#head === undefined ? Buffer.alloc(0) : this.#bytes;
   }
 
-  /** Tells other protocols apart early: many of their servers wait for us before they say more. */
+  /** Detects other protocols early: many of their servers send little and then wait. */
   #looksLikeHttp(): boolean {
     if (this.#kind === 'request') {
       return this.#bytes.length === 0 || isToken(String.fromCharCode(this.#bytes[0] ?? 0));
@@ -114,7 +114,7 @@ export class HeadDecoder<Kind extends keyof HeadOf = keyof HeadOf> {
   }
 }
 
-/** Where the empty line ends that ends the head, or -1. `searched` bytes were in vain before. */
+/** Where the empty line after the head ends, or -1; the first `searched` bytes hold none. */
 function findEnd(bytes: Buffer, searched: number): number {
   let lineEnd = bytes.indexOf(LF, Math.max(0, searched - 2));
   while (lineEnd >= 0) {
@@ -145,7 +145,7 @@ function decodeStatusLine(
   return { kind: 'response', version, status: Number(status), reason, fields, flaws };
 }
 
-/** Reads one field line; a line that is none becomes a flaw and is left out. */
+/** Reads one field line; an invalid line becomes a flaw and is left out. */
 function decodeField(line: string, flaws: string[]): HeaderField[] {
   const colon = line.indexOf(':');
   const name = line.slice(0, colon);

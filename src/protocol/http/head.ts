@@ -5,15 +5,15 @@ export interface HeaderField {
 }
 
 interface Head {
-  /** `HTTP/1.1` as a rule. */
+  /** As `HTTP/1.1`. */
   readonly version: string;
   /** In order, repeated ones apart. */
   readonly fields: readonly HeaderField[];
-  /** Where the head breaks the grammar of HTTP, in words; what could be read was read all the same. */
+  /** What breaks the grammar of HTTP; everything readable was read. */
   readonly flaws: readonly string[];
 }
 
-/** What stands before the body of an HTTP request. */
+/** The head of an HTTP request: everything before the body. */
 export interface RequestHead extends Head {
   readonly kind: 'request';
   readonly method: string;
@@ -21,7 +21,7 @@ export interface RequestHead extends Head {
   readonly target: string;
 }
 
-/** What stands before the body of an HTTP response. */
+/** The head of an HTTP response: everything before the body. */
 export interface ResponseHead extends Head {
   readonly kind: 'response';
   readonly status: number;

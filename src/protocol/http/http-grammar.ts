@@ -5,7 +5,7 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
-/** Splits a comma-separated list; empty elements stay, so that they can be found fault with. */
+/** Splits a comma-separated list; empty elements are kept, so that rules can report them. */
 export function splitList(value: string): string[] {
   return value.split(',').map((element) => element.replace(/^[ \t]+|[ \t]+$/g, ''));
 }
@@ -19,7 +19,7 @@ export function listIncludes(values: readonly string[], token: string): boolean 
 
 const MAX_QUOTED_CHARS = 120;
 
-/** Quotes what a peer sent for a report: escaped, on one line, not longer than a line or so. */
+/** Quotes what a peer sent for a report: escaped, on one line and shortened. */
 export function quote(text: string): string {
   const cut = text.length > MAX_QUOTED_CHARS ? `${text.slice(0, MAX_QUOTED_CHARS)}…` : text;
   return JSON.stringify(cut);
