@@ -3,18 +3,22 @@
 // Prints the medians and the bounds; exits 1 when one is missed by more than half.
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const RUNS = 15;
 const committed = new URL('../skills/websocket/scripts/websocket.mjs', import.meta.url);
 /** Another bundle to measure may be given as the only argument. */
-const script = process.argv[2] ?? fileURLToPath(committed);
+const script = path.resolve(process.argv[2] ?? fileURLToPath(committed));
+/** Away from this package's own websocket.yaml. */
+const options = { stdio: 'ignore', cwd: tmpdir() };
 
 /** Milliseconds until `node <args>` has ended. */
 async function timeToExit(args) {
   const start = performance.now();
-  const child = spawn(process.execPath, args, { stdio: 'ignore' });
+  const child = spawn(process.execPath, args, options);
   const status = await new Promise((resolve) => child.once('exit', resolve));
   if (status !== 0) throw new Error(`node ${args.join(' ')} ended with ${status}`);
   return performance.now() - start;
@@ -32,7 +36,7 @@ async function timeToFirstByte(args) {
   });
   const start = performance.now();
   const url = `ws://127.0.0.1:${listener.address().port}`;
-  const child = spawn(process.execPath, [...args, '--url', url], { stdio: 'ignore' });
+  const child = spawn(process.execPath, [...args, '--url', url], options);
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const end = await Promise.race([arrived, ended]);
   child.kill('SIGKILL');

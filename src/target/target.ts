@@ -1,6 +1,5 @@
 import { basename, resolve } from 'node:path';
 import type { OperationContext } from '../core/operation.ts';
-import { readProject, startProject } from './project/index.ts';
 import type { Manifest, RunningProject } from './project/index.ts';
 
 /** The server that an operation connects to. Disposing of it stops the project, if there is one. */
@@ -35,6 +34,7 @@ export async function openTarget(
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   }
+  const { readProject, startProject } = await import('./project/index.ts');
   const path = resolve(cwd, input.project);
   check?.((await readProject(path)).manifest);
   const project = await startProject(path, { signal, emit, env });
