@@ -68,7 +68,7 @@ const message = {
     .preprocess(toText, z.string().min(1))
     .optional()
     .describe(
-      'payload: bytes, random bytes uniform:MIN-MAX, or a file with the payload (default: 32)',
+      'payload size in bytes, random sizes as uniform:MIN-MAX, or a file with the payload (default: 32)',
     )
     .meta({ placeholder: 'bytes|uniform:a-b|file' }),
   text: z.boolean().default(false).describe('send text messages'),
