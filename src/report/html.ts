@@ -1,13 +1,18 @@
 import { printable } from './printable.ts';
 
-/** Text that is markup already; only `html` makes it. */
+/** Text that is markup already: made by `html`, or by `markup` of text we wrote. */
 export interface Markup {
   readonly markup: string;
 }
 
 type Part = string | number | Markup | readonly Markup[] | undefined | false;
 
-/** Builds markup; whatever is put in that is no markup itself is escaped, so none can be forgotten. */
+/** Takes `text` as markup; never text of a peer. */
+export function markup(text: string): Markup {
+  return { markup: text };
+}
+
+/** Builds markup; parts that are not markup themselves are escaped. */
 export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Markup {
   return { markup: texts.map((text, at) => text + render(parts[at])).join('') };
 }
@@ -20,7 +25,7 @@ function render(part: Part): string {
 }
 
 /** Escapes for text and quoted attributes, control characters made visible. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return printable(text).replace(
     /[<>&"']/g,
     (character) =>

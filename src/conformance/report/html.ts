@@ -1,12 +1,13 @@
-import { createHash } from 'node:crypto';
+import { html, type Markup } from '../../report/html.ts';
+import { renderPage } from '../../report/page.ts';
+import { printable } from '../../report/printable.ts';
 import type { ConformanceRun } from '../result.ts';
 import { countVerdicts, VERDICTS, type Verdict } from '../verdict.ts';
 import type { CaseFiles } from './case-files.ts';
 import { describeJudgement, summarizeComparison, type Change, type Comparison } from './compare.ts';
 import { problemsOf, staleRows } from './expectations.ts';
-import { pageData } from './page-data.ts';
 import { HEADINGS } from './headings.ts';
-import { printable } from '../../report/printable.ts';
+import { pageData } from './page-data.ts';
 import { reasonOf } from './reason.ts';
 import { reportAssets } from './report-assets.ts';
 
@@ -19,54 +20,61 @@ const MAX_OPEN = 12;
 /** The name of a verdict as a class of the style sheet. */
 const CLASSES: Readonly<Record<Verdict, string>> = {
   fail: 'fail',
-  'non-strict': 'nonstrict',
+  'non-strict': 'warn',
   unimplemented: 'unimplemented',
   informational: 'info',
   pass: 'pass',
 };
 
-/**
- * Renders the page: one file that needs no other and asks the network for nothing.
- *
- * Its content security policy lets only this style and this script through, so what a peer says
- * stays text even if an escape were missing.
- */
+/** Renders the page of a conformance run; see `renderPage`. */
 export function renderHtml(run: ConformanceRun, files: CaseFiles, comparison?: Comparison): string {
-  const { html, css, js } = reportAssets();
-  const names = run.agents.map(({ agent }) => printable(agent)).join(', ');
-  const values: Readonly<Record<string, string>> = {
-    csp: `default-src 'none'; img-src data:; style-src ${sha256(css)}; script-src ${sha256(js)}; base-uri 'none'; form-action 'none'`,
-    title: escapeHtml(`WebSocket conformance: ${names}`),
-    heading: escapeHtml(heading(run)),
-    meta: escapeHtml(metaLine(run)),
-    notes: notes(run),
-    summary: summary(run),
-    comparison: comparison === undefined ? '' : comparisonCard(comparison, run.agents.length > 1),
-    noscript: `<noscript>${failureTable(run)}</noscript>`,
-    tool: escapeHtml(
-      `websocket-skill ${run.environment.version} on Node ${run.environment.node}, ${run.environment.platform}`,
-    ),
-    data: `<script type="application/json" id="data">${embed(pageData(run, files, comparison))}</script>`,
-    style: `<style>${css}</style>`,
-    script: `<script>${js}</script>`,
-  };
-  // One pass: text of a peer that looks like a placeholder is not looked at again.
-  return html.replace(
-    /\{\{(\w+)\}\}|<!--(\w+)-->/g,
-    (_, inText: string | undefined, block: string | undefined) =>
-      values[inText ?? block ?? ''] ?? '',
-  );
-}
-
-function sha256(text: string): string {
-  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
-}
-
-/** JSON that cannot end the script element it stands in. */
-function embed(value: unknown): string {
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return renderPage({
+    kind: 'WebSocket conformance',
+    heading: heading(run),
+    meta: metaLine(run),
+    skip: { to: 'cases', text: 'Skip to the cases' },
+    main: html`${notes(run)} ${summary(run)}
+    ${comparison && comparisonCard(comparison, run.agents.length > 1)} ${casesSection(run)}`,
+    keys: html`<kbd>j</kbd> <kbd>k</kbd> or arrows move · <kbd>Enter</kbd> opens ·
+      <kbd>Esc</kbd> closes · <kbd>n</kbd> next failure · <kbd>/</kbd> searches`,
+    tool: run.environment,
+    data: pageData(run, files, comparison),
+    assets: reportAssets(),
   });
+}
+
+/** The matrix of cases with its filters, which the page's script fills. */
+function casesSection(run: ConformanceRun): Markup {
+  return html`<section id="cases" aria-labelledby="cases-title">
+      <div class="cases-head">
+        <h2 id="cases-title">Cases</h2>
+        <output id="count" class="count"></output>
+      </div>
+      <div class="toolbar" role="search">
+        <input
+          id="search"
+          type="search"
+          placeholder="Search id, title, reason"
+          aria-label="Search cases by id, title or reason"
+          autocomplete="off"
+          spellcheck="false"
+        />
+        <select id="section" aria-label="Section"></select>
+        <div id="verdicts" class="chips" role="group" aria-label="Verdicts to show"></div>
+        <label class="fold"><input id="fold" type="checkbox" checked /> Fold passes</label>
+      </div>
+      <noscript>${failureTable(run)}</noscript>
+      <div id="workspace" class="workspace">
+        <div class="list">
+          <table id="grid" role="grid" aria-labelledby="cases-title"></table>
+          <p id="none" class="none" hidden>
+            No case matches. <button type="button" class="quiet" id="reset">Show all</button>
+          </p>
+        </div>
+        <aside id="detail" tabindex="-1" aria-labelledby="detail-title" hidden></aside>
+      </div>
+    </section>
+    <div id="print"></div>`;
 }
 
 function heading(run: ConformanceRun): string {
@@ -84,7 +92,7 @@ function metaLine({ options, agents, startedAt, durationMs }: ConformanceRun): s
   );
 }
 
-function notes(run: ConformanceRun): string {
+function notes(run: ConformanceRun): Markup[] {
   const stale = staleRows(run);
   return [
     ...(run.interrupted ? ['The run was interrupted: cases that are missing were not run.'] : []),
@@ -94,95 +102,133 @@ function notes(run: ConformanceRun): string {
     ...stale.map(
       (row) => `Case ${row.case} does not fail any more: remove its row (${row.reason}).`,
     ),
-  ]
-    .map((note) => `<p class="note">${escapeHtml(printable(note))}</p>`)
-    .join('\n');
+  ].map((note) => html`<p class="note">${note}</p>`);
 }
 
-function summary(run: ConformanceRun): string {
+function summary(run: ConformanceRun): Markup {
   const rows = run.agents.map(({ agent, cases }) => {
     const counts = countVerdicts(cases);
     const cells = VERDICTS.map((verdict) => {
       const count = counts[verdict];
-      const style = count === 0 ? 'number zero' : `number ${CLASSES[verdict]}`;
-      return `<td class="${style}" data-label="${HEADINGS[verdict].toLowerCase()}">${count}</td>`;
+      const style = count === 0 ? 'zero' : CLASSES[verdict];
+      const label = HEADINGS[verdict].toLowerCase();
+      return html`<td class="number ${style}" data-label="${label}">${count}</td>`;
     });
-    return `<tr><th scope="row">${escapeHtml(printable(agent))}</th><td class="bar">${bar(counts, cases.length)}</td>${cells.join('')}</tr>`;
+    return html`<tr>
+      <th scope="row">${agent}</th>
+      <td class="bar">${bar(counts, cases.length)}</td>
+      ${cells}
+    </tr>`;
   });
   const heads = VERDICTS.map(
-    (verdict) => `<th scope="col" class="number">${HEADINGS[verdict]}</th>`,
+    (verdict) => html`<th scope="col" class="number">${HEADINGS[verdict]}</th>`,
   );
-  return `<section class="card summary" aria-label="Summary"><table><thead><tr><th scope="col">Agent</th><th scope="col" class="bar"></th>${heads.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></section>`;
+  return html`<section class="card summary" aria-label="Summary">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Agent</th>
+          <th scope="col" class="bar"></th>
+          ${heads}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </section>`;
 }
 
 /** A bar of the verdicts; widths are attributes, as the policy forbids style attributes. */
-function bar(counts: Readonly<Record<Verdict, number>>, total: number): string {
+function bar(counts: Readonly<Record<Verdict, number>>, total: number): Markup {
   let at = 0;
-  const parts = [...VERDICTS].reverse().map((verdict) => {
+  const parts = [...VERDICTS].reverse().flatMap((verdict) => {
     const width = total === 0 ? 0 : (100 * counts[verdict]) / total;
-    const part = `<rect class="fill-${CLASSES[verdict]}" x="${at.toFixed(3)}" y="0" width="${width.toFixed(3)}" height="1"/>`;
+    const x = at.toFixed(3);
     at += width;
-    return width === 0 ? '' : part;
+    if (width === 0) return [];
+    return html`<rect
+      class="fill-${CLASSES[verdict]}"
+      x="${x}"
+      y="0"
+      width="${width.toFixed(3)}"
+      height="1"
+    />`;
   });
-  return `<svg viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">${parts.join('')}</svg>`;
+  return html`<svg viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
+    ${parts}
+  </svg>`;
 }
 
-function comparisonCard(comparison: Comparison, several: boolean): string {
+function comparisonCard(comparison: Comparison, several: boolean): Markup {
   const { changes } = comparison;
   const better = changes.filter(({ direction }) => direction === 'better');
   const order = ['worse', 'other'];
   const rest = changes
     .filter(({ direction }) => direction !== 'better')
     .sort((a, b) => order.indexOf(a.direction) - order.indexOf(b.direction));
-  const folded = `<details${better.length <= MAX_OPEN ? ' open' : ''}><summary>${better.length} better</summary>${changeTable(better, several)}</details>`;
-  return [
-    '<section class="card comparison" aria-labelledby="compared">',
-    `<h2 id="compared">Compared with ${escapeHtml(printable(comparison.file))}</h2>`,
-    `<p>${escapeHtml(summarizeComparison(comparison))}</p>`,
-    rest.length === 0 ? '' : changeTable(rest, several),
-    better.length === 0 ? '' : folded,
-    '</section>',
-  ].join('');
+  const folded = html`<details ${better.length <= MAX_OPEN ? 'open' : ''}>
+    <summary>${better.length} better</summary>
+    ${changeTable(better, several)}
+  </details>`;
+  return html`<section class="card comparison" aria-labelledby="compared">
+    <h2 id="compared">Compared with ${comparison.file}</h2>
+    <p>${summarizeComparison(comparison)}</p>
+    ${rest.length > 0 && changeTable(rest, several)} ${better.length > 0 && folded}
+  </section>`;
 }
 
 const CHANGES: Readonly<Record<Change['direction'], readonly [style: string, label: string]>> = {
   worse: ['fail', '▼ worse'],
   better: ['pass', '▲ better'],
-  other: ['nonstrict', '◆ changed'],
+  other: ['warn', '◆ changed'],
 };
 
-function changeTable(changes: readonly Change[], several: boolean): string {
-  const cell = (text: string): string => `<td>${escapeHtml(text)}</td>`;
+function changeTable(changes: readonly Change[], several: boolean): Markup {
   const rows = changes.slice(0, MAX_ROWS).map(({ agent, id, before, after, direction }) => {
     const [style, label] = CHANGES[direction];
-    return `<tr><td class="${style}">${label}</td>${several ? cell(printable(agent)) : ''}<th scope="row">${escapeHtml(id)}</th>${cell(describeJudgement(before))}${cell(describeJudgement(after))}</tr>`;
+    return html`<tr>
+      <td class="${style}">${label}</td>
+      ${several && html`<td>${agent}</td>`}
+      <th scope="row">${id}</th>
+      <td>${describeJudgement(before)}</td>
+      <td>${describeJudgement(after)}</td>
+    </tr>`;
   });
   const heads = ['', ...(several ? ['Agent'] : []), 'Case', 'Before', 'Now'];
   const rest = changes.length - rows.length;
-  return [
-    `<table><thead><tr>${heads.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead>`,
-    `<tbody>${rows.join('')}</tbody></table>`,
-    rest > 0 ? `<p>and ${rest} more</p>` : '',
-  ].join('');
+  return html`<table>
+      <thead>
+        <tr>
+          ${heads.map((head) => html`<th scope="col">${head}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+    ${rest > 0 && html`<p>and ${rest} more</p>`}`;
 }
 
 /** What failed, for readers without scripts. */
-function failureTable(run: ConformanceRun): string {
+function failureTable(run: ConformanceRun): Markup {
   const problems = run.agents.flatMap((agent) => problemsOf(run, agent));
-  if (problems.length === 0) return '<p>Every case passed; the list of them needs JavaScript.</p>';
-  const rows = problems
-    .slice(0, MAX_ROWS)
-    .map(
-      ({ result }) =>
-        `<tr><th scope="row">${escapeHtml(result.id)}</th><td>${escapeHtml(printable(result.agent))}</td><td>${escapeHtml(result.title)}</td><td>${escapeHtml(reasonOf(result))}</td></tr>`,
-    );
-  return `<p>The ${problems.length} cases that fail; the rest of the page needs JavaScript.</p><table><tbody>${rows.join('')}</tbody></table>`;
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(
-    /[<>&"']/g,
-    (character) =>
-      ({ '<': '&lt;', '>': '&gt;', '&': '&amp;', '"': '&quot;', "'": '&#39;' })[character] ?? '',
+  if (problems.length === 0) {
+    return html`<p>Every case passed; the list of them needs JavaScript.</p>`;
+  }
+  const rows = problems.slice(0, MAX_ROWS).map(
+    ({ result }) =>
+      html`<tr>
+        <th scope="row">${result.id}</th>
+        <td>${result.agent}</td>
+        <td>${result.title}</td>
+        <td>${reasonOf(result)}</td>
+      </tr>`,
   );
+  return html`<p>The ${problems.length} cases that fail; the rest of the page needs JavaScript.</p>
+    <table>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>`;
 }

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { BenchmarkReport } from '../metrics.ts';
 import { armsOf } from './arms.ts';
 import type { Figure } from './chart.ts';
 import { duration } from '../../report/format.ts';
 import { histogramFigure } from './histogram-figure.ts';
-import { escapeHtml, html } from '../../report/html.ts';
+import { html, type Markup } from '../../report/html.ts';
+import { renderPage } from '../../report/page.ts';
 import type { NamedHistograms } from './named-histograms.ts';
 import { percentileFigure } from './percentile-figure.ts';
 import { reportAssets } from './report-assets.ts';
@@ -23,36 +23,26 @@ import { summarySection } from './sections/summary.ts';
 import { connectionSection, errorSection, throughputSection } from './sections/traffic.ts';
 import { timeFigures, type Axis } from './time-figures.ts';
 
-/**
- * Renders the page: one file that needs no other and asks the network for nothing.
- *
- * Its content security policy lets only this style and this script through, so what a server or a
- * command line says stays text even if an escape were missing.
- */
+/** Renders the page of a benchmark; see `renderPage`. */
 export function renderHtml(report: BenchmarkReport, histograms: NamedHistograms): string {
-  const assets = reportAssets();
   const { axis, figures } = figuresOf(report, histograms);
   const sections = sectionsOf(report, figures);
-  const values: Readonly<Record<string, string>> = {
-    csp: `default-src 'none'; img-src data:; style-src ${sha256(assets.css)}; script-src ${sha256(assets.js)}; base-uri 'none'; form-action 'none'`,
-    title: escapeHtml(`WebSocket benchmark: ${report.target}`),
-    heading: escapeHtml(heading(report)),
-    meta: escapeHtml(metaLine(report)),
+  return renderPage({
+    kind: 'WebSocket benchmark',
+    heading: heading(report),
+    meta: metaLine(report),
+    skip: { to: 'summary', text: 'Skip to the figures' },
     contents: contents(sections),
-    main: [summarySection(report), ...sections].map(({ markup }) => markup).join('\n'),
-    tool: escapeHtml(
-      `websocket-skill ${report.environment.version} on Node ${report.environment.node}, ${report.environment.platform}`,
-    ),
-    data: `<script type="application/json" id="data">${embed({ axis, charts: [...figures.values()].map(({ chart }) => chart) })}</script>`,
-    style: `<style>${assets.css}</style>`,
-    script: `<script>${assets.js}</script>`,
-  };
-  // One pass: text of a server that looks like a placeholder is not looked at again.
-  return assets.html.replace(
-    /\{\{(\w+)\}\}|<!--(\w+)-->/g,
-    (_, inText: string | undefined, block: string | undefined) =>
-      values[inText ?? block ?? ''] ?? '',
-  );
+    main: html`<noscript
+        ><p class="note">The charts need JavaScript; the tables hold the same figures.</p></noscript
+      >
+      ${summarySection(report)} ${sections}`,
+    keys: html`In a chart: <kbd>←</kbd> <kbd>→</kbd> read the points · drag to zoom, double-click to
+      see all`,
+    tool: report.environment,
+    data: { axis, charts: [...figures.values()].map(({ chart }) => chart) },
+    assets: reportAssets(),
+  });
 }
 
 function figuresOf(
@@ -96,8 +86,9 @@ function sectionsOf(report: BenchmarkReport, figures: ReadonlyMap<string, Figure
 }
 
 /** Links to the parts that the page has. */
-function contents(sections: readonly Section[]): string {
-  return sections.map(({ id, title }) => html`<a href="#${id}">${title}</a>`.markup).join('\n');
+function contents(sections: readonly Section[]): Markup {
+  const links = sections.map(({ id, title }) => html`<a href="#${id}">${title}</a>`);
+  return html`<nav class="contents" aria-label="Contents">${links}</nav>`;
 }
 
 function heading({ target, comparison }: BenchmarkReport): string {
@@ -107,15 +98,4 @@ function heading({ target, comparison }: BenchmarkReport): string {
 function metaLine({ mode, load, startedAt, durationMs }: BenchmarkReport): string {
   const started = `${startedAt.slice(0, 10)} ${startedAt.slice(11, 16)} UTC`;
   return `${mode} · ${load} · ${started} · took ${duration(durationMs)}`;
-}
-
-function sha256(text: string): string {
-  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
-}
-
-/** JSON that cannot end the script element it stands in. */
-function embed(value: unknown): string {
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
 }

@@ -1,41 +1,30 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { readAssets, type PageAssets } from '../../report/page.ts';
 
-/** The parts of the page, the plotting library among them. */
-export interface ReportAssets {
-  readonly html: string;
-  readonly css: string;
-  readonly js: string;
-}
+/** The build copies uPlot beside the other assets; the sources have the package. */
+const BUILT = { folder: 'assets/uplot/', license: 'assets/uplot/LICENSE' };
+const PACKAGE = {
+  folder: '../../../node_modules/uplot/dist/',
+  license: '../../../node_modules/uplot/LICENSE',
+};
 
-/** In the order in which the page runs them: they share one scope. */
-const SCRIPTS = [
-  '../../report/assets/elements.js',
-  'assets/axes.js',
-  'assets/chart.js',
-  'assets/page.js',
-];
-
-/** Where uPlot stands: the build puts it beside the other assets, the sources have the package. */
-const LIBRARIES = ['assets/uplot/', '../../../node_modules/uplot/dist/'];
-
-/**
- * Reads the page's files from the folder beside this module. The single-file bundle replaces this
- * module by one that holds them.
- */
-export function reportAssets(): ReportAssets {
-  const read = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
-  const library = LIBRARIES.find((folder) => existsSync(new URL(folder, import.meta.url))) ?? '';
-  const own = SCRIPTS.map(read);
-  return {
-    html: read('assets/page.html'),
-    css: [read(`${library}uPlot.min.css`), read('assets/page.css')].join('\n'),
-    js: [license(read), read(`${library}uPlot.iife.min.js`), ...own].join('\n'),
-  };
-}
-
-/** The licence of uPlot asks to stand in every copy. */
-function license(read: (name: string) => string): string {
-  const places = ['assets/uplot/LICENSE', '../../../node_modules/uplot/LICENSE'];
-  const place = places.find((name) => existsSync(new URL(name, import.meta.url))) ?? '';
-  return `/*! uPlot\n${read(place)}\n*/`;
+/** Reads the page's style and scripts; the single-file bundle replaces this module by their text. */
+export function reportAssets(): PageAssets {
+  const isBuilt = existsSync(new URL(BUILT.folder, import.meta.url));
+  const { folder, license } = isBuilt ? BUILT : PACKAGE;
+  const read = (name: string): string => readAssets(import.meta.url, { css: [name], js: [] }).css;
+  const { css, js } = readAssets(import.meta.url, {
+    css: [`${folder}uPlot.min.css`, '../../report/assets/base.css', 'assets/page.css'],
+    // In the order in which the page runs them: they share one scope.
+    js: [
+      `${folder}uPlot.iife.min.js`,
+      '../../report/assets/elements.js',
+      '../../report/assets/theme.js',
+      'assets/axes.js',
+      'assets/chart.js',
+      'assets/page.js',
+    ],
+  });
+  // The licence of uPlot has to be in every copy.
+  return { css, js: `/*! uPlot\n${read(license)}\n*/\n${js}` };
 }

@@ -1,5 +1,23 @@
 // Which cases are shown: verdicts, section, words.
 
+/** How each verdict looks; marks differ by shape, so that colour is never needed. */
+const VERDICTS = {
+  fail: { label: 'Failed', mark: '✕', style: 'fail' },
+  'non-strict': { label: 'Non-strict', mark: '≈', style: 'warn' },
+  unimplemented: { label: 'Unimplemented', mark: '∅', style: 'unimplemented' },
+  informational: { label: 'Informational', mark: 'i', style: 'info' },
+  pass: { label: 'Passed', mark: '✓', style: 'pass' },
+};
+const MISSING = { label: 'Not run', mark: '–', style: 'missing' };
+
+function looksOf(result) {
+  return result === null ? MISSING : VERDICTS[result.verdict];
+}
+
+function resultsOf(caseIndex) {
+  return report.results.map((results) => results[caseIndex]);
+}
+
 const filters = { verdicts: new Set(), section: '', words: [], fold: true };
 
 /** What a case is found by. */
@@ -26,7 +44,7 @@ const CHIPS = [
     name: 'expected',
     label: 'Expected',
     mark: '!',
-    style: 'nonstrict',
+    style: 'warn',
     has: (result) => result?.expected !== undefined,
   },
   {

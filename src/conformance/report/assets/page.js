@@ -114,34 +114,6 @@ function onKey(event) {
   act();
 }
 
-/** As the system, dark, light; a file may not be allowed to remember it. */
-const THEMES = [
-  { name: '', label: 'Auto', spoken: 'as the system' },
-  { name: 'light', label: 'Light', spoken: 'light' },
-  { name: 'dark', label: 'Dark', spoken: 'dark' },
-];
-
-function setTheme(name) {
-  const theme = THEMES.find((one) => one.name === name) ?? THEMES[0];
-  const button = $('theme');
-  document.documentElement.dataset.theme = theme.name;
-  button.textContent = theme.label;
-  button.setAttribute('aria-label', `Colours: ${theme.spoken}`);
-  try {
-    localStorage.setItem('websocket-conformance-theme', theme.name);
-  } catch {
-    // The choice lasts as long as the page then.
-  }
-}
-
-function rememberedTheme() {
-  try {
-    return localStorage.getItem('websocket-conformance-theme') ?? '';
-  } catch {
-    return '';
-  }
-}
-
 function openFromAddress() {
   const place = new URLSearchParams(location.hash.slice(1)).get('case');
   if (place === null) return;
@@ -170,11 +142,7 @@ function fillPrint() {
   );
 }
 
-setTheme(rememberedTheme());
-$('theme').addEventListener('click', () => {
-  const at = THEMES.findIndex(({ name }) => name === document.documentElement.dataset.theme);
-  setTheme(THEMES[(at + 1) % THEMES.length].name);
-});
+startTheme();
 buildFilters(draw);
 draw();
 openFromAddress();

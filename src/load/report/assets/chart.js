@@ -1,5 +1,13 @@
 // One chart: uPlot inside, a legend of buttons above, readable with the arrow keys.
 
+/** The colour that a CSS value stands for now; canvases know no variables. */
+function colour(value) {
+  const probe = $('probe') ?? element('i', { id: 'probe', hidden: true });
+  if (!probe.isConnected) document.body.append(probe);
+  probe.style.color = value;
+  return getComputedStyle(probe).color;
+}
+
 /** Every chart of the page, to be drawn again when colours or sizes change. */
 const charts = [];
 

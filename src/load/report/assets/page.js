@@ -1,41 +1,5 @@
 // Puts the page together: charts, colours, print, the command's copy button.
 
-/** As the system, dark, light; a file may not be allowed to remember it. */
-const THEMES = [
-  { name: '', label: 'Auto', spoken: 'as the system' },
-  { name: 'light', label: 'Light', spoken: 'light' },
-  { name: 'dark', label: 'Dark', spoken: 'dark' },
-];
-const REMEMBERED = 'websocket-benchmark-theme';
-
-function setTheme(name) {
-  const theme = THEMES.find((one) => one.name === name) ?? THEMES[0];
-  const button = $('theme');
-  document.documentElement.dataset.theme = theme.name;
-  button.textContent = theme.label;
-  button.setAttribute('aria-label', `Colours: ${theme.spoken}`);
-  redraw();
-}
-
-function nextTheme() {
-  const at = THEMES.findIndex(({ name }) => name === document.documentElement.dataset.theme);
-  const { name } = THEMES[(at + 1) % THEMES.length];
-  setTheme(name);
-  try {
-    localStorage.setItem(REMEMBERED, name);
-  } catch {
-    // The choice lasts as long as the page then.
-  }
-}
-
-function rememberedTheme() {
-  try {
-    return localStorage.getItem(REMEMBERED) ?? '';
-  } catch {
-    return '';
-  }
-}
-
 function redraw(width) {
   for (const chart of charts) chart.draw(width);
 }
@@ -78,10 +42,9 @@ function markScrollable() {
   }
 }
 
-setTheme(rememberedTheme());
+startTheme(() => redraw());
 drawCharts();
 markScrollable();
-$('theme').addEventListener('click', nextTheme);
 $('copy').addEventListener('click', copyCommand);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => redraw());
 window.addEventListener('beforeprint', onBeforePrint);
