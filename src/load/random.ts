@@ -13,7 +13,7 @@ export function createRandom(seed: number): () => number {
     c = (((c << 21) | (c >>> 11)) + sum) | 0;
     return (sum >>> 0) / 2 ** 32;
   };
-  // Seeds that differ in few bits differ in all numbers after some rounds.
+  // After some rounds, seeds that differ in few bits give different numbers.
   for (let i = 0; i < 15; i++) next();
   return next;
 }

@@ -4,13 +4,13 @@
  */
 export const BUCKETS = 33 * 1024;
 
-/** 1 hour in nanoseconds: what is longer is taken for that. */
+/** 1 hour in nanoseconds: longer durations count as 1 hour. */
 export const HIGHEST = 3_600_000_000_000;
 
-/** Beyond what bit operations reach. */
+/** Above this, bit operations do not work. */
 const INT_LIMIT = 2 ** 31;
 
-/** Which bucket holds `ns`; what is below 0 or not a number goes to the first. */
+/** The bucket of `ns`; negative values and NaN go to the first. */
 export function bucketOf(ns: number): number {
   if (ns < INT_LIMIT) {
     if (!(ns > 0)) return 0;

@@ -1,6 +1,6 @@
 /**
- * One monotonic clock for all threads, in milliseconds: `performance.now()` starts anew in each
- * thread, so what it lacks to the system's own clock is added.
+ * One monotonic clock for all threads, in milliseconds: `performance.now()` starts at 0 in each
+ * thread, so its offset from the system's clock is added.
  */
 const offset = measureOffset();
 
@@ -9,7 +9,7 @@ export function now(): number {
   return performance.now() + offset;
 }
 
-/** The smallest of a few: whatever comes between the two calls makes it larger. */
+/** The smallest of a few: an interruption between the two calls makes it larger. */
 function measureOffset(): number {
   let least = Infinity;
   for (let i = 0; i < 5; i++) {

@@ -1,6 +1,6 @@
 import { Histogram } from './histogram.ts';
 
-/** What is counted of messages, once for the warm-up and once for the measured phase. */
+/** Counters of messages, one set for the warm-up and one for the measured phase. */
 export const Counter = {
   intended: 0,
   sent: 1,
@@ -14,7 +14,7 @@ export const Counter = {
   bytesReceived: 9,
 } as const;
 
-/** What is counted of connections, from the first to the last. */
+/** Figures of the whole run, mostly of connections. */
 export const Gauge = {
   /** Open now. */
   open: 0,
@@ -28,7 +28,7 @@ export const Gauge = {
 
 const CELLS = 16;
 
-/** The memory of one worker, to be handed to its thread. */
+/** The memory of one worker's counters, to be passed to its thread. */
 export interface WorkerBuffers {
   readonly cells: SharedArrayBuffer;
   readonly histograms: readonly SharedArrayBuffer[];
@@ -46,8 +46,8 @@ export interface PhaseCounters {
 const HISTOGRAMS_PER_PHASE = 4;
 
 /**
- * What one worker measures: written by its thread alone, with plain stores, and read by the main
- * thread at any time. A figure read while it is written is at most one message behind.
+ * What one worker measures. Its thread alone writes, with plain stores; the main thread reads at any
+ * time, and a figure read while it is written is at most one message behind.
  */
 export class WorkerCounters {
   readonly buffers: WorkerBuffers;
@@ -92,7 +92,7 @@ function phase(
   return { counts, response, service, lateness, lastDelivery };
 }
 
-/** The cells of all workers, for whoever has to know what the others do. */
+/** The counters of all workers together. */
 export class AllCounters {
   readonly #cells: readonly Float64Array[];
 
@@ -114,7 +114,7 @@ export class AllCounters {
   }
 }
 
-/** Adds `amount` to one count; apart, because an element of a typed array may be undefined to tsc. */
+/** Adds `amount` to one counter; for tsc, an element of a typed array may be undefined. */
 export function add(counts: Float64Array, index: number, amount: number): void {
   counts[index] = (counts[index] as number) + amount;
 }

@@ -28,14 +28,14 @@ export type ErrorKind = (typeof ERROR_KINDS)[number];
 /** Errors of one kind and detail. */
 export interface ErrorRow {
   readonly kind: ErrorKind;
-  /** What tells errors of a kind apart: a status, a close code, the name of a step. */
+  /** Which error of its kind: a status, a close code, the name of a step. */
   readonly detail: string;
   readonly count: number;
-  /** The first of them in one line, for people. */
+  /** A description of the first, in one line. */
   readonly first: string;
 }
 
-/** One error, as it is counted: by kind and detail, with a line for people. */
+/** One error, which is counted by kind and detail; `text` describes it in one line. */
 export interface Failure {
   readonly kind: ErrorKind;
   readonly detail: string;
@@ -58,7 +58,7 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   ENFILE: 'descriptors',
 };
 
-/** What the system or TLS said of a socket; `securing` while a TLS handshake goes on. */
+/** An error of a socket; `securing` during the TLS handshake. */
 export function socketFailure(error: NodeJS.ErrnoException, securing: boolean): Failure {
   const code = error.code ?? error.name;
   const kind = KINDS[code] ?? (code.startsWith('EAI_') ? 'dns' : securing ? 'tls' : 'other');
@@ -76,7 +76,7 @@ export function violationFailure(kind: 'handshake' | 'violation', breach: Violat
   return { kind, detail: breach.code, text: `${breach.message} (RFC ${breach.rfc})` };
 }
 
-/** The connection ended while the server's answer to the handshake was waited for. */
+/** The connection ended before the server had answered the handshake. */
 export function handshakeEndFailure(received: Buffer): Failure {
   const got = received.length === 0 ? 'nothing' : quoteBytes(received);
   return { kind: 'handshake', detail: 'closed', text: `closed before it answered, sent ${got}` };
@@ -108,7 +108,7 @@ export class ErrorTable {
     else known.count += count;
   }
 
-  /** Takes over rows of another table. */
+  /** Adds the rows of another table. */
   merge(rows: readonly ErrorRow[]): void {
     for (const { kind, detail, count, first } of rows) {
       this.add({ kind, detail, text: first }, count);

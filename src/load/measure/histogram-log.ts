@@ -31,7 +31,7 @@ export function formatHistogramLog(rows: readonly HistogramLogRow[], startedAt: 
 
 function formatRow({ tag, startMs, lengthMs, histogram }: HistogramLogRow): string {
   return [
-    // The format gives a tag no way to hold what separates fields.
+    // The format has no way to escape the separators of fields in a tag.
     `Tag=${tag.replaceAll(/[,\s]+/g, '-')}`,
     (startMs / 1000).toFixed(3),
     (lengthMs / 1000).toFixed(3),

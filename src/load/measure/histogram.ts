@@ -1,7 +1,7 @@
 import { BUCKETS, bucketOf, lowestOf, widthOf } from './buckets.ts';
 import { decodeCounts, encodeCounts } from './hdr.ts';
 
-/** A count that stays where it is once it is reached, in place of starting again at 0. */
+/** The largest count; it stays there instead of starting again at 0. */
 const COUNT_LIMIT = 0xffffffff;
 
 /**
@@ -13,7 +13,7 @@ export class Histogram {
   /** Size of the buffer that holds one. */
   static readonly BYTES = BUCKETS * Uint32Array.BYTES_PER_ELEMENT;
 
-  /** As it was given, to be handed to another thread. */
+  /** As it was given, to be passed to another thread. */
   readonly buffer: SharedArrayBuffer | ArrayBuffer;
   readonly #counts: Uint32Array;
 
@@ -81,7 +81,7 @@ export class Histogram {
     }
   }
 
-  /** Takes the counts of `other`, an earlier state of this one, away; never below 0. */
+  /** Subtracts the counts of `other`, an earlier state of this one; never below 0. */
   subtract(other: Histogram): void {
     for (const [bucket, count] of other.#used()) {
       this.#counts[bucket] = Math.max((this.#counts[bucket] ?? 0) - count, 0);
@@ -99,7 +99,7 @@ export class Histogram {
     this.#counts.fill(0);
   }
 
-  /** Those that are not empty, ascending: nanoseconds, `from` included, `to` not. */
+  /** Buckets that are not empty, ascending: nanoseconds, `from` included, `to` not. */
   buckets(): { from: number; to: number; count: number }[] {
     return [...this.#used()].map(([bucket, count]) => {
       const from = lowestOf(bucket);
@@ -112,7 +112,7 @@ export class Histogram {
     return encodeCounts(this.#counts);
   }
 
-  /** What `toBase64` of this or of any port of HdrHistogram wrote; throws `RangeError` if not. */
+  /** Reads what `toBase64` of any port of HdrHistogram wrote; throws `RangeError` for other text. */
   static fromBase64(text: string): Histogram {
     const histogram = new Histogram();
     decodeCounts(text, (value, count) => histogram.record(value, count));

@@ -1,7 +1,7 @@
 /** No entry: the end of a list. */
 export const NONE = -1;
 
-/** A list of messages in the order in which they were sent; the connections are such. */
+/** Ends of the list of messages in flight on one connection, in the order they were sent. */
 export interface Queue {
   head: number;
   tail: number;
@@ -29,7 +29,7 @@ export class InFlight {
     this.#grow(capacity);
   }
 
-  /** Adds an entry to the end of `queue`; whoever calls fills in the arrays at the index returned. */
+  /** Adds an entry to the end of `queue`; the caller fills in the arrays at the index returned. */
   push(queue: Queue): number {
     if (this.#free === NONE) this.#grow(this.next.length * 2);
     const entry = this.#free;

@@ -6,13 +6,13 @@ export const ID_DIGITS = 16;
 export const TAG_DIGITS = 5;
 const SEQUENCES = 1e9;
 
-/** Messages that are remembered, of each worker: a power of two. */
+/** Bounds of how many messages of each worker are kept; powers of two. */
 const LEAST_MESSAGES = 2 ** 12;
 const MOST_MESSAGES = 2 ** 20;
 
-/** The memory of a board, to be handed to threads. */
+/** The memory of `PublishedMessages`, to be passed to threads. */
 export interface PublishedBuffers {
-  /** Digits that tell this run's messages from those of others in the same room. */
+  /** Digits that distinguish this run's messages from other messages in the room. */
   readonly tag: string;
   readonly workers: number;
   readonly messages: number;
@@ -23,7 +23,7 @@ export interface PublishedBuffers {
 
 const ROW_BYTES = 2 * Float64Array.BYTES_PER_ELEMENT + 3 * Int32Array.BYTES_PER_ELEMENT;
 
-/** Memory for what `plan` publishes until its last delivery can be expected. */
+/** Memory for the messages that `plan` publishes until their last delivery is due. */
 export function allocatePublished(
   plan: LoadPlan,
   cells: readonly SharedArrayBuffer[],
@@ -38,8 +38,8 @@ export function allocatePublished(
 }
 
 /**
- * What all workers published, seen by all: each writes rows of its own, and any of them notes the
- * deliveries its connections get.
+ * The messages that all workers published, in shared memory: each worker writes rows of its own and
+ * notes in any row the deliveries to its connections.
  */
 export class PublishedMessages {
   readonly tag: string;
@@ -82,19 +82,19 @@ export class PublishedMessages {
     return row;
   }
 
-  /** The row of a message that came; -1 for none of ours, or one that was forgotten by now. */
+  /** The row of a message that came; -1 if it is not of this run, or too old. */
   find(worker: number, sequence: number): number {
     if (worker >= this.#workers) return -1;
     const row = this.#rowOf(worker, sequence);
     return Atomics.load(this.#sequence, row) === sequence ? row : -1;
   }
 
-  /** Notes a delivery; says how many are still to come, below 0 if there was one too many. */
+  /** Notes a delivery; returns how many are still to come, below 0 for a duplicate. */
   deliver(row: number): number {
     return (this.#expected[row] as number) - Atomics.add(this.#delivered, row, 1) - 1;
   }
 
-  /** Whether every receiver had this message. */
+  /** Whether every receiver got this message. */
   isComplete(row: number): boolean {
     return Atomics.load(this.#delivered, row) >= (this.#expected[row] as number);
   }

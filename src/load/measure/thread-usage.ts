@@ -28,7 +28,7 @@ export class UsageMeter {
   /** Counts another thread, such as the pacer, to this one. */
   add(thread: string | null): void {
     this.#threads.push(thread);
-    // It was at work before it was known.
+    // It ran before it was added.
     if (this.#cpu !== null) this.#cpu += threadCpuMs(thread) ?? 0;
   }
 
@@ -66,7 +66,7 @@ export class UsageMeter {
   }
 }
 
-/** The thread that calls, as a path of the system; null outside Linux. */
+/** The calling thread as a path in /proc; null outside Linux. */
 export function currentThread(): string | null {
   try {
     return `/proc/${readlinkSync('/proc/thread-self')}`;
@@ -79,7 +79,7 @@ export function currentThread(): string | null {
 function threadCpuMs(thread: string | null): number | null {
   if (thread === null) return null;
   try {
-    // Its first number is the time on a CPU in nanoseconds; `stat` counts hundredths of a second.
+    // The first number is nanoseconds on a CPU; `stat` has hundredths of a second only.
     return Number(readFileSync(`${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
   } catch {
     return null;

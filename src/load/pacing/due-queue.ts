@@ -1,21 +1,21 @@
 import { now } from '../measure/clock.ts';
 import { Pacer, Spinner } from './timers.ts';
-import type { PacerOptions, Ticker } from './timers.ts';
+import type { PacerOptions, Timer } from './timers.ts';
 
 interface Entry {
   readonly dueMs: number;
   readonly call: () => void;
 }
 
-/** Calls back when something is due, as exactly as the engine's ticker can: a heap of times. */
+/** Calls back when something is due, as exactly as the timer can: a heap of times. */
 export class DueQueue {
-  readonly #ticker: Ticker;
+  readonly #timer: Timer;
   readonly #heap: Entry[] = [];
 
   /** `pacer` is the entry of the pacer's thread; `precise` spins in place of it. */
   constructor(pacer: string, precise: boolean, options: PacerOptions) {
     const tick = (): void => this.#tick();
-    this.#ticker = precise ? new Spinner(tick) : new Pacer(pacer, tick, options);
+    this.#timer = precise ? new Spinner(tick) : new Pacer(pacer, tick, options);
   }
 
   add(dueMs: number, call: () => void): void {
@@ -29,19 +29,19 @@ export class DueQueue {
       at = parent;
     }
     heap[at] = entry;
-    if (at === 0) this.#ticker.schedule(dueMs);
+    if (at === 0) this.#timer.schedule(dueMs);
   }
 
   stop(): void {
     this.#heap.length = 0;
-    this.#ticker.stop();
+    this.#timer.stop();
   }
 
   #dueAt(at: number): number {
     return this.#heap[at]?.dueMs ?? Infinity;
   }
 
-  /** Calls what was due before `ms`, although the ticker has not come to it. */
+  /** Calls at once all that is due before `ms`. */
   callUntil(ms: number): void {
     while (this.#dueAt(0) < ms) this.#shift()?.call();
   }
@@ -49,7 +49,7 @@ export class DueQueue {
   #tick(): void {
     const nowMs = now();
     while (this.#dueAt(0) <= nowMs) this.#shift()?.call();
-    if (this.#heap.length > 0) this.#ticker.schedule(this.#dueAt(0));
+    if (this.#heap.length > 0) this.#timer.schedule(this.#dueAt(0));
   }
 
   #shift(): Entry | undefined {

@@ -4,9 +4,9 @@ import { PacerCell } from './timers.ts';
 import { currentThread } from '../measure/thread-usage.ts';
 
 /**
- * The pacer thread: sleeps until the next message is due and wakes its worker then. Node's timers
- * count whole milliseconds, which would be most of the latency that is measured; to spin would take
- * a core. This takes a few microseconds for each wake-up.
+ * The pacer thread: sleeps until the next message is due, then wakes its worker. Node's timers count
+ * whole milliseconds, which would be most of the latency that is measured; spinning would take a
+ * core. This takes a few microseconds for each wake-up.
  */
 
 const { due, cells, leastMs } = workerData as {
@@ -18,13 +18,13 @@ const { due, cells, leastMs } = workerData as {
 // The worker counts this thread's CPU time to its own.
 parentPort?.postMessage(currentThread());
 
-/** When the next wake-up may be: not before the one before is worth its price. */
+/** When the next wake-up may be at the earliest: each costs CPU time. */
 let earliestMs = 0;
 while (Atomics.load(cells, PacerCell.stop) === 0) {
   const version = Atomics.load(cells, PacerCell.version);
   const time = now();
   const wait = Math.max(due[0] as number, earliestMs) - time;
-  // The worker may be late to take up what it was woken for.
+  // The worker may not have handled the last wake-up yet.
   const least = Atomics.load(cells, PacerCell.posted) === 1 ? leastMs : 0;
   if (wait > 0 || least > 0) Atomics.wait(cells, PacerCell.version, version, Math.max(wait, least));
   else if (Atomics.exchange(cells, PacerCell.posted, 1) === 0) {

@@ -12,7 +12,7 @@ export interface ScheduleOptions {
   readonly rate: number;
   readonly arrivals: 'constant' | 'poisson';
   readonly seed: number;
-  /** Number of this worker and of all: the workers take turns and do not send at one time. */
+  /** Number of this worker, and of workers: they take turns and do not send at the same time. */
   readonly index: number;
   readonly workers: number;
   /** When the first period begins. */
@@ -40,7 +40,7 @@ class Constant implements Schedule {
 
   advance(): void {
     this.#count++;
-    // From the start each time: a sum of periods would drift.
+    // Counted from the start: a sum of periods would drift.
     this.next = this.#startMs + (this.#count + this.#phase) * this.#periodMs;
   }
 }

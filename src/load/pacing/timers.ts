@@ -1,18 +1,18 @@
 import { Worker } from 'node:worker_threads';
 
-/** What a pacer shares with its worker; `version` grows with each change that it has to see. */
+/** Cells that a pacer shares with its worker; `version` grows with each change for the pacer. */
 export const PacerCell = { stop: 0, posted: 1, version: 2 } as const;
 
-/** Calls back as soon as it can when something is due. */
-export interface Ticker {
+/** Calls back as soon as possible after something is due. */
+export interface Timer {
   readonly ready: Promise<void>;
   /** The next call, in milliseconds on the common clock; Infinity for none. */
   schedule(dueMs: number): void;
   stop(): void;
 }
 
-/** Wakes from another thread, and leaves this one to sleep until then. */
-export class Pacer implements Ticker {
+/** Wakes this thread from another one, which sleeps until then. */
+export class Pacer implements Timer {
   readonly #due = new Float64Array(new SharedArrayBuffer(8));
   readonly #cells = new Int32Array(new SharedArrayBuffer(12));
   readonly #thread: Worker;
@@ -38,7 +38,7 @@ export class Pacer implements Ticker {
   schedule(dueMs: number): void {
     const before = this.#due[0] as number;
     this.#due[0] = dueMs;
-    // It sleeps until the time it knew; only an earlier one has to wake it.
+    // The pacer sleeps until the time it knows; only an earlier one has to wake it.
     if (dueMs < before) this.#wake();
   }
 
@@ -54,25 +54,25 @@ export class Pacer implements Ticker {
 }
 
 export interface PacerOptions {
-  /** Shortest sleep in milliseconds: what is due within it leaves together. */
+  /** Shortest sleep in milliseconds: messages due within it are sent together. */
   readonly leastMs?: number;
-  /** Hears which thread it is. */
+  /** Called with the pacer's thread, for its CPU time. */
   readonly noteThread?: (thread: string | null) => void;
 }
 
 const LEAST_MS = 0.2;
-/** Beyond this, waiting for company would be most of the latency that is measured. */
+/** A longer sleep would be most of the latency that is measured. */
 const MOST_MS = 0.8;
-/** Messages that are worth a wake-up together: it costs about as much CPU time as sending four. */
-const COMPANY = 4;
+/** A wake-up costs about as much CPU time as sending four messages. */
+const MESSAGES_PER_WAKE = 4;
 
-/** How long to sleep at least at `rate` messages per second, so that a wake-up is worth its price. */
+/** Shortest sleep at `rate` messages per second. */
 export function leastSleepMs(rate: number): number {
-  return Math.min(MOST_MS, Math.max(LEAST_MS, (COMPANY * 1000) / rate));
+  return Math.min(MOST_MS, Math.max(LEAST_MS, (MESSAGES_PER_WAKE * 1000) / rate));
 }
 
-/** Looks at the clock all the time: the least lateness, for the price of a core. */
-export class Spinner implements Ticker {
+/** Reads the clock all the time: the least lateness, but it uses a core. */
+export class Spinner implements Timer {
   readonly ready = Promise.resolve();
   #stopped = false;
 
@@ -86,7 +86,7 @@ export class Spinner implements Ticker {
   }
 
   schedule(): void {
-    // Every turn of the event loop looks.
+    // Every turn of the event loop reads the clock.
   }
 
   stop(): void {
@@ -94,9 +94,9 @@ export class Spinner implements Ticker {
   }
 }
 
-/** Starts a thread from what `threadSources` said. */
+/** Starts a thread; `entry` is a URL, or the source text in the bundle. */
 export function startThread(entry: string, name: string, workerData: unknown): Worker {
-  // The flags of this process are for its own script: --input-type, for one, stops a thread.
+  // The flags of this process are for its own script: --input-type, for example, stops a thread.
   const options = { name, workerData, execArgv: [] };
   return entry.startsWith('file:')
     ? new Worker(new URL(entry), options)

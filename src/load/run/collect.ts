@@ -35,15 +35,15 @@ export class Collector {
   }
 
   connections(): LoadResult['connections'] {
-    // Those of a thread that ended on its own are gone with it.
+    // The connections of a thread that crashed are gone.
     const lost = this.#crashed().map(({ counters }) => counters.gauges[Gauge.open] as number);
     const opened = this.gauge(Gauge.opened);
     const isConnect = this.#plan.mode === 'connect';
-    // What a thread that ended on its own had not opened yet is not opened any more.
+    // Connections that a crashed thread had not opened yet count as failed.
     const failed =
       lost.length === 0 || isConnect ? this.gauge(Gauge.failed) : this.#plan.connections - opened;
     return {
-      // A storm opens as many as it can.
+      // The mode connect opens as many as it can.
       requested: isConnect ? opened + failed : this.#plan.connections,
       opened,
       failed,
@@ -108,7 +108,7 @@ export class Collector {
     return table.rows();
   }
 
-  /** Of threads that are not told apart, each gets an equal part of the process. */
+  /** Where the system has no CPU time of threads, each gets an equal part of the process's. */
   use(processCpuMs: number, measureMs: number): WorkerUse[] {
     return this.#workers.map(({ name, result }) => ({
       name,
@@ -149,7 +149,7 @@ export class Collector {
     return this.#plan.mode === 'fanout';
   }
 
-  /** Which worker's connection misses a delivery is not told apart: the sums alone tell. */
+  /** Only the sums tell: which connection missed a delivery is not known. */
   #undelivered(interrupted: boolean): number {
     return interrupted ? 0 : this.count(Counter.sent) - this.count(Counter.received);
   }
@@ -163,7 +163,7 @@ export class Collector {
   }
 }
 
-/** What a thread that is gone had sent and not yet accounted for. */
+/** Messages that were in flight when a thread crashed. */
 function missing({ counters }: WorkerHandle): number {
   const { counts } = counters.measure;
   return (

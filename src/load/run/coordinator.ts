@@ -12,14 +12,14 @@ import { Sampler, processCpuMs, residentBytes } from './sampler.ts';
 import { threadSources } from './thread-sources.ts';
 import { WorkerHandle } from './worker-handle.ts';
 
-/** How long before the first message the workers are told when it is due. */
+/** Time from telling the workers to the first message. */
 const LEAD_MS = 20;
-/** The same in the mode fanout, where the server has to let everybody into the room first. */
+/** The same in the mode fanout, where the server first has to let all join. */
 const JOIN_MS = 500;
-/** How long the workers have to hand in their results once nothing is left to do. */
+/** How long the workers may take to send their results at the end. */
 const RESULT_MS = 5000;
 
-/** Runs `plan` with worker threads that carry `workload`. */
+/** Runs `plan` with worker threads for `workload`. */
 export function runWorkers(
   plan: LoadPlan,
   control: LoadControl,
@@ -36,7 +36,7 @@ class LoadRun {
   readonly #phases = { startMs: Infinity, measureMs: Infinity, endMs: Infinity };
   readonly #notes: string[] = [];
   #workers: readonly WorkerHandle[] = [];
-  /** Wakes whoever waits for the workers. */
+  /** Resolves the present wait for the workers. */
   #wake: () => void = () => undefined;
   readonly #timers: NodeJS.Timeout[] = [];
   /** CPU time of the process at the bounds of the measured phase. */
@@ -111,7 +111,7 @@ class LoadRun {
     }
   }
 
-  /** Waits for the results; a worker that does not answer an abort is ended as one that crashed. */
+  /** Waits for the results; a worker that sends none in time counts as crashed. */
   async #settled(): Promise<void> {
     const deadline = now() + RESULT_MS;
     while (!this.#workers.every((worker) => worker.settled) && now() < deadline) {
@@ -153,7 +153,7 @@ class LoadRun {
     this.#timers.push(setTimeout(action, Math.ceil(ms - now())));
   }
 
-  /** Ends what is still going on: the run was aborted, or no connection is left. */
+  /** Ends the run early: it was aborted, or no connection is left. */
   #finish(): void {
     if (!this.#measured && now() >= this.#phases.measureMs) this.#cpuMs.end = processCpuMs();
     const interrupted = this.#control.signal.aborted;

@@ -19,12 +19,12 @@ const HINTS: Partial<Record<ErrorKind, string>> = {
     'give more local addresses with --source-ip, or wait until closed connections have expired',
 };
 
-/** Kinds that one more connection would not run into. */
+/** Kinds that a single connection does not cause. */
 const OF_MANY: readonly ErrorKind[] = ['descriptors', 'ports'];
 
 /**
- * Why not one connection could be opened: one more attempt, by the endpoint's own means, has the
- * better words; the error that was counted most has to do when that does not fail as well.
+ * Why no connection could be opened. One more attempt with `dial` gives the best description; if
+ * that succeeds, the most frequent error is reported.
  */
 export async function noConnectionError(
   plan: LoadPlan,
@@ -46,7 +46,7 @@ export async function noConnectionError(
   );
 }
 
-/** Opens one connection and drops it again; the error if that fails. */
+/** Opens one connection and closes it; returns the error if that fails. */
 export async function attempt({ target, phases }: LoadPlan): Promise<EnvironmentError | undefined> {
   const token = target.tokens[0];
   try {

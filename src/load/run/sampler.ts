@@ -11,7 +11,7 @@ export interface PhaseTimes {
   endMs: number;
 }
 
-/** What is summed over workers and phases, and reported as the growth since the second before. */
+/** Sums over workers and phases; a sample is their growth in one second. */
 interface Totals {
   readonly intended: number;
   readonly sent: number;
@@ -25,7 +25,7 @@ interface Totals {
 
 const SECOND_MS = 1000;
 
-/** Reads the memory of all workers once each second. */
+/** Reads the counters of all workers once per second. */
 export class Sampler {
   readonly samples: SecondSample[] = [];
   readonly #counters: readonly WorkerCounters[];
@@ -49,7 +49,7 @@ export class Sampler {
     this.#wait();
   }
 
-  /** Takes the last sample, of what is left of a second. */
+  /** Takes the last sample, of a part of a second. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -58,7 +58,7 @@ export class Sampler {
   }
 
   #wait(): void {
-    // From the start each time: the seconds of a long run must not drift.
+    // Counted from the start: the seconds of a long run must not drift.
     const dueMs = this.#startMs + (this.samples.length + 1) * SECOND_MS;
     this.#timer = setTimeout(() => {
       this.#sample();
@@ -109,7 +109,7 @@ export class Sampler {
     const lateness = new Histogram();
     for (const { warmup, measure } of this.#counters) {
       for (const phase of [warmup, measure]) {
-        // In the closed model a message is due when it is sent, and service is all there is.
+        // In the closed model a message is due when it is sent, so only service is recorded.
         response.add(phase.response.count === 0 ? phase.service : phase.response);
         lateness.add(phase.lateness);
       }
@@ -143,7 +143,7 @@ export function processCpuMs(): number {
   return (user + system) / 1000;
 }
 
-/** 0 when the system does not tell, as when the process has no file descriptor left to ask it. */
+/** 0 when it cannot be read, as when the process has no file descriptor left. */
 export function residentBytes(): number {
   try {
     return process.memoryUsage.rss();

@@ -9,7 +9,7 @@ export interface ThreadSources {
  * one that holds their text.
  */
 export function threadSources(): ThreadSources {
-  // Tests run the sources as they are, which a thread of Node 20 cannot.
+  // Tests run the TypeScript sources, which a thread of Node 20 cannot.
   const folder = import.meta.url.endsWith('.ts') ? '../../../dist/src/load/' : '../';
   const entry = (name: string): string => new URL(`${folder}${name}.js`, import.meta.url).href;
   return { worker: entry('run/worker-entry'), pacer: entry('pacing/pacer') };

@@ -3,14 +3,14 @@ import type { WorkerCounters } from '../measure/counters.ts';
 import type { FromWorker, ToWorker, WorkerResult, WorkerStart } from '../workloads/protocol.ts';
 import { startThread } from '../pacing/timers.ts';
 
-/** How long a thread has to end by itself before it is ended. */
+/** How long a thread may take to end before it is terminated. */
 const END_MS = 3000;
 
 export interface HandleOptions extends Omit<WorkerStart, 'buffers'> {
   readonly counters: WorkerCounters;
   /** The worker's entry: a URL, or its source text. */
   readonly entry: string;
-  /** Anything below changed. */
+  /** Called when any property of the handle changed. */
   readonly changed: () => void;
 }
 
@@ -18,7 +18,7 @@ export interface HandleOptions extends Omit<WorkerStart, 'buffers'> {
 export class WorkerHandle {
   readonly name: string;
   readonly counters: WorkerCounters;
-  /** Set once every connection of its share was opened or failed. */
+  /** Set once every connection of the worker was opened or failed. */
   connected: { readonly startMs: number; readonly endMs: number } | undefined;
   /** It has no open connection left. */
   gone = false;
@@ -50,7 +50,7 @@ export class WorkerHandle {
     });
   }
 
-  /** Nothing more is to come of it. */
+  /** It has sent its result or crashed. */
   get settled(): boolean {
     return this.result !== undefined || this.crash !== undefined;
   }

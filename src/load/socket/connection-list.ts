@@ -1,6 +1,6 @@
 import type { Connection } from './connection.ts';
 
-/** The open connections of a worker, without gaps and in no order that lasts. */
+/** The open connections of a worker, without gaps, in no particular order. */
 export class ConnectionList {
   readonly #connections: Connection[] = [];
 

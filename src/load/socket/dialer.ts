@@ -9,10 +9,10 @@ import type { LoadTarget } from '../plan.ts';
 import type { Connection, Opening } from './connection.ts';
 import { takeRandom } from '../random.ts';
 
-/** What a read brings at most; large enough for many replies, and shared by all sockets. */
+/** Size of the read buffer, which holds many replies. */
 const READ_BYTES = 64 * 1024;
 
-/** The range of RFC 6335 section 6, where the system does not tell its own. */
+/** The range of RFC 6335 section 6, where the system's own is unknown. */
 const DYNAMIC_PORTS = [49152, 65535] as const;
 
 export interface DialerOptions {

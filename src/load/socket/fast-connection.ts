@@ -7,7 +7,7 @@ import type { ConnectionEvents, Place } from './connection.ts';
 import { FrameParser } from './frame-parser.ts';
 import type { ControlFrames } from './frame-parser.ts';
 
-/** A connection of the fast engine: it parses frames in the buffer that all its worker's sockets share. */
+/** A connection of the fast engine: it parses frames in a buffer that all sockets of a worker share. */
 export class FastConnection extends Connection implements ControlFrames {
   readonly #parser: FrameParser<FastConnection>;
 

@@ -18,7 +18,7 @@ const header = new FrameHeader();
 const context = { masked: false, deflate: false, messageOpen: false };
 
 const FIN = 0x80;
-/** From here on the second byte has the mask bit, or announces a longer length. */
+/** From this value on, the second byte has the mask bit or stands for a longer length. */
 const NOT_SHORT = 126;
 
 /**
@@ -35,7 +35,7 @@ export class FrameParser<Owner extends ControlFrames> {
   #fin = true;
   #messageOpen = false;
   #ended = false;
-  /** A header, or the payload of a control frame, of which the rest is still to come. */
+  /** An incomplete header, or an incomplete payload of a control frame. */
   #kept: Buffer | undefined;
   #keptBytes = 0;
 
@@ -85,7 +85,7 @@ export class FrameParser<Owner extends ControlFrames> {
     return end;
   }
 
-  /** Whether the header that was read last, as far as it is there, is a legal one. */
+  /** Whether the header that was read last is legal, as far as it has come. */
   #accept(): boolean {
     context.messageOpen = this.#messageOpen;
     const breach = inspectHeader(header, context);
@@ -103,7 +103,7 @@ export class FrameParser<Owner extends ControlFrames> {
     this.#keptBytes += bytes.copy(this.#kept, this.#keptBytes, at, to);
   }
 
-  /** Goes on with a header that was cut, a byte at a time: it has ten at most. */
+  /** Completes a header that was cut, byte by byte: it has ten at most. */
   #resumeHeader(bytes: Buffer, from: number, to: number): number {
     const kept = this.#kept as Buffer;
     for (let at = from; at < to; at++) {

@@ -3,23 +3,23 @@ import type { MessagePlan, UniformSize } from '../plan.ts';
 import { createRandom, maskingKey } from '../random.ts';
 
 /**
- * The start of a payload that tells messages apart: 3 bytes for the connection, 5 for the sequence
- * number, 6 bits in each, from the character `0` on, so that they may stand in a text.
+ * The slot at the start of a payload identifies the message: 3 bytes for the connection, 5 for the
+ * sequence number, 6 bits in each, from the character `0` on, so that they are legal in a text.
  */
 export const SLOT_BYTES = 8;
 
 const ZERO = 0x30;
 /** Sequence numbers have 30 bits and start again at 0. */
 export const SEQUENCE_MASK = 0x3fff_ffff;
-/** Connections have 18 bits, which tell a reply apart that belongs to another connection. */
+/** Connections have 18 bits, to recognise a reply that belongs to another connection. */
 export const CONNECTION_MASK = 0x3_ffff;
 
-/** How many frames are held ready, as far as these bytes go. */
+/** How many frames are prepared, within a limit of bytes. */
 const MOST_FRAMES = 1024;
 const FEWEST_FRAMES = 4;
 const PREPARED_BYTES = 4 * 1024 * 1024;
 
-/** Up to here a loop compares faster than a call of `Buffer.compare` does. */
+/** Up to this length a loop is faster than `Buffer.compare`. */
 const SHORT_BYTES = 96;
 
 /**
@@ -28,7 +28,7 @@ const SHORT_BYTES = 96;
  * to send several, one piece of the row goes out in one write.
  */
 export class PreparedFrames {
-  /** Whether payloads begin with a slot; if not, replies are told apart by their order alone. */
+  /** Whether payloads begin with a slot; if not, replies are matched by their order. */
   readonly slotted: boolean;
   readonly count: number;
   /** Payload bytes of each frame. */
@@ -69,7 +69,7 @@ export class PreparedFrames {
     this.#bytes = Buffer.concat(encoded);
   }
 
-  /** The first of `count` frames in a row that are next to be sent; at most all of them at a time. */
+  /** Takes the next `count` frames in a row, at most all of them; returns the first. */
   take(count: number): number {
     const first = this.#cursor + count > this.count ? 0 : this.#cursor;
     this.#cursor = first + count;
@@ -100,7 +100,7 @@ export class PreparedFrames {
     bytes[at + 7] = key3 ^ (ZERO + (sequence & 63));
   }
 
-  /** The bytes of `count` frames from `first` on; they are written over when their turn is again. */
+  /** The bytes of `count` frames from `first` on; they are overwritten when they are taken again. */
   view(first: number, count: number): Buffer {
     const known = count === 1 ? this.#views[first] : undefined;
     if (known !== undefined) return known;
@@ -109,7 +109,7 @@ export class PreparedFrames {
     return view;
   }
 
-  /** Leaves the bytes handed out to whoever still has to send them, and goes on with a copy. */
+  /** Continues with a copy: the bytes handed out so far are still to be sent. */
   renew(): void {
     this.#bytes = Buffer.from(this.#bytes);
     this.#views = [];
@@ -156,12 +156,12 @@ export class PreparedFrames {
   }
 }
 
-/** The connection of a slot, or -1 when these bytes are none. */
+/** The connection of a slot; -1 if the bytes are not a slot. */
 export function slotConnection(bytes: Buffer, from: number): number {
   return readDigits(bytes, from, from + 3);
 }
 
-/** The sequence number of a slot, or -1 when these bytes are none. */
+/** The sequence number of a slot; -1 if the bytes are not a slot. */
 export function slotSequence(bytes: Buffer, from: number): number {
   return readDigits(bytes, from + 3, from + SLOT_BYTES);
 }
@@ -181,7 +181,7 @@ function largestSize({ size }: MessagePlan): number {
   return size.kind === 'fixed' ? size.bytes : size.max;
 }
 
-/** Letters and digits for a text, any bytes else; no two runs of it alike, so that none compress. */
+/** Random letters and digits for a text, else random bytes, so that nothing can be compressed. */
 function randomPayload(bytes: number, opcode: 1 | 2, random: () => number): Buffer {
   const payload = Buffer.alloc(bytes);
   for (let i = 0; i < bytes; i++) {

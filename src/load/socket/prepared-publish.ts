@@ -4,10 +4,10 @@ import { ID_DIGITS } from '../measure/published.ts';
 import { maskingKey } from '../random.ts';
 
 const PLACE = '{{id}}';
-/** Masking keys in rotation. */
+/** Prepared frames, each with a masking key of its own. */
 const FRAMES = 16;
 
-/** What is published, masked and ready but for the id. */
+/** The message to be published as masked frames, which lack only the id. */
 export class PreparedPublish {
   readonly #frames: Buffer[];
   /** Where the ids stand in the payload, and where the payload stands in the frame. */
@@ -16,7 +16,7 @@ export class PreparedPublish {
   readonly #copy: boolean;
   #turn = 0;
 
-  /** `copy`: the socket sends after `write` has returned, as those of TLS do. */
+  /** `copy`: the socket sends after `write` has returned, as TLS sockets do. */
   constructor(template: string, opcode: 1 | 2, copy: boolean) {
     const texts = template.split(PLACE);
     const payload = Buffer.from(texts.join('0'.repeat(ID_DIGITS)));
@@ -46,7 +46,7 @@ export class PreparedPublish {
     if (this.#copy || socket.writableLength > 0) socket.write(Buffer.from(frame));
     else {
       socket.write(frame);
-      // What the system did not take is still to be sent from where it is.
+      // The system did not take all of it: the rest is still to be sent from where it is.
       if (socket.writableLength > 0) this.#frames[turn] = Buffer.from(frame);
     }
     return frame.length;

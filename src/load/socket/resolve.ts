@@ -3,8 +3,8 @@ import { connect, isIP } from 'node:net';
 import { hostOf, portOf } from '../../transport/address.ts';
 
 /**
- * The addresses of the host of `url`: asked for once, so that ten thousand connections do not wait
- * for the name server, and of the family that answers. Empty when the name does not resolve.
+ * The addresses of the host of `url`, of the family that answers. Resolved once, so that ten thousand
+ * connections do not wait for the name server. Empty when the name does not resolve.
  */
 export async function resolveAddresses(url: URL, timeoutMs: number): Promise<string[]> {
   const host = hostOf(url);
@@ -16,7 +16,7 @@ export async function resolveAddresses(url: URL, timeoutMs: number): Promise<str
   return found.filter((entry) => entry.family === family).map(({ address }) => address);
 }
 
-/** 4 or 6; 4 when nothing answers, for the connections to find out why. */
+/** 4 or 6; 4 when nothing answers: the connections will report why. */
 function answeringFamily(host: string, port: number, timeoutMs: number): Promise<number> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, autoSelectFamily: true, timeout: timeoutMs });

@@ -7,9 +7,9 @@ import type { TrafficTimes } from './protocol.ts';
 import { createSchedule } from '../pacing/schedule.ts';
 import type { Schedule } from '../pacing/schedule.ts';
 import { Pacer, Spinner, leastSleepMs } from '../pacing/timers.ts';
-import type { Ticker } from '../pacing/timers.ts';
+import type { Timer } from '../pacing/timers.ts';
 
-/** What is taken up in one turn; what is due beyond it comes with the next. */
+/** Most messages that are handed over at a time; the next turn takes the others. */
 const MOST_DUE = 16 * 1024;
 
 export interface ArrivalRateOptions {
@@ -20,20 +20,20 @@ export interface ArrivalRateOptions {
   readonly share: number;
   readonly tracker: Tracker<Connection>;
   readonly pacer: string;
-  /** Shortest sleep of the pacer; by the rate, if absent. */
+  /** Shortest sleep of the pacer; depends on the rate if absent. */
   readonly leastMs?: number;
-  /** Hears of the thread that was started beside this one. */
+  /** Called with the pacer's thread, for its CPU time. */
   readonly noteThread: (thread: string | null) => void;
-  /** Messages that each that is due stands for; 1 if absent. */
+  /** Messages that one due time stands for; 1 if absent. */
   readonly weight?: () => number;
-  /** Sends the first `count` of what was due, at `timeMs`. */
+  /** Sends `count` messages, whose due times are at the start of `due`, at `timeMs`. */
   readonly send: (due: Float64Array, count: number, timeMs: number) => void;
 }
 
-/** Open model: hands over what is due when it is due, whatever the server does. */
+/** Open model: hands over messages when they are due, whatever the server does. */
 export class ArrivalRate {
   readonly #options: ArrivalRateOptions;
-  readonly #ticker: Ticker;
+  readonly #timer: Timer;
   readonly #due = new Float64Array(MOST_DUE);
   #schedule: Schedule | undefined;
   #endMs = 0;
@@ -42,7 +42,7 @@ export class ArrivalRate {
   constructor(options: ArrivalRateOptions) {
     this.#options = options;
     const tick = (): void => this.#tick();
-    this.#ticker = options.plan.precise
+    this.#timer = options.plan.precise
       ? new Spinner(tick)
       : new Pacer(options.pacer, tick, {
           leastMs: options.leastMs ?? leastSleepMs(options.load.rate * options.share),
@@ -51,7 +51,7 @@ export class ArrivalRate {
   }
 
   get ready(): Promise<void> {
-    return this.#ticker.ready;
+    return this.#timer.ready;
   }
 
   /** Everything was handed over. */
@@ -70,7 +70,7 @@ export class ArrivalRate {
     this.#tick();
   }
 
-  /** Looks for what is due at the end of this turn of the event loop, which runs anyway. */
+  /** Sends what is due at the end of this turn of the event loop. */
   nudge(): void {
     if (this.#nudged || this.#schedule === undefined) return;
     this.#nudged = true;
@@ -82,7 +82,7 @@ export class ArrivalRate {
 
   stop(): void {
     this.#schedule = undefined;
-    this.#ticker.stop();
+    this.#timer.stop();
   }
 
   #tick(): void {
@@ -92,11 +92,11 @@ export class ArrivalRate {
     const count = this.#collect(schedule, Math.min(time, this.#endMs));
     if (count > 0) this.#options.send(this.#due, count, time);
     if (schedule.next < this.#endMs) {
-      this.#ticker.schedule(schedule.next);
+      this.#timer.schedule(schedule.next);
     } else {
-      // The pacer sleeps on, for its CPU time can be read only while it is there.
+      // The pacer thread stays: its CPU time can only be read while it exists.
       this.#schedule = undefined;
-      this.#ticker.schedule(Infinity);
+      this.#timer.schedule(Infinity);
     }
   }
 

@@ -53,7 +53,7 @@ export class ClientTracker extends EchoTracker {
     };
     const entry = this.find(connection, slot);
     const payload = bytes.subarray(from, to);
-    // What answers no message in flight has nothing to be compared with.
+    // Without a message in flight there is nothing to compare with.
     const same =
       entry === NONE ||
       (payload.length === this.lengthOf(entry) &&

@@ -98,7 +98,7 @@ export class ConcurrencyExecutor extends Executor {
 
   override start(times: TrafficTimes): void {
     const missing = times.startMs - now();
-    // Timers may come a part of a millisecond early, which would count as warm-up.
+    // Timers may fire a fraction of a millisecond early.
     if (missing > 0) {
       this.#timer = setTimeout(() => this.start(times), Math.ceil(missing));
       return;

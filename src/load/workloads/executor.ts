@@ -1,9 +1,9 @@
 import type { Connection } from '../socket/connection.ts';
 import type { TrafficTimes } from './protocol.ts';
 
-/** What one worker sends and when; its tracker counts it. This base sends nothing, for the mode idle. */
+/** What one worker sends, and when. This base sends nothing, as the mode idle does. */
 export class Executor {
-  /** Resolves when it has its threads: connections may then take all descriptors that are left. */
+  /** Resolves once its threads run: after that, connections may take all descriptors. */
   get ready(): Promise<void> {
     return Promise.resolve();
   }

@@ -8,7 +8,7 @@ import { AllCounters, Counter, Gauge, add } from '../measure/counters.ts';
 import type { WorkerCounters } from '../measure/counters.ts';
 import type { PreparedPublish } from '../socket/prepared-publish.ts';
 
-/** How much of a message in pieces is kept to find its id in. */
+/** How much of a message in pieces is kept to find its id. */
 const KEPT_BYTES = 64 * 1024;
 
 export interface FanoutTrackerOptions {
@@ -21,10 +21,10 @@ export interface FanoutTrackerOptions {
 }
 
 /**
- * What this worker published, and what its connections were delivered of all that was published.
+ * Counts what this worker published, and what was delivered to its connections.
  *
- * All counts are of deliveries: a message to 100 receivers is 100 sent, of which each that comes is
- * one received; what is missing in the end is lost. Which receiver missed one is not told apart.
+ * All counts are of deliveries: a message to 100 receivers counts as 100 sent, and each delivery as
+ * one received; what is missing in the end is lost. Which receiver missed one is not known.
  */
 export class FanoutTracker extends Tracker<Connection> {
   readonly published: PublishedMessages;
@@ -45,7 +45,7 @@ export class FanoutTracker extends Tracker<Connection> {
     this.#all = new AllCounters(options.published.cells);
   }
 
-  /** Deliveries that a message that is published now should have. */
+  /** Expected deliveries of a message that is published now. */
   get receivers(): number {
     const open = this.#all.gauge(Gauge.open);
     return this.#options.plan.toSelf ? open : Math.max(0, open - 1);
@@ -124,7 +124,7 @@ export class FanoutTracker extends Tracker<Connection> {
     this.countReply(phase, serviceMs, this.nowMs - dueMs);
     if (missing === 0) phase.lastDelivery.record((this.nowMs - dueMs) * NS);
     if (phase === this.measure) connection.replies++;
-    // With several publishers there is no one order.
+    // With several publishers there is no defined order.
     if (this.#options.plan.publishers === 1 && sequence < connection.sequence) {
       const text = `message ${sequence} was delivered after ${connection.sequence}`;
       this.countFailure(phase, Counter.outOfOrder, { kind: 'out-of-order', detail: '', text });
@@ -148,7 +148,7 @@ export class FanoutTracker extends Tracker<Connection> {
     if (this.#isIdAt(bytes, from + this.#offset, to)) return from + this.#offset;
     const message = bytes.subarray(from, to);
     let found = message.indexOf(this.#tag);
-    // Other numbers, such as a time, may begin like an id; they are not as long.
+    // Other numbers, such as a time, may begin like an id but are shorter.
     while (found >= 0 && !this.#isIdAt(bytes, from + found, to)) {
       found = message.indexOf(this.#tag, found + 1);
     }

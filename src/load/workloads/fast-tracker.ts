@@ -17,7 +17,7 @@ export interface FastTrackerOptions extends Omit<EchoTrackerOptions, 'slotted'> 
   readonly copy: boolean;
 }
 
-/** The echo tracker of the fast engine: sends prepared frames and compares replies where they lie. */
+/** The echo tracker of the fast engine: sends prepared frames, compares replies in the read buffer. */
 export class FastTracker extends EchoTracker {
   readonly #frames: PreparedFrames;
   readonly #copy: boolean;

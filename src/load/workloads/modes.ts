@@ -14,7 +14,7 @@ import { FanoutExecutor } from './fanout.ts';
 import { FastTracker } from './fast-tracker.ts';
 import type { WorkerStart } from './protocol.ts';
 
-/** What a mode works with in one worker. */
+/** What a mode needs of its worker. */
 export interface ModeContext {
   readonly counters: WorkerCounters;
   readonly errors: ErrorTable;

@@ -5,12 +5,12 @@ import type { Scenario } from '../scenario/scenario.ts';
 import type { PublishedBuffers } from '../measure/published.ts';
 import type { WorkerBuffers } from '../measure/counters.ts';
 
-/** What carries the messages: each has a thread of its own that speaks as is said below. */
+/** Which engine runs in the worker threads. */
 export type Workload =
   | { readonly engine: 'fast' | 'client' }
   | { readonly engine: 'scenario'; readonly scenario: Scenario };
 
-/** What a worker thread is started with. */
+/** What a worker thread gets at its start. */
 export interface WorkerStart {
   readonly plan: LoadPlan;
   readonly workload: Workload;
@@ -30,19 +30,19 @@ export interface TrafficTimes {
   /** End of the warm-up. */
   readonly measureMs: number;
   readonly endMs: number;
-  /** Until when replies are waited for. */
+  /** Until when to wait for replies. */
   readonly drainMs: number;
 }
 
 export type ToWorker =
   | { readonly type: 'start'; readonly times: TrafficTimes }
-  /** Stop now; `interrupted` leaves what is outstanding in flight, else it is lost. */
+  /** Stop now; messages without a reply stay in flight if `interrupted`, else they are lost. */
   | { readonly type: 'finish'; readonly interrupted: boolean }
   /** Close all connections and end. */
   | { readonly type: 'close' };
 
 export type FromWorker =
-  /** Every connection of its share was opened or failed; from when to when, on the common clock. */
+  /** Every connection of the worker was opened or failed; from when to when, on the common clock. */
   | { readonly type: 'connected'; readonly startMs: number; readonly endMs: number }
   /** It has no open connection left. */
   | { readonly type: 'gone' }
@@ -52,12 +52,12 @@ export interface WorkerResult {
   readonly errors: readonly ErrorRow[];
   /** Replies of each connection that was opened, in the measured phase. */
   readonly replies: readonly number[];
-  /** Thread and pacer, over the measured phase; null where the system does not tell. */
+  /** Of thread and pacer in the measured phase; null where the system does not tell. */
   readonly cpuMs: number | null;
   readonly eventLoopUtilization: number;
   readonly gcMs: number;
   readonly measureMs: number;
   readonly scenario?: ScenarioCounts;
-  /** What a reader of the figures has to know. */
+  /** Remarks for the report. */
   readonly notes?: readonly string[];
 }

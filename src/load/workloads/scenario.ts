@@ -22,7 +22,7 @@ import type { RequestChanges } from '../socket/dialer.ts';
 import type { TrafficTimes, WorkerResult, WorkerStart } from './protocol.ts';
 import { NO_REPLY, WorkerBase } from './worker-base.ts';
 
-/** After so many failures in a row to connect, a virtual user counts as one without a server. */
+/** After so many failed connects in a row a virtual user counts as without a server. */
 const MOST_FAILURES = 3;
 
 /** A connection and the virtual user that opened it. */

@@ -1,8 +1,8 @@
 import type { LoopStep, Step } from '../scenario.ts';
 
 /**
- * Which kind each of `total` clients is: by weight, each kind at least once as far as they go round,
- * and mixed, so that a part of the clients has the same shares.
+ * The kind of each of `total` virtual users: by weight, each kind at least once if there are enough
+ * users, and mixed, so that any part of the users has about the same proportions.
  */
 export function assignKinds<Kind extends { readonly kind: { readonly weight: number } }>(
   kinds: readonly Kind[],
@@ -38,7 +38,7 @@ function countsOf(weights: readonly number[], total: number): number[] {
     counts[i] = (counts[i] as number) + 1;
   }
   while (rest() < 0) {
-    // More kinds than clients: those of the least weight go without.
+    // More kinds than users: the kinds of the least weight get none.
     const most = Math.max(...counts);
     const candidates = shares.map((share, i) => (counts[i] === most ? share : Infinity));
     const least = candidates.indexOf(Math.min(...candidates));
@@ -47,7 +47,7 @@ function countsOf(weights: readonly number[], total: number): number[] {
   return counts;
 }
 
-/** The loop of a client that has a schedule, wherever it stands. */
+/** The loop that has a schedule (`every`), at any depth. */
 export function scheduledLoop(steps: readonly Step[]): LoopStep | undefined {
   for (const step of steps) {
     if (step.kind !== 'loop') continue;
@@ -57,7 +57,7 @@ export function scheduledLoop(steps: readonly Step[]): LoopStep | undefined {
   return undefined;
 }
 
-/** Every step, those inside of loops as well. */
+/** All steps, including those inside loops. */
 export function allSteps(steps: readonly Step[]): Step[] {
   return steps.flatMap((step) => (step.kind === 'loop' ? [step, ...allSteps(step.steps)] : [step]));
 }

@@ -4,14 +4,14 @@ import { allSteps, scheduledLoop } from './assign.ts';
 import { compileMatcher } from './matching.ts';
 import type { CompiledMatcher } from './matching.ts';
 
-/** A kind of client with everything that its clients need and have in common. */
+/** A kind of client, prepared for its virtual users. */
 export class CompiledKind {
   readonly kind: ClientKind;
   /** The loop that has a schedule; undefined for none. */
   readonly scheduled: LoopStep | undefined;
-  /** Messages with a reply in what is scheduled: a pass of that loop, or an iteration; at least 1. */
+  /** Messages with a reply in one pass of that loop, or else in one iteration; at least 1. */
   readonly messages: number;
-  /** Whether its messages go on for as long as the run does. */
+  /** Whether it sends messages in loops. */
   readonly sendsInLoops: boolean;
   readonly handlers: readonly { readonly handler: Handler; readonly match: CompiledMatcher }[];
   readonly #matchers = new Map<ExpectStep, CompiledMatcher>();
@@ -38,7 +38,7 @@ export class CompiledKind {
     return this.#checks.get(step);
   }
 
-  /** How people find a step: its kind of client, its label, its place in the file. */
+  /** Describes a step: its kind of client, its label, its place in the file. */
   wordsOf(step: {
     readonly at: string;
     readonly label?: string | null;

@@ -4,7 +4,7 @@ import type { Predicate } from './matching.ts';
 
 export interface Wanted {
   readonly matches: Predicate;
-  /** Messages that came before do not count, in milliseconds on the common clock. */
+  /** Earlier messages do not match; milliseconds on the common clock. */
   readonly sinceMs: number;
   readonly timeoutMs: number;
 }
@@ -19,7 +19,7 @@ interface Waiter extends Wanted {
   other: IncomingMessage | undefined;
 }
 
-/** Messages kept for an expectation that comes later. */
+/** Most messages that are kept for later expectations. */
 const MOST_KEPT = 64;
 
 /** The messages of one connection that no handler took, and the expectation that waits for one. */
@@ -28,7 +28,7 @@ export class Inbox {
   #waiter: Waiter | undefined;
   #dropped: Failure | undefined;
 
-  /** Waits for a message; one that is there already will do. */
+  /** Waits for a message, unless one that is kept already matches. */
   next(wanted: Wanted): Promise<Outcome> {
     const at = this.#kept.findIndex((message) => fits(wanted, message));
     const [found] = at < 0 ? [] : this.#kept.splice(at, 1);
@@ -45,7 +45,7 @@ export class Inbox {
     });
   }
 
-  /** Whether the message is the one that is waited for. */
+  /** Whether the message ends the present wait. */
   offer(message: IncomingMessage): boolean {
     const waiter = this.#waiter;
     if (waiter === undefined) return false;
@@ -57,7 +57,7 @@ export class Inbox {
     return true;
   }
 
-  /** Keeps a message for later; returns the one that has to give way for it. */
+  /** Keeps a message for later; returns the oldest if there are too many. */
   keep(message: IncomingMessage): IncomingMessage | undefined {
     this.#kept.push(message);
     return this.#kept.length > MOST_KEPT ? this.#kept.shift() : undefined;
@@ -73,7 +73,7 @@ export class Inbox {
     this.#waiter?.settle('stopped');
   }
 
-  /** Hands over what nobody wanted. */
+  /** Hands over the messages that nothing expected. */
   end(unexpected: (message: IncomingMessage) => void): void {
     for (const message of this.#kept.splice(0)) unexpected(message);
   }

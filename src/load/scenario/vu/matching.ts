@@ -5,10 +5,10 @@ import { render } from '../template.ts';
 import type { Lookup } from '../template.ts';
 import type { IncomingMessage } from './message.ts';
 
-/** Whether a message is the one that is meant. */
+/** Whether a message matches. */
 export type Predicate = (message: IncomingMessage) => boolean;
 
-/** A matcher made ready: the templates in it are filled in once for each expectation. */
+/** A prepared matcher: its templates are filled in once for each expectation. */
 export type CompiledMatcher = (lookup: Lookup) => Predicate;
 
 const NO_LOOKUP: Lookup = () => undefined;
@@ -24,7 +24,7 @@ export function compileMatcher(matcher: Matcher): CompiledMatcher {
     ),
     ...matcher.exists.map((path) => fixed((message) => valueAt(message.json, path) !== undefined)),
     ...matcher.absent.map((path) =>
-      // Of what is no JSON nothing can be said.
+      // A message that is not JSON does not match.
       fixed(({ json }) => json !== undefined && valueAt(json, path) === undefined),
     ),
   ];
@@ -65,7 +65,7 @@ function all(conditions: readonly CompiledMatcher[]): CompiledMatcher {
   };
 }
 
-/** What `capture` takes out of a message; undefined when it is not there. */
+/** The value that `capture` takes from a message; undefined when it is not there. */
 export function captured({ from }: Capture, message: IncomingMessage): unknown {
   if (from.kind === 'json') return valueAt(message.json, from.path);
   const match = new RegExp(from.source).exec(message.text);

@@ -1,4 +1,4 @@
-/** A message of the server, looked into only as far as somebody asks. */
+/** A message of the server; it is decoded and parsed on first use. */
 export class IncomingMessage {
   readonly opcode: 1 | 2;
   readonly data: Buffer;
@@ -26,7 +26,7 @@ export class IncomingMessage {
     return this.#json.value;
   }
 
-  /** For people: its start. */
+  /** Its start, for error texts. */
   get words(): string {
     if (this.opcode === 2) return `binary 0x${this.data.subarray(0, 24).toString('hex')}`;
     return this.text.length > 120 ? `${this.text.slice(0, 117)}...` : this.text;

@@ -4,21 +4,21 @@ import type { CompiledKind } from './compiled.ts';
 import type { VuTracker } from './tracker.ts';
 import type { VU } from './vu.ts';
 
-/** When the passes of one client are due, one after the other, over all its connections. */
+/** When the passes of one virtual user are due, over all its connections. */
 export class Pace {
   /** Milliseconds on the common clock. */
   next: number;
   readonly #periodMs: number;
   readonly #period: () => number;
 
-  /** `period` gives the time to the pass after, `periodMs` on average; the first is due at `firstMs`. */
+  /** The first pass is due at `firstMs`; `period` gives the time to the next, `periodMs` on average. */
   constructor(firstMs: number, periodMs: number, period: () => number = () => periodMs) {
     this.next = firstMs;
     this.#periodMs = periodMs;
     this.#period = period;
   }
 
-  /** Whether the next pass is due before `endMs`, and no other after it. */
+  /** Whether the next pass is the last that is due before `endMs`. */
   isLast(endMs: number): boolean {
     return this.next < endMs && this.next + this.#periodMs >= endMs;
   }
@@ -29,21 +29,21 @@ export class Pace {
 }
 
 /**
- * Makes the schedules of the clients. In the open model the rate is divided among the clients that
- * have a loop with a schedule, or among all for their iterations when there is no such loop; in the
- * closed model such a loop goes by its own `every`.
+ * The paces of virtual users. In the open model the rate is divided among the users that have a loop
+ * with a schedule or, without such a loop, among the iterations of all; in the closed model such a
+ * loop follows its own `every`.
  */
 export class Pacing {
   readonly pacesIterations: boolean;
-  /** Whether anybody has a schedule. */
+  /** Whether any virtual user has a schedule. */
   readonly scheduled: boolean;
   readonly #plan: LoadPlan;
-  /** Position among the clients with a schedule, by their index. */
+  /** Position among the virtual users with a schedule, by their index. */
   readonly #ranks = new Map<number, number>();
   readonly #paces = new Map<VU, Pace>();
   #startMs = 0;
 
-  /** `kinds` are those of all clients of the plan, by their index. */
+  /** `kinds` has the kind of each virtual user of the plan, by index. */
   constructor(plan: LoadPlan, kinds: readonly CompiledKind[]) {
     this.#plan = plan;
     const anyLoop = kinds.some(({ scheduled }) => scheduled !== undefined);
@@ -59,7 +59,7 @@ export class Pacing {
     this.#startMs = startMs;
   }
 
-  /** The schedule of `client`, the same at each call; undefined for none. */
+  /** The pace of `vu`, the same at each call; undefined for none. */
   of(client: VU): Pace | undefined {
     const rank = this.#ranks.get(client.index);
     if (rank === undefined) return undefined;
@@ -73,7 +73,7 @@ export class Pacing {
       const period = (): number => -Math.log(1 - random()) * periodMs;
       pace = new Pace(this.#startMs + period(), periodMs, period);
     } else {
-      // One after the other: clients that begin together would send together for ever.
+      // Staggered: users that begin together would always send together.
       const firstMs = this.#startMs + (periodMs * rank) / this.#ranks.size;
       pace = new Pace(firstMs, periodMs);
     }

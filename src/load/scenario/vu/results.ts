@@ -1,7 +1,7 @@
 import { Histogram } from '../../measure/histogram.ts';
 import type { ScenarioResult } from '../../result.ts';
 
-/** What one worker thread measured of a scenario, as it is sent to the main thread. */
+/** What one worker measured of a scenario, as it is sent to the main thread. */
 export interface ScenarioCounts {
   readonly iterations: ScenarioResult['iterations'];
   readonly labels: readonly LabelCounts[];
@@ -18,7 +18,7 @@ export interface LabelCounts {
   readonly response: ArrayBuffer | SharedArrayBuffer | null;
 }
 
-/** Adds up the shares of all workers; every one has the same labels and handlers in one order. */
+/** Adds up the counts of all workers, which have the same labels and handlers in the same order. */
 export function aggregateScenario(name: string, shares: readonly ScenarioCounts[]): ScenarioResult {
   const sum = (of: (share: ScenarioCounts) => number): number =>
     shares.reduce((total, share) => total + of(share), 0);

@@ -2,7 +2,7 @@ import { now } from '../../measure/clock.ts';
 import type { Pace } from './pacing.ts';
 import type { VuTracker } from './tracker.ts';
 
-/** Where a client is in its schedule. */
+/** How late a pass is. */
 interface PassTiming {
   /** How much later than due the pass began. */
   readonly lateMs: number;
@@ -12,7 +12,7 @@ interface PassTiming {
 
 const UNSCHEDULED: PassTiming = { lateMs: 0, delayMs: null };
 
-/** The turns of one client in its schedule: what is due, how late it begins, what stays unsent. */
+/** The passes of one virtual user: when the next is due, how late it begins, what stays unsent. */
 export class PassSchedule {
   readonly #tracker: VuTracker;
   readonly #until: (dueMs: number) => Promise<void>;
@@ -21,7 +21,7 @@ export class PassSchedule {
   #timing = UNSCHEDULED;
   /** Whether a pass was due that has not begun. */
   #isDue = false;
-  /** The pass that is going on by the schedule, and its messages that are not sent yet. */
+  /** When the present pass was due, and its messages that are not sent yet. */
   #due = { dueMs: 0, left: 0 };
 
   /** `until` resolves when it is time, and rejects when the run ends before. */
@@ -53,12 +53,12 @@ export class PassSchedule {
     this.#due.left -= 1;
   }
 
-  /** What follows belongs to no schedule. */
+  /** The next steps belong to no schedule. */
   leaveSchedule(): void {
     this.#timing = UNSCHEDULED;
   }
 
-  /** Counts as unsent what was due while the client had no connection. */
+  /** Counts passes that were due while there was no connection as unsent. */
   skip(pace: Pace): void {
     const nowMs = now();
     while (pace.next < nowMs) this.#leaveOut(pace);
@@ -69,24 +69,24 @@ export class PassSchedule {
     pace.advance();
   }
 
-  /** Counts what the pass that was due last has not come to send. */
+  /** Counts messages that the present pass has not sent as unsent. */
   end(): void {
     const { dueMs, left } = this.#due;
     if (left > 0) this.#tracker.unsent(dueMs, left);
     this.#due = { dueMs, left: 0 };
   }
 
-  /** Waits until the next pass is due; one that is late begins at once and stays due when it was. */
+  /** Waits until the next pass is due; a late one begins at once and keeps its due time. */
   async wait(pace: Pace | undefined, readyMs: number): Promise<void> {
     if (pace === undefined) return;
     const tracker = this.#tracker;
-    // What an overloaded server left of the warm-up must not fill the measured phase.
+    // Passes that an overloaded server delayed in the warm-up must not fill the measured phase.
     while (pace.next < tracker.measureMs && tracker.isMeasured(now())) this.#leaveOut(pace);
     this.end();
     const dueMs = pace.next;
     if (dueMs > now()) await this.#until(dueMs);
     pace.advance();
-    // It was due in time, so it is sent, although the time may just have run out.
+    // It was due in time, so it is sent although the traffic may just have ended.
     this.#isDue = true;
     this.#due = { dueMs, left: this.#messages };
     const startMs = now();

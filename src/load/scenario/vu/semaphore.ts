@@ -1,4 +1,4 @@
-/** Lets so many in at a time; the others wait in the order in which they came. */
+/** Lets a number of callers in at a time; the others wait in order. */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -7,7 +7,7 @@ export class Semaphore {
     this.#free = room;
   }
 
-  /** Calls back, at once or later; whoever was let in has to leave. */
+  /** Calls back at once or later; the caller has to leave after that. */
   enter(call: () => void): void {
     if (this.#free === 0) {
       this.#waiting.push(call);

@@ -9,12 +9,12 @@ import type { ExpectStep, Scenario } from '../scenario.ts';
 import { allSteps } from './assign.ts';
 import type { LabelCounts, ScenarioCounts } from './results.ts';
 
-/** A message that was sent and has a reply coming. */
+/** A message with a reply. */
 export interface Trip {
   readonly sentMs: number;
   /** How much later than due it was sent, because its pass began late. */
   readonly lateMs: number;
-  /** Still waited for. */
+  /** The reply has not come yet. */
   open: boolean;
 }
 
@@ -31,7 +31,7 @@ export class VuTracker extends Tracker<Connection> {
   readonly total = { sent: 0, received: 0 };
   readonly #unasked = new Map<string, number>();
   readonly #labels = new Map<string, Label>();
-  /** Whether passes have a schedule: response and lateness mean something. */
+  /** Whether passes have a schedule: without one, response times are not recorded. */
   readonly #scheduled: boolean;
 
   constructor(options: {
@@ -63,7 +63,7 @@ export class VuTracker extends Tracker<Connection> {
     return { sentMs, lateMs, open: true };
   }
 
-  /** Notes messages that were due and that nobody sent. */
+  /** Notes messages that were due and not sent. */
   unsent(dueMs: number, messages: number): void {
     const { counts } = this.phaseOf(dueMs);
     add(counts, Counter.intended, messages);
@@ -98,7 +98,7 @@ export class VuTracker extends Tracker<Connection> {
     if (this.#scheduled) label.response.record((atMs - sentMs + lateMs) * NS);
   }
 
-  /** Notes that `step` was not met, or not as it should. */
+  /** Notes that `step` was not met, or by a wrong message. */
   failed(
     step: ExpectStep,
     from: { sentMs: number; lateMs: number },
@@ -109,7 +109,7 @@ export class VuTracker extends Tracker<Connection> {
     if (failure !== null) this.errors.add(failure);
   }
 
-  /** Notes a message that nobody expected, or with content that is wrong, at the time it came. */
+  /** Notes an unexpected message that came at `atMs`. */
   wrong(failure: Failure, atMs: number): void {
     this.countFailure(this.phaseOf(atMs), Counter.wrong, failure);
   }
@@ -152,7 +152,7 @@ export class VuTracker extends Tracker<Connection> {
     }));
   }
 
-  /** What is outside of loops comes once, mostly before the measured phase. */
+  /** Steps outside of loops run once, mostly before the measured phase, and always count. */
   #counts(step: ExpectStep, ms: number): boolean {
     return !step.looped || this.isMeasured(ms);
   }

@@ -5,8 +5,8 @@ import type { Source, Variable } from '../scenario.ts';
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
 
 /**
- * Draws the values of one thread. Sequences and lists go on over all clients, and take turns with
- * the other threads and machines, so that no value comes twice.
+ * Draws the values of one thread. Sequences and lists continue over all virtual users and take turns
+ * with the other threads and machines, so that no value comes twice.
  */
 export class Draw {
   readonly #random: () => number;
@@ -55,7 +55,7 @@ export class Draw {
   }
 }
 
-/** The variables of one client: drawn when first used, kept as long as their `per` says. */
+/** The variables of one virtual user: drawn when first used, kept as their `per` says. */
 export class VuVariables {
   iteration = 0;
   /** Of the innermost loop; 0 outside of loops. */
@@ -66,7 +66,7 @@ export class VuVariables {
   readonly #values = new Map<string, unknown>();
   readonly #captures = new Map<string, unknown>();
 
-  /** `client` is the number of the client among all of the run, from 1. */
+  /** `client` is the number of the virtual user among all of the run, from 1. */
   constructor(client: number, variables: ReadonlyMap<string, Variable>, draw: Draw) {
     this.#client = client;
     this.#variables = variables;

@@ -1,13 +1,13 @@
-/** The run is over for a client that has nothing left to wait for. */
+/** The run is over. */
 export class Stopped extends Error {}
 
-/** What the clients of one thread wait for, so that the end of the run reaches all of them. */
+/** The waits of the virtual users of one worker, which the end of the run cancels. */
 export class Waits {
-  /** Rejects what clients wait for. */
+  /** Rejects the waits. */
   readonly #cancels = new Set<() => void>();
   readonly #isOver: () => boolean;
 
-  /** Where `isOver` says so already, a wait ends before it begins. */
+  /** Once `isOver`, a wait is cancelled before it begins. */
   constructor(isOver: () => boolean) {
     this.#isOver = isOver;
   }
