@@ -3,33 +3,33 @@ import type { Channel, DialOptions } from '../../transport/index.ts';
 import type { CheckRow } from './schema.ts';
 import type { Session } from './session.ts';
 
-/** How a check ended, with what was seen and what was expected. */
+/** The result of a check, with what was seen and expected. */
 export interface Outcome {
   readonly verdict: CheckRow['verdict'];
   readonly detail: string;
 }
 
-/** One execution of a check: its connections and the time it has left. */
+/** One execution of a check: its connections and its remaining time. */
 export interface Turn {
   readonly session: Session;
-  /** Milliseconds until the check has to be over. */
+  /** Milliseconds until the check has to end. */
   readonly leftMs: () => number;
-  /** Opens a connection of the check's own. */
+  /** Opens a connection. */
   readonly dial: (overrides?: Partial<DialOptions>) => Promise<Channel>;
 }
 
-/** One thing that `test` looks at, as data. Each runs on connections of its own. */
+/** One check of `test`, as data. Each opens its own connections. */
 export interface Check {
   /** Stable name in kebab-case. */
   readonly id: string;
   readonly rfc: string;
   readonly title: string;
-  /** Bound as a multiple of the input's `timeoutMs`; 1 if absent. */
+  /** Time limit as a multiple of the input's `timeoutMs`; 1 if absent. */
   readonly timeouts?: number;
   readonly run: (turn: Turn) => Promise<Outcome>;
 }
 
-/** Ends a check as failed from wherever it is. */
+/** Thrown to end a check as failed. */
 export class CheckFailure extends Error {}
 
 export function pass(detail: string): Outcome {
@@ -44,7 +44,7 @@ export function skip(detail: string): Outcome {
   return { verdict: 'skip', detail };
 }
 
-/** Runs one check within its time. A peer that misbehaves in any way makes a row, no exception. */
+/** Runs one check within its time. Whatever the peer does ends in a row, not in an exception. */
 export async function runCheck(check: Check, session: Session): Promise<CheckRow> {
   const startedAt = performance.now();
   const boundMs = session.timeoutMs * (check.timeouts ?? 1);
@@ -68,8 +68,8 @@ async function outcomeOf(check: Check, turn: Turn): Promise<Outcome> {
     return await check.run(turn);
   } catch (error) {
     if (error instanceof CheckFailure) return fail(error.message);
-    // The first connection worked, so that one of these fails is a finding about the server.
-    if (error instanceof EnvironmentError) return fail(`no further connection: ${error.message}`);
+    // The first connection worked, so a later one that fails is the server's failure.
+    if (error instanceof EnvironmentError) return fail(`cannot connect again: ${error.message}`);
     throw error;
   }
 }

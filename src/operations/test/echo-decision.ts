@@ -1,26 +1,26 @@
 import type { Channel } from '../../transport/index.ts';
 import type { TestInput } from './schema.ts';
 
-/** Whether the server is held to echo, and how that was found out. */
+/** Whether the server has to echo, and how that is known. */
 export interface EchoDecision {
   readonly echoes: boolean;
   readonly how: string;
-  /** Whether it sends messages nobody asked for, so that an answer may be another one. */
+  /** Whether it sends unsolicited messages, which may arrive before an answer. */
   readonly chatty: boolean;
 }
 
 const PROBE = '{"wsk":"echo?"}';
 
-/** How long an answer to the probe may take, if the check's time-out does not end it before. */
+/** Wait for the answer to the probe, unless the timeout ends it before. */
 const PROBE_TIMEOUT_MS = 1500;
 
-/** How long after the pong an echo may still come: a server may answer messages later than pings. */
+/** Wait for the echo after the pong: a server may answer messages later than pings. */
 const AFTER_PONG_MS = 300;
 
 /**
  * Sends one text message and a ping, and looks at what comes back.
  *
- * The input and the project's manifest have the last word; the probe then only tells whether the
+ * The input and the project's manifest take precedence; the probe then only finds out whether the
  * server is chatty.
  */
 export async function decideEcho(

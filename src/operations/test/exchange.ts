@@ -12,46 +12,57 @@ export interface Exchange {
   /** Sends the message; its bytes are `data`. */
   readonly send: () => Promise<boolean>;
   readonly data: Buffer;
-  /** Set where the opcode of the echo is part of what is checked. */
+  /** Set to check the opcode of the echo, too. */
   readonly opcode?: 1 | 2;
-  /** Told of the echo as it arrived. */
+  /** Called with the echo. */
   readonly onEcho?: (event: MessageEvent) => void;
 }
 
 /**
- * Sends a message and judges what follows: an echo server has to send it back, any other has to
- * stay there or close with a code that says what it dislikes. Returns what was seen.
+ * Sends a message and checks the reaction: an echo server has to send it back, any other has to stay
+ * connected or close with a code of refusal. Returns what was seen.
  */
 export async function exchange(turn: Turn, channel: Channel, message: Exchange): Promise<string> {
   void message.send();
   if (!turn.session.echo.echoes) return expectAlive(turn, channel);
-  const size = `${message.data.length} bytes`;
-  const echo = await expectEvent(channel, {
+  const { data, opcode } = message;
+  const echo = await expectEcho(
+    turn,
+    channel,
+    data.length,
+    (event) => event.data.equals(data) && (opcode === undefined || event.opcode === opcode),
+  );
+  message.onEcho?.(echo);
+  return `${data.length} bytes came back`;
+}
+
+/** Waits for the echo of a message of `bytes`; throws a CheckFailure for anything else. */
+export function expectEcho(
+  turn: Turn,
+  channel: Channel,
+  bytes: number,
+  isEcho: (event: MessageEvent) => boolean,
+): Promise<MessageEvent> {
+  return expectEvent(channel, {
     type: 'message',
-    what: `its echo of ${size}`,
+    what: `its echo of ${bytes} bytes`,
     timeoutMs: turn.leftMs(),
-    match: (event) => isEcho(event, message),
+    match: isEcho,
     onOther: (event) => {
       if (turn.session.echo.chatty) return;
       throw new CheckFailure(
-        `the server answered ${describeMessage(event)}, expected the same ${size} back`,
+        `the server answered ${describeMessage(event)}, expected the same ${bytes} bytes back`,
       );
     },
   });
-  message.onEcho?.(echo);
-  return `${size} came back`;
 }
 
-function isEcho(event: MessageEvent, { data, opcode }: Exchange): boolean {
-  return event.data.equals(data) && (opcode === undefined || event.opcode === opcode);
-}
-
-/** How long a server that does not answer pings has to stay quiet to count as alive. */
+/** Without an answer to pings, a server that stays connected for so long counts as alive. */
 const QUIET_MS = 300;
 
 /**
- * Waits for a sign of life after a legal message: a pong, or, from a server that leaves pings
- * unanswered, that it does not close. Throws a CheckFailure otherwise.
+ * Waits for a pong after a legal message or, if the server does not answer pings, for a while in
+ * which it does not close. Throws a CheckFailure otherwise.
  */
 export async function expectAlive(turn: Turn, channel: Channel): Promise<string> {
   const token = randomBytes(8);
@@ -61,21 +72,22 @@ export async function expectAlive(turn: Turn, channel: Channel): Promise<string>
   for (;;) {
     const event = await channel.next(Math.max(0, deadline - performance.now()));
     if (event === undefined) return judgeSilence(turn, waitMs);
-    if (event.type === 'pong' && event.data.equals(token)) return 'still there: it answers a ping';
+    if (event.type === 'pong' && event.data.equals(token))
+      return 'still connected: it answers a ping';
     if (event.type === 'violation') throw new CheckFailure(describeViolation(event));
     if (event.type !== 'close') continue;
-    if (isPolite(event.code)) return `${describeClose(event)}, which is a refusal in order`;
-    throw new CheckFailure(`${describeClose(event)} upon a legal message`);
+    if (isRefusal(event.code)) return `${describeClose(event)}, which is a valid refusal`;
+    throw new CheckFailure(`${describeClose(event)} after a legal message`);
   }
 }
 
 function judgeSilence(turn: Turn, waitMs: number): string {
-  if (!turn.session.answersPings) return 'still there: it did not close';
-  throw new CheckFailure(`no sign of life within ${Math.ceil(waitMs)} ms`);
+  if (!turn.session.answersPings) return 'still connected: it did not close';
+  throw new CheckFailure(`no pong within ${Math.ceil(waitMs)} ms`);
 }
 
-/** Whether a code says that the message was understood and not wanted (RFC 6455 section 7.4.1). */
-function isPolite(code: number): boolean {
+/** Whether a code refuses a message that is legal (RFC 6455 section 7.4.1). */
+function isRefusal(code: number): boolean {
   const refusals: readonly number[] = [
     CloseCode.normal,
     CloseCode.unsupportedData,

@@ -7,12 +7,12 @@ type EventOf<T extends ConnectionEvent['type']> = Extract<ConnectionEvent, { typ
 
 export interface ExpectOptions<T extends ConnectionEvent['type']> {
   readonly type: T;
-  /** What is waited for, in words for the failure: `the echo`. */
+  /** For the detail of a failure: `the echo`. */
   readonly what: string;
   readonly timeoutMs: number;
-  /** Which events of the type are meant; all if absent. */
+  /** Selects events of the type; all if absent. */
   readonly match?: (event: EventOf<T>) => boolean;
-  /** Called with each message that is not the one; throw a CheckFailure to give up. */
+  /** Called with each other message; throws a CheckFailure to give up. */
   readonly onOther?: (event: EventOf<'message'>) => void;
 }
 

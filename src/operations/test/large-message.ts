@@ -3,20 +3,20 @@ import { Opcode, encodeFrame, mask } from '../../protocol/index.ts';
 
 const CHUNK_BYTES = 65_536;
 
-/** Size of the first piece: little, because a server may drop what it does not want to read. */
+/** Size of the first piece: small, because a server may refuse the message unread. */
 const FIRST_BYTES = 1024;
 
 /**
- * A masked frame of `length` bytes, piece by piece: its header, 1 KiB, then up to 64 KiB each. A
- * text in ASCII unless told otherwise, because that is what every server takes.
+ * A masked frame of `length` bytes, in pieces: its header, 1 KiB, then up to 64 KiB each. By
+ * default an ASCII text, which every server accepts.
  *
- * All pieces are views of one masked buffer, so a message of any size costs 64 KiB here.
+ * All pieces are views of one masked buffer, so a message of any size needs 64 KiB.
  */
 export function* largeMessage(length: number, opcode: number = Opcode.text): Generator<Buffer> {
   const maskingKey = randomBytes(4);
   yield encodeFrame({ opcode, maskingKey, declaredLength: length });
   const chunk = pattern();
-  // Both sizes are multiples of four, so that the key starts anew with every piece.
+  // Both sizes are multiples of four, so that every piece starts with the first octet of the key.
   mask(chunk, maskingKey);
   for (let sent = 0; sent < length;) {
     const size = Math.min(sent === 0 ? FIRST_BYTES : CHUNK_BYTES, length - sent);
@@ -25,7 +25,7 @@ export function* largeMessage(length: number, opcode: number = Opcode.text): Gen
   }
 }
 
-/** The first `count` pieces, in a way that leaves the rest for later. */
+/** The next `count` pieces. */
 export function take(pieces: Generator<Buffer>, count: number): Buffer[] {
   const taken: Buffer[] = [];
   while (taken.length < count) {

@@ -1,6 +1,6 @@
 import type { Metrics } from './schema.ts';
 
-/** What the checks measured so far; a partial report shows it as it is. */
+/** What the checks have measured so far. */
 export class Measurements {
   messagesSent = 0;
   messagesReceived = 0;

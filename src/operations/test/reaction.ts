@@ -1,22 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import type { CloseStatus } from '../../protocol/index.ts';
 import type { Channel } from '../../transport/index.ts';
-import { CheckFailure } from './check.ts';
-import { describeViolation } from './expect.ts';
+import { CheckFailure, fail, pass } from './check.ts';
+import type { Outcome } from './check.ts';
+import { describeClose, describeViolation } from './expect.ts';
 
-/** How a server reacted to something it has to refuse. */
+/** How a server reacts to something that it has to refuse. */
 export type Reaction = CloseStatus | 'dropped' | 'stayed';
 
-/** How long a server may take to close before it is asked, by a ping, whether it went on. */
+/** Time for the server to close before a ping finds out whether it has accepted the message. */
 const ASK_AFTER_MS = 200;
 
-/** How long after its pong a server may still close: it may answer pings ahead of messages. */
+/** Time to close after the pong: a server may answer pings ahead of messages. */
 const AFTER_PONG_MS = 300;
 
 /**
- * Waits until the server closes or drops the connection, after a whole message it has to refuse.
- *
- * A server that answers a ping instead has gone on; that ends the wait early.
+ * Waits until the server closes or drops the connection after a complete message that it has to
+ * refuse. The pong of a server that does not close ends the wait early.
  */
 export async function reactionOf(channel: Channel, timeoutMs: number): Promise<Reaction> {
   const deadline = performance.now() + timeoutMs;
@@ -27,12 +27,12 @@ export async function reactionOf(channel: Channel, timeoutMs: number): Promise<R
   return waitForReaction(channel, deadline, token);
 }
 
-/** The same without a ping, for a server that is still in the middle of a frame. */
+/** The same without a ping, while a frame is incomplete. */
 export async function silentReactionOf(channel: Channel, timeoutMs: number): Promise<Reaction> {
   return waitForReaction(channel, performance.now() + timeoutMs, undefined);
 }
 
-/** Messages and other pongs are passed over: the server may not have read everything yet. */
+/** Ignores messages and other pongs: the server may not have read everything yet. */
 async function waitForReaction(
   channel: Channel,
   deadline: number,
@@ -49,4 +49,29 @@ async function waitForReaction(
     const answered = event.type === 'pong' && token?.equals(event.data) === true;
     if (answered) end = Math.min(end, performance.now() + AFTER_PONG_MS);
   }
+}
+
+/** What a server has to refuse, and how. */
+export interface Refusal {
+  /** For the detail: `an unmasked text frame`. */
+  readonly what: string;
+  readonly closeCode: number;
+  /** Whether the RFC allows to drop the connection without a close frame. */
+  readonly mayDrop?: boolean;
+  /** Where the rule comes from, if not from the RFC. */
+  readonly source?: string;
+}
+
+/** Passes if the server closed with the expected code. */
+export function judgeRefusal(reaction: Reaction, refusal: Refusal): Outcome {
+  const { what, closeCode, mayDrop = false, source } = refusal;
+  const expected = `expected a close with ${closeCode}${source === undefined ? '' : ` (${source})`}`;
+  if (reaction === 'stayed') return fail(`the server accepted ${what}, ${expected}`);
+  if (reaction === 'dropped') {
+    const seen = `the server dropped the connection without a close frame after ${what}`;
+    return mayDrop ? pass(`${seen}, which the RFC allows`) : fail(`${seen}, ${expected}`);
+  }
+  if (reaction.code === closeCode) return pass(`${what} refused with ${closeCode}`);
+  const seen = describeClose({ type: 'close', ...reaction, wasClean: true });
+  return fail(`${seen} after ${what}, ${expected}`);
 }

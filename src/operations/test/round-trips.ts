@@ -3,20 +3,21 @@ import { CheckFailure } from './check.ts';
 import type { Turn } from './check.ts';
 import { describeClose, describeViolation, expectEvent } from './expect.ts';
 
-/** Text of message `index`; 64 bytes, and JSON, so that most servers take it. */
+/** Text of message `index`: 64 bytes of JSON, which most servers accept. */
 function messageText(index: number): string {
   return JSON.stringify({ wsk: index }).slice(0, -1).padEnd(63) + '}';
 }
 
-/** A series of echoes: how many came back, and what was wrong if anything was. */
+/** The result of a series of echoes. */
 export interface EchoSeries {
   readonly received: number;
   readonly problem: string | undefined;
 }
 
 /**
- * Sends `count` messages, the next one after each echo, and puts the round trips into the session's
- * measurements. Once one is lost the rest is sent at once, so that a deaf server costs one time-out.
+ * Sends `count` messages, each after the echo of the one before, and adds the round trips to the
+ * session's measurements. After a lost message the rest is sent at once, so that a server that does
+ * not answer takes one timeout.
  */
 export async function measureEchoes(
   turn: Turn,
@@ -57,7 +58,7 @@ class Series {
     void this.#channel.sendText(text);
   }
 
-  /** Takes echoes until at most `rest` are missing; false when nothing more comes in time. */
+  /** Takes echoes until at most `rest` are missing; false when no more come in time. */
   async collect(rest: number): Promise<boolean> {
     while (this.#pending.size > rest) {
       const waitMs = Math.min(this.#turn.session.timeoutMs, this.#turn.leftMs());
@@ -76,7 +77,7 @@ class Series {
     if (this.problem === undefined && missing > 0) {
       this.problem =
         this.sent < this.#count
-          ? `only ${this.sent} of ${this.#count} round trips fit into the time, --timeout gives more`
+          ? `only ${this.sent} of ${this.#count} round trips fit into the time; raise --timeout`
           : `${missing} lost`;
     }
     return { received: this.#received, problem: this.problem };
@@ -98,7 +99,7 @@ class Series {
 
   #stray(text: string): void {
     const start = JSON.stringify(text.slice(0, 40));
-    this.problem = `the server sent ${text.length} bytes starting ${start} that no message asked for`;
+    this.problem = `the server sent ${text.length} bytes starting ${start} that match no message`;
   }
 }
 
@@ -108,9 +109,7 @@ export async function measurePings(turn: Turn, channel: Channel, count: number):
   measurements.roundTrip = 'ping';
   for (let index = 0; index < count; index++) {
     if (turn.leftMs() <= 0) {
-      throw new CheckFailure(
-        `only ${index} of ${count} pings fit into the time, --timeout gives more`,
-      );
+      throw new CheckFailure(`only ${index} of ${count} pings fit into the time; raise --timeout`);
     }
     const payload = Buffer.from(`wsk ${index}`);
     const sentAt = performance.now();

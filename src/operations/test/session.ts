@@ -7,19 +7,19 @@ import type { EchoDecision } from './echo-decision.ts';
 import type { Measurements } from './measurements.ts';
 import type { TestInput } from './schema.ts';
 
-/** What all checks of one run share. */
+/** What all checks of a run share. */
 export interface Session {
   readonly input: TestInput;
   readonly timeoutMs: number;
-  /** Largest message in bytes the server is expected to take, and who said so. */
+  /** Largest message in bytes that the server has to accept, and where that is set. */
   readonly limitBytes: number;
   readonly limitSource: string;
-  /** Set when the server under test is a generated project that we run. */
+  /** Set for a `--project`. */
   readonly project: RunningProject | undefined;
   /** The handshake of the first connection, with every offer of the input. */
   readonly opening: Handshake;
   readonly echo: EchoDecision;
-  /** False once a ping went unanswered: other checks then do not wait for pongs. */
+  /** Whether a ping was answered; otherwise other checks do not wait for pongs. */
   answersPings: boolean;
   readonly measurements: Measurements;
   readonly emit: (progress: Progress) => void;
@@ -36,10 +36,10 @@ export interface DialerOptions {
   readonly signal: AbortSignal;
 }
 
-/** Room above the server's limit, so that what a server without one sends can still be named. */
+/** Bytes above the server's limit that are received, so that larger echoes can be reported. */
 const LIMIT_SLACK_BYTES = 1024 * 1024;
 
-/** Opens connections that all look alike, and remembers them to count their bytes. */
+/** Opens connections with the same options and counts their bytes. */
 export class Dialer {
   readonly #options: DialerOptions;
   readonly #wires: Wire[] = [];

@@ -12,14 +12,14 @@ import type { Target } from '../../target/target.ts';
 import { readAccess } from '../../target/access.ts';
 import type { OperationContext } from '../../core/operation.ts';
 
-/** The whole run lasts at most this many time-outs; what is left over then is skipped. */
+/** Most timeouts that a run may last; later checks are skipped. */
 const RUN_TIMEOUTS = 30;
 
 /**
  * Checks one endpoint: every row of `CHECKS`, each on connections of its own.
  *
  * Throws `EnvironmentError` when there is no WebSocket at the url, `UsageError` for an unreadable
- * file; whatever the server does after its handshake ends up in the report.
+ * file; whatever the server does after its handshake is in the report.
  */
 export async function testEndpoint(
   input: TestInput,
@@ -30,13 +30,13 @@ export async function testEndpoint(
     await using target = await openTarget(input, context);
     await run.execute(target);
   } catch (error) {
-    // Everything that is awaited fails upon Ctrl-C; what was found out before is the report.
+    // Ctrl-C rejects everything that is awaited; the report holds what was checked before.
     if (!context.signal.aborted) throw error;
   }
   return run.report();
 }
 
-/** One run and what it has found out so far. */
+/** One run and its results so far. */
 class Run {
   readonly #input: TestInput;
   readonly #context: OperationContext;
@@ -96,7 +96,7 @@ class Run {
     });
   }
 
-  /** A project knows its own limit; of a server elsewhere the input has to say. */
+  /** The limit of a project is known; for a `--url` the input sets it. */
   #limitOf({ project }: Target): number {
     return project?.manifest.contract.maxPayload ?? this.#input.maxPayload;
   }
@@ -126,7 +126,7 @@ class Run {
   }
 }
 
-const OVERDUE = `not looked at: the run lasted longer than ${RUN_TIMEOUTS} time-outs`;
+const OVERDUE = `skipped: the run took longer than ${RUN_TIMEOUTS} timeouts`;
 
 function overdue({ id, rfc, title }: Check): CheckRow {
   return { id, rfc, title, ...skip(OVERDUE), durationMs: 0 };

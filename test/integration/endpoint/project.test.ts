@@ -30,7 +30,7 @@ describe('test --project', () => {
     expect(report).toMatchObject({ target: project, success: true });
     expect(report.checks.find((row) => row.id === 'graceful-shutdown')).toMatchObject({
       verdict: 'pass',
-      detail: 'closed with 1001 upon SIGTERM, exit code 0',
+      detail: 'closed with 1001 after SIGTERM, exit code 0',
     });
     expect(report.checks.find((row) => row.id === 'echo')?.detail).toMatch(/contract/);
   });
@@ -61,7 +61,7 @@ describe('test --project', () => {
     const report = await runTest({ ...INPUT, project });
     expect(failedIds(report.checks)).toEqual([]);
     expect(report.checks.find((row) => row.id === 'liveness')?.detail).toMatch(
-      /it sent a message that holds/,
+      /it sent a message that contains/,
     );
   });
 

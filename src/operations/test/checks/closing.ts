@@ -5,7 +5,7 @@ import type { Check } from '../check.ts';
 import { describeClose, expectEvent } from '../expect.ts';
 import { reactionOf } from '../reaction.ts';
 
-/** 5.5.1: a close frame is answered by one; 7.1.1: the server then closes TCP first. */
+/** 5.5.1: the server answers a close frame with one; 7.1.1: it then closes TCP first. */
 export const closeByClient: Check = {
   id: 'close-by-client',
   rfc: '6455#5.5.1',
@@ -18,7 +18,7 @@ export const closeByClient: Check = {
       what: 'a close frame in answer',
       timeoutMs: leftMs(),
     });
-    // 5.5.1: the answer "typically echos the status code"; an empty one says nothing wrong.
+    // 5.5.1: the answer "typically echos the status code"; it may be empty.
     const sensible: readonly number[] = [CloseCode.normal, CloseCode.noStatus];
     if (!sensible.includes(close.code)) {
       return fail(`${describeClose(close)} in answer to 1000, expected 1000`);
@@ -39,15 +39,40 @@ export const closeByServer: Check = {
   title: 'closing handshake begun by the server',
   async run({ dial, leftMs }) {
     await using channel = await dial();
-    // A reserved opcode is what every server has to close for; the check of that name judges that.
+    // Every server has to close after a reserved opcode; the check of that name verifies it.
     void channel.writeRaw(encodeFrame({ opcode: 3, maskingKey: randomBytes(4) }));
     const reaction = await reactionOf(channel, leftMs() / 2);
     if (reaction === 'dropped') return skip('the server drops TCP without a close frame');
     if (reaction === 'stayed') return skip('the server does not close, even for a reserved opcode');
-    // The connection has answered with the same code by now.
+    // By now this side has answered with the same code.
     if (!(await channel.wire.closed(leftMs()))) {
       return fail(`closed with ${reaction.code}, but left TCP open after the client's answer`);
     }
     return pass(`closed with ${reaction.code}, and closed TCP after the client's answer`);
+  },
+};
+
+/** 7.4.1: 1001 for "a server going down"; for a project only, because `test` started it. */
+export const gracefulShutdown: Check = {
+  id: 'graceful-shutdown',
+  rfc: '6455#7.4.1',
+  title: 'shutdown closes with 1001',
+  timeouts: 2,
+  async run({ session, dial, leftMs }) {
+    const { project } = session;
+    if (project === undefined) return skip('only a --project can be stopped');
+    await using channel = await dial();
+    const stopped = project.stop(session.timeoutMs);
+    const close = await expectEvent(channel, {
+      type: 'close',
+      what: 'a close with 1001 after SIGTERM',
+      timeoutMs: leftMs(),
+    });
+    await channel.close(CloseCode.normal, leftMs());
+    const exitCode = await stopped;
+    if (close.code !== CloseCode.goingAway) return fail(`${describeClose(close)}, expected 1001`);
+    return exitCode === 0
+      ? pass('closed with 1001 after SIGTERM, exit code 0')
+      : fail(`closed with 1001 after SIGTERM, but ended with exit code ${exitCode}, expected 0`);
   },
 };

@@ -6,17 +6,17 @@ import { CheckFailure, fail, pass, skip } from '../check.ts';
 import type { Check, Turn } from '../check.ts';
 import { exchange } from '../exchange.ts';
 
-/** Window that the server is asked to keep to, as base-2 logarithm: 1 KiB. */
+/** Window that the server is asked for, as base-2 logarithm: 1 KiB. */
 const SMALL_WINDOW_BITS = 10;
 
-/** permessage-deflate is taken, works both ways, and what was agreed on is kept. */
+/** permessage-deflate is accepted, works both ways, and the agreed parameters are kept. */
 export const compression: Check = {
   id: 'compression',
   rfc: '7692#7.2',
   title: 'permessage-deflate',
   timeouts: 2,
   async run(turn) {
-    if (!turn.session.input.compression) return skip('not offered: --compression offers it');
+    if (!turn.session.input.compression) return skip('not offered; --compression offers it');
     await using channel = await turn.dial({ compression: true });
     const { extensions } = channel.handshake;
     if (channel.deflate === undefined) {
@@ -25,7 +25,7 @@ export const compression: Check = {
     const ratios = await measureRatios(turn, channel);
     if (!turn.session.echo.echoes) {
       return pass(
-        `${extensions}; ${ratios}; the server does not echo, so how it compresses is not seen`,
+        `${extensions}; ${ratios}; the server does not echo, so its own compression is not checked`,
       );
     }
     const kept = [await keepsNoTakeover(turn), await keepsSmallWindow(turn)];
@@ -33,7 +33,7 @@ export const compression: Check = {
   },
 };
 
-/** Text as servers send it, 16 KiB: what the ratios of the report are measured with. */
+/** Typical text of 16 KiB, with which the ratios of the report are measured. */
 function sampleText(): Buffer {
   const lines = Array.from({ length: 200 }, (_, index) =>
     JSON.stringify({
@@ -70,7 +70,7 @@ async function measureRatios(turn: Turn, channel: Channel): Promise<string> {
   return `${data.length} bytes went as ${sent.wire}${came}`;
 }
 
-/** 7.1.1.1: a server that agreed MUST NOT use context takeover: each message inflates on its own. */
+/** 7.1.1.1: a server that agreed MUST NOT use context takeover. */
 async function keepsNoTakeover(turn: Turn): Promise<string> {
   const channel = await dialWith(turn, { serverNoContextTakeover: true });
   if (channel === undefined) return '';
@@ -79,8 +79,8 @@ async function keepsNoTakeover(turn: Turn): Promise<string> {
     'the same text, sent again, tempts a sender to refer back to it. '.repeat(40),
   );
   for (let round = 0; round < 2; round++) {
-    // The connection forgets its window after each message, so a reference to the one before is
-    // reported as a violation.
+    // This side resets its window after each message, so a reference to the one before is a
+    // violation.
     await exchange(turn, owned, { data, send: () => owned.sendText(data, { compress: true }) });
   }
   return 'server_no_context_takeover kept';
@@ -96,7 +96,7 @@ async function keepsSmallWindow(turn: Turn): Promise<string> {
   );
   if (channel === undefined) return '';
   await using owned = channel;
-  // What is repeated lies 4 KiB back, out of reach of a window of 1 KiB.
+  // The repetition is 4 KiB back, outside a window of 1 KiB.
   const block = randomBytes(2048).toString('hex');
   const data = Buffer.from(block + block);
   await exchange(turn, owned, { data, send: () => owned.sendText(data, { compress: true }) });
@@ -106,7 +106,7 @@ async function keepsSmallWindow(turn: Turn): Promise<string> {
   return `server_max_window_bits=${SMALL_WINDOW_BITS} kept`;
 }
 
-/** Undefined when the server does not take this offer, as it may. */
+/** Undefined when the server declines the offer, which is allowed. */
 async function dialWith(
   turn: Turn,
   offer: DeflateOffer,
@@ -122,7 +122,7 @@ function refuseWideWindow(deflated: Buffer): void {
   try {
     inflateRawSync(Buffer.concat([deflated, Buffer.from('0000ffff010000ffff', 'hex')]), {
       windowBits: SMALL_WINDOW_BITS,
-      // The smallest: zlib only looks at the size of the window between two pieces of its output.
+      // The minimum: zlib checks the size of the window only between two pieces of its output.
       chunkSize: 64,
     });
   } catch (error) {

@@ -2,10 +2,10 @@ import { fail, pass, skip } from '../check.ts';
 import type { Check } from '../check.ts';
 import { measureEchoes } from '../round-trips.ts';
 
-/** How many time-outs a series of round trips may last in all. */
+/** Timeouts that a series of round trips may last in total. */
 export const SERIES_TIMEOUTS = 12;
 
-/** All messages come back, once, unchanged: the series the latency is measured with. */
+/** All messages come back once and unchanged; the latency is measured with them. */
 export const echo: Check = {
   id: 'echo',
   rfc: '6455#5.6',

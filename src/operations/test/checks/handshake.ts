@@ -1,7 +1,7 @@
 import { fail, pass } from '../check.ts';
 import type { Check } from '../check.ts';
 
-/** Every rule about the server's response, as the row of one check; validate-handshake lists them. */
+/** All rules about the server's response in one check; validate-handshake lists them. */
 export const handshake: Check = {
   id: 'handshake',
   rfc: '6455#4.2.2',

@@ -1,21 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { CloseCode, Opcode, encodeFrame } from '../../../protocol/index.ts';
-import { fail, pass } from '../check.ts';
-import type { Check, Outcome } from '../check.ts';
-import { describeClose } from '../expect.ts';
-import { reactionOf } from '../reaction.ts';
-import type { Reaction } from '../reaction.ts';
+import type { Check } from '../check.ts';
+import { judgeRefusal, reactionOf } from '../reaction.ts';
+import type { Refusal } from '../reaction.ts';
 
-interface IllegalFrame {
+interface IllegalFrame extends Refusal {
   readonly id: string;
   readonly rfc: string;
   readonly title: string;
-  /** The frame, in words for the detail. */
-  readonly what: string;
   readonly bytes: () => Buffer;
-  readonly closeCode: number;
-  /** Whether the section leaves it to the server to send a close frame at all. */
-  readonly mayDrop: boolean;
 }
 
 const FRAMES: readonly IllegalFrame[] = [
@@ -31,7 +24,6 @@ const FRAMES: readonly IllegalFrame[] = [
         maskingKey: randomBytes(4),
       }),
     closeCode: CloseCode.invalidPayload,
-    mayDrop: false,
   },
   {
     id: 'unmasked-frame',
@@ -64,19 +56,6 @@ export const illegalFrames: readonly Check[] = FRAMES.map((frame) => ({
   async run({ dial, leftMs }) {
     await using channel = await dial();
     void channel.writeRaw(frame.bytes());
-    return judge(frame, await reactionOf(channel, leftMs()));
+    return judgeRefusal(await reactionOf(channel, leftMs()), frame);
   },
 }));
-
-function judge({ what, closeCode, mayDrop }: IllegalFrame, reaction: Reaction): Outcome {
-  const expected = `expected a close with ${closeCode}`;
-  if (reaction === 'stayed') return fail(`the server went on after ${what}, ${expected}`);
-  if (reaction === 'dropped') {
-    const seen = `the server dropped the connection without a close frame upon ${what}`;
-    return mayDrop ? pass(`${seen}, which the RFC allows`) : fail(`${seen}, ${expected}`);
-  }
-  if (reaction.code === closeCode) return pass(`${what} refused with ${closeCode}`);
-  return fail(
-    `${describeClose({ type: 'close', ...reaction, wasClean: true })} upon ${what}, ${expected}`,
-  );
-}

@@ -1,18 +1,16 @@
 import type { Check } from '../check.ts';
-import { closeByClient, closeByServer } from './closing.ts';
+import { closeByClient, closeByServer, gracefulShutdown } from './closing.ts';
 import { compression } from './compression.ts';
 import { echo } from './echo.ts';
-import { fragmentation } from './fragmentation.ts';
-import { gracefulShutdown } from './graceful-shutdown.ts';
 import { handshake } from './handshake.ts';
 import { illegalFrames } from './illegal-frames.ts';
 import { messageNearLimit, overLimit, overLimitFragmented } from './limits.ts';
 import { liveness } from './liveness.ts';
-import { binary, message64k, text } from './messages.ts';
+import { binary, fragmentation, message64k, text } from './messages.ts';
 import { pingPong } from './ping-pong.ts';
 import { subprotocol, subprotocolNotInvented } from './subprotocol.ts';
 
-/** Everything `test` looks at, in the order in which it does and reports it. */
+/** The checks of `test`, in the order in which they run and are reported. */
 export const CHECKS: readonly Check[] = [
   handshake,
   subprotocol,
@@ -31,6 +29,6 @@ export const CHECKS: readonly Check[] = [
   closeByClient,
   closeByServer,
   compression,
-  // Last, because no server is left after it.
+  // Last, because it stops the server.
   gracefulShutdown,
 ];

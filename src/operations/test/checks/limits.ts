@@ -1,22 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { CloseCode, Opcode, encodeFrame } from '../../../protocol/index.ts';
 import type { Channel } from '../../../transport/index.ts';
-import { CheckFailure, fail, pass } from '../check.ts';
+import { fail, pass } from '../check.ts';
 import type { Check, Outcome, Turn } from '../check.ts';
-import { expectAlive } from '../exchange.ts';
-import { describeClose, expectEvent } from '../expect.ts';
-import { findLimit } from '../find-limit.ts';
-import { reactionOf, silentReactionOf } from '../reaction.ts';
-import type { Reaction } from '../reaction.ts';
+import { expectAlive, expectEcho } from '../exchange.ts';
+import { judgeRefusal, reactionOf, silentReactionOf } from '../reaction.ts';
+import type { Reaction, Refusal } from '../reaction.ts';
 import { isLargeMessage, largeMessage, take } from '../large-message.ts';
 
-/** How many time-outs a message as large as the limit may take. */
+/** Timeouts that a message as large as the limit may take. */
 const LARGE_TIMEOUTS = 6;
 
-/** How long the server has to refuse an announced length before the whole message is sent. */
+/** Time for the server to refuse an announced length before the whole message is sent. */
 const ANNOUNCED_MS = 2000;
 
-/** One message of a byte less than the limit, streamed: it never lies in memory as a whole here. */
+/** A message of one byte less than the limit, streamed so that it is never in memory as a whole. */
 export const messageNearLimit: Check = {
   id: 'message-near-limit',
   rfc: '6455#10.4',
@@ -31,30 +29,19 @@ export const messageNearLimit: Check = {
       const seen = await expectAlive(turn, channel);
       return pass(`${length} bytes: ${seen}`);
     }
-    const echoed = await expectEcho(turn, channel, length);
-    return echoed ?? pass(`${length} bytes came back (${turn.session.limitSource})`);
+    const failed = await failedEcho(turn, channel, length);
+    return failed ?? pass(`${length} bytes came back (${turn.session.limitSource})`);
   },
 };
 
-/** Undefined when the message came back; a failure that names the server's own limit otherwise. */
-async function expectEcho(
+/** Undefined when the message came back; otherwise a failure that names the server's limit. */
+async function failedEcho(
   turn: Turn,
   channel: Channel,
   length: number,
 ): Promise<Outcome | undefined> {
   try {
-    await expectEvent(channel, {
-      type: 'message',
-      what: `its echo of ${length} bytes`,
-      timeoutMs: turn.leftMs(),
-      match: (event) => isLargeMessage(event.data, length),
-      onOther: (event) => {
-        if (turn.session.echo.chatty) return;
-        throw new CheckFailure(
-          `the server answered ${event.data.length} bytes, expected the same ${length} back`,
-        );
-      },
-    });
+    await expectEcho(turn, channel, length, ({ data }) => isLargeMessage(data, length));
     return undefined;
   } catch (error) {
     if (channel.connection.closeReceived?.code !== CloseCode.messageTooBig) throw error;
@@ -76,11 +63,11 @@ export const overLimit: Check = {
     const length = turn.session.limitBytes + 1;
     await using channel = await turn.dial();
     const reaction = await reactionTo(turn, channel, largeMessage(length));
-    return judgeRefusal(turn, reaction, `a message of ${length} bytes`);
+    return judgeRefusal(reaction, refusal(turn, `a message of ${length} bytes`));
   },
 };
 
-/** The limit holds for the message, so that fragments do not get around it. */
+/** The limit applies to the whole message, so fragments must not circumvent it. */
 export const overLimitFragmented: Check = {
   id: 'over-limit-fragmented',
   rfc: '6455#10.4',
@@ -97,11 +84,15 @@ export const overLimitFragmented: Check = {
     });
     void channel.writeRaw(first);
     const reaction = await reactionTo(turn, channel, largeMessage(length, Opcode.continuation));
-    return judgeRefusal(turn, reaction, `fragments of 1 and ${length} bytes`);
+    return judgeRefusal(reaction, refusal(turn, `fragments of 1 and ${length} bytes`));
   },
 };
 
-/** Sends the start of a message, and the rest only to a server that did not refuse it by then. */
+function refusal({ session }: Turn, what: string): Refusal {
+  return { what, closeCode: CloseCode.messageTooBig, source: session.limitSource };
+}
+
+/** Sends the start of a message, and the rest only if the server has not refused it by then. */
 async function reactionTo(
   turn: Turn,
   channel: Channel,
@@ -114,7 +105,7 @@ async function reactionTo(
   return reactionOf(channel, turn.leftMs());
 }
 
-/** Ends a stream that a slow reader would stretch beyond the time of the check. */
+/** Ends the stream when the time of the check is over, as with a slow reader. */
 function* inTime(turn: Turn, pieces: Iterable<Buffer>): Generator<Buffer> {
   for (const piece of pieces) {
     if (turn.leftMs() <= 0) return;
@@ -122,15 +113,35 @@ function* inTime(turn: Turn, pieces: Iterable<Buffer>): Generator<Buffer> {
   }
 }
 
-function judgeRefusal({ session }: Turn, reaction: Reaction, what: string): Outcome {
-  const expected = `expected a close with ${CloseCode.messageTooBig} (${session.limitSource})`;
-  if (reaction === 'stayed') return fail(`the server took ${what}, ${expected}`);
-  if (reaction === 'dropped') {
-    return fail(
-      `the server dropped the connection without a close frame upon ${what}, ${expected}`,
-    );
+/** Wait for the refusal of a length: at least, at most, and as a multiple of the first one's time. */
+const MIN_WAIT_MS = 100;
+const MAX_WAIT_MS = 1000;
+const WAIT_FACTOR = 20;
+
+/**
+ * Finds the largest message a server does not refuse by its announced length, below `refused`.
+ *
+ * Each step of the search announces a length on a new connection and sends 1 KiB of it.
+ */
+async function findLimit(turn: Turn, refused: number): Promise<number> {
+  const startedAt = performance.now();
+  await refuses(turn, refused, MAX_WAIT_MS);
+  const tookMs = performance.now() - startedAt;
+  const waitMs = Math.min(MAX_WAIT_MS, Math.max(MIN_WAIT_MS, WAIT_FACTOR * tookMs));
+  let low = 0;
+  let high = refused;
+  while (high - low > 1 && turn.leftMs() > 0) {
+    const middle = Math.floor((low + high) / 2);
+    if (await refuses(turn, middle, waitMs)) high = middle;
+    else low = middle;
   }
-  if (reaction.code === CloseCode.messageTooBig) return pass(`${what} refused with 1009`);
-  const seen = describeClose({ type: 'close', ...reaction, wasClean: true });
-  return fail(`${seen} upon ${what}, ${expected}`);
+  return low;
+}
+
+async function refuses(turn: Turn, length: number, waitMs: number): Promise<boolean> {
+  await using channel = await turn.dial();
+  void channel.writeRaw(take(largeMessage(length), 2));
+  const reaction = await silentReactionOf(channel, waitMs);
+  channel.terminate();
+  return typeof reaction === 'object' && reaction.code === CloseCode.messageTooBig;
 }

@@ -8,11 +8,11 @@ import { SERIES_TIMEOUTS } from './echo.ts';
 
 const PROBE = '{"wsk":"alive?"}';
 
-/** A server that does not echo takes a text message, goes on and answers pings; or says `expect`. */
+/** A server that does not echo accepts a text message and answers pings, or sends `expect`. */
 export const liveness: Check = {
   id: 'liveness',
   rfc: '6455#5.5.2',
-  title: 'server lives and answers',
+  title: 'server stays connected and answers',
   timeouts: SERIES_TIMEOUTS,
   async run(turn) {
     const { session } = turn;
@@ -40,7 +40,7 @@ interface WantedAnswer {
   readonly expect: string;
 }
 
-/** What the caller wants to hear, or else what the project's contract promises. */
+/** What `--expect` asks for, or else what the project's contract promises. */
 function wantedAnswer({ session }: Turn): WantedAnswer | undefined {
   const { send, expect } = session.input;
   if (expect !== undefined) return { send, expect };
@@ -50,7 +50,7 @@ function wantedAnswer({ session }: Turn): WantedAnswer | undefined {
 
 async function expectAnswer(turn: Turn, channel: Channel, wanted: WantedAnswer): Promise<string> {
   if (wanted.send !== undefined) void channel.sendText(wanted.send);
-  const what = `a message that holds ${JSON.stringify(wanted.expect)}`;
+  const what = `a message that contains ${JSON.stringify(wanted.expect)}`;
   await expectEvent(channel, {
     type: 'message',
     what,

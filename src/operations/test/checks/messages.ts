@@ -17,14 +17,14 @@ export const text: Check = {
       const data = Buffer.from(message);
       const send = (): Promise<boolean> => channel.sendText(data);
       seen.push(await exchange(turn, channel, { send, data, opcode: Opcode.text }));
-      // A server that does not echo may have refused the first one in order.
+      // A server that does not echo may have refused the first one.
       if (channel.connection.state !== 'open') break;
     }
     return pass(seen.join(', '));
   },
 };
 
-/** Every byte value, so that whatever is not transparent shows. */
+/** Every byte value must come back unchanged. */
 export const binary: Check = {
   id: 'binary',
   rfc: '6455#5.6',
@@ -46,11 +46,33 @@ export const message64k: Check = {
   title: 'message of 64 KiB',
   async run(turn) {
     if (turn.session.limitBytes < LONG) {
-      return skip(`the server takes ${turn.session.limitBytes} bytes at most`);
+      return skip(`the server accepts at most ${turn.session.limitBytes} bytes`);
     }
     await using channel = await turn.dial();
     const data = Buffer.alloc(LONG, '0123456789abcdef');
     const send = (): Promise<boolean> => channel.sendText(data);
     return pass(await exchange(turn, channel, { send, data }));
+  },
+};
+
+/**
+ * 5.4: fragments make one message, and control frames "MAY be injected in the middle". The cut is
+ * inside a character: 8.1 requires valid UTF-8 of the whole message, not of a fragment.
+ */
+export const fragmentation: Check = {
+  id: 'fragmentation',
+  rfc: '6455#5.4',
+  title: 'fragmented message with a ping inside',
+  async run(turn) {
+    await using channel = await turn.dial();
+    const data = Buffer.from('fragments of one mess\u20acage');
+    const cut = data.indexOf(0xe2) + 1;
+    const send = (): Promise<boolean> => {
+      void channel.sendText(data.subarray(0, 9), { fin: false });
+      void channel.sendPing(Buffer.from('between'));
+      void channel.sendContinuation(data.subarray(9, cut), { fin: false });
+      return channel.sendContinuation(data.subarray(cut));
+    };
+    return pass(`3 fragments: ${await exchange(turn, channel, { send, data })}`);
   },
 };

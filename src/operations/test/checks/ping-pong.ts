@@ -11,7 +11,7 @@ export const pingPong: Check = {
   title: 'ping answered by a pong with its payload',
   async run({ session, dial, leftMs }) {
     await using channel = await dial();
-    // Until it has answered one, no other check waits for a pong.
+    // Until a ping is answered, no other check waits for a pong.
     session.answersPings = false;
     for (const payload of PAYLOADS) {
       void channel.sendPing(payload);

@@ -2,7 +2,7 @@ import { EnvironmentError } from '../../../core/errors.ts';
 import { fail, pass, skip } from '../check.ts';
 import type { Check } from '../check.ts';
 
-/** The server selects one of the subprotocols the caller asked for. */
+/** The server selects one of the offered subprotocols. */
 export const subprotocol: Check = {
   id: 'subprotocol',
   rfc: '6455#4.2.2',
@@ -11,11 +11,11 @@ export const subprotocol: Check = {
     const offered = session.input.subprotocols;
     const selected = session.opening.protocol;
     if (offered.length === 0)
-      return Promise.resolve(skip('none offered: --subprotocol offers one'));
+      return Promise.resolve(skip('none offered; --subprotocol offers one'));
     const names = offered.join(', ');
     if (selected === null) {
       return Promise.resolve(
-        fail(`offered ${names}, the server selected none: a browser drops such a connection`),
+        fail(`offered ${names}, the server selected none, so a browser closes the connection`),
       );
     }
     return Promise.resolve(
@@ -26,12 +26,12 @@ export const subprotocol: Check = {
   },
 };
 
-/** A name no server knows, a token like any other (RFC 6455 section 4.1, item 10). */
+/** A name that no server knows, but a valid token (RFC 6455 section 4.1, item 10). */
 const UNKNOWN = 'wsk.unknown.v0';
 
 /**
- * 4.2.2: the value chosen "MUST be derived from the client's handshake", so a server may select
- * the unknown name, none, or refuse; any other name is invented.
+ * 4.2.2: the value chosen "MUST be derived from the client's handshake", so a server may select the
+ * unknown name or none, or refuse, but not another name.
  */
 export const subprotocolNotInvented: Check = {
   id: 'subprotocol-not-invented',
@@ -43,7 +43,7 @@ export const subprotocolNotInvented: Check = {
       const fields = channel.handshake.protocol;
       if (fields === null) return pass(`offered ${UNKNOWN}, the server selected none`);
       return fields === UNKNOWN
-        ? pass(`offered ${UNKNOWN}, the server takes whatever it is offered`)
+        ? pass(`offered ${UNKNOWN}, the server accepts any name`)
         : fail(`offered ${UNKNOWN}, the server selected ${fields}`);
     } catch (error) {
       if (!(error instanceof EnvironmentError) || error.code !== 'WSK_ERR_HTTP_STATUS') throw error;
