@@ -32,7 +32,7 @@ describe('test --project', () => {
       verdict: 'pass',
       detail: 'closed with 1001 after SIGTERM, exit code 0',
     });
-    expect(report.checks.find((row) => row.id === 'echo')?.detail).toMatch(/contract/);
+    expect(report.checks.find((row) => row.id === 'echo')?.detail).toMatch(/known from the project/);
   });
 
   it('takes the limit from the contract, whatever the input says', async () => {
