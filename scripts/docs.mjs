@@ -1,5 +1,6 @@
 // Writes the generated parts of docs/ and of the skill's references: the text between
-// <!-- flags:<operation> --> and <!-- /flags -->, and likewise errors, violations and exit-codes.
+// <!-- flags:<operation> --> and <!-- /flags -->, and likewise errors, violations, exit-codes and
+// architecture.
 // `--check` writes nothing and exits 1 with the names of the stale files.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
@@ -78,6 +79,18 @@ export async function sectionsOfPackage() {
           `RFC ${rfc.replace('#', ' section ')}`,
         ]),
       ),
+    architecture: () =>
+      Object.entries(JSON.parse(readFileSync(`${root}/test/package/architecture.json`, 'utf8')))
+        .map(([storey, units]) => {
+          const list = (names) => names.map((name) => `\`${name}\``).join(', ');
+          const rows = Object.entries(units).map(([unit, { imports, packages }]) => [
+            `\`${unit}\``,
+            list(imports),
+            list(packages),
+          ]);
+          return `### ${storey}\n\n${table(['unit', 'may import', 'packages'], rows)}`;
+        })
+        .join('\n\n'),
     'exit-codes': () =>
       table(
         ['exit', 'what it means'],

@@ -3,82 +3,23 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { expect, it } from 'vitest';
+import { commands } from '../../src/cli/commands.ts';
+import { parseCommandLine } from '../../src/cli/parse.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 interface Rule {
-  /** Units this one may import; `config:types` is config's schema, as types only. */
-  readonly units: readonly string[];
+  /** Units this one may import; `operations/*` is any operation. */
+  readonly imports: readonly string[];
   readonly packages: readonly string[];
 }
 
-const KERNEL = ['operation', 'errors', 'reports', 'input-file', 'input-types', 'config:types'];
-const FEATURE: Rule = {
-  units: ['protocol', 'transport', 'project', 'version', ...KERNEL],
-  packages: ['zod'],
-};
-const SDK = '@a5c-ai/babysitter-sdk';
-
-/** Who may import whom; docs/architecture.md draws the same table. */
-const RULES: Readonly<Record<string, Rule>> = {
-  protocol: { units: [], packages: [] },
-  errors: { units: [], packages: [] },
-  version: { units: [], packages: [] },
-  nearest: { units: [], packages: ['leven'] },
-  'input-file': { units: ['errors'], packages: [] },
-  reports: { units: ['errors'], packages: [] },
-  'input-types': { units: [], packages: ['zod'] },
-  operation: { units: ['config:types'], packages: ['zod'] },
-  transport: { units: ['protocol', 'errors'], packages: [] },
-  project: { units: ['errors'], packages: ['zod'] },
-  endpoint: FEATURE,
-  conformance: { ...FEATURE, packages: ['zod', 'yaml'] },
-  generate: FEATURE,
-  load: {
-    units: [...FEATURE.units, 'nearest'],
-    packages: ['zod', 'yaml', 'bullmq', 'ioredis'],
-  },
-  config: { units: ['operation', 'errors', 'nearest'], packages: ['zod', 'yaml'] },
-  operations: { units: ['*/operation', 'operation'], packages: [] },
-  derive: { units: ['operation', 'errors', 'nearest', 'config:types'], packages: ['zod'] },
-  cli: {
-    units: [
-      'operations',
-      '*/operation',
-      'derive',
-      'operation',
-      'errors',
-      'config',
-      'nearest',
-      'version',
-    ],
-    packages: ['commander', 'picocolors'],
-  },
-  babysitter: {
-    units: ['operations', 'operation', 'derive', 'config', 'errors', 'nearest', 'version'],
-    packages: ['zod', SDK],
-  },
-  index: {
-    units: [
-      'babysitter',
-      'protocol',
-      'endpoint',
-      'conformance',
-      'generate',
-      'load',
-      'config',
-      'errors',
-      'operation',
-      'version',
-    ],
-    packages: [],
-  },
-  tasks: {
-    units: ['operations', '*/operation', 'operation', 'derive', 'config', 'babysitter'],
-    packages: ['zod', SDK],
-  },
-  processes: { units: ['tasks'], packages: [SDK] },
-};
+/** The units of each storey; docs/architecture.md shows the same file. */
+const storeys = JSON.parse(
+  readFileSync(path.join(root, 'test/package/architecture.json'), 'utf8'),
+) as Readonly<Record<string, Readonly<Record<string, Rule>>>>;
+const [, engines = {}] = Object.values(storeys);
+const rules = Object.assign({}, ...Object.values(storeys)) as Readonly<Record<string, Rule>>;
 
 /** Node built-ins that the pure core may use; everything else there would be I/O. */
 const PURE_BUILTINS = ['node:zlib', 'node:crypto', 'node:buffer'];
@@ -86,7 +27,6 @@ const PURE_BUILTINS = ['node:zlib', 'node:crypto', 'node:buffer'];
 interface Import {
   readonly from: string;
   readonly to: string;
-  readonly typeOnly: boolean;
 }
 
 function sources(folder: string): string[] {
@@ -113,10 +53,7 @@ function importsOf(file: string): Import[] {
           ? node.arguments[0]
           : undefined;
     if (target !== undefined && ts.isStringLiteral(target)) {
-      const typeOnly =
-        ts.isImportDeclaration(node) &&
-        node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
-      found.push({ from: file, to: target.text, typeOnly });
+      found.push({ from: file, to: target.text });
     }
     ts.forEachChild(node, visit);
   };
@@ -126,33 +63,57 @@ function importsOf(file: string): Import[] {
 
 const imports = files.flatMap(importsOf);
 
-/** `src/endpoint/checks/ping.ts` -> `endpoint`; `src/core/errors.ts` -> `errors`; `tasks/index.ts` -> `tasks`. */
+const local = imports
+  .filter((entry) => entry.to.startsWith('.'))
+  .map(({ from, to }) => ({ from, to: path.join(path.dirname(from), to) }));
+
+/** `src/load/plan.ts` -> `load`; `src/operations/test/view.ts` -> `operations/test`. */
 function unitOf(file: string): string {
-  const parts = file.split(path.sep);
-  return (parts[0] === 'src' ? parts[1] : parts[0])?.replace(/\.ts$/, '') ?? '';
+  const [first = '', ...rest] = file.replace(/\.ts$/, '').split(path.sep);
+  if (first !== 'src') return first;
+  return rest.slice(0, rest[0] === 'operations' ? 2 : 1).join('/');
 }
 
-function resolve(entry: Import): string {
-  return path.join(path.dirname(entry.from), entry.to);
+/** A folder two levels deep, or a file above: `src/load/run`, `src/load/plan.ts`. */
+function nodeOf(file: string): string {
+  return file.split(path.sep).slice(0, 3).join('/');
 }
 
-function isAllowed(entry: Import): boolean {
-  const unit = unitOf(entry.from);
-  const rule = RULES[unit];
+function isAllowed({ from, to }: Import): boolean {
+  const unit = unitOf(from);
+  const rule = rules[unit];
   if (rule === undefined) return false;
-  if (entry.to.startsWith('node:')) return unit !== 'protocol' || PURE_BUILTINS.includes(entry.to);
-  if (!entry.to.startsWith('.')) {
-    return rule.packages.some((name) => entry.to === name || entry.to.startsWith(`${name}/`));
+  if (to.startsWith('node:')) return unit !== 'protocol' || PURE_BUILTINS.includes(to);
+  if (!to.startsWith('.')) {
+    return rule.packages.some((name) => to === name || to.startsWith(`${name}/`));
   }
-  const target = resolve(entry);
-  const targetUnit = unitOf(target);
-  if (targetUnit === unit || rule.units.includes(targetUnit)) return true;
-  if (rule.units.includes('*/operation') && /^src\/(?:[^/]+\/)+operation\.ts$/.test(target))
-    return true;
-  return rule.units.includes('config:types') && target === 'src/core/settings.ts' && entry.typeOnly;
+  const target = unitOf(path.join(path.dirname(from), to));
+  return (
+    target === unit ||
+    rule.imports.includes(target) ||
+    (rule.imports.includes('operations/*') && target.startsWith('operations/'))
+  );
 }
 
-it('imports only what the table of the architecture allows', () => {
+/** Each circle of `arrows` once, as `a -> b -> a`. */
+function circlesOf(arrows: readonly Import[]): string[] {
+  const graph = new Map<string, Set<string>>();
+  for (const { from, to } of arrows) {
+    if (from !== to) graph.set(from, (graph.get(from) ?? new Set()).add(to));
+  }
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const walk = (at: string, trail: readonly string[]): void => {
+    if (trail.includes(at)) circles.push([...trail.slice(trail.indexOf(at)), at].join(' -> '));
+    if (trail.includes(at) || done.has(at)) return;
+    for (const next of graph.get(at) ?? []) walk(next, [...trail, at]);
+    done.add(at);
+  };
+  for (const start of graph.keys()) walk(start, []);
+  return circles;
+}
+
+it('imports only what the table allows', () => {
   expect(imports.length).toBeGreaterThan(100);
   const forbidden = imports.filter((entry) => !isAllowed(entry));
   expect(forbidden.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
@@ -160,34 +121,61 @@ it('imports only what the table of the architecture allows', () => {
 
 it('finds a forbidden import when there is one', () => {
   const planted = [
-    { from: 'src/operations/test/schema.ts', to: '../generate/schema.ts', typeOnly: true },
-    { from: 'src/protocol/frames/frame.ts', to: 'node:net', typeOnly: false },
-    { from: 'src/transport/dial.ts', to: 'zod', typeOnly: false },
-    { from: 'src/operations/test/schema.ts', to: '../config/schema.ts', typeOnly: false },
+    { from: 'src/operations/test/schema.ts', to: '../../generate/plan.ts' },
+    { from: 'src/operations/test/schema.ts', to: '../benchmark/schema.ts' },
+    { from: 'src/operations/test/schema.ts', to: '../../config/index.ts' },
+    { from: 'src/load/plan.ts', to: '../conformance/case.ts' },
+    { from: 'src/core/errors.ts', to: '../cli/bin.ts' },
+    { from: 'src/protocol/frames/frame.ts', to: 'node:net' },
+    { from: 'src/transport/dial.ts', to: 'zod' },
+    { from: 'src/new/file.ts', to: 'node:fs' },
   ];
   expect(planted.filter(isAllowed)).toEqual([]);
 });
 
 it('has a rule for every unit and no rule for one that is gone', () => {
-  expect([...new Set(files.map(unitOf))].sort()).toEqual(Object.keys(RULES).sort());
+  expect([...new Set(files.map(unitOf))].sort()).toEqual(Object.keys(rules).sort());
 });
 
-it('has no import cycle, types included', () => {
-  const graph = new Map(files.map((file) => [file, [] as string[]]));
-  for (const entry of imports) {
-    if (entry.to.startsWith('.')) graph.get(entry.from)?.push(resolve(entry));
-  }
-  const done = new Set<string>();
-  const cycles: string[] = [];
-  const walk = (file: string, trail: readonly string[]): void => {
-    if (trail.includes(file)) {
-      cycles.push([...trail.slice(trail.indexOf(file)), file].join(' -> '));
-      return;
-    }
-    if (done.has(file)) return;
-    for (const next of graph.get(file) ?? []) walk(next, [...trail, file]);
-    done.add(file);
-  };
-  for (const file of files) walk(file, []);
-  expect(cycles).toEqual([]);
+it('lets arrows only point down, and no engine or operation import another', () => {
+  const units = Object.keys(rules);
+  const upward = Object.entries(rules).flatMap(([unit, rule]) =>
+    rule.imports
+      .filter((name) => name !== 'operations/*' && units.indexOf(name) <= units.indexOf(unit))
+      .map((name) => `${unit} -> ${name}`),
+  );
+  expect(upward).toEqual([]);
+  expect(
+    Object.values(engines).flatMap((rule) => rule.imports.filter((n) => n in engines)),
+  ).toEqual([]);
+  const operations = units.filter((unit) => unit.startsWith('operations/'));
+  const importers = operations.filter((unit) =>
+    rules[unit]?.imports.some((name) => name.startsWith('operations/') && !name.endsWith('/index')),
+  );
+  expect(importers).toEqual(['operations/index']);
+});
+
+it('has no circle of folders or files, types included', () => {
+  const nodes = local.map(({ from, to }) => ({ from: nodeOf(from), to: nodeOf(to) }));
+  expect(circlesOf(nodes)).toEqual([]);
+  expect(circlesOf(local)).toEqual([]);
+});
+
+it('finds a circle when there is one', () => {
+  const arrows = ['a b', 'b c', 'c a', 'c d'].map((arrow) => {
+    const [from = '', to = ''] = arrow.split(' ');
+    return { from, to };
+  });
+  expect(circlesOf(arrows)).toEqual(['a -> b -> c -> a']);
+});
+
+it('lists in help what src/operations holds', async () => {
+  const help = await parseCommandLine(['--help'], { version: '', commands }, root);
+  const text = 'text' in help ? help.text : '';
+  const listed = [...text.matchAll(/^ {2}([a-z-]+) {2}/gm)].map(([, name]) => name);
+  const folders = readdirSync(path.join(root, 'src/operations'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+  expect(listed.toSorted()).toEqual(folders.toSorted());
+  for (const folder of folders) expect(files).toContain(`src/operations/${folder}/operation.ts`);
 });
