@@ -29,8 +29,8 @@ export function runLoad(plan: LoadPlan, control: LoadControl): Promise<LoadResul
  */
 export function runClientLoad(plan: LoadPlan, control: LoadControl): Promise<LoadResult> {
   if (plan.mode !== 'echo') {
-    const what = `the engine client supports the mode echo only, not ${plan.mode}`;
-    throw invalidInput(what, 'use --engine fast');
+    const what = `--compression works in mode echo only, not in mode ${plan.mode}`;
+    throw invalidInput(what, 'leave --compression out');
   }
   return run(plan, control, { engine: 'client' });
 }

@@ -9,7 +9,7 @@ export function viewConfig(report: ConfigReport): View {
       .reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], report.settings);
   return {
     title: 'effective configuration',
-    facts: [['file', report.file ?? 'none found from here upwards']],
+    facts: [['file', report.file ?? 'none in this folder or above']],
     table: {
       columns: ['key', 'value', 'from'],
       rows: Object.entries(report.origins).map(([key, origin]) => [

@@ -43,7 +43,7 @@ function formOf(input: GenerateServerInput, given: string, output: string): Form
     if (!isScriptName) return 'project';
     throw new UsageError(
       'WSK_ERR_INVALID_INPUT',
-      `a chat server does not fit in one file ${given}`,
+      `a chat server cannot be written to one file, ${given}`,
       {
         hint: 'name a folder as --output, or use --type echo',
       },
@@ -56,7 +56,7 @@ function carryOut(plan: Plan, given: string, force: boolean): void {
   const differing = plan.files.filter((file) => file.change === 'overwrite');
   if (differing.length > 0 && !force) {
     const list = differing.map((file) => file.path).join(', ');
-    throw new UsageError('WSK_ERR_FILE_EXISTS', `${given} holds other content in ${list}`, {
+    throw new UsageError('WSK_ERR_FILE_EXISTS', `${given} has files with other content: ${list}`, {
       hint: 'use --force to overwrite, or another --output',
     });
   }

@@ -35,10 +35,10 @@ function notesOnWriting({ files, orphans }: Plan, run: Run): string[] {
     notes.push('every file is already there with the same content: nothing was written');
   }
   if (!run.hasWritten && differing > 0 && !run.force) {
-    notes.push(`files that exist and differ: ${differing}; only --force would overwrite them`);
+    notes.push(`existing files with other content: ${differing}; only --force overwrites them`);
   }
   for (const path of orphans) {
-    notes.push(`${path} is no longer part of the project, but it was edited and is left alone`);
+    notes.push(`${path} is no longer part of the project, but it was edited and is not removed`);
   }
   return notes;
 }
@@ -48,20 +48,18 @@ function notesOnAnswers(answers: Answers): string[] {
   const notes: string[] = [];
   if (form === 'file') notes.push(LANGUAGES[answers.language].singleFile.note);
   if (subprotocols.length > 0) {
-    notes.push(
-      `${subprotocols.join(', ')}: negotiated by name only; the messages stay this server's own`,
-    );
+    notes.push(`${subprotocols.join(', ')}: negotiated by name only; the messages are not changed`);
   }
   if (type === 'chat' && maxPayload > MUCH_FOR_CHAT) {
     notes.push(
-      `a maximal payload of ${maxPayload} bytes is much for a chat, whose messages are refused ` +
-        'above 64 KiB; consider --max-payload 65536',
+      `--max-payload ${maxPayload} is large for a chat, which refuses messages above 64 KiB; ` +
+        'consider --max-payload 65536',
     );
   }
   if (compression === 'permessage-deflate') {
     notes.push(
-      'permessage-deflate costs up to some 120 KiB of memory per connection, against some 10 KiB ' +
-        'without; --compression none switches it off',
+      'permessage-deflate takes up to about 120 KiB of memory per connection, about 10 KiB ' +
+        'without; --compression none turns it off',
     );
   }
   return notes;

@@ -124,7 +124,7 @@ describe('generate-server', () => {
     expect(actions(report, 'removed')).toContain('src/presence.ts');
     expect(existsSync(path.join(output, 'src/presence.ts'))).toBe(false);
     expect(readFileSync(path.join(output, 'src/history.ts'), 'utf8')).toBe('edited');
-    expect(report.notes.join('\n')).toMatch(/src\/history\.ts .* left alone/);
+    expect(report.notes.join('\n')).toMatch(/src\/history\.ts .* not removed/);
   });
 
   it('does not let an edited manifest make it remove files elsewhere', async () => {

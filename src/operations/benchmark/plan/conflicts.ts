@@ -10,28 +10,28 @@ const CLASHES: readonly Clash[] = [
   ['pipeline', 'rate', 'a closed loop goes as fast as replies come: leave --rate out'],
   ['pipeline', 'messagesPerSecond', 'a closed loop goes as fast as replies come'],
   ['text', 'binary', 'a message is one of the two'],
-  ['scenario', 'mode', 'a scenario says itself what its clients do'],
-  ['scenario', 'pipeline', 'a scenario says itself how its clients wait'],
-  ['scenario', 'size', 'a scenario says itself what it sends'],
-  ['scenario', 'publish', 'a scenario says itself what it sends'],
-  ['scenario', 'join', 'a scenario says itself what it sends'],
-  ['findMax', 'pipeline', 'a search needs rates'],
-  ['findMax', 'repeat', 'a search makes as many runs as it needs'],
-  ['findMax', 'compare', 'search on each server by itself'],
-  ['findMax', 'scenario', 'a search needs rates'],
-  ['pid', 'project', 'the process of a project is known'],
+  ['scenario', 'mode', 'the scenario says what its clients do'],
+  ['scenario', 'pipeline', 'the scenario says how its clients wait'],
+  ['scenario', 'size', 'the scenario says what its clients send'],
+  ['scenario', 'publish', 'the scenario says what its clients send'],
+  ['scenario', 'join', 'the scenario says what its clients send'],
+  ['findMax', 'pipeline', 'the search varies the rate'],
+  ['findMax', 'repeat', 'the search decides how many runs it makes'],
+  ['findMax', 'compare', 'search on each server separately'],
+  ['findMax', 'scenario', 'the search varies the rate'],
+  ['pid', 'project', 'the process id of a project is known'],
   ['distributed', 'sourceIps', 'each benchmark-worker connects from its own addresses'],
-  ['distributed', 'pid', 'the load comes from elsewhere'],
+  ['distributed', 'pid', 'with --distributed the server process is not watched'],
   ['ca', 'insecure', 'any certificate is accepted by --insecure'],
 ];
 
 /** Flags that mean something beside another one alone. */
 const NEEDS: readonly Clash[] = [
-  ['slo', 'findMax', 'use --threshold to judge one run'],
+  ['slo', 'findMax', 'use --threshold for a single run'],
   ['findMax', 'slo', 'as in --slo "p99<50ms"'],
   ['remoteWorkers', 'distributed', 'as in --distributed redis://localhost'],
-  ['cert', 'key', 'a certificate is of no use without its key'],
-  ['key', 'cert', 'a key is of no use without its certificate'],
+  ['cert', 'key', 'a certificate needs its private key'],
+  ['key', 'cert', 'a private key needs its certificate'],
 ];
 
 /** Throws `UsageError` WSK_ERR_INVALID_INPUT for flags that do not go together. */
@@ -42,7 +42,10 @@ export function checkExclusive(input: BenchmarkInput): void {
     }
   }
   if (input.compare !== undefined && input.repeat === 1) {
-    throw refusal('--repeat is 1, expected at least 2 blocks for --compare', 'one has no spread');
+    throw refusal(
+      '--repeat is 1, expected at least 2 blocks for --compare',
+      'one block gives no interval',
+    );
   }
   for (const [a, b, hint] of NEEDS) {
     if (isGiven(input, a) && !isGiven(input, b)) {
@@ -73,10 +76,7 @@ export function checkMode(input: BenchmarkInput, mode: string): void {
   const fit = Object.keys(NOT_IN_MODE).filter(
     (name) => NOT_IN_MODE[name]?.includes(wrong) === false,
   );
-  throw refusal(
-    `${flagOf(wrong)} has no meaning in the mode ${mode}`,
-    `use --mode ${fit.join('|')}`,
-  );
+  throw refusal(`${flagOf(wrong)} does not apply to mode ${mode}`, `use --mode ${fit.join('|')}`);
 }
 
 function isGiven(input: BenchmarkInput, field: keyof BenchmarkInput): boolean {

@@ -20,7 +20,7 @@ describe('notesOn', () => {
   });
 
   it('warns of a payload that is much for a chat, and not for an echo', () => {
-    const much = /104857600 bytes is much for a chat/;
+    const much = /--max-payload 104857600 is large for a chat/;
     expect(notesOn(answers({ type: 'chat' }), changed, WRITTEN).join('\n')).toMatch(much);
     expect(notesOn(answers({ type: 'echo' }), changed, WRITTEN).join('\n')).not.toMatch(much);
     const small = answers({ type: 'chat', maxPayload: 65_536, compression: 'none' });
@@ -35,7 +35,7 @@ describe('notesOn', () => {
   it('names files that were edited and are no longer generated', () => {
     const plan = { ...changed, orphans: ['src/rooms.ts'] };
     const notes = notesOn(answers({ compression: 'none' }), plan, WRITTEN);
-    expect(notes.join('\n')).toMatch(/src\/rooms\.ts .* is left alone/);
+    expect(notes.join('\n')).toMatch(/src\/rooms\.ts .* is not removed/);
   });
 });
 
