@@ -12,6 +12,15 @@ export const VERDICTS: readonly Verdict[] = [
   'pass',
 ];
 
+/** What a count of verdicts is headed by, the worst first. */
+export const HEADINGS: Readonly<Record<Verdict, string>> = {
+  fail: 'Failed',
+  'non-strict': 'Non-strict',
+  unimplemented: 'Unimplemented',
+  informational: 'Informational',
+  pass: 'Passed',
+};
+
 /**
  * Joins both judgements as Autobahn colours them: what is red there is `fail`; a wrong close code,
  * and TCP that the server left to the client to close, are `non-strict` like NON-STRICT itself.

@@ -178,10 +178,10 @@ function secondRows(
 }
 
 /** The histograms of a run as they are given to reports. */
-export function named({ histograms }: SampleRun, arm: 'a' | 'b' = 'a'): NamedHistograms {
+export function named({ histograms }: SampleRun, side: 'a' | 'b' = 'a'): NamedHistograms {
   return Object.entries(histograms).map(([name, histogram]) => ({
     name: name as NamedHistogram['name'],
-    arm,
+    side,
     histogram,
   }));
 }

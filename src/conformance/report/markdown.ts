@@ -1,8 +1,7 @@
 import type { AgentResults, ConformanceRun } from '../result.ts';
-import { countVerdicts, VERDICTS } from '../verdict.ts';
+import { countVerdicts, HEADINGS, VERDICTS } from '../verdict.ts';
 import { describeJudgement, summarizeComparison, type Comparison } from './compare.ts';
 import { problemsOf, staleRows, type Problem } from './expectations.ts';
-import { HEADINGS } from './headings.ts';
 import { printable } from '../../report/printable.ts';
 import { reasonOf } from './reason.ts';
 import { rfcReference } from './rfc-reference.ts';

@@ -4,7 +4,7 @@ import { filled, type NamedHistogram, type NamedHistograms } from './named-histo
 
 /** A histogram as charts show it. */
 export interface Curve {
-  readonly arm: NamedHistogram['arm'];
+  readonly side: NamedHistogram['side'];
   readonly name: NamedHistogram['name'];
   readonly label: string;
   readonly tone: Tone;
@@ -41,25 +41,25 @@ function everyCurve(
   histograms: NamedHistograms,
   names: readonly NamedHistogram['name'][],
 ): Curve[] {
-  const single = histograms.every(({ arm }) => arm === 'a');
-  return (['a', 'b'] as const).flatMap((arm) =>
+  const single = histograms.every(({ side }) => side === 'a');
+  return (['a', 'b'] as const).flatMap((side) =>
     names.flatMap((name): Curve[] => {
-      const histogram = filled(histograms, name, arm);
+      const histogram = filled(histograms, name, side);
       if (histogram === undefined) return [];
-      const alone = filled(histograms, 'response', arm) === undefined;
+      const alone = filled(histograms, 'response', side) === undefined;
       const main = name === 'response' || name === 'connect' || (name === 'service' && alone);
-      const label = single ? LABELS[name] : `${arm.toUpperCase()} ${LABELS[name]}`;
-      const tone: Tone = main ? arm : name === 'service' ? `${arm}-soft` : `${arm}-faint`;
+      const label = single ? LABELS[name] : `${side.toUpperCase()} ${LABELS[name]}`;
+      const tone: Tone = main ? side : name === 'service' ? `${side}-soft` : `${side}-faint`;
       const hidden = name === 'lateness';
       const style = main ? 'line' : 'dashed';
-      return [{ arm, name, label, tone, style, hidden, histogram, count: histogram.count }];
+      return [{ side, name, label, tone, style, hidden, histogram, count: histogram.count }];
     }),
   );
 }
 
 /** Whether a curve is that of the response of its run. */
-function isSame({ arm, histogram, count }: Curve, curves: readonly Curve[]): boolean {
-  const response = curves.find((one) => one.name === 'response' && one.arm === arm);
+function isSame({ side, histogram, count }: Curve, curves: readonly Curve[]): boolean {
+  const response = curves.find((one) => one.name === 'response' && one.side === side);
   const alike = (p: number): boolean =>
     histogram.percentile(p) === response?.histogram.percentile(p);
   return count === response?.count && [0, 50, 90, 99, 99.9, 100].every(alike);

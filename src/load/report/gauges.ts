@@ -1,5 +1,5 @@
 import type { BenchmarkReport, Measured } from '../metrics.ts';
-import { armsOf, type Arm } from './arms.ts';
+import { sidesOf, type Side } from './sides.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -106,9 +106,9 @@ const OF_RUN: readonly OfRun[] = [
 
 /** Every figure of a report that is one number; the histograms are not among them. */
 export function gauges(report: BenchmarkReport): Gauge[] {
-  const arms = armsOf(report);
+  const sides = sidesOf(report);
   return [
-    infoGauge(report, arms),
+    infoGauge(report, sides),
     {
       name: 'success',
       help: 'Whether the report passed.',
@@ -119,43 +119,43 @@ export function gauges(report: BenchmarkReport): Gauge[] {
       help: 'Unix time of the start.',
       samples: [{ labels: {}, value: Date.parse(report.startedAt) / 1000 }],
     },
-    ...OF_RUN.map((one) => gaugeOfRuns(one, arms)),
-    errorGauge(arms),
+    ...OF_RUN.map((one) => gaugeOfRuns(one, sides)),
+    errorGauge(sides),
     ...judgementGauges(report),
   ];
 }
 
 /** What tells the runs of a report apart. */
-export function armLabels({ key, label, measured }: Arm): Labels {
-  return { target: measured.target, ...(label === '' ? {} : { arm: key }) };
+export function sideLabels({ key, label, measured }: Side): Labels {
+  return { target: measured.target, ...(label === '' ? {} : { side: key }) };
 }
 
-function gaugeOfRuns([name, help, figures, label = '']: OfRun, arms: readonly Arm[]): Gauge {
-  const samples = arms.flatMap((arm) => {
-    const own = figures(arm.measured);
-    if (own === null || typeof own === 'number') return [{ labels: armLabels(arm), value: own }];
+function gaugeOfRuns([name, help, figures, label = '']: OfRun, sides: readonly Side[]): Gauge {
+  const samples = sides.flatMap((side) => {
+    const own = figures(side.measured);
+    if (own === null || typeof own === 'number') return [{ labels: sideLabels(side), value: own }];
     return Object.entries(own).map(([key, value]) => ({
-      labels: { ...armLabels(arm), [label]: key },
+      labels: { ...sideLabels(side), [label]: key },
       value,
     }));
   });
   return { name, help, samples };
 }
 
-function infoGauge(report: BenchmarkReport, arms: readonly Arm[]): Gauge {
+function infoGauge(report: BenchmarkReport, sides: readonly Side[]): Gauge {
   const { mode, load, status } = report;
   const { version, node, platform } = report.environment;
-  const samples = arms.map((arm) => ({
-    labels: { ...armLabels(arm), mode, load, status, version, node, platform },
+  const samples = sides.map((side) => ({
+    labels: { ...sideLabels(side), mode, load, status, version, node, platform },
     value: 1,
   }));
   return { name: 'info', help: 'What ran, as labels; always 1.', samples };
 }
 
-function errorGauge(arms: readonly Arm[]): Gauge {
-  const samples = arms.flatMap((arm) =>
-    arm.measured.errors.map(({ kind, detail, count }) => ({
-      labels: { ...armLabels(arm), kind, detail },
+function errorGauge(sides: readonly Side[]): Gauge {
+  const samples = sides.flatMap((side) =>
+    side.measured.errors.map(({ kind, detail, count }) => ({
+      labels: { ...sideLabels(side), kind, detail },
       value: count,
     })),
   );

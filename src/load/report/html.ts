@@ -1,5 +1,5 @@
 import type { BenchmarkReport } from '../metrics.ts';
-import { armsOf } from './arms.ts';
+import { sidesOf } from './sides.ts';
 import type { Figure } from './chart.ts';
 import { duration } from '../../report/format.ts';
 import { histogramFigure } from './histogram-figure.ts';
@@ -49,7 +49,7 @@ function figuresOf(
   report: BenchmarkReport,
   histograms: NamedHistograms,
 ): { axis: Axis; figures: Map<string, Figure> } {
-  const { axis, figures } = timeFigures(armsOf(report));
+  const { axis, figures } = timeFigures(sidesOf(report));
   const others = [
     percentileFigure(histograms),
     histogramFigure(histograms, 'response'),
@@ -61,26 +61,26 @@ function figuresOf(
 }
 
 function sectionsOf(report: BenchmarkReport, figures: ReadonlyMap<string, Figure>): Section[] {
-  const arms = armsOf(report);
+  const sides = sidesOf(report);
   const chart = (id: string): Figure | undefined => figures.get(id);
   return [
     ...comparisonSection(report),
     ...searchSection(report, figureMarkup(chart('search'))),
     ...repeatSection(report),
     ...thresholdSection(report),
-    ...latencySection(arms, report.mode, {
+    ...latencySection(sides, report.mode, {
       overTime: chart('latency'),
       percentiles: chart('percentiles'),
       histogram: chart('histogram'),
     }),
-    ...scenarioSection(arms),
-    ...throughputSection(arms, report.mode, chart('throughput')),
-    ...errorSection(arms, chart('errors')),
-    ...connectionSection(arms, {
+    ...scenarioSection(sides),
+    ...throughputSection(sides, report.mode, chart('throughput')),
+    ...errorSection(sides, chart('errors')),
+    ...connectionSection(sides, {
       overTime: chart('connections'),
       toConnect: chart('connect-time'),
     }),
-    ...resourceSection(arms, ['lateness', 'cpu', 'memory', 'descriptors'].map(chart)),
+    ...resourceSection(sides, ['lateness', 'cpu', 'memory', 'descriptors'].map(chart)),
     ...environmentSection(report),
   ];
 }

@@ -3,7 +3,7 @@ import type { Histogram } from '../measure/histogram.ts';
 /** A histogram of a run and what it counts; `b` is the other run of a comparison. */
 export interface NamedHistogram {
   readonly name: 'response' | 'service' | 'lateness' | 'connect' | 'lastDelivery';
-  readonly arm: 'a' | 'b';
+  readonly side: 'a' | 'b';
   /** Nanoseconds. */
   readonly histogram: Histogram;
 }
@@ -14,8 +14,8 @@ export type NamedHistograms = readonly NamedHistogram[];
 export function filled(
   histograms: NamedHistograms,
   name: NamedHistogram['name'],
-  arm: NamedHistogram['arm'],
+  side: NamedHistogram['side'],
 ): Histogram | undefined {
-  const found = histograms.find((one) => one.name === name && one.arm === arm)?.histogram;
+  const found = histograms.find((one) => one.name === name && one.side === side)?.histogram;
   return found === undefined || found.count === 0 ? undefined : found;
 }

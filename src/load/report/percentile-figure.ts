@@ -27,7 +27,7 @@ export function percentileFigure(histograms: NamedHistograms): Figure | undefine
     chart: chartOf(curves, grid, named),
     title: 'Percentiles',
     note:
-      curves.filter(isRoundTrip).length > new Set(curves.map(({ arm }) => arm)).size
+      curves.filter(isRoundTrip).length > new Set(curves.map(({ side }) => side)).size
         ? OPEN_NOTE
         : CLOSED_NOTE,
     wide: false,
@@ -50,7 +50,7 @@ function chartOf(
 ): Chart {
   const response = curves.findIndex(({ name }) => name === 'response');
   const service = curves.findIndex(({ name }) => name === 'service');
-  const single = curves.every(({ arm }) => arm === 'a');
+  const single = curves.every(({ side }) => side === 'a');
   const both = response !== -1 && service !== -1;
   return {
     id: 'percentiles',

@@ -1,6 +1,6 @@
 import type { BenchmarkReport } from '../metrics.ts';
-import { armsOf } from './arms.ts';
-import { armLabels, gauges, type Gauge, type Labels } from './gauges.ts';
+import { sidesOf } from './sides.ts';
+import { sideLabels, gauges, type Gauge, type Labels } from './gauges.ts';
 import type { NamedHistogram, NamedHistograms } from './named-histograms.ts';
 import { printable } from '../../report/printable.ts';
 
@@ -48,12 +48,12 @@ const KINDS: Readonly<Record<NamedHistogram['name'], readonly [name: string, hel
 };
 
 function latencies(report: BenchmarkReport, histograms: NamedHistograms): string[] {
-  const arms = armsOf(report);
+  const sides = sidesOf(report);
   return Object.entries(KINDS).flatMap(([kind, [name, help]]) => {
     const own = histograms.filter((one) => one.name === kind && one.histogram.count > 0);
     const series = own.flatMap((one) => {
-      const arm = arms.find(({ key }) => key === one.arm);
-      return arm === undefined ? [] : histogramLines(name, armLabels(arm), one);
+      const side = sides.find(({ key }) => key === one.side);
+      return side === undefined ? [] : histogramLines(name, sideLabels(side), one);
     });
     return series.length === 0 ? [] : [...head(name, help, 'histogram'), ...series];
   });

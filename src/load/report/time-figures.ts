@@ -1,4 +1,4 @@
-import type { Arm } from './arms.ts';
+import type { Side } from './sides.ts';
 import { shorten, type ChartSeries, type Figure } from './chart.ts';
 import { count, figure, short, type Unit } from '../../report/format.ts';
 import { spans, stepFor, type Span } from './timeline.ts';
@@ -17,7 +17,7 @@ export interface Axis {
 }
 
 interface Line extends Omit<ChartSeries, 'values'> {
-  readonly arm: Arm;
+  readonly side: Side;
   readonly value: (span: Span) => number | null;
 }
 
@@ -29,7 +29,7 @@ interface TimeChart {
   readonly unit: Unit;
   readonly logarithmic?: boolean;
   readonly wide?: boolean;
-  readonly lines: (arm: Arm) => Omit<Line, 'arm'>[];
+  readonly lines: (side: Side) => Omit<Line, 'side'>[];
 }
 
 const MiB = 1024 * 1024;
@@ -41,10 +41,10 @@ const LATENCY: TimeChart = {
   unit: 'ms',
   logarithmic: true,
   wide: true,
-  lines: (arm) => [
-    line(arm, 'p50', '-soft', (span) => span.p50),
-    line(arm, 'p99', '', (span) => span.p99),
-    { ...line(arm, 'highest', '-faint', (span) => span.max), hidden: arm.label !== '' },
+  lines: (side) => [
+    line(side, 'p50', '-soft', (span) => span.p50),
+    line(side, 'p99', '', (span) => span.p99),
+    { ...line(side, 'highest', '-faint', (span) => span.max), hidden: side.label !== '' },
   ],
 };
 
@@ -54,14 +54,14 @@ const THROUGHPUT: TimeChart = {
   note: 'Per second over all connections: due by the schedule, sent, and answered.',
   unit: '/s',
   wide: true,
-  lines: (arm) => [
-    { ...line(arm, 'sent', '-soft', (span) => span.sent), hidden: arm.label !== '' },
+  lines: (side) => [
+    { ...line(side, 'sent', '-soft', (span) => span.sent), hidden: side.label !== '' },
     {
-      ...line(arm, 'received', '', (span) => span.received),
-      style: arm.label === '' ? 'area' : 'line',
+      ...line(side, 'received', '', (span) => span.received),
+      style: side.label === '' ? 'area' : 'line',
     },
     // Last, so that it is seen where all three are the same.
-    ...(arm.key === 'b'
+    ...(side.key === 'b'
       ? []
       : [
           {
@@ -80,10 +80,10 @@ const ERRORS: TimeChart = {
   note: 'All kinds together.',
   unit: 'count',
   wide: true,
-  lines: (arm) => [
+  lines: (side) => [
     {
-      ...line(arm, 'errors', '', (span) => span.errors),
-      tone: arm.label === '' ? 'bad' : arm.key,
+      ...line(side, 'errors', '', (span) => span.errors),
+      tone: side.label === '' ? 'bad' : side.key,
       style: 'step-area',
     },
   ],
@@ -94,12 +94,12 @@ const CONNECTIONS: TimeChart = {
   title: 'Connections over time',
   note: 'Open at the end of each second, and opened in it.',
   unit: 'count',
-  lines: (arm) => [
+  lines: (side) => [
     {
-      ...line(arm, 'open', '', (span) => span.connections),
-      style: arm.label === '' ? 'area' : 'line',
+      ...line(side, 'open', '', (span) => span.connections),
+      style: side.label === '' ? 'area' : 'line',
     },
-    { ...line(arm, 'opened', '-soft', (span) => span.opened), style: 'dashed' },
+    { ...line(side, 'opened', '-soft', (span) => span.opened), style: 'dashed' },
   ],
 };
 
@@ -109,7 +109,7 @@ const LATENESS: TimeChart = {
   note: 'How late the slowest hundredth of the messages was sent: the generator’s own fault.',
   unit: 'ms',
   logarithmic: true,
-  lines: (arm) => [line(arm, 'lateness p99', '', (span) => span.latenessP99)],
+  lines: (side) => [line(side, 'lateness p99', '', (span) => span.latenessP99)],
 };
 
 const CPU: TimeChart = {
@@ -117,9 +117,9 @@ const CPU: TimeChart = {
   title: 'Processor',
   note: 'Cores in use; 1.00 is one core, fully.',
   unit: 'cores',
-  lines: (arm) => [
-    line(arm, 'generator', '', (span) => span.generatorCpu),
-    { ...line(arm, 'server', '-soft', (span) => span.serverCpu), style: 'dashed' },
+  lines: (side) => [
+    line(side, 'generator', '', (span) => span.generatorCpu),
+    { ...line(side, 'server', '-soft', (span) => span.serverCpu), style: 'dashed' },
   ],
 };
 
@@ -128,9 +128,9 @@ const MEMORY: TimeChart = {
   title: 'Memory',
   note: 'Resident memory of the processes.',
   unit: 'bytes',
-  lines: (arm) => [
-    line(arm, 'generator', '', (span) => span.generatorRssBytes || null),
-    { ...line(arm, 'server', '-soft', (span) => span.serverRssBytes), style: 'dashed' },
+  lines: (side) => [
+    line(side, 'generator', '', (span) => span.generatorRssBytes || null),
+    { ...line(side, 'server', '-soft', (span) => span.serverRssBytes), style: 'dashed' },
   ],
 };
 
@@ -139,29 +139,29 @@ const DESCRIPTORS: TimeChart = {
   title: 'Descriptors of the server',
   note: 'Files and sockets that the process holds open.',
   unit: 'count',
-  lines: (arm) => [line(arm, 'descriptors', '', (span) => span.serverDescriptors)],
+  lines: (side) => [line(side, 'descriptors', '', (span) => span.serverDescriptors)],
 };
 
 const CHARTS = { LATENCY, THROUGHPUT, ERRORS, CONNECTIONS, LATENESS, CPU, MEMORY, DESCRIPTORS };
 
 function line(
-  arm: Arm,
+  side: Side,
   label: string,
   shade: '' | '-soft' | '-faint',
   value: Line['value'],
-): Omit<Line, 'arm'> {
-  const named = arm.label === '' ? label : `${arm.label} ${label}`;
-  return { label: named, tone: `${arm.key}${shade}`, style: 'line', value };
+): Omit<Line, 'side'> {
+  const named = side.label === '' ? label : `${side.label} ${label}`;
+  return { label: named, tone: `${side.key}${shade}`, style: 'line', value };
 }
 
 /** Every chart over time that has something to show, by its id, and the seconds under them. */
-export function timeFigures(arms: readonly Arm[]): { axis: Axis; figures: Map<string, Figure> } {
-  const length = Math.max(0, ...arms.map(({ measured }) => measured.seconds.length));
+export function timeFigures(sides: readonly Side[]): { axis: Axis; figures: Map<string, Figure> } {
+  const length = Math.max(0, ...sides.map(({ measured }) => measured.seconds.length));
   const step = stepFor(length, MAX_POINTS);
-  const fine = alignedSpans(arms, step);
-  const coarse = alignedSpans(arms, stepFor(length, MAX_ROWS));
+  const fine = alignedSpans(sides, step);
+  const coarse = alignedSpans(sides, stepFor(length, MAX_ROWS));
   const figures = Object.values(CHARTS).flatMap((chart) =>
-    drawn(chart, arms, { fine, coarse, step }),
+    drawn(chart, sides, { fine, coarse, step }),
   );
   return {
     axis: { seconds: fine.seconds, step, phases: phasesOf(fine) },
@@ -172,15 +172,15 @@ export function timeFigures(arms: readonly Arm[]): { axis: Axis; figures: Map<st
 /** The spans of each run by their second; a run that ended earlier leaves gaps. */
 interface Aligned {
   readonly seconds: readonly number[];
-  readonly byArm: ReadonlyMap<Arm, ReadonlyMap<number, Span>>;
+  readonly byArm: ReadonlyMap<Side, ReadonlyMap<number, Span>>;
   readonly step: number;
 }
 
-function alignedSpans(arms: readonly Arm[], step: number): Aligned {
+function alignedSpans(sides: readonly Side[], step: number): Aligned {
   const byArm = new Map(
-    arms.map((arm) => [
-      arm,
-      new Map(spans(arm.measured.seconds, step).map((span) => [span.second, span])),
+    sides.map((side) => [
+      side,
+      new Map(spans(side.measured.seconds, step).map((span) => [span.second, span])),
     ]),
   );
   const seconds = [...new Set([...byArm.values()].flatMap((one) => [...one.keys()]))];
@@ -197,11 +197,11 @@ function phasesOf({ seconds, byArm }: Aligned): Axis['phases'] {
 
 function drawn(
   chart: TimeChart,
-  arms: readonly Arm[],
+  sides: readonly Side[],
   { fine, coarse, step }: { fine: Aligned; coarse: Aligned; step: number },
 ): Figure[] {
-  const lines = arms
-    .flatMap((arm) => chart.lines(arm).map((one): Line => ({ ...one, arm })))
+  const lines = sides
+    .flatMap((side) => chart.lines(side).map((one): Line => ({ ...one, side })))
     .map((one) => ({ one, values: valuesOf(one, fine) }))
     // A closed loop intends nothing, and not every server can be read.
     .filter(({ values }) => values.some((value) => value !== null && value > 0));
@@ -234,8 +234,8 @@ function drawn(
   ];
 }
 
-function valuesOf({ arm, value }: Line, { seconds, byArm }: Aligned): (number | null)[] {
-  const own = byArm.get(arm);
+function valuesOf({ side, value }: Line, { seconds, byArm }: Aligned): (number | null)[] {
+  const own = byArm.get(side);
   return seconds.map((second) => {
     const span = own?.get(second);
     return span === undefined ? null : shorten(value(span));

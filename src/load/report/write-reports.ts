@@ -2,7 +2,7 @@ import path from 'node:path';
 import { writeReportFiles } from '../../report/files.ts';
 import { formatHistogramLog } from '../measure/histogram-log.ts';
 import type { BenchmarkReport } from '../metrics.ts';
-import { armsOf } from './arms.ts';
+import { sidesOf } from './sides.ts';
 import { renderHtml } from './html.ts';
 import { renderJunit } from './junit.ts';
 import type { NamedHistograms } from './named-histograms.ts';
@@ -59,12 +59,12 @@ function renderJson(report: BenchmarkReport): string {
 
 /** Every histogram with its name as the tag, `a-` or `b-` before it where two runs are compared. */
 function renderHistogramLog(report: BenchmarkReport, histograms: NamedHistograms): string {
-  const arms = armsOf(report);
-  const rows = histograms.flatMap(({ name, arm: key, histogram }) => {
-    const arm = arms.find((one) => one.key === key);
-    if (arm === undefined || histogram.count === 0) return [];
-    const { connectMs, warmupMs, measureMs } = arm.measured.phases;
-    const tag = arm.label === '' ? name : `${key}-${name}`;
+  const sides = sidesOf(report);
+  const rows = histograms.flatMap(({ name, side: key, histogram }) => {
+    const side = sides.find((one) => one.key === key);
+    if (side === undefined || histogram.count === 0) return [];
+    const { connectMs, warmupMs, measureMs } = side.measured.phases;
+    const tag = side.label === '' ? name : `${key}-${name}`;
     const connecting = name === 'connect';
     return [
       {

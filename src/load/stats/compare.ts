@@ -21,8 +21,8 @@ export interface CompareOptions {
   readonly blocks: number;
   /** Percent by which they have to differ for a verdict. */
   readonly minEffect: number;
-  /** Makes one run; what it throws ends the comparison. The URLs may be the same, the arms not. */
-  readonly run: (url: string, arm: 'a' | 'b') => Promise<Measured>;
+  /** Makes one run; what it throws ends the comparison. The URLs may be the same, the sides not. */
+  readonly run: (url: string, side: 'a' | 'b') => Promise<Measured>;
   /** Numbers of 0 to 1, 1 not included. */
   readonly random: () => number;
 }

@@ -66,10 +66,10 @@ export function histogramsOf({ runs, otherRuns, measured, comparison }: Outcome)
   return [...(a === undefined ? [] : named(a, 'a')), ...(b === undefined ? [] : named(b, 'b'))];
 }
 
-function named({ result: { latency } }: Run, arm: NamedHistogram['arm']): NamedHistogram[] {
+function named({ result: { latency } }: Run, side: NamedHistogram['side']): NamedHistogram[] {
   const names = ['response', 'service', 'lateness', 'connect', 'lastDelivery'] as const;
   return names.flatMap((name) => {
     const histogram = latency[name];
-    return histogram === null ? [] : [{ name, arm, histogram }];
+    return histogram === null ? [] : [{ name, side, histogram }];
   });
 }

@@ -66,13 +66,13 @@ async function compare(campaign: Campaign, b: string): Promise<Outcome> {
     blocks,
     minEffect: input.minEffect,
     random: createRandom(input.seed),
-    run: async (_url, arm) => {
+    run: async (_url, side) => {
       context.signal.throwIfAborted();
-      const side = arm === 'a' ? a : other;
+      const { plan, runs } = side === 'a' ? a : other;
       const made = a.runs.length + other.runs.length + 1;
-      const label = `run ${made} of ${blocks * 4}, ${arm.toUpperCase()}, `;
-      const run = await runPlan(side.plan, campaign, label);
-      side.runs.push(run);
+      const label = `run ${made} of ${blocks * 4}, ${side.toUpperCase()}, `;
+      const run = await runPlan(plan, campaign, label);
+      runs.push(run);
       // A run that was cut short is no match for a whole one.
       context.signal.throwIfAborted();
       return run.measured;

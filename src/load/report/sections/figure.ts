@@ -1,4 +1,4 @@
-import type { Arm } from '../arms.ts';
+import type { Side } from '../sides.ts';
 import type { Figure } from '../chart.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { table } from '../../../report/table.ts';
@@ -69,6 +69,6 @@ export function mark(verdict: 'pass' | 'fail' | 'warn', text: string): Markup {
 }
 
 /** The letter of a run of a comparison. */
-export function armChip({ key, label }: Pick<Arm, 'key' | 'label'>): Markup | undefined {
-  return label === '' ? undefined : html`<span class="arm ${key}">${label}</span> `;
+export function sideBadge({ key, label }: Pick<Side, 'key' | 'label'>): Markup | undefined {
+  return label === '' ? undefined : html`<span class="side ${key}">${label}</span> `;
 }

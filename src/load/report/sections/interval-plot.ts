@@ -8,7 +8,7 @@ const MIDDLE = HEIGHT / 2;
 const EDGE = 5;
 
 /** Runs as dots, their interval as a bar, on a scale of their own. */
-export function intervalStrip({ low, median, high, runs }: Interval): Markup {
+export function intervalPlot({ low, median, high, runs }: Interval): Markup {
   const all = [low, high, ...runs];
   const from = Math.min(...all);
   const range = Math.max(...all) - from;
@@ -16,7 +16,7 @@ export function intervalStrip({ low, median, high, runs }: Interval): Markup {
     (range === 0 ? WIDTH / 2 : EDGE + ((WIDTH - 2 * EDGE) * (value - from)) / range).toFixed(1);
   const dots = runs.map((run) => html`<circle class="dot" cx="${at(run)}" cy="${MIDDLE}" r="3" />`);
   return html`<svg
-    class="strip"
+    class="interval"
     viewBox="0 0 ${WIDTH} ${HEIGHT}"
     width="${WIDTH}"
     height="${HEIGHT}"
@@ -29,7 +29,7 @@ export function intervalStrip({ low, median, high, runs }: Interval): Markup {
 }
 
 /** The interval of a ratio around 1, logarithmic, `span` powers of two to each side. */
-export function ratioStrip(
+export function ratioPlot(
   { low, median, high }: { low: number; median: number; high: number },
   span: number,
 ): Markup {
@@ -39,7 +39,7 @@ export function ratioStrip(
     return (WIDTH / 2 + ((WIDTH / 2 - EDGE) * clipped) / span).toFixed(1);
   };
   return html`<svg
-    class="strip"
+    class="interval"
     viewBox="0 0 ${WIDTH} ${HEIGHT}"
     width="${WIDTH}"
     height="${HEIGHT}"

@@ -3,7 +3,7 @@ import { exact, figure, short, type Unit } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { table } from '../../../report/table.ts';
 import { card, mark, section, type Section } from './figure.ts';
-import { intervalStrip, ratioStrip } from './interval-plot.ts';
+import { intervalPlot, ratioPlot } from './interval-plot.ts';
 
 /** What was promised, row by row. */
 export function thresholdSection({ thresholds }: BenchmarkReport): Section[] {
@@ -71,7 +71,7 @@ export function repeatSection({ repeats }: BenchmarkReport): Section[] {
     figure(low),
     figure(high),
     METRICS[metric]?.[1] ?? '',
-    intervalStrip({ low, median, high, runs }),
+    intervalPlot({ low, median, high, runs }),
     html`${runs.map((run) => figure(run)).join('  ')}`,
   ]);
   const note = html`<p class="quiet-text">
@@ -106,7 +106,7 @@ export function comparisonSection({ comparison }: BenchmarkReport): Section[] {
     unit,
     figure(ratio.median),
     html`${figure(ratio.low)} to ${figure(ratio.high)}`,
-    ratioStrip(ratio, span),
+    ratioPlot(ratio, span),
     verdictMarkup(verdict),
   ]);
   const [row] = comparison.rows;
@@ -114,8 +114,8 @@ export function comparisonSection({ comparison }: BenchmarkReport): Section[] {
     row === undefined
       ? ''
       : ` ${row.a.runs.length} runs of A and ${row.b.runs.length} of B, in turns (A B B A), so that what else the machine did falls on both.`;
-  const legend = html`<p><span class="arm a">A</span> ${comparison.a}</p>
-    <p><span class="arm b">B</span> ${comparison.b}</p>
+  const legend = html`<p><span class="side a">A</span> ${comparison.a}</p>
+    <p><span class="side b">B</span> ${comparison.b}</p>
     <p class="quiet-text">
       Medians over runs; the ratio is B / A with its interval (95 %).${runs} A verdict is given only
       when the interval leaves out 1.
@@ -159,9 +159,9 @@ function conclusion(rows: readonly ComparisonRow[]): string {
 function verdictMarkup(verdict: ComparisonRow['verdict']): Markup {
   switch (verdict) {
     case 'a is better':
-      return html`<span class="verdict"><span class="arm a">A</span> is better</span>`;
+      return html`<span class="verdict"><span class="side a">A</span> is better</span>`;
     case 'b is better':
-      return html`<span class="verdict"><span class="arm b">B</span> is better</span>`;
+      return html`<span class="verdict"><span class="side b">B</span> is better</span>`;
     case 'no difference shown':
       return html`<span class="verdict quiet-text">no difference shown</span>`;
   }

@@ -1,10 +1,10 @@
 import type { Percentiles } from '../../metrics.ts';
-import type { Arm } from '../arms.ts';
+import type { Side } from '../sides.ts';
 import type { Figure } from '../chart.ts';
 import { count, figure } from '../../../report/format.ts';
 import { html } from '../../../report/html.ts';
 import { table, type Cell } from '../../../report/table.ts';
-import { armChip, figureMarkup, section, type Section } from './figure.ts';
+import { sideBadge, figureMarkup, section, type Section } from './figure.ts';
 import type { Mode } from './mode.ts';
 
 /** Each kind of time, and what it says. */
@@ -36,7 +36,7 @@ const OF_HANDSHAKES: Readonly<Record<string, string>> = {
 
 /** Every percentile of every kind of time, then the charts. */
 export function latencySection(
-  arms: readonly Arm[],
+  sides: readonly Side[],
   mode: Mode,
   figures: {
     overTime: Figure | undefined;
@@ -45,11 +45,11 @@ export function latencySection(
   },
 ): Section[] {
   const rows = KINDS.flatMap(([key, name, meaning]) =>
-    arms.flatMap((arm): Cell[][] => {
-      const own = arm.measured.latency[key];
+    sides.flatMap((side): Cell[][] => {
+      const own = side.measured.latency[key];
       if (own === null || own.count === 0) return [];
       const said = mode === 'connect' ? (OF_HANDSHAKES[key] ?? meaning) : meaning;
-      const head = html`${armChip(arm)}${name} <span class="quiet-text">${said}</span>`;
+      const head = html`${sideBadge(side)}${name} <span class="quiet-text">${said}</span>`;
       return [[head, count(own.count), ...COLUMNS.map(([, column]) => figure(own[column]))]];
     }),
   );

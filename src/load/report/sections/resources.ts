@@ -1,28 +1,28 @@
 import type { BenchmarkReport } from '../../metrics.ts';
-import type { Arm } from '../arms.ts';
+import type { Side } from '../sides.ts';
 import type { Figure } from '../chart.ts';
 import { bytes, count, duration, figure, percent, short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { table, type Cell } from '../../../report/table.ts';
-import { armChip, card, facts, figureMarkup, section, type Section } from './figure.ts';
+import { sideBadge, card, facts, figureMarkup, section, type Section } from './figure.ts';
 
 /** What generator and server used. */
 export function resourceSection(
-  arms: readonly Arm[],
+  sides: readonly Side[],
   charts: readonly (Figure | undefined)[],
 ): Section[] {
-  const [first, ...rest] = [...arms.map(generatorCard), ...arms.flatMap(serverCard)];
+  const [first, ...rest] = [...sides.map(generatorCard), ...sides.flatMap(serverCard)];
   return section(
     'resources',
     'Resources',
     ...charts.map(figureMarkup),
     first,
     ...rest,
-    workerCard(arms),
+    workerCard(sides),
   );
 }
 
-function generatorCard({ label, measured: { generator } }: Arm): Markup {
+function generatorCard({ label, measured: { generator } }: Side): Markup {
   const { cpuMs, cpuPerMessageUs, peakRssBytes, saturated } = generator;
   return card(
     named('Generator', label),
@@ -35,7 +35,7 @@ function generatorCard({ label, measured: { generator } }: Arm): Markup {
   );
 }
 
-function serverCard({ label, measured: { server } }: Arm): Markup[] {
+function serverCard({ label, measured: { server } }: Side): Markup[] {
   if (server === null) return [];
   const { messagesPerCpuSecond, bytesPerConnection } = server;
   return [
@@ -60,10 +60,10 @@ function named(title: string, label: string): string {
   return label === '' ? title : `${title} (${label})`;
 }
 
-function workerCard(arms: readonly Arm[]): Markup | undefined {
-  const rows = arms.flatMap((arm) =>
-    arm.measured.generator.workers.map((worker): Cell[] => [
-      html`${armChip(arm)}${worker.name}`,
+function workerCard(sides: readonly Side[]): Markup | undefined {
+  const rows = sides.flatMap((side) =>
+    side.measured.generator.workers.map((worker): Cell[] => [
+      html`${sideBadge(side)}${worker.name}`,
       worker.measureMs === 0 ? '–' : percent(worker.cpuMs / worker.measureMs),
       percent(worker.eventLoopUtilization),
       `${figure(worker.gcMs)} ms`,

@@ -1,15 +1,15 @@
-import type { Arm } from '../arms.ts';
+import type { Side } from '../sides.ts';
 import { count, figure } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { table, type Cell } from '../../../report/table.ts';
-import { armChip, card, facts, section, type Section } from './figure.ts';
+import { sideBadge, card, facts, section, type Section } from './figure.ts';
 
 /** Passes of a scenario, and what each of its expectations took; milliseconds. */
-export function scenarioSection(arms: readonly Arm[]): Section[] {
-  const rows = arms.flatMap((arm) =>
-    (arm.measured.scenario?.labels ?? []).map(
+export function scenarioSection(sides: readonly Side[]): Section[] {
+  const rows = sides.flatMap((side) =>
+    (side.measured.scenario?.labels ?? []).map(
       ({ label, count: own, failed, service, response }): Cell[] => [
-        html`${armChip(arm)}${label}`,
+        html`${sideBadge(side)}${label}`,
         count(own),
         count(failed),
         ...(['p50', 'p99', 'max'] as const).map((p) =>
@@ -32,11 +32,11 @@ export function scenarioSection(arms: readonly Arm[]): Section[] {
     rows.length === 0
       ? undefined
       : html`<div class="card wide">${table(columns, rows, 'Expectations, in milliseconds')}</div>`,
-    ...arms.map(passCard),
+    ...sides.map(passCard),
   );
 }
 
-function passCard({ label, measured: { scenario } }: Arm): Markup | undefined {
+function passCard({ label, measured: { scenario } }: Side): Markup | undefined {
   if (scenario === undefined) return undefined;
   const { name, iterations, unasked, total } = scenario;
   return card(

@@ -1,5 +1,5 @@
 import type { BenchmarkReport } from '../../metrics.ts';
-import { armsOf, type Arm } from '../arms.ts';
+import { sidesOf, type Side } from '../sides.ts';
 import { short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { mark } from './figure.ts';
@@ -14,17 +14,17 @@ const STATUS: Readonly<Record<BenchmarkReport['status'], Markup>> = {
 
 /** Whether the figures can be believed, what came of the run, and its most important figures. */
 export function summarySection(report: BenchmarkReport): Markup {
-  const arms = armsOf(report);
-  const notes = [...report.notes, ...arms.flatMap(({ measured }) => measured.notes)];
+  const sides = sidesOf(report);
+  const notes = [...report.notes, ...sides.flatMap(({ measured }) => measured.notes)];
   return html`<section id="summary" aria-label="Summary">
-    ${arms.map(health)}${[...new Set(notes)].map((note) => html`<p class="note">${note}</p>`)}
-    <div class="tiles ${arms.length > 1 ? 'pair' : ''}">
+    ${sides.map(health)}${[...new Set(notes)].map((note) => html`<p class="note">${note}</p>`)}
+    <div class="tiles ${sides.length > 1 ? 'pair' : ''}">
       <div class="tile">
         <p class="label">Result</p>
         <p class="value status">${STATUS[report.status]}</p>
         <p class="sub">${resultLine(report)}</p>
       </div>
-      ${tiles(arms, report.mode)}
+      ${tiles(sides, report.mode)}
     </div>
   </section>`;
 }
@@ -43,7 +43,7 @@ function resultLine({ thresholds, status, measured }: BenchmarkReport): string {
 }
 
 /** Says in plain words when what was measured is the generator and not the server. */
-function health({ label, measured: { generator } }: Arm): Markup {
+function health({ label, measured: { generator } }: Side): Markup {
   const of = label === '' ? '' : `${label}: `;
   if (!generator.saturated) {
     return html`<p class="health fine">

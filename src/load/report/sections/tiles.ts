@@ -1,8 +1,8 @@
 import type { Measured } from '../../metrics.ts';
-import type { Arm } from '../arms.ts';
+import type { Side } from '../sides.ts';
 import { count, duration, percent, short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
-import { armChip } from './figure.ts';
+import { sideBadge } from './figure.ts';
 import { countedOf, countedTitle, type Mode } from './mode.ts';
 
 interface Tile {
@@ -73,20 +73,20 @@ function percentileTile(p: 'p50' | 'p99' | 'max', kind: ReturnType<typeof princi
 }
 
 /** The most important figures, of each run. */
-export function tiles(arms: readonly Arm[], mode: Mode): Markup[] {
-  const [first] = arms;
+export function tiles(sides: readonly Side[], mode: Mode): Markup[] {
+  const [first] = sides;
   const kind = first === undefined ? 'connect' : principal(first.measured);
   const shown = [
-    arms.some(({ measured }) => measured.messages.sent > 0) ? rateTile(mode) : HANDSHAKES,
+    sides.some(({ measured }) => measured.messages.sent > 0) ? rateTile(mode) : HANDSHAKES,
     ...(['p50', 'p99', 'max'] as const).map((p) => percentileTile(p, kind)),
     errorTile(mode),
     OPEN,
   ];
   return shown.map(({ label, value, sub }) => {
-    const values = arms.map(
-      (arm) =>
-        html`<p class="value">${armChip(arm)}${value(arm.measured)}</p>
-          <p class="sub">${sub(arm.measured)}</p>`,
+    const values = sides.map(
+      (side) =>
+        html`<p class="value">${sideBadge(side)}${value(side.measured)}</p>
+          <p class="sub">${sub(side.measured)}</p>`,
     );
     return html`<div class="tile">
       <p class="label">${label}</p>

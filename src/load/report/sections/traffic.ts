@@ -1,32 +1,35 @@
 import type { Measured } from '../../metrics.ts';
-import type { Arm } from '../arms.ts';
+import type { Side } from '../sides.ts';
 import type { Figure } from '../chart.ts';
 import { bytes, count, figure, short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { table } from '../../../report/table.ts';
-import { armChip, card, facts, figureMarkup, mark, section, type Section } from './figure.ts';
+import { sideBadge, card, facts, figureMarkup, mark, section, type Section } from './figure.ts';
 import { countedTitle, type Mode } from './mode.ts';
 
 /** A row for each figure, a column for each run. */
 function byArm(
-  arms: readonly Arm[],
+  sides: readonly Side[],
   rows: readonly (readonly [label: string, value: (measured: Measured) => string])[],
   label: string,
 ): Markup {
-  const columns = [{ head: '' }, ...arms.map((arm) => ({ head: arm.label, numeric: true }))];
-  const cells = rows.map(([head, value]) => [head, ...arms.map(({ measured }) => value(measured))]);
+  const columns = [{ head: '' }, ...sides.map((side) => ({ head: side.label, numeric: true }))];
+  const cells = rows.map(([head, value]) => [
+    head,
+    ...sides.map(({ measured }) => value(measured)),
+  ]);
   return table(columns, cells, label);
 }
 
 /** What was due, sent and answered, and what became of the rest. */
 export function throughputSection(
-  arms: readonly Arm[],
+  sides: readonly Side[],
   mode: Mode,
   chart: Figure | undefined,
 ): Section[] {
-  if (!arms.some(({ measured }) => measured.messages.intended > 0)) return [];
+  if (!sides.some(({ measured }) => measured.messages.intended > 0)) return [];
   const messages = byArm(
-    arms,
+    sides,
     [
       ['Intended', ({ messages: own }) => count(own.intended)],
       ['Never sent', ({ messages: own }) => count(own.unsent)],
@@ -40,7 +43,7 @@ export function throughputSection(
     ],
     'Messages',
   );
-  const rates = arms.map(({ label, measured: { rate, bytes: own, phases } }) => {
+  const rates = sides.map(({ label, measured: { rate, bytes: own, phases } }) => {
     const of = label === '' ? '' : `${label}: `;
     const perSecond = (amount: number): string =>
       phases.measureMs === 0 ? '' : ` (${bytes((amount * 1000) / phases.measureMs)}/s)`;
@@ -51,7 +54,7 @@ export function throughputSection(
       [`${of}bytes received`, `${bytes(own.received)}${perSecond(own.received)}`],
     ]);
   });
-  const laws = arms.flatMap((arm) => littlesLaw(arm) ?? []);
+  const laws = sides.flatMap((side) => littlesLaw(side) ?? []);
   return section(
     'throughput',
     'Throughput',
@@ -62,7 +65,7 @@ export function throughputSection(
 }
 
 /** Connections x depth / rate is the mean service time, or the clock of the run is wrong. */
-function littlesLaw({ label, measured }: Arm): Markup | undefined {
+function littlesLaw({ label, measured }: Side): Markup | undefined {
   const law = measured.littlesLaw;
   if (law === null) return undefined;
   const of = label === '' ? '' : `${label}: `;
@@ -76,12 +79,12 @@ function littlesLaw({ label, measured }: Arm): Markup | undefined {
 }
 
 /** Errors by kind, each with the first that was seen. */
-export function errorSection(arms: readonly Arm[], chart: Figure | undefined): Section[] {
-  const rows = arms.flatMap((arm) =>
-    [...arm.measured.errors]
+export function errorSection(sides: readonly Side[], chart: Figure | undefined): Section[] {
+  const rows = sides.flatMap((side) =>
+    [...side.measured.errors]
       .sort((a, b) => b.count - a.count)
       .map(({ kind, detail, count: own, first }) => [
-        html`${armChip(arm)}${kind}`,
+        html`${sideBadge(side)}${kind}`,
         detail,
         count(own),
         html`<span class="example">${first}</span>`,
@@ -105,11 +108,11 @@ export function errorSection(arms: readonly Arm[], chart: Figure | undefined): S
 
 /** How connections were opened and kept, and whether they were served alike. */
 export function connectionSection(
-  arms: readonly Arm[],
+  sides: readonly Side[],
   charts: { overTime: Figure | undefined; toConnect: Figure | undefined },
 ): Section[] {
   const counts = byArm(
-    arms,
+    sides,
     [
       ['Requested', ({ connections }) => count(connections.requested)],
       ['Opened', ({ connections }) => count(connections.opened)],
@@ -119,7 +122,7 @@ export function connectionSection(
     ],
     'Connections',
   );
-  const fairness = arms.flatMap((arm) => fairnessMarkup(arm) ?? []);
+  const fairness = sides.flatMap((side) => fairnessMarkup(side) ?? []);
   return section(
     'connections',
     'Connections',
@@ -130,8 +133,8 @@ export function connectionSection(
   );
 }
 
-function fairnessMarkup(arm: Arm): Markup | undefined {
-  const { fairness } = arm.measured;
+function fairnessMarkup(side: Side): Markup | undefined {
+  const { fairness } = side.measured;
   if (fairness === null) return undefined;
   const { min, median, max } = fairness;
   const at = (value: number): string => (max === 0 ? '0' : ((100 * value) / max).toFixed(2));
@@ -146,7 +149,7 @@ function fairnessMarkup(arm: Arm): Markup | undefined {
       html`<div class="bar">
         <span>${name}</span
         ><svg viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
-          <rect class="fill-${arm.key}" width="${at(value)}" height="1" /></svg
+          <rect class="fill-${side.key}" width="${at(value)}" height="1" /></svg
         ><span class="number">${count(value)}</span>
       </div>`,
   );
@@ -155,7 +158,7 @@ function fairnessMarkup(arm: Arm): Markup | undefined {
       ? 'Some connections had no reply at all.'
       : `The best served connection had ${figure(max / min)} times the replies of the worst.`;
   return html`<div class="fairness">
-    <p class="quiet-text">${armChip(arm)}Replies per connection. ${verdict}</p>
+    <p class="quiet-text">${sideBadge(side)}Replies per connection. ${verdict}</p>
     ${bars}
   </div>`;
 }

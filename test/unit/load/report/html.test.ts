@@ -196,8 +196,8 @@ it('shows both runs of a comparison in each chart, with ratios and a verdict', (
   const { report, histograms } = comparedRuns();
   const html = renderHtml(report, histograms);
   for (const { series } of dataOf(html).charts) {
-    const arms = new Set(series.map(({ label }) => label.slice(0, 2)));
-    expect(arms).toEqual(new Set([...arms, 'A ', 'B ']));
+    const sides = new Set(series.map(({ label }) => label.slice(0, 2)));
+    expect(sides).toEqual(new Set([...sides, 'A ', 'B ']));
   }
   expect(bodyOf(html)).toContain(
     'A is better in: Response p50. B is better in: Generator CPU per message.',

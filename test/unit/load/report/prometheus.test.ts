@@ -78,7 +78,7 @@ it('counts cumulatively in seconds, up to all', () => {
   histogram.record(1_500_000, 3);
   histogram.record(40_000_000, 2);
   histogram.record(3_000_000_000);
-  const text = renderPrometheus(reportOf(run), [{ name: 'response', arm: 'a', histogram }]);
+  const text = renderPrometheus(reportOf(run), [{ name: 'response', side: 'a', histogram }]);
   const buckets = new Map(
     [...text.matchAll(/response_seconds_bucket\{.*le="([^"]+)"\} (\d+)/g)].map(([, le, count]) => [
       le,

@@ -6,7 +6,7 @@ import { measuredRun } from '../../../support/measured.ts';
 
 /** Compares with runs that `run` makes of the URL and the number of the run. */
 async function compare(
-  run: (url: string, at: number, arm: 'a' | 'b') => Measured,
+  run: (url: string, at: number, side: 'a' | 'b') => Measured,
   { blocks = 4, minEffect = 5 } = {},
 ): Promise<Comparison> {
   let at = 0;
@@ -16,7 +16,7 @@ async function compare(
     blocks,
     minEffect,
     random: createRandom(1),
-    run: (url, arm) => Promise.resolve(run(url, at++, arm)),
+    run: (url, side) => Promise.resolve(run(url, at++, side)),
   });
 }
 
@@ -36,8 +36,8 @@ describe('compareRuns', () => {
   it('runs A B B A in each block', async () => {
     const order: string[] = [];
     const comparison = await compare(
-      (url, _, arm) => {
-        order.push(url, arm);
+      (url, _, side) => {
+        order.push(url, side);
         return measuredRun(100, 1);
       },
       { blocks: 3 },

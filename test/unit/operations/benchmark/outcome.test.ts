@@ -141,7 +141,7 @@ it('hands on the histograms of the runs that are shown', () => {
     comparison: { a: 'a', b: 'b', rows: [], other: other.measured },
   });
   const named = histogramsOf(outcome);
-  expect(named.map(({ name, arm }) => `${name} ${arm}`)).toEqual([
+  expect(named.map(({ name, side }) => `${name} ${side}`)).toEqual([
     'response a',
     'lateness a',
     'connect a',

@@ -1,7 +1,7 @@
 import type { BenchmarkReport, Measured } from '../metrics.ts';
 
 /** One of the runs that a page shows: the only one, or A and B. */
-export interface Arm {
+export interface Side {
   readonly key: 'a' | 'b';
   /** What tells it apart in legends; empty when there is nothing to tell apart. */
   readonly label: '' | 'A' | 'B';
@@ -9,7 +9,7 @@ export interface Arm {
 }
 
 /** The run, or both runs of a comparison. */
-export function armsOf({ measured, comparison }: BenchmarkReport): Arm[] {
+export function sidesOf({ measured, comparison }: BenchmarkReport): Side[] {
   if (comparison === null) return [{ key: 'a', label: '', measured }];
   return [
     { key: 'a', label: 'A', measured },
