@@ -106,7 +106,12 @@ export class AllCounters {
 
   /** Of both phases together. */
   count(index: number): number {
-    return this.#sum(CELLS + index) + this.#sum(2 * CELLS + index);
+    return this.#sum(CELLS + index) + this.measured(index);
+  }
+
+  /** Of the measured phase. */
+  measured(index: number): number {
+    return this.#sum(2 * CELLS + index);
   }
 
   #sum(cell: number): number {

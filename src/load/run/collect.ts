@@ -1,9 +1,9 @@
 import { Histogram } from '../measure/histogram.ts';
 import type { LoadPlan } from '../plan.ts';
-import type { ErrorRow, Failure } from '../measure/errors.ts';
 import type { Latencies, LoadResult, MessageCounts, WorkerUse } from '../result.ts';
 import { ErrorTable } from '../measure/errors.ts';
-import { Counter, Gauge } from '../measure/counters.ts';
+import type { ErrorRow, Failure } from '../measure/errors.ts';
+import { AllCounters, Counter, Gauge } from '../measure/counters.ts';
 import type { PhaseCounters } from '../measure/counters.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
@@ -17,21 +17,21 @@ const UNDELIVERED: Failure = {
 export class Collector {
   readonly #plan: LoadPlan;
   readonly #workers: readonly WorkerHandle[];
+  readonly #all: AllCounters;
 
   constructor(plan: LoadPlan, workers: readonly WorkerHandle[]) {
     this.#plan = plan;
     this.#workers = workers;
+    this.#all = new AllCounters(workers.map(({ counters }) => counters.buffers.cells));
   }
 
   gauge(index: number): number {
-    return this.#workers.reduce((sum, { counters }) => sum + (counters.gauges[index] as number), 0);
+    return this.#all.gauge(index);
   }
 
+  /** In the measured phase. */
   count(index: number): number {
-    return this.#workers.reduce(
-      (sum, { counters }) => sum + (counters.measure.counts[index] as number),
-      0,
-    );
+    return this.#all.measured(index);
   }
 
   connections(): LoadResult['connections'] {

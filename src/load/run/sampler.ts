@@ -1,7 +1,7 @@
 import { Histogram } from '../measure/histogram.ts';
 import type { SecondSample } from '../result.ts';
 import { now } from '../measure/clock.ts';
-import { Counter, Gauge } from '../measure/counters.ts';
+import { AllCounters, Counter, Gauge } from '../measure/counters.ts';
 import type { WorkerCounters } from '../measure/counters.ts';
 
 /** When each phase begins, in milliseconds on the common clock; Infinity where not known yet. */
@@ -29,6 +29,7 @@ const SECOND_MS = 1000;
 export class Sampler {
   readonly samples: SecondSample[] = [];
   readonly #counters: readonly WorkerCounters[];
+  readonly #all: AllCounters;
   readonly #phases: PhaseTimes;
   readonly #onSecond: (sample: SecondSample) => void;
   readonly #startMs: number;
@@ -42,6 +43,7 @@ export class Sampler {
     readonly onSecond: (sample: SecondSample) => void;
   }) {
     this.#counters = options.counters;
+    this.#all = new AllCounters(options.counters.map(({ buffers }) => buffers.cells));
     this.#phases = options.phases;
     this.#onSecond = options.onSecond;
     this.#startMs = now();
@@ -79,7 +81,7 @@ export class Sampler {
       sent: after.sent - before.sent,
       received: after.received - before.received,
       errors: after.errors - before.errors,
-      connections: this.#sum((counters) => counters.gauges[Gauge.open] as number),
+      connections: this.#all.gauge(Gauge.open),
       opened: after.opened - before.opened,
       response:
         response.count === 0
@@ -100,11 +102,7 @@ export class Sampler {
   }
 
   #totals(): Totals {
-    const count = (index: number): number =>
-      this.#sum(
-        ({ warmup, measure }) =>
-          (warmup.counts[index] as number) + (measure.counts[index] as number),
-      );
+    const all = this.#all;
     const response = new Histogram();
     const lateness = new Histogram();
     for (const { warmup, measure } of this.#counters) {
@@ -115,19 +113,15 @@ export class Sampler {
       }
     }
     return {
-      intended: count(Counter.intended),
-      sent: count(Counter.sent),
-      received: count(Counter.received),
-      errors: this.#sum((counters) => counters.gauges[Gauge.errors] as number),
-      opened: this.#sum((counters) => counters.gauges[Gauge.opened] as number),
+      intended: all.count(Counter.intended),
+      sent: all.count(Counter.sent),
+      received: all.count(Counter.received),
+      errors: all.gauge(Gauge.errors),
+      opened: all.gauge(Gauge.opened),
       cpuMs: processCpuMs(),
       response,
       lateness,
     };
-  }
-
-  #sum(of: (counters: WorkerCounters) => number): number {
-    return this.#counters.reduce((sum, counters) => sum + of(counters), 0);
   }
 }
 
