@@ -5,13 +5,13 @@ import type { Answers } from './answers.ts';
 import { LANGUAGES } from './languages/index.ts';
 import { readLibrary, readTemplate, renderTemplate } from './template.ts';
 
-/** What `generate` makes: files by path (with `/`, relative to the output folder), sorted. */
+/** The generated files by path (with `/`, relative to the output folder), sorted. */
 export interface Generated {
   readonly manifest: Manifest;
   readonly files: ReadonlyMap<string, string>;
 }
 
-/** Makes the server that `answers` describe. The same answers give the same bytes, always. */
+/** Generates the server that `answers` describe. The same answers always give the same bytes. */
 export function generate(answers: Answers): Generated {
   const template = readTemplate(answers.language, answers.type);
   const { singleFile, commands } = LANGUAGES[answers.language];
@@ -39,7 +39,7 @@ function sortByPath(files: Iterable<readonly [string, string]>): (readonly [stri
   return [...files].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** What the templates' placeholders stand for, as source text. */
+/** The values of the templates' placeholders, as source text. */
 function valuesOf(answers: Answers): Record<string, string> {
   return {
     name: answers.name,

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Manifest, MANIFEST_FILE, sha256 } from '../target/project/manifest.ts';
 
-/** What has to happen to one file so that the folder holds what was generated. */
+/** The change of one file that writing the project makes. */
 export interface PlannedFile {
   /** Relative to the root, with `/`. */
   readonly path: string;
@@ -12,19 +12,19 @@ export interface PlannedFile {
   readonly content: Buffer | undefined;
 }
 
-/** What generating into a folder amounts to. Nothing has been written yet. */
+/** The changes that writing a project makes. */
 export interface Plan {
   /** Absolute. */
   readonly root: string;
   readonly files: readonly PlannedFile[];
-  /** Files of an earlier generation that are no longer part of it but were edited: left alone. */
+  /** Files of an earlier generation that are no longer generated but were edited: not touched. */
   readonly orphans: readonly string[];
 }
 
 /**
  * Compares `files` with what `root` holds.
  *
- * @throws the file system's error when `root` cannot hold them, say because it is a file
+ * @throws the file system's error when `root` cannot hold them, for example because it is a file
  */
 export function planFiles(root: string, files: ReadonlyMap<string, string>): Plan {
   const planned = [...files].map(([path, text]): PlannedFile => {
@@ -38,7 +38,7 @@ export function planFiles(root: string, files: ReadonlyMap<string, string>): Pla
   return { root, files: [...planned, ...removable], orphans };
 }
 
-/** Undefined when there is nothing; throws when there is something that is no readable file. */
+/** Undefined if `file` does not exist; throws if it is not a readable file. */
 function readIfPresent(file: string): Buffer | undefined {
   if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
   return readFileSync(file);
@@ -66,12 +66,12 @@ function previousFiles(root: string): Readonly<Record<string, string>> {
     const text = readFileSync(join(root, MANIFEST_FILE), 'utf8');
     return Manifest.parse(JSON.parse(text)).files;
   } catch {
-    // No manifest, or none of ours: nothing here was generated.
+    // No valid manifest: nothing here was generated.
     return {};
   }
 }
 
-/** A manifest may have been edited; it never gets to name files outside of its folder. */
+/** An edited manifest must not name files outside its folder. */
 function isInside(path: string): boolean {
   return !path.startsWith('/') && !path.split(/[\\/]/).includes('..');
 }

@@ -1,12 +1,12 @@
 /**
- * Cuts the parts out of a template file that belong to features which are switched off.
+ * Removes the parts of a template file that belong to features which are switched off.
  *
  * A template is a complete project with every feature on; whole-line comments mark its parts:
  *
  *     // #if rooms && !presence        or  # #if rooms   or  <!-- #if rooms -->
  *     …
  *     // #else
- *     //~ what stands here instead: commented out, as the template itself has the feature on
+ *     //~ the alternative: commented out, because the template itself has the feature on
  *     // #endif
  */
 
@@ -24,9 +24,9 @@ const ALTERNATIVE = /^(\s*)(?:\/\/~|#~|<!--~) ?(.*?)(?:\s*-->)?$/;
 
 /**
  * Returns `text` without markers and without what is switched off. Where a removal leaves two blank
- * lines, one goes too. `file` is for error messages.
+ * lines, one is removed, too. `file` is for error messages.
  *
- * @throws Error for an unknown feature, an unbalanced marker, a stray `#else`; our own mistake
+ * @throws Error for an unknown feature, an unbalanced marker or a stray `#else`: a template bug
  */
 export function preprocess(text: string, features: Features, file: string): string {
   const output: string[] = [];

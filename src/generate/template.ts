@@ -10,11 +10,11 @@ import type { TemplateFiles } from './template-files.ts';
 const TemplateManifest = z.strictObject({
   /** Every feature that its markers may name. */
   features: z.array(z.string()),
-  /** Files that belong to a condition: path to `rooms` or `!rooms`. */
+  /** Conditional files: path to `rooms` or `!rooms`. */
   files: z.record(z.string(), z.string()),
   /** Files that npm would not publish under their real name: path to real path. */
   rename: z.record(z.string(), z.string()),
-  /** By file: exact text of the template to what replaces it, with `{value}` in it. */
+  /** By file: text of the template to its replacement, which may contain `{value}`. */
   values: z.record(z.string(), z.record(z.string(), z.string())),
 });
 type TemplateManifest = z.output<typeof TemplateManifest>;
@@ -44,7 +44,7 @@ export function readLibrary(language: LanguageName): string {
   return cached.libraries[language] ?? '';
 }
 
-/** Reads the template's own description. @throws Error when it is wrong: our own mistake */
+/** Reads `template.json`. @throws Error when it is wrong: a template bug */
 export function templateManifest(template: ReadonlyMap<string, string>): TemplateManifest {
   const manifest = TemplateManifest.parse(JSON.parse(template.get(MANIFEST) ?? 'null'));
   for (const record of [manifest.files, manifest.rename, manifest.values]) {
@@ -57,7 +57,7 @@ export function templateManifest(template: ReadonlyMap<string, string>): Templat
 /**
  * The files of a template with `isOn` features and `values` filled in, by their final paths.
  *
- * @throws Error when the template contradicts itself: our own mistake
+ * @throws Error when the template is inconsistent: a template bug
  */
 export function renderTemplate(
   template: ReadonlyMap<string, string>,

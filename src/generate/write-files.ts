@@ -4,10 +4,10 @@ import { basename, dirname, join } from 'node:path';
 import type { Plan, PlannedFile } from './plan.ts';
 
 /**
- * Carries out `plan`, all of it or nothing: everything is written to a staging folder on the same
- * file system first, where a full disk shows, and moved into place then.
+ * Makes all changes of `plan` or none: everything is first written to a staging folder on the same
+ * file system, where a full disk is noticed, and then moved into place.
  *
- * @throws the file system's error; the output is then as it was before
+ * @throws the file system's error; the output is then unchanged
  */
 export function writeFiles(plan: Plan): void {
   const undo = new UndoLog();
@@ -20,7 +20,7 @@ export function writeFiles(plan: Plan): void {
   }
 }
 
-/** A new folder appears complete, by one rename. */
+/** Creates the complete folder by one rename. */
 function writeNew({ root, files }: Plan, undo: UndoLog): void {
   const parent = dirname(root);
   makeFolder(parent, undo);
@@ -33,16 +33,16 @@ function writeNew({ root, files }: Plan, undo: UndoLog): void {
   }
 }
 
-/** Files of an existing folder are replaced one by one; the old ones are kept until the last. */
+/** Replaces files of an existing folder one by one; keeps the old ones until the last. */
 function writeInto({ root, files }: Plan, undo: UndoLog): void {
   const changed = files.filter((file) => file.change !== 'keep');
-  // Inside of the folder: a sibling could be on another file system, and renames do not cross.
+  // Inside the folder: a sibling could be on another file system, to which renames fail.
   const staging = join(root, stagingName('staging'));
   try {
     stage(join(staging, 'new'), changed);
     for (const file of changed) moveIntoPlace(file, { root, staging, undo });
   } catch (error) {
-    // Throws when that fails; the staging folder then holds the only copy and has to stay.
+    // If this throws, the staging folder has the only copy and has to stay.
     undo.run();
     rmSync(staging, { recursive: true, force: true });
     throw error;
@@ -77,7 +77,7 @@ function stage(folder: string, files: readonly PlannedFile[]): void {
   }
 }
 
-/** Hidden, and new: two runs at the same time do not meet. */
+/** Hidden and unique, so that concurrent runs do not conflict. */
 function stagingName(word: string): string {
   return `.wsgen-${word}-${randomBytes(6).toString('hex')}`;
 }
@@ -92,7 +92,7 @@ function move(from: string, to: string, undo: UndoLog): void {
   undo.push(() => renameSync(to, from));
 }
 
-/** Steps that lead back to the state before; run at most once. */
+/** Steps that restore the previous state; each runs at most once. */
 class UndoLog {
   readonly #steps: (() => void)[] = [];
 

@@ -9,15 +9,15 @@ import type {
 } from '../protocol/index.ts';
 import type { Wire } from './wire.ts';
 
-/** How the opening handshake went. */
+/** The opening handshake of a channel. */
 export interface Handshake {
   readonly requestHead: RequestHead;
   readonly responseHead: ResponseHead;
-  /** Every rule about the peer's head, kept or broken. */
+  /** The result of every rule about the peer's head. */
   readonly rules: readonly RuleResult[];
   /** The subprotocol in use. */
   readonly protocol: string | null;
-  /** The Sec-WebSocket-Extensions of the response as it was; empty for none. */
+  /** Sec-WebSocket-Extensions of the response; empty for none. */
   readonly extensions: string;
 }
 
@@ -25,9 +25,9 @@ export interface ChannelOptions {
   readonly wire: Wire;
   readonly connection: Connection;
   readonly handshake: Handshake;
-  /** What is in force of permessage-deflate. */
+  /** The agreed permessage-deflate. */
   readonly deflate?: NegotiatedDeflate | undefined;
-  /** Sees every piece of input before the connection does. */
+  /** Called with all input, before the connection processes it. */
   readonly observe?: ((bytes: Buffer) => void) | undefined;
   /** Bytes of unread events above which nothing more is read from the peer. Default 16 MiB. */
   readonly unreadBytes?: number;
@@ -38,27 +38,27 @@ const DEFAULT_UNREAD_BYTES = 16 * 1024 * 1024;
 /** Unread events above which nothing more is read, whatever their size. */
 const MAX_UNREAD_EVENTS = 10_000;
 
-/** How long a wait of the pump lasts before it looks again; any value does. */
+/** Length of one wait of the pump; any value works. */
 const PUMP_WAIT_MS = 60_000;
 
-/** Time that an abandoned channel gives the peer for the closing handshake. */
+/** Time for the closing handshake when a channel is disposed of. */
 const DISPOSE_TIMEOUT_MS = 250;
 
-/** Bytes to write one piece after the other; an async one may wait between its pieces. */
+/** Bytes to write piece by piece; an async iterable may wait between pieces. */
 export type RawChunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /**
  * A protocol `Connection` on a `Wire`: reads, answers pings and closes by itself.
  *
- * Take events with `next`. As long as events lie unread beyond a bound, nothing more is read: the
- * peer feels back-pressure, and its pings wait. Every `send` resolves to false once the stream is
- * broken. Whoever holds a channel ends it, with `close`, `terminate` or `await using`.
+ * Take events with `next`. While unread events exceed a limit, nothing more is read: the peer gets
+ * back-pressure, and its pings wait. Every `send` resolves to false once the stream is broken. The
+ * owner ends a channel by `close`, `terminate` or `await using`.
  */
 export class Channel implements AsyncDisposable {
   readonly wire: Wire;
   readonly connection: Connection;
   readonly handshake: Handshake;
-  /** What is in force of permessage-deflate; undefined for nothing. */
+  /** The agreed permessage-deflate; undefined for none. */
   readonly deflate: NegotiatedDeflate | undefined;
   readonly #observe: ((bytes: Buffer) => void) | undefined;
   readonly #unreadLimit: number;
@@ -66,7 +66,7 @@ export class Channel implements AsyncDisposable {
   #unreadBytes = 0;
   #wakeNext: (() => void) | undefined;
   #wakePump: (() => void) | undefined;
-  /** The tail of the queue of writers; output waits while a raw stream is being written. */
+  /** The end of the queue of writers; output waits while raw bytes are written. */
   #writing: Promise<unknown> = Promise.resolve();
   #queuedFlush: Promise<boolean> | undefined;
   #finished = false;
@@ -82,12 +82,12 @@ export class Channel implements AsyncDisposable {
     this.#pumping = this.#pump();
   }
 
-  /** Whether the stream is over and every event has been taken. */
+  /** Whether the stream has ended and every event has been taken. */
   get finished(): boolean {
     return this.#finished && this.#events.length === 0;
   }
 
-  /** The next event; undefined when none came in time or none will ever come. */
+  /** The next event; undefined if none comes in time or the stream has ended. */
   async next(timeoutMs: number): Promise<ConnectionEvent | undefined> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
@@ -137,11 +137,11 @@ export class Channel implements AsyncDisposable {
   }
 
   /**
-   * Writes bytes past the connection, legal or not, one chunk after the other.
+   * Writes bytes, legal or not, without the connection, one chunk after the other.
    *
-   * What the connection itself wants to send waits until the last chunk is written, so that no pong
-   * ends up inside a frame. Stops and resolves to false when the stream breaks, when the peer closes
-   * or takes nothing for `stallMs`.
+   * Output of the connection waits until the last chunk is written, so that no pong gets inside a
+   * frame. Resolves to false when the stream breaks, or when the peer closes or reads nothing for
+   * `stallMs`.
    */
   writeRaw(chunks: Uint8Array | RawChunks, stallMs?: number): Promise<boolean> {
     const pieces = chunks instanceof Uint8Array ? [chunks] : chunks;
@@ -154,9 +154,9 @@ export class Channel implements AsyncDisposable {
     });
   }
 
-  /** Writes what the connection wants to send, and ends our side when it says so. */
+  /** Writes the output of the connection, and ends this side when the connection requires it. */
   flush(): Promise<boolean> {
-    // One that waits for its turn will take along what was added since.
+    // A flush in the queue will also write what was added since.
     this.#queuedFlush ??= this.#exclusively(async () => {
       this.#queuedFlush = undefined;
       const written = await this.wire.write(this.connection.output());
@@ -169,8 +169,8 @@ export class Channel implements AsyncDisposable {
   /**
    * Closes in order: sends a close frame, waits for the peer's and for the end of the stream.
    *
-   * Resolves to the close event, or to undefined when the peer did not finish in time. Events that
-   * nobody has taken are thrown away.
+   * Resolves to the close event, or to undefined if the peer did not finish in time. Unread events
+   * are dropped.
    */
   async close(code = 1000, timeoutMs = 5000): Promise<ConnectionEvent | undefined> {
     const deadline = performance.now() + timeoutMs;
@@ -213,18 +213,18 @@ export class Channel implements AsyncDisposable {
     this.#drain();
   }
 
-  /** Moves the connection's events here and has its output written. */
+  /** Takes the connection's events and writes its output. */
   #drain(): void {
     for (const event of this.connection.events()) {
       this.#events.push(event);
       this.#unreadBytes += sizeOf(event);
     }
-    // Not awaited: reading goes on while the peer takes its time to read what we write.
+    // Not awaited: reading continues while the peer is slow to read.
     void this.flush();
     this.#wakeNext?.();
   }
 
-  /** The peer may close at any time, so sending then is no mistake of the caller's. */
+  /** The peer may close at any time, so sending after that is no misuse. */
   #send(send: (connection: Connection) => void): Promise<boolean> {
     if (this.connection.state !== 'open') return Promise.resolve(false);
     send(this.connection);

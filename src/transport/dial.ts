@@ -23,28 +23,28 @@ import type { Wire } from './wire.ts';
 export type DeflateOffer = Partial<DeflateParams>;
 
 export interface DialOptions {
-  /** Extra request fields; one named like a field of the handshake takes its place. */
+  /** Extra request fields; one with the name of a handshake field replaces it. */
   readonly headers?: readonly (readonly [name: string, value: string])[];
   /** Subprotocols, the preferred one first. */
   readonly protocols?: readonly string[];
   /** True offers permessage-deflate with `client_max_window_bits`. Default false. */
   readonly compression?: boolean | DeflateOffer;
   readonly tls?: TlsOptions;
-  /** Bound on everything until the channel is open. Default 5000. */
+  /** Time limit until the channel is open. Default 5000. */
   readonly timeoutMs?: number;
-  /** Drops the connection whenever it is aborted. */
+  /** Drops the connection when it is aborted, at any time. */
   readonly signal?: AbortSignal | undefined;
-  /** What the peer may make this side hold. */
+  /** Bounds on the memory that the peer can cause to be used. */
   readonly limits?: Partial<Limits>;
-  /** Sees every piece of input after the handshake before the connection does. */
+  /** Called with all input after the handshake, before the connection processes it. */
   readonly observe?: (bytes: Buffer) => void;
 }
 
 /**
  * Opens a WebSocket as a client.
  *
- * Any 101 makes a channel, even with a response that breaks rules: those are in `handshake.rules`,
- * and nothing that was agreed on in such a response is in force. Throws `EnvironmentError` with
+ * Any 101 opens a channel, even if the response breaks rules: `handshake.rules` has them, and
+ * nothing that such a response agrees on is in force. Throws `EnvironmentError` with
  * WSK_ERR_DNS, _REFUSED, _TLS, _TIMEOUT, _CONNECTION_LOST, _NOT_HTTP or _HTTP_STATUS.
  */
 export async function dial(address: string, options: DialOptions = {}): Promise<Channel> {
@@ -109,7 +109,7 @@ function createChannel(
   });
 }
 
-/** TLS records start with their type and version 3.x: what a TLS server answers to plain text. */
+/** Whether a TLS server answered plain text: a TLS record starts with its type and version 3.x. */
 function looksLikeTls(bytes: Buffer): boolean {
   return (bytes[0] === 0x15 || bytes[0] === 0x16) && bytes[1] === 0x03;
 }
@@ -124,37 +124,34 @@ function noHeadError(
   const got = received.length === 0 ? 'nothing' : `only ${quoteBytes(received)}`;
   const plain = url.protocol === 'ws:';
   switch (failed) {
-    case 'timeout':
+    case 'timeout': {
+      const cause = new Error(`timed out after ${timeoutMs} ms`);
       return new EnvironmentError(
         'WSK_ERR_TIMEOUT',
         `${url.href} did not answer the handshake within ${timeoutMs} ms, it sent ${got}`,
-        {
-          cause: new Error(`timed out after ${timeoutMs} ms`),
-          hint: 'is it a WebSocket server? --timeout waits longer',
-        },
+        { cause, hint: 'is it a WebSocket server? --timeout waits longer' },
       );
-    case 'closed':
+    }
+    case 'closed': {
+      const cause = wire.error ?? new Error('the connection was closed');
+      const hint = `is it a WebSocket server?${plain ? ' if the port speaks TLS, use wss://' : ''}`;
       return new EnvironmentError(
         'WSK_ERR_CONNECTION_LOST',
         `${url.href} dropped the connection during the handshake, it sent ${got}`,
-        {
-          cause: wire.error ?? new Error('the connection was closed'),
-          hint: plain
-            ? 'is it a WebSocket server? if the port speaks TLS, use wss://'
-            : 'is it a WebSocket server?',
-        },
+        { cause, hint },
       );
-    case 'violation':
+    }
+    case 'violation': {
+      const reason = result.violation?.message ?? 'not HTTP';
+      const hint =
+        plain && looksLikeTls(received)
+          ? 'the port speaks TLS: try wss:// instead of ws://'
+          : 'another service listens on this port';
       return new EnvironmentError(
         'WSK_ERR_NOT_HTTP',
-        `${url.href} answered something that is not HTTP: ${quoteBytes(received)} (${result.violation?.message ?? ''})`,
-        {
-          cause: new Error(result.violation?.message ?? 'not HTTP'),
-          hint:
-            plain && looksLikeTls(received)
-              ? 'the port speaks TLS: try wss:// in place of ws://'
-              : 'another service listens on this port',
-        },
+        `${url.href} answered something that is not HTTP: ${quoteBytes(received)} (${reason})`,
+        { cause: new Error(reason), hint },
       );
+    }
   }
 }

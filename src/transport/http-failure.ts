@@ -2,7 +2,7 @@ import { EnvironmentError } from '../core/errors.ts';
 import { fieldValue } from '../protocol/index.ts';
 import type { ResponseHead } from '../protocol/index.ts';
 
-/** What a server answered in place of 101: the `cause` of WSK_ERR_HTTP_STATUS. */
+/** A response with another status than 101: the `cause` of WSK_ERR_HTTP_STATUS. */
 export class HttpFailure extends Error {
   override readonly name = 'HttpFailure';
   readonly head: ResponseHead;
@@ -16,7 +16,7 @@ export class HttpFailure extends Error {
   }
 }
 
-/** Words an answer other than 101, with the headers and the part of the body that tell why. */
+/** The error for such a response, with the headers and the start of the body that explain it. */
 export function httpStatusError(url: URL, failure: HttpFailure): EnvironmentError {
   const message = [
     `${url.href} answered ${failure.message}, expected 101 Switching Protocols`,
@@ -44,7 +44,7 @@ const TELLING_FIELDS = [
   'via',
 ];
 
-/** The start of `bytes` in quotes, as text where it is text and in hexadecimal where it is not. */
+/** The start of `bytes`: quoted text, or hexadecimal if it is not text. */
 export function quoteBytes(bytes: Buffer, limit = 120): string {
   const head = bytes.subarray(0, limit);
   const more = bytes.length > limit ? '...' : '';
@@ -56,30 +56,30 @@ export function quoteBytes(bytes: Buffer, limit = 120): string {
 function hintFor(url: URL, { head, body }: HttpFailure): string {
   const status = head.status;
   const text = body.toString('latin1');
-  if (/HTTPS port/i.test(text)) return 'the port speaks TLS: try wss:// in place of ws://';
+  if (/HTTPS port/i.test(text)) return 'the port speaks TLS: try wss:// instead of ws://';
   if (status >= 300 && status < 400) {
     return `the server moved it: try ${fieldValue(head, 'location') ?? 'the address in Location'}`;
   }
   if (status < 300) {
-    return `${url.pathname} is served as plain HTTP: is the path right, and does a proxy pass Upgrade on?`;
+    return `${url.pathname} is served as plain HTTP: is the path right, and does a proxy forward Upgrade?`;
   }
   return HINTS[status] ?? (status >= 500 ? SERVER_HINT : badRequestHint(text));
 }
 
-const SERVER_HINT = 'the server, or what runs behind a proxy, failed: its log tells why';
+const SERVER_HINT = 'the server, or one behind a proxy, failed: see its log';
 
 const HINTS: Readonly<Record<number, string>> = {
   401: 'pass credentials, for example --header "Authorization: Bearer <token>"',
   403: 'the server refuses the origin or the credentials: try --header "Origin: https://<site>"',
   404: 'is the path of the URL right?',
-  405: 'the path exists but takes no WebSocket: is it the right one?',
-  407: 'a proxy wants credentials: --header "Proxy-Authorization: ..."',
-  426: 'the server wants another protocol or version: see the headers above',
+  405: 'the path exists but accepts no WebSocket: is it the right one?',
+  407: 'a proxy requires credentials: --header "Proxy-Authorization: ..."',
+  426: 'the server requires another protocol or version: see the headers above',
   429: 'too many connections or requests: wait, or ask for a higher limit',
 };
 
 function badRequestHint(body: string): string {
   if (/protocol/i.test(body))
-    return 'the server wants a subprotocol it knows: --subprotocol <name>';
-  return 'the server did not like the request: a missing --subprotocol, a header, or a proxy that drops Upgrade';
+    return 'the server requires a subprotocol that it supports: --subprotocol <name>';
+  return 'the server rejects the request: is a --subprotocol or a header missing, or does a proxy drop Upgrade?';
 }

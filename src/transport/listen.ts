@@ -17,18 +17,18 @@ import { Wire } from './wire.ts';
 export interface ListenOptions extends ServerTraits {
   /** Default 127.0.0.1. */
   readonly host?: string;
-  /** 0, the default: the system picks one. */
+  /** 0, the default: a free port. */
   readonly port?: number;
-  /** Bound on the opening handshake of a client. Default 5000. */
+  /** Time limit of a client's opening handshake. Default 5000. */
   readonly handshakeTimeoutMs?: number;
   readonly limits?: Partial<Limits>;
-  /** Sees every piece of input after the handshake before the connection does. */
+  /** Called with all input after the handshake, before the connection processes it. */
   readonly observe?: (bytes: Buffer) => void;
   /** Called with each open channel, which is terminated when the returned promise settles. */
   readonly onChannel: (channel: Channel) => Promise<void>;
 }
 
-/** A server that accepts WebSocket connections. Close it. */
+/** A server that accepts WebSocket connections; to be closed by the caller. */
 export interface Listener extends AsyncDisposable {
   readonly port: number;
   readonly url: string;
@@ -43,7 +43,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    // A client's fault ends its own connection and nothing else.
+    // An error of one client ends its own connection only.
     serve(new Wire(socket), options).catch(() => socket.destroy());
   });
   await new Promise<void>((resolve, reject) => {

@@ -3,20 +3,21 @@ import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import { EnvironmentError } from '../core/errors.ts';
+import type { ErrorCode } from '../core/errors.ts';
 import { hostAndPort, hostOf, portOf, serverNameOf } from './address.ts';
 import { Wire } from './wire.ts';
 
-/** How to trust the peer of a `wss:` URL. */
+/** Which certificates of a `wss:` server to trust. */
 export interface TlsOptions {
   /** False accepts any certificate. Default true. */
   readonly rejectUnauthorized?: boolean;
-  /** Certificates in PEM that are trusted in place of the public authorities. */
+  /** PEM certificates to trust instead of the public authorities. */
   readonly ca?: string | undefined;
 }
 
 export interface OpenSocketOptions {
   readonly tls?: TlsOptions;
-  /** Bound on name look-up, connect and TLS together. Default 5000. */
+  /** Time limit of name lookup, connect and TLS together. Default 5000. */
   readonly timeoutMs?: number;
   /** Drops the connection whenever it is aborted, also after it was opened. */
   readonly signal?: AbortSignal | undefined;
@@ -32,15 +33,15 @@ export async function openSocket(url: URL, options: OpenSocketOptions = {}): Pro
 }
 
 /**
- * As `openSocket`, for whoever needs the bare socket: nothing reads from it, and half-open
- * connections stay open.
+ * As `openSocket`, but returns the socket: nothing reads from it, and half-open connections stay
+ * open.
  */
 export async function connectSocket(url: URL, options: OpenSocketOptions = {}): Promise<Socket> {
   const { timeoutMs = 5000, signal } = options;
   signal?.throwIfAborted();
   const secure = url.protocol === 'wss:';
   const socket = secure ? createTlsSocket(url, options.tls ?? {}) : createSocket(url);
-  // Whatever happens between here and the caller's own listener must not end the process.
+  // An error before the caller adds its own listener must not end the process.
   socket.on('error', () => undefined);
   const drop = (): void => void socket.destroy();
   signal?.addEventListener('abort', drop, { once: true });
@@ -113,52 +114,41 @@ function explain(cause: NodeJS.ErrnoException, attempt: Attempt): EnvironmentErr
   const { url, secure, timeoutMs } = attempt;
   const address = hostAndPort(url);
   const code = cause.code ?? '';
+  const failure = (error: ErrorCode, message: string, hint: string): EnvironmentError =>
+    new EnvironmentError(error, message, { cause, hint });
   if (DNS_CODES.has(code)) {
-    return new EnvironmentError(
+    return failure(
       'WSK_ERR_DNS',
       `host name ${url.hostname} does not resolve (${code})`,
-      {
-        cause,
-        hint: 'check the spelling of the host in the URL, and the name server',
-      },
+      'check the spelling of the host in the URL, and the name server',
     );
   }
   if (REFUSED_CODES.has(code)) {
-    return new EnvironmentError('WSK_ERR_REFUSED', `${address} refused the connection (${code})`, {
-      cause,
-      hint: 'is the server running, and does it listen on this host and port?',
-    });
-  }
-  if (cause instanceof OpenTimeout || code === 'ETIMEDOUT') {
-    return new EnvironmentError(
-      'WSK_ERR_TIMEOUT',
-      `${address} gave no connection within ${timeoutMs} ms`,
-      {
-        cause,
-        hint: 'a firewall may drop the packets; --timeout waits longer',
-      },
+    return failure(
+      'WSK_ERR_REFUSED',
+      `${address} refused the connection (${code})`,
+      'is the server running, and does it listen on this host and port?',
     );
   }
-  if (secure) return explainTls(cause, address);
-  return new EnvironmentError(
+  if (cause instanceof OpenTimeout || code === 'ETIMEDOUT') {
+    return failure(
+      'WSK_ERR_TIMEOUT',
+      `${address} gave no connection within ${timeoutMs} ms`,
+      'a firewall may drop the packets; --timeout waits longer',
+    );
+  }
+  if (secure) {
+    const what = cause.code ?? cause.message;
+    return failure(
+      'WSK_ERR_TLS',
+      `TLS with ${address} failed: ${reasonOf(cause)} (${what})`,
+      tlsHint(what, cause.message),
+    );
+  }
+  return failure(
     'WSK_ERR_CONNECTION_LOST',
     `${address} dropped the connection: ${cause.message}`,
-    {
-      cause,
-      hint: 'the server, or something before it, closes connections at once',
-    },
-  );
-}
-
-function explainTls(cause: NodeJS.ErrnoException, address: string): EnvironmentError {
-  const what = cause.code ?? cause.message;
-  return new EnvironmentError(
-    'WSK_ERR_TLS',
-    `TLS with ${address} failed: ${reasonOf(cause)} (${what})`,
-    {
-      cause,
-      hint: tlsHint(what, cause.message),
-    },
+    'the server, or something before it, closes connections at once',
   );
 }
 
@@ -169,16 +159,15 @@ function reasonOf(cause: NodeJS.ErrnoException): string {
 }
 
 function tlsHint(code: string, message: string): string {
-  if (code === 'CERT_HAS_EXPIRED')
-    return 'renew the certificate, or pass --insecure to go on without';
+  if (code === 'CERT_HAS_EXPIRED') return 'renew the certificate, or pass --insecure to ignore it';
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return 'use a host name the certificate holds, or pass --insecure to go on without the check';
+    return 'use a host name of the certificate, or pass --insecure to skip the check';
   }
   if (/SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|CERT_/.test(code)) {
-    return 'pass --ca with the file of the authority that signed it, or --insecure';
+    return 'pass --ca with the certificate of the authority that signed it, or --insecure';
   }
   if (/wrong version number|packet length|http request|record layer/i.test(message)) {
-    return 'the port does not speak TLS: try ws:// in place of wss://';
+    return 'the port does not speak TLS: try ws:// instead of wss://';
   }
-  return 'does the port speak TLS? try ws:// in place of wss://';
+  return 'does the port speak TLS? try ws:// instead of wss://';
 }

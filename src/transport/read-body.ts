@@ -5,12 +5,12 @@ import type { Wire } from './wire.ts';
 /** The longest part of a body that is read. */
 const BODY_BYTES = 2048;
 
-/** How long a body that does not say where it ends is waited for. */
+/** Time limit for a body of unknown length. */
 const BODY_TIMEOUT_MS = 500;
 
 const LAST_CHUNK = /(?:^|\r\n)0\r\n/;
 
-/** Reads the start of an error's body, for people to read: 2 KiB, or what comes in half a second. */
+/** Reads the start of an error's body for the message: 2 KiB, or what comes in half a second. */
 export async function readBody(wire: Wire, head: ResponseHead): Promise<Buffer> {
   const deadline = performance.now() + BODY_TIMEOUT_MS;
   const chunked = /\bchunked\b/i.test(fieldValue(head, 'transfer-encoding') ?? '');
@@ -26,7 +26,7 @@ export async function readBody(wire: Wire, head: ResponseHead): Promise<Buffer> 
   return chunked ? joinChunks(start) : start;
 }
 
-/** Takes the chunk sizes out (RFC 9112 section 7.1); the last chunk may be cut off. */
+/** Removes the chunk sizes (RFC 9112 section 7.1); the last chunk may be incomplete. */
 function joinChunks(bytes: Buffer): Buffer {
   const chunks: Buffer[] = [];
   for (let at = 0; at < bytes.length;) {

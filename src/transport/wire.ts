@@ -1,18 +1,18 @@
 import type { Socket } from 'node:net';
 
-/** What one `read` brought: some bytes, the end of the stream, or nothing in time. */
+/** The result of a `read`: bytes, the end of the stream, or nothing in time. */
 export type ReadResult = Buffer | 'eof' | 'timeout';
 
 /**
- * A byte stream with a pull face: the only place that listens to a socket.
+ * A socket as a byte stream to read from.
  *
- * Nothing is read from the kernel beyond Node's own buffer (64 KiB) until `read` is called, so a
- * peer cannot make this side hold more than that. Writes report back-pressure through the promise.
- * A socket error never throws: it ends the stream and stays in `error`.
+ * Until `read` is called, nothing is read from the kernel beyond Node's own buffer (64 KiB), which
+ * bounds the memory that a peer can use. Writes report back-pressure through the promise. A socket
+ * error never throws: it ends the stream and is kept in `error`.
  */
 export class Wire implements AsyncDisposable {
   readonly socket: Socket;
-  /** Why the stream broke; undefined while it lives or when it ended in order. */
+  /** Why the stream broke; undefined while it is open or after a normal end. */
   error: NodeJS.ErrnoException | undefined;
   bytesReceived = 0;
   bytesSent = 0;
@@ -23,7 +23,7 @@ export class Wire implements AsyncDisposable {
 
   constructor(socket: Socket) {
     this.socket = socket;
-    // Without delay: a latency that includes Nagle's algorithm says nothing about the peer.
+    // Nagle's algorithm would add to the measured latency of the peer.
     socket.setNoDelay(true);
     socket.on('readable', this.#wake);
     socket.on('drain', this.#wake);
@@ -41,12 +41,12 @@ export class Wire implements AsyncDisposable {
     });
   }
 
-  /** Whether the peer has ended its side, in order or not. Unread bytes may still be there. */
+  /** Whether the peer has ended its side, normally or not. There may be unread bytes. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Waits for bytes. An ended stream gives what is left, then `eof` for ever. */
+  /** Waits for bytes. An ended stream returns its remaining bytes, then always `eof`. */
   async read(timeoutMs: number): Promise<ReadResult> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
@@ -62,7 +62,7 @@ export class Wire implements AsyncDisposable {
     }
   }
 
-  /** Gives bytes back; the next `read` returns them first. */
+  /** Puts bytes back; the next `read` returns them first. */
   unread(bytes: Buffer): void {
     if (bytes.length === 0) return;
     this.bytesReceived -= bytes.length;
@@ -70,9 +70,9 @@ export class Wire implements AsyncDisposable {
   }
 
   /**
-   * Writes `chunks` in one go and waits until the kernel has room for more.
+   * Writes `chunks` at once and waits until the socket's buffer has space again.
    *
-   * Resolves to false when the stream broke, or when the peer did not take it all in `stallMs`.
+   * Resolves to false if the stream broke, or the peer did not read enough within `stallMs`.
    */
   async write(chunks: readonly Uint8Array[], stallMs = 30_000): Promise<boolean> {
     if (!this.socket.writable) return false;
@@ -91,7 +91,7 @@ export class Wire implements AsyncDisposable {
     return !this.#closed;
   }
 
-  /** Ends this side; the peer may go on sending. */
+  /** Ends this side; the peer may continue to send. */
   end(): void {
     if (this.socket.writable) this.socket.end();
   }
@@ -102,9 +102,9 @@ export class Wire implements AsyncDisposable {
   }
 
   /**
-   * Throws away what still comes until the peer has ended its side, then drops the socket.
+   * Discards input until the peer has ended its side, then drops the socket.
    *
-   * Resolves to false when the peer did not end it in time.
+   * Resolves to false if the peer did not end it in time.
    */
   async closed(timeoutMs: number): Promise<boolean> {
     const deadline = performance.now() + timeoutMs;

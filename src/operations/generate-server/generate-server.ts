@@ -13,7 +13,7 @@ import { nextCommands, notesOn } from './notes.ts';
 import type { FileAction, GenerateServerInput, GenerateServerReport } from './schema.ts';
 
 /**
- * Generates a server into `input.output`: all files or, when anything is in the way, none.
+ * Generates a server into `input.output`: all files or, if one cannot be written, none.
  *
  * Throws `UsageError` WSK_ERR_INVALID_INPUT for answers that contradict each other and
  * WSK_ERR_FILE_EXISTS for files that differ, `EnvironmentError` WSK_ERR_OUTPUT_NOT_WRITABLE.
@@ -30,11 +30,11 @@ export async function generateServer(
   const { files } = generate(answers);
   const plan = onDisk(given, () => planFiles(form === 'file' ? dirname(output) : output, files));
   const isInterrupted = context.signal.aborted;
-  if (!input.dryRun && !isInterrupted) carryOut(plan, given, input.force);
+  if (!input.dryRun && !isInterrupted) writePlan(plan, given, input.force);
   return report(plan, { input, answers, given, output, isInterrupted });
 }
 
-/** A script's name, or that of a present file, means one file; everything else is a folder. */
+/** The name of a script, or of an existing file, means one file; any other means a folder. */
 function formOf(input: GenerateServerInput, given: string, output: string): Form {
   const isFolderName = /[\\/]$/.test(given);
   const isScriptName = !isFolderName && LANGUAGES[input.language].singleFile.extension.test(given);
@@ -52,7 +52,7 @@ function formOf(input: GenerateServerInput, given: string, output: string): Form
   return isScriptName || (present?.isFile() === true && !isFolderName) ? 'file' : 'project';
 }
 
-function carryOut(plan: Plan, given: string, force: boolean): void {
+function writePlan(plan: Plan, given: string, force: boolean): void {
   const differing = plan.files.filter((file) => file.change === 'overwrite');
   if (differing.length > 0 && !force) {
     const list = differing.map((file) => file.path).join(', ');
@@ -63,7 +63,7 @@ function carryOut(plan: Plan, given: string, force: boolean): void {
   if (plan.files.some((file) => file.change !== 'keep')) onDisk(given, () => writeFiles(plan));
 }
 
-/** Runs `step`; what the file system refuses becomes an error about the output path. */
+/** Runs `step`; turns errors of the file system into an error about the output path. */
 function onDisk<Result>(given: string, step: () => Result): Result {
   try {
     return step();

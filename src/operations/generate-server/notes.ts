@@ -3,10 +3,10 @@ import { LANGUAGES } from '../../generate/languages/index.ts';
 import type { Plan } from '../../generate/plan.ts';
 import { shellQuote } from '../../core/shell-quote.ts';
 
-/** Bytes above which a message is no longer chat. */
-const MUCH_FOR_CHAT = 1_048_576;
+/** Message size in bytes above which a chat server gets a note. */
+const LARGE_FOR_CHAT = 1_048_576;
 
-/** What a person types next, in a POSIX shell in the folder of the call. */
+/** The next commands in a POSIX shell, in the current folder. */
 export function nextCommands(answers: Answers, given: string): string[] {
   // A word that starts with a dash would be an option.
   const place = given.startsWith('-') ? `./${given}` : given;
@@ -21,7 +21,7 @@ interface Run {
   readonly force: boolean;
 }
 
-/** What somebody should know who asked for these answers: costs, limits, what was left alone. */
+/** Notes for the user: costs, limits, untouched files. */
 export function notesOn(answers: Answers, plan: Plan, run: Run): string[] {
   return [...notesOnWriting(plan, run), ...notesOnAnswers(answers)];
 }
@@ -50,7 +50,7 @@ function notesOnAnswers(answers: Answers): string[] {
   if (subprotocols.length > 0) {
     notes.push(`${subprotocols.join(', ')}: negotiated by name only; the messages are not changed`);
   }
-  if (type === 'chat' && maxPayload > MUCH_FOR_CHAT) {
+  if (type === 'chat' && maxPayload > LARGE_FOR_CHAT) {
     notes.push(
       `--max-payload ${maxPayload} is large for a chat, which refuses messages above 64 KiB; ` +
         'consider --max-payload 65536',

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 
-/** Keeps the last `limitBytes` of what a command printed, for the error message. */
+/** Keeps the last `limitBytes` of a command's output for the error message. */
 export class OutputTail {
   readonly #limitBytes: number;
   #text = '';

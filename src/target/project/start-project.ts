@@ -10,19 +10,19 @@ import { pollUntilReady } from './ready.ts';
 import { Supervised } from './supervisor.ts';
 
 export interface StartProjectOptions {
-  /** Aborted: whatever runs is stopped, and the promise rejects with the signal's reason. */
+  /** When aborted, whatever runs is stopped, and the promise rejects with the signal's reason. */
   readonly signal: AbortSignal;
-  /** Told before each step: `install`, `build`, `start`. */
+  /** Called before each step: `install`, `build`, `start`. */
   readonly emit?: (progress: { stage: string }) => void;
-  /** Environment besides ours; PORT and HOST are set here. */
+  /** Added to the environment of this process; PORT and HOST are always set. */
   readonly env?: Readonly<Record<string, string>>;
   readonly installTimeoutMs?: number;
   readonly buildTimeoutMs?: number;
-  /** Bound on listening and being ready. Default 20 000. */
+  /** Time limit to listen, and then to be ready. Default 20 000. */
   readonly startTimeoutMs?: number;
 }
 
-/** A generated server that runs for the duration of an operation. `stop` it, whatever happens. */
+/** A generated server that runs during an operation; the caller has to stop it. */
 export interface RunningProject extends AsyncDisposable {
   readonly manifest: Manifest;
   /** `ws://127.0.0.1:<port><path>`. */
@@ -188,7 +188,7 @@ function failed({ what, command, project, tail }: Failure): EnvironmentError {
   const said = lines.length === 0 ? 'it printed nothing' : `it printed:\n${lines.join('\n')}`;
   return new EnvironmentError('WSK_ERR_PROJECT_FAILED', `${what}; ${said}`, {
     cause: new Error(said),
-    hint: `to see it all: cd ${project.root} && ${command.join(' ')}`,
+    hint: `for the full output: cd ${project.root} && ${command.join(' ')}`,
   });
 }
 

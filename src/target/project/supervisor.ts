@@ -10,8 +10,8 @@ export interface SupervisedOptions {
 /**
  * The program of the supervisor, run by `node -e` so that it also works from a single-file bundle.
  *
- * Its standard input is a pipe whose other end only we hold: when we go away in whatever manner,
- * kill -9 included, the pipe ends, and the supervisor kills its whole process group with itself.
+ * Its standard input is a pipe from this process. However this process ends, even by kill -9, the
+ * pipe ends, and the supervisor kills its whole process group.
  */
 const SUPERVISOR = `
 const { spawn } = require('node:child_process');
@@ -32,10 +32,10 @@ child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGTERM' ? 
 process.stdin.on('end', killAll).on('error', killAll).resume();
 `;
 
-/** How long the end of the output is waited for once the command is over. */
+/** Wait for the end of the output after the command has ended. */
 const OUTPUT_GRACE_MS = 1000;
 
-/** A command that runs below a supervisor, in a process group of its own. */
+/** A command that runs under a supervisor, in its own process group. */
 export class Supervised implements AsyncDisposable {
   readonly process: ChildProcess;
   /** The exit code of the command; 128 + n after signal n, 127 when it could not be started. */
@@ -47,10 +47,10 @@ export class Supervised implements AsyncDisposable {
       cwd,
       env,
       stdio: ['pipe', 'pipe', 'pipe'],
-      // A group of its own: Ctrl-C in the terminal reaches us alone, and we stop it in order.
+      // In its own group, so that Ctrl-C in the terminal reaches this process only.
       detached: true,
     });
-    // The pipe breaks when the supervisor is gone first; `exited` tells that already.
+    // The pipe breaks if the supervisor ends first; `exited` reports that.
     this.process.stdin?.on('error', () => undefined);
     this.exited = new Promise((resolve) => {
       const settle = (code: number): void => {
@@ -60,21 +60,21 @@ export class Supervised implements AsyncDisposable {
       this.process.once('error', () => settle(127));
       this.process.once('exit', (code) => {
         this.#exitCode = code ?? 137;
-        // What the command itself may have left behind in its group.
+        // Processes that the command may have left in its group.
         this.#killGroup();
-        // `close` comes once the output is read; unless somebody outside the group holds it open.
+        // `close` follows the end of the output, unless a process outside the group holds it open.
         setTimeout(settle, OUTPUT_GRACE_MS, this.#exitCode).unref();
       });
       this.process.once('close', () => settle(this.#exitCode ?? 137));
     });
   }
 
-  /** The exit code once the command is over. */
+  /** The exit code; undefined while the command runs. */
   get exitCode(): number | undefined {
     return this.#exitCode;
   }
 
-  /** Asks with SIGTERM, and kills the whole group when it is still there after `graceMs`. */
+  /** Sends SIGTERM, and kills the whole group if it still runs after `graceMs`. */
   async stop(graceMs: number): Promise<number> {
     if (this.#exitCode !== undefined) return this.#exitCode;
     this.process.kill('SIGTERM');
@@ -95,7 +95,7 @@ export class Supervised implements AsyncDisposable {
       if (process.platform === 'win32') this.process.kill('SIGKILL');
       else process.kill(-pid, 'SIGKILL');
     } catch (error) {
-      // ESRCH: everything in the group has ended by itself, which is what was wanted.
+      // ESRCH: all processes of the group have ended already.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   }

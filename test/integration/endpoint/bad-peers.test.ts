@@ -93,7 +93,7 @@ describe('an endpoint that is no WebSocket', () => {
     ],
     [400, {}, 'unknown subprotocol, know: v1', /HTTP 400 Bad Request.*know: v1/, /--subprotocol/],
     [400, {}, 'The plain HTTP request was sent to HTTPS port', /HTTP 400/, /wss:\/\//],
-    [400, {}, '', /HTTP 400 Bad Request/, /did not like the request/],
+    [400, {}, '', /HTTP 400 Bad Request/, /rejects the request/],
     [
       401,
       { 'www-authenticate': 'Bearer' },
@@ -149,7 +149,7 @@ requirement('TLS', program('openssl', ['version']))('a wss endpoint', () => {
     await using server = await startWss(certificate, { maxPayload: 1024 });
     const error = await errorOf(server.url, { ca: certificate.certFile });
     expect(error.message).toMatch(/ERR_TLS_CERT_ALTNAME_INVALID/);
-    expect(error.hint).toMatch(/host name the certificate holds/);
+    expect(error.hint).toMatch(/host name of the certificate/);
   });
 
   it('is refused for an expired certificate', async () => {
@@ -167,7 +167,7 @@ requirement('TLS', program('openssl', ['version']))('a wss endpoint', () => {
     await using server = await startWs();
     const error = await errorOf(server.url.replace('ws:', 'wss:'));
     expect(error.code).toBe('WSK_ERR_TLS');
-    expect(error.hint).toMatch(/ws:\/\/ in place of wss:\/\//);
+    expect(error.hint).toMatch(/ws:\/\/ instead of wss:\/\//);
   });
 
   it('is dialled as ws: says to try wss://', async () => {

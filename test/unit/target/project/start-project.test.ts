@@ -112,7 +112,7 @@ describe('startProject', () => {
     expect(error.message).toMatch(
       /^install of the project: `.*` ended with exit code 3; it printed:\nno network$/s,
     );
-    expect(error.hint).toMatch(/^to see it all: cd .+ && /);
+    expect(error.hint).toMatch(/^for the full output: cd .+ && /);
   });
 
   it('reports a command that does not exist', async () => {
