@@ -208,7 +208,7 @@ describe('the process, for real', () => {
     expect(report.error?.message).toMatch(/language is "node", expected/);
   });
 
-  it('fails with the reason when the world does', async () => {
+  it('fails with the reason of an environment error', async () => {
     const cwd = desk({ outputDir: 'file/below' });
     writeFileSync(path.join(cwd, 'file'), '');
     const report = await runProcess(input, context({ cwd }));
