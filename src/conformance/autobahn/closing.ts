@@ -118,7 +118,7 @@ export class Closing {
     if (!facts.wasClean && !facts.droppedByMe) facts.wasNotCleanReason ??= reason;
   }
 
-  /** False: Autobahn stumbles over a reason that is no UTF-8 and drops TCP. */
+  /** False: Autobahn stumbles over a reason that is not UTF-8 and drops TCP. */
   #takeReason(reason: Buffer): boolean {
     if (reason.length === 0) return true;
     if (isUtf8(reason)) {

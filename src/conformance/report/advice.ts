@@ -54,7 +54,7 @@ const BEHAVIOR: readonly Row[] = [
   ),
   ofCases(
     /^2\.(7|8)$/,
-    'A Pong that nobody asked for disturbed the peer',
+    'An unsolicited Pong disturbed the peer',
     'Ignore unsolicited Pongs; they are a heartbeat in one direction.',
   ),
   ofCases(

@@ -106,7 +106,7 @@ function timerRow({ timer, delayS, expired }: Extract<LogRow, { kind: 'timer' }>
   return expired ? [`${name}E`] : [name, delayS];
 }
 
-/** Text of a payload, cut like Autobahn cuts it; hex where that is no UTF-8 (any more). */
+/** Text of a payload, cut like Autobahn cuts it; hex where that is not UTF-8 (any more). */
 function payloadText(payload: Clip): string {
   const head = Buffer.from(payload.hex, 'hex').subarray(0, SHOWN_BYTES);
   if (!isUtf8(head)) return `0x${hexText(payload)}`;

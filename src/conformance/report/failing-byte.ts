@@ -125,7 +125,7 @@ function closeFault({ payload, headerBytes }: FrameRow): Fault | undefined {
   const bad = firstBadByte(new Utf8Stream(), bytes.subarray(2));
   return bad === undefined
     ? undefined
-    : { at: headerBytes + 2 + bad, length: 1, text: 'the close reason is no UTF-8 from here' };
+    : { at: headerBytes + 2 + bad, length: 1, text: 'the close reason is not UTF-8 from here' };
 }
 
 function textFault({ payload, headerBytes, fin, repeatTo }: FrameRow, text: Utf8Stream) {
@@ -133,7 +133,7 @@ function textFault({ payload, headerBytes, fin, repeatTo }: FrameRow, text: Utf8
   const whole = bytes.length === payload.length && repeatTo === null;
   const bad = firstBadByte(text, bytes);
   if (bad !== undefined) {
-    return { at: headerBytes + bad, length: 1, text: 'the text is no UTF-8 from this byte' };
+    return { at: headerBytes + bad, length: 1, text: 'the text is not UTF-8 from this byte' };
   }
   return fin && whole && !text.end()
     ? {

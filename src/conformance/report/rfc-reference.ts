@@ -30,7 +30,7 @@ const SECTIONS: Readonly<Record<string, Row>> = {
   ],
   '6455#5.1': [
     'Overview',
-    'A client masks every frame and a server masks none; whoever receives it the other way round closes the connection (1002).',
+    'A client masks every frame and a server masks none; a peer that receives it the other way round closes the connection (1002).',
   ],
   '6455#5.2': [
     'Base Framing Protocol',
@@ -58,7 +58,7 @@ const SECTIONS: Readonly<Record<string, Row>> = {
   ],
   '6455#5.5.3': [
     'Pong',
-    'A Pong carries the very payload of the Ping it answers; one that nobody asked for is ignored.',
+    'A Pong carries the very payload of the Ping it answers; an unsolicited Pong is ignored.',
   ],
   '6455#5.6': ['Data Frames', 'A text message is UTF-8 as a whole; a binary message is any bytes.'],
   '6455#5.8': [

@@ -138,7 +138,7 @@ export class Talk implements IncomingSink {
     return bytes;
   }
 
-  /** Writes octets that are no frame of their own. */
+  /** Writes octets that are not a frame of their own. */
   async writeOctets(octets: Buffer): Promise<void> {
     this.#sent += octets.length;
     await this.write(octets);

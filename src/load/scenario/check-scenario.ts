@@ -136,7 +136,7 @@ export function checkScenario(value: unknown): Scenario {
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const where = issue === undefined ? '' : `${issue.path.join('.')}: ${issue.message}`;
-  throw new UsageError('WSK_ERR_INVALID_INPUT', `this is no scenario: ${where}`);
+  throw new UsageError('WSK_ERR_INVALID_INPUT', `this is not a scenario: ${where}`);
 }
 
 function isRegex(source: string): boolean {

@@ -148,7 +148,7 @@ browserRequirement('the report page')('the page of a run', () => {
   it('marks the offending byte of a failing case, with the RFC and a remedy', async () => {
     const page = await open(mixedRun(), { hash: '#case=6.3.1' });
     expect(await page.locator('#detail mark').allInnerTexts()).toEqual(['a0']);
-    expect(await page.locator('#detail .why').innerText()).toContain('no UTF-8 from this byte');
+    expect(await page.locator('#detail .why').innerText()).toContain('not UTF-8 from this byte');
     expect(await page.locator('#detail .fix').innerText()).toContain('Broken UTF-8 was accepted');
     const link = page.locator('#detail a');
     expect(await link.getAttribute('href')).toBe(

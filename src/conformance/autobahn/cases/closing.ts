@@ -161,7 +161,7 @@ const PAYLOADS: readonly Row[] = [
   },
   {
     id: '7.5.1',
-    title: 'close with a reason that is no UTF-8',
+    title: 'close with a reason that is not UTF-8',
     rfc: '6455#8.1',
     description: 'Sends a close frame with a surrogate in the reason.',
     expectation: 'The peer fails the connection: close 1007 or 1002, or TCP is dropped.',

@@ -53,9 +53,9 @@ const ROWS: readonly Row[] = [
     close: BY_TESTER,
   },
   {
-    title: 'ping with octets that are no text',
+    title: 'ping with octets that are not text',
     rfc: '6455#5.5.2',
-    description: 'Sends a ping with eight octets that are no UTF-8.',
+    description: 'Sends a ping with eight octets that are not UTF-8.',
     expectation: ANSWERED,
     send: [ping(ODD), closeAfter(1)],
     OK: [{ type: 'pong', payload: ODD }],
@@ -91,7 +91,7 @@ const ROWS: readonly Row[] = [
   {
     title: 'unsolicited pong without payload',
     rfc: '6455#5.5.3',
-    description: 'Sends a pong nobody asked for, without payload, and closes.',
+    description: 'Sends an unsolicited pong, without payload, and closes.',
     expectation: UNANSWERED,
     send: [pong(''), close(1000), closeAfter(1)],
     OK: [],
@@ -100,7 +100,7 @@ const ROWS: readonly Row[] = [
   {
     title: 'unsolicited pong with payload',
     rfc: '6455#5.5.3',
-    description: 'Sends a pong nobody asked for, with payload, and closes.',
+    description: 'Sends an unsolicited pong, with payload, and closes.',
     expectation: UNANSWERED,
     send: [pong(UNSOLICITED), close(1000), closeAfter(1)],
     OK: [],
@@ -109,7 +109,7 @@ const ROWS: readonly Row[] = [
   {
     title: 'unsolicited pong, then a ping',
     rfc: '6455#5.5.3',
-    description: 'Sends a pong nobody asked for, then a ping.',
+    description: 'Sends an unsolicited pong, then a ping.',
     expectation: 'The ping is answered with its payload, the pong with nothing.',
     send: [pong(UNSOLICITED), ping('ping payload'), closeAfter(1)],
     OK: [gotPong('ping payload')],

@@ -97,9 +97,9 @@ const ILLEGAL: readonly Row[] = [
   },
   {
     id: 'x.6.2.8',
-    title: 'compressed text that is no UTF-8',
+    title: 'compressed text that is not UTF-8',
     rfc: '6455#8.1',
-    sends: 'Sends a compressed text of octets that are no UTF-8.',
+    sends: 'Sends a compressed text of octets that are not UTF-8.',
     send: [send(text(deflated(hex('48 ff fe 6c')), RSV1))],
     expect: fails([1007]),
   },

@@ -154,7 +154,7 @@ function early(): Grade[] {
 const NAMES: readonly Row[] = [
   {
     id: 'x.1.5.1',
-    title: 'a subprotocol nobody knows',
+    title: 'an unknown subprotocol',
     rfc: '6455#4.2.2',
     sends: 'Offers the subprotocol wsk.unknown.v0.',
     opening: { edits: [set('Sec-WebSocket-Protocol', 'wsk.unknown.v0')] },
@@ -184,7 +184,7 @@ const NAMES: readonly Row[] = [
   },
   {
     id: 'x.1.5.3',
-    title: 'an extension nobody knows',
+    title: 'an unknown extension',
     rfc: '6455#9.1',
     sends: 'Offers the extension x-wsk-unknown.',
     opening: { edits: [set('Sec-WebSocket-Extensions', 'x-wsk-unknown; level=1')] },

@@ -76,7 +76,7 @@ const REFUSALS: readonly Request[] = [
   },
   {
     id: 'x.1.1.9',
-    title: 'a key that is no base64',
+    title: 'a key that is not base64',
     sends: 'Asks with a key of 24 characters, of which 22 are exclamation marks.',
     edits: [set(KEY, `${'!'.repeat(22)}==`)],
   },
@@ -117,7 +117,7 @@ const REFUSALS: readonly Request[] = [
   {
     id: 'x.1.1.17',
     title: 'white space before a colon',
-    sends: 'Asks with "Upgrade : websocket", which is no field (RFC 9112 section 5.1).',
+    sends: 'Asks with "Upgrade : websocket", which is not a header field (RFC 9112 section 5.1).',
     edits: [drop('Upgrade'), line('Upgrade : websocket')],
   },
   {
@@ -144,7 +144,7 @@ const VERSIONS: readonly Row[] = [
   },
   {
     id: 'x.1.2.2',
-    title: 'a version that is no number',
+    title: 'a version that is not a number',
     rfc: '6455#4.4',
     sends: 'Asks for version "thirteen".',
     opening: { edits: [set(VERSION, 'thirteen')] },

@@ -89,13 +89,13 @@ const WRONG: readonly Response[] = [
   },
   {
     id: 'x.3.1.12',
-    title: 'a subprotocol nobody offered',
+    title: 'a subprotocol that was not offered',
     sends: 'Answers with the subprotocol wsk.unknown.v0.',
     edits: [set('Sec-WebSocket-Protocol', 'wsk.unknown.v0')],
   },
   {
     id: 'x.3.1.13',
-    title: 'an extension nobody offered',
+    title: 'an extension that was not offered',
     sends: 'Answers with the extension x-wsk-unknown.',
     edits: [set(EXTENSIONS, 'x-wsk-unknown')],
   },

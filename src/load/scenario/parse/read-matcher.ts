@@ -52,7 +52,10 @@ function readPaths(scope: Scope, given: string | string[] | undefined, path: Pat
 function readPath(scope: Scope, text: string, path: Path): JsonPath {
   const parsed = parseJsonPath(text);
   if (parsed === undefined) {
-    scope.document.keyFault(path, `${quote(text)} is no path, expected such as $.user.roles[0]`);
+    scope.document.keyFault(
+      path,
+      `${quote(text)} is not a path; a path looks like $.user.roles[0]`,
+    );
   }
   return parsed ?? [];
 }

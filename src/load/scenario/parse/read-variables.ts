@@ -16,7 +16,11 @@ const NAME = /^[A-Za-z_][\w-]*$/;
 /** A name of `data` or of a capture; notes what is wrong with it. */
 export function isVariableName(document: LocatedDocument, name: string, path: Path): boolean {
   if (!NAME.test(name)) {
-    document.keyFault(path, `${quote(name)} is no name of a variable`, 'letters, digits, _ and -');
+    document.keyFault(
+      path,
+      `${quote(name)} is not a name of a variable`,
+      'letters, digits, _ and -',
+    );
     return false;
   }
   if (!BUILT_IN_VARIABLES.some((builtIn) => builtIn === name)) return true;

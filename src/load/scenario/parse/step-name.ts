@@ -19,7 +19,7 @@ export function stepName(scope: Scope, raw: unknown, path: Path): StepName | und
     return undefined;
   }
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
-    document.fault(path, `${quote(raw)} is no step, expected one of ${STEP_NAMES.join(', ')}`);
+    document.fault(path, `${quote(raw)} is not a step, expected one of ${STEP_NAMES.join(', ')}`);
     return undefined;
   }
   const keys = Object.keys(raw);

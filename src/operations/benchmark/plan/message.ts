@@ -40,8 +40,8 @@ async function sizeOf(
   if (size.startsWith('uniform:') || /^-?[\d.]+$/.test(size)) throw refusal(size, EXPECTED);
   const bytes = await readInputFile(size, { cwd, flag: '--size', hint: EXPECTED });
   if (bytes.length > MAX_BYTES) throw refusal(size, `a file of ${bytes.length} bytes, ${EXPECTED}`);
-  // RFC 6455 section 8.1: a peer has to fail the connection over bytes that are no UTF-8.
-  if (text && !isUtf8(bytes)) throw refusal(size, 'which is no UTF-8: send it with --binary');
+  // RFC 6455 section 8.1: a peer has to fail the connection over bytes that are not UTF-8.
+  if (text && !isUtf8(bytes)) throw refusal(size, 'which is not UTF-8: send it with --binary');
   return { kind: 'sample', base64: bytes.toString('base64') };
 }
 

@@ -53,7 +53,7 @@ describe('a fault is told with its file, line and column', () => {
     [
       'a number for a step',
       '  - 5',
-      's.yaml:2:5: 5 is no step, expected one of connect, send, expect, think, loop, close',
+      's.yaml:2:5: 5 is not a step, expected one of connect, send, expect, think, loop, close',
     ],
     [
       'an unknown key of a step',
@@ -79,7 +79,7 @@ describe('a fault is told with its file, line and column', () => {
     [
       'a bad path',
       '  - expect: { json: { a..b: 1 } }',
-      's.yaml:2:23: "a..b" is no path, expected such as $.user.roles[0]',
+      's.yaml:2:23: "a..b" is not a path; a path looks like $.user.roles[0]',
     ],
     [
       'a group that is not there',
@@ -334,7 +334,7 @@ steps:
 
   it('is refused when what comes from elsewhere has another shape', () => {
     const error = usageErrorOf(() => checkScenario({ name: 'x', variables: [], clients: [] }));
-    expect(error.message).toMatch(/^this is no scenario: clients: /);
+    expect(error.message).toMatch(/^this is not a scenario: clients: /);
   });
 });
 

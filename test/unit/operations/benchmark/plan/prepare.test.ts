@@ -311,6 +311,6 @@ describe('bad input', () => {
     writeFileSync(file, 'good\nnot good\n');
     expect((await refusal({ tokenFile: file })).message).toContain('token 2 holds spaces');
     writeFileSync(file, Buffer.from([0xff]));
-    expect((await refusal({ size: file, text: true })).message).toContain('is no UTF-8');
+    expect((await refusal({ size: file, text: true })).message).toContain('is not UTF-8');
   });
 });
