@@ -18,5 +18,5 @@ export { generateServer } from './operations/generate-server/generate-server.ts'
 export { resumeRun } from './operations/resume/resume.ts';
 export { runProcess } from './operations/run/run.ts';
 export { runTask } from './operations/run-task/run-task.ts';
-export { testEndpoint } from './operations/test/test-endpoint.ts';
+export { testEndpoint } from './operations/test/test.ts';
 export { validateHandshake } from './operations/validate-handshake/validate-handshake.ts';

@@ -3,7 +3,7 @@ import { TestInput } from '../../src/operations/test/schema.ts';
 import { ValidateHandshakeInput } from '../../src/operations/validate-handshake/schema.ts';
 import type { TestReport } from '../../src/operations/test/schema.ts';
 import type { ValidateHandshakeReport } from '../../src/operations/validate-handshake/schema.ts';
-import { testEndpoint } from '../../src/operations/test/test-endpoint.ts';
+import { testEndpoint } from '../../src/operations/test/test.ts';
 import { validateHandshake } from '../../src/operations/validate-handshake/validate-handshake.ts';
 import type { OperationContext } from '../../src/core/operation.ts';
 import { operationContext } from './operation-context.ts';

@@ -10,7 +10,7 @@ export interface Outcome {
 }
 
 /** One execution of a check: its connections and its remaining time. */
-export interface Turn {
+export interface CheckContext {
   readonly session: Session;
   /** Milliseconds until the check has to end. */
   readonly leftMs: () => number;
@@ -26,7 +26,7 @@ export interface Check {
   readonly title: string;
   /** Time limit as a multiple of the input's `timeoutMs`; 1 if absent. */
   readonly timeouts?: number;
-  readonly run: (turn: Turn) => Promise<Outcome>;
+  readonly run: (context: CheckContext) => Promise<Outcome>;
 }
 
 /** Thrown to end a check as failed. */
@@ -48,12 +48,12 @@ export function skip(detail: string): Outcome {
 export async function runCheck(check: Check, session: Session): Promise<CheckRow> {
   const startedAt = performance.now();
   const boundMs = session.timeoutMs * (check.timeouts ?? 1);
-  const turn: Turn = {
+  const context: CheckContext = {
     session,
     leftMs: () => Math.max(0, startedAt + boundMs - performance.now()),
     dial: (overrides) => session.dial(overrides),
   };
-  const outcome = await outcomeOf(check, turn);
+  const outcome = await outcomeOf(check, context);
   return {
     id: check.id,
     rfc: check.rfc,
@@ -63,9 +63,9 @@ export async function runCheck(check: Check, session: Session): Promise<CheckRow
   };
 }
 
-async function outcomeOf(check: Check, turn: Turn): Promise<Outcome> {
+async function outcomeOf(check: Check, context: CheckContext): Promise<Outcome> {
   try {
-    return await check.run(turn);
+    return await check.run(context);
   } catch (error) {
     if (error instanceof CheckFailure) return fail(error.message);
     // The first connection worked, so a later one that fails is the server's failure.

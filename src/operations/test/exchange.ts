@@ -3,7 +3,7 @@ import { CloseCode } from '../../protocol/index.ts';
 import type { ConnectionEvent } from '../../protocol/index.ts';
 import type { Channel } from '../../transport/index.ts';
 import { CheckFailure } from './check.ts';
-import type { Turn } from './check.ts';
+import type { CheckContext } from './check.ts';
 import { describeClose, describeMessage, describeViolation, expectEvent } from './expect.ts';
 
 type MessageEvent = Extract<ConnectionEvent, { type: 'message' }>;
@@ -22,12 +22,16 @@ export interface Exchange {
  * Sends a message and checks the reaction: an echo server has to send it back, any other has to stay
  * connected or close with a code of refusal. Returns what was seen.
  */
-export async function exchange(turn: Turn, channel: Channel, message: Exchange): Promise<string> {
+export async function exchange(
+  context: CheckContext,
+  channel: Channel,
+  message: Exchange,
+): Promise<string> {
   void message.send();
-  if (!turn.session.echo.echoes) return expectAlive(turn, channel);
+  if (!context.session.echo.echoes) return expectAlive(context, channel);
   const { data, opcode } = message;
   const echo = await expectEcho(
-    turn,
+    context,
     channel,
     data.length,
     (event) => event.data.equals(data) && (opcode === undefined || event.opcode === opcode),
@@ -38,7 +42,7 @@ export async function exchange(turn: Turn, channel: Channel, message: Exchange):
 
 /** Waits for the echo of a message of `bytes`; throws a CheckFailure for anything else. */
 export function expectEcho(
-  turn: Turn,
+  context: CheckContext,
   channel: Channel,
   bytes: number,
   isEcho: (event: MessageEvent) => boolean,
@@ -46,10 +50,10 @@ export function expectEcho(
   return expectEvent(channel, {
     type: 'message',
     what: `its echo of ${bytes} bytes`,
-    timeoutMs: turn.leftMs(),
+    timeoutMs: context.leftMs(),
     match: isEcho,
     onOther: (event) => {
-      if (turn.session.echo.chatty) return;
+      if (context.session.echo.chatty) return;
       throw new CheckFailure(
         `the server answered ${describeMessage(event)}, expected the same ${bytes} bytes back`,
       );
@@ -64,14 +68,16 @@ const QUIET_MS = 300;
  * Waits for a pong after a legal message or, if the server does not answer pings, for a while in
  * which it does not close. Throws a CheckFailure otherwise.
  */
-export async function expectAlive(turn: Turn, channel: Channel): Promise<string> {
+export async function expectAlive(context: CheckContext, channel: Channel): Promise<string> {
   const token = randomBytes(8);
-  const waitMs = turn.session.answersPings ? turn.leftMs() : Math.min(QUIET_MS, turn.leftMs());
+  const waitMs = context.session.answersPings
+    ? context.leftMs()
+    : Math.min(QUIET_MS, context.leftMs());
   const deadline = performance.now() + waitMs;
-  if (turn.session.answersPings) void channel.sendPing(token);
+  if (context.session.answersPings) void channel.sendPing(token);
   for (;;) {
     const event = await channel.next(Math.max(0, deadline - performance.now()));
-    if (event === undefined) return judgeSilence(turn, waitMs);
+    if (event === undefined) return onSilence(context, waitMs);
     if (event.type === 'pong' && event.data.equals(token))
       return 'still connected: it answers a ping';
     if (event.type === 'violation') throw new CheckFailure(describeViolation(event));
@@ -81,8 +87,8 @@ export async function expectAlive(turn: Turn, channel: Channel): Promise<string>
   }
 }
 
-function judgeSilence(turn: Turn, waitMs: number): string {
-  if (!turn.session.answersPings) return 'still connected: it did not close';
+function onSilence(context: CheckContext, waitMs: number): string {
+  if (!context.session.answersPings) return 'still connected: it did not close';
   throw new CheckFailure(`no pong within ${Math.ceil(waitMs)} ms`);
 }
 

@@ -1,6 +1,6 @@
 import { defineOperation } from '../../core/operation.ts';
 import { TestInput, TestReport } from './schema.ts';
-import { testEndpoint } from './test-endpoint.ts';
+import { testEndpoint } from './test.ts';
 import { viewTest } from './view.ts';
 
 /** `websocket-skill test`. */

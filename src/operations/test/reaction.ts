@@ -63,7 +63,7 @@ export interface Refusal {
 }
 
 /** Passes if the server closed with the expected code. */
-export function judgeRefusal(reaction: Reaction, refusal: Refusal): Outcome {
+export function refusalOutcome(reaction: Reaction, refusal: Refusal): Outcome {
   const { what, closeCode, mayDrop = false, source } = refusal;
   const expected = `expected a close with ${closeCode}${source === undefined ? '' : ` (${source})`}`;
   if (reaction === 'stayed') return fail(`the server accepted ${what}, ${expected}`);

@@ -1,6 +1,6 @@
 import type { Channel } from '../../transport/index.ts';
 import { CheckFailure } from './check.ts';
-import type { Turn } from './check.ts';
+import type { CheckContext } from './check.ts';
 import { describeClose, describeViolation, expectEvent } from './expect.ts';
 
 /** Text of message `index`: 64 bytes of JSON, which most servers accept. */
@@ -20,16 +20,16 @@ export interface EchoSeries {
  * not answer takes one timeout.
  */
 export async function measureEchoes(
-  turn: Turn,
+  context: CheckContext,
   channel: Channel,
   count: number,
 ): Promise<EchoSeries> {
-  const series = new Series(turn, channel, count);
-  while (series.sent < count && series.problem === undefined && turn.leftMs() > 0) {
+  const series = new Series(context, channel, count);
+  while (series.sent < count && series.problem === undefined && context.leftMs() > 0) {
     series.send();
     if (!(await series.collect(0))) break;
   }
-  while (series.sent < count && series.problem === undefined && turn.leftMs() > 0) series.send();
+  while (series.sent < count && series.problem === undefined && context.leftMs() > 0) series.send();
   if (series.problem === undefined) await series.collect(0);
   return series.result();
 }
@@ -37,31 +37,31 @@ export async function measureEchoes(
 class Series {
   sent = 0;
   problem: string | undefined;
-  readonly #turn: Turn;
+  readonly #context: CheckContext;
   readonly #channel: Channel;
   readonly #count: number;
   readonly #pending = new Map<string, number>();
   #received = 0;
 
-  constructor(turn: Turn, channel: Channel, count: number) {
-    this.#turn = turn;
+  constructor(context: CheckContext, channel: Channel, count: number) {
+    this.#context = context;
     this.#channel = channel;
     this.#count = count;
-    turn.session.measurements.roundTrip = 'echo';
+    context.session.measurements.roundTrip = 'echo';
   }
 
   send(): void {
     const text = messageText(this.sent);
     this.#pending.set(text, performance.now());
     this.sent += 1;
-    this.#turn.session.measurements.messagesSent += 1;
+    this.#context.session.measurements.messagesSent += 1;
     void this.#channel.sendText(text);
   }
 
   /** Takes echoes until at most `rest` are missing; false when no more come in time. */
   async collect(rest: number): Promise<boolean> {
     while (this.#pending.size > rest) {
-      const waitMs = Math.min(this.#turn.session.timeoutMs, this.#turn.leftMs());
+      const waitMs = Math.min(this.#context.session.timeoutMs, this.#context.leftMs());
       const event = await this.#channel.next(waitMs);
       if (event === undefined) return false;
       if (event.type === 'violation') this.problem = describeViolation(event);
@@ -84,7 +84,7 @@ class Series {
   }
 
   #take(text: string): void {
-    const { session } = this.#turn;
+    const { session } = this.#context;
     const sentAt = this.#pending.get(text);
     if (sentAt === undefined) {
       if (!session.echo.chatty) this.#stray(text);
@@ -104,11 +104,15 @@ class Series {
 }
 
 /** Measures `count` pings, one after the other, for a server that does not echo. */
-export async function measurePings(turn: Turn, channel: Channel, count: number): Promise<string> {
-  const { measurements, timeoutMs, emit } = turn.session;
+export async function measurePings(
+  context: CheckContext,
+  channel: Channel,
+  count: number,
+): Promise<string> {
+  const { measurements, timeoutMs, emit } = context.session;
   measurements.roundTrip = 'ping';
   for (let index = 0; index < count; index++) {
-    if (turn.leftMs() <= 0) {
+    if (context.leftMs() <= 0) {
       throw new CheckFailure(`only ${index} of ${count} pings fit into the time; raise --timeout`);
     }
     const payload = Buffer.from(`wsk ${index}`);
@@ -118,7 +122,7 @@ export async function measurePings(turn: Turn, channel: Channel, count: number):
     await expectEvent(channel, {
       type: 'pong',
       what: `the pong of ping ${index + 1}`,
-      timeoutMs: Math.min(timeoutMs, turn.leftMs()),
+      timeoutMs: Math.min(timeoutMs, context.leftMs()),
       match: (event) => event.data.equals(payload),
     });
     measurements.messagesReceived += 1;

@@ -9,7 +9,12 @@ const Status = z.enum(['passed', 'failed', 'interrupted']);
 export const TestInput = z
   .strictObject({
     ...targetFields,
-    messages: z.int().min(1).max(100_000).default(100).describe('round trips that measure the latency'),
+    messages: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(100)
+      .describe('round trips that measure the latency'),
     subprotocols: z
       .array(Subprotocol)
       .refine((names) => new Set(names).size === names.length, 'expected each name once')

@@ -5,7 +5,7 @@ import { formatExtensions, parseExtensions } from '../http/extension-header.ts';
 import { fieldValue, fieldValues } from '../http/head.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import { quote } from '../http/http-grammar.ts';
-import { judge, pass, skip } from './rules.ts';
+import { verdict, pass, skip } from './rules.ts';
 import type { Finding, Rule } from './rules.ts';
 
 /** Rules and checks that the lists for requests and responses share. */
@@ -17,7 +17,7 @@ type Check = (head: Head) => Finding;
 export function values(name: string, holds: (values: readonly string[]) => boolean): Check {
   return (head) => {
     const found = fieldValues(head, name);
-    return judge(holds(found), describe(found));
+    return verdict(holds(found), describe(found));
   };
 }
 
@@ -31,7 +31,7 @@ export function optional(name: string, holds: (values: readonly string[]) => boo
 export function first(name: string, holds: (value: string) => boolean): Check {
   return (head) => {
     const [value] = fieldValues(head, name);
-    return value === undefined ? skip(`no ${name}`) : judge(holds(value), quote(value));
+    return value === undefined ? skip(`no ${name}`) : verdict(holds(value), quote(value));
   };
 }
 
@@ -55,7 +55,7 @@ export function httpVersionRule(kind: Head['kind'], rfc: string): Rule<Head> {
     expected: 'HTTP/1.1 or higher',
     check: ({ version }) => {
       const [, major, minor] = /^HTTP\/(\d)\.(\d)$/.exec(version) ?? [];
-      return judge(Number(major) > 1 || (major === '1' && Number(minor) >= 1), version);
+      return verdict(Number(major) > 1 || (major === '1' && Number(minor) >= 1), version);
     },
   };
 }
@@ -72,7 +72,7 @@ export function fieldsRule(kind: Head['kind'], rfc: string): Rule<Head> {
       if (flaw === undefined) {
         return pass(`${fields.length} header field${fields.length === 1 ? '' : 's'}`);
       }
-      return judge(false, more.length === 0 ? flaw : `${flaw}, and ${more.length} more`);
+      return verdict(false, more.length === 0 ? flaw : `${flaw}, and ${more.length} more`);
     },
   };
 }
@@ -88,7 +88,7 @@ export function extensionsRule(kind: Head['kind'], example: string): Rule<Head> 
       const header = fieldValue(head, 'Sec-WebSocket-Extensions');
       if (header === undefined) return skip('no Sec-WebSocket-Extensions');
       const parsed = parseExtensions(header);
-      return judge(parsed.ok, parsed.ok ? quote(header) : parsed.flaw);
+      return verdict(parsed.ok, parsed.ok ? quote(header) : parsed.flaw);
     },
   };
 }
@@ -132,7 +132,7 @@ export function deflateRules(kind: Head['kind']): Rule<Head>[] {
       if (found.length === 0) return skip(missing);
       const seen = found.flatMap(({ flaws }) => flaws).find(({ kind: is }) => is === flaw);
       const params = found.map((deflate) => describeParams(deflate.params)).join(' and ');
-      return judge(seen === undefined, seen?.text ?? params);
+      return verdict(seen === undefined, seen?.text ?? params);
     },
   }));
 }

@@ -12,7 +12,7 @@ import {
   optional,
   values,
 } from './head-rules.ts';
-import { evaluate, judge, skip } from './rules.ts';
+import { evaluate, verdict, skip } from './rules.ts';
 import type { Rule, RuleResult } from './rules.ts';
 
 /** The only version of the protocol: RFC 6455 section 4.1, item 9. */
@@ -30,7 +30,7 @@ const REQUEST_RULES: readonly Rule<RequestHead>[] = [
     rule: 'The method of the request is GET.',
     code: 'WSK_REQUEST_METHOD',
     expected: 'GET',
-    check: ({ method }) => judge(method === 'GET', method),
+    check: ({ method }) => verdict(method === 'GET', method),
   },
   httpVersionRule('request', '6455#4.1'),
   {
@@ -39,7 +39,8 @@ const REQUEST_RULES: readonly Rule<RequestHead>[] = [
     rule: 'The request target is a path with an optional query, or an absolute http(s) URI.',
     code: 'WSK_REQUEST_TARGET',
     expected: 'a path that starts with / or an http(s) URI, in visible ASCII',
-    check: ({ target }) => judge(/^(?:\/|https?:\/\/[^/?#]+)[!-~]*$/i.test(target), quote(target)),
+    check: ({ target }) =>
+      verdict(/^(?:\/|https?:\/\/[^/?#]+)[!-~]*$/i.test(target), quote(target)),
   },
   {
     id: 'request-fragment',
@@ -47,7 +48,7 @@ const REQUEST_RULES: readonly Rule<RequestHead>[] = [
     rule: 'The request target has no fragment identifier.',
     code: 'WSK_REQUEST_TARGET',
     expected: 'no #',
-    check: ({ target }) => judge(!target.includes('#'), quote(target)),
+    check: ({ target }) => verdict(!target.includes('#'), quote(target)),
   },
   {
     id: 'request-target-host',
@@ -59,7 +60,7 @@ const REQUEST_RULES: readonly Rule<RequestHead>[] = [
       if (!/^https?:/i.test(head.target)) return skip('the request target is a path');
       const [host = ''] = fieldValues(head, 'host');
       if (!isHost(host)) return skip('no usable Host');
-      return judge(namesHost(head.target, host), quote(head.target));
+      return verdict(namesHost(head.target, host), quote(head.target));
     },
   },
   fieldsRule('request', '6455#4.1'),

@@ -25,7 +25,7 @@ import {
   values,
 } from './head-rules.ts';
 import { WEBSOCKET_VERSION } from './request-rules.ts';
-import { evaluate, judge, skip } from './rules.ts';
+import { evaluate, verdict, skip } from './rules.ts';
 import type { Finding, Rule, RuleResult } from './rules.ts';
 
 const SWITCHING_PROTOCOLS = 101;
@@ -54,7 +54,7 @@ const GENERAL_RULES: readonly Rule<Answer>[] = [
     code: 'WSK_RESPONSE_STATUS',
     expected: '101',
     check: ({ status, reason }) =>
-      judge(status === SWITCHING_PROTOCOLS, `${status} ${reason}`.trimEnd()),
+      verdict(status === SWITCHING_PROTOCOLS, `${status} ${reason}`.trimEnd()),
   },
   httpVersionRule('response', '6455#4.2.2'),
   {
@@ -108,7 +108,7 @@ const SWITCHING_RULES: readonly Rule<Answer>[] = [
       const key = answer.request && fieldValue(answer.request, 'sec-websocket-key');
       if (key === undefined) return skip('the key is not known');
       if (accept === undefined) return skip('no Sec-WebSocket-Accept');
-      return judge(accept === acceptKey(key), quote(accept));
+      return verdict(accept === acceptKey(key), quote(accept));
     },
   },
   {
@@ -130,7 +130,7 @@ const SWITCHING_RULES: readonly Rule<Answer>[] = [
       const name = fieldValue(answer, 'sec-websocket-protocol');
       if (name === undefined) return skip('no Sec-WebSocket-Protocol');
       if (answer.request === undefined) return skip(UNKNOWN_REQUEST);
-      return judge(offeredProtocols(answer.request).includes(name), quote(name));
+      return verdict(offeredProtocols(answer.request).includes(name), quote(name));
     },
   },
   {
@@ -155,7 +155,7 @@ const SWITCHING_RULES: readonly Rule<Answer>[] = [
       if (answer.request === undefined) return skip(UNKNOWN_REQUEST);
       const offered = offeredExtensions(answer.request);
       const holds = names.every((name) => offered.includes(name));
-      return judge(holds, describe(names));
+      return verdict(holds, describe(names));
     },
   },
   {
@@ -167,7 +167,7 @@ const SWITCHING_RULES: readonly Rule<Answer>[] = [
     check: (answer) => {
       const count = deflatesOf(answer).length;
       if (count === 0) return skip(NO_DEFLATE);
-      return judge(count === 1, `permessage-deflate ${count} times`);
+      return verdict(count === 1, `permessage-deflate ${count} times`);
     },
   },
   ...deflateRules('response'),
@@ -211,7 +211,7 @@ function checkVersion(answer: Answer): Finding {
   const asked = request && fieldValue(request, 'sec-websocket-version');
   const refused = asked !== undefined && asked !== WEBSOCKET_VERSION;
   if (status === SWITCHING_PROTOCOLS && refused)
-    return judge(false, `101 for version ${quote(asked)}`);
+    return verdict(false, `101 for version ${quote(asked)}`);
   if (status !== UPGRADE_REQUIRED && !refused) return skip('no version was refused');
   return values('Sec-WebSocket-Version', (all) => all.some((value) => /\d/.test(value)))(answer);
 }
@@ -229,7 +229,7 @@ function offerRule(
       if (answer.request === undefined) return skip(UNKNOWN_REQUEST);
       const offer = answeredOffer(deflateOffers(answer.request), params);
       if (offer === undefined) return skip('no legal offer of permessage-deflate in the request');
-      return judge(holds(offer, params), describeParams(params));
+      return verdict(holds(offer, params), describeParams(params));
     },
   };
 }

@@ -19,7 +19,7 @@ export interface RuleResult {
   readonly violation?: Violation;
 }
 
-/** The result of a check, made by `pass`, `fail`, `skip` or `judge`. */
+/** The result of a check, made by `pass`, `fail`, `skip` or `verdict`. */
 export interface Finding {
   readonly verdict: RuleResult['verdict'];
   readonly seen: string;
@@ -54,7 +54,7 @@ export function skip(seen: string): Finding {
   return { verdict: 'skip', seen };
 }
 
-export function judge(holds: boolean, seen: string): Finding {
+export function verdict(holds: boolean, seen: string): Finding {
   return holds ? pass(seen) : fail(seen);
 }
 

@@ -2,12 +2,10 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { EnvironmentError } from '../../core/errors.ts';
-import { listeningPort } from './listening-line.ts';
 import { readProject } from './manifest.ts';
 import type { Manifest, Project } from './manifest.ts';
-import { OutputTail } from './output-tail.ts';
-import { pollUntilReady } from './ready.ts';
-import { Supervised } from './supervisor.ts';
+import { listeningPort, pollUntilReady } from './ready.ts';
+import { OutputTail, Supervised } from './supervisor.ts';
 
 export interface StartProjectOptions {
   /** When aborted, whatever runs is stopped, and the promise rejects with the signal's reason. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import type { Readable } from 'node:stream';
 
 export interface SupervisedOptions {
   readonly command: readonly string[];
@@ -98,5 +99,29 @@ export class Supervised implements AsyncDisposable {
       // ESRCH: all processes of the group have ended already.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
+  }
+}
+
+/** Keeps the last `limitBytes` of a command's output for the error message. */
+export class OutputTail {
+  readonly #limitBytes: number;
+  #text = '';
+
+  constructor(limitBytes = 4096) {
+    this.#limitBytes = limitBytes;
+  }
+
+  follow(stream: Readable | null): void {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      this.#text = (this.#text + text).slice(-this.#limitBytes);
+    });
+  }
+
+  /** The last `count` lines that are not empty. */
+  lines(count: number): readonly string[] {
+    return this.#text
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .slice(-count);
   }
 }

@@ -124,7 +124,7 @@ describe('an interrupted test', () => {
     await build({
       stdin: {
         contents: `
-          import { testEndpoint } from ${JSON.stringify(fileURLToPath(new URL('../../../src/operations/test/test-endpoint.ts', import.meta.url)))};
+          import { testEndpoint } from ${JSON.stringify(fileURLToPath(new URL('../../../src/operations/test/test.ts', import.meta.url)))};
           import { TestInput } from ${JSON.stringify(fileURLToPath(new URL('../../../src/operations/test/schema.ts', import.meta.url)))};
           await testEndpoint(TestInput.parse({ project: ${JSON.stringify(project)}, messages: 100000 }), {
             signal: new AbortController().signal,

@@ -3,7 +3,7 @@ import { inflateRawSync } from 'node:zlib';
 import { FrameDecoder } from '../../../protocol/index.ts';
 import type { Channel, DeflateOffer } from '../../../transport/index.ts';
 import { CheckFailure, fail, pass, skip } from '../check.ts';
-import type { Check, Turn } from '../check.ts';
+import type { Check, CheckContext } from '../check.ts';
 import { exchange } from '../exchange.ts';
 
 /** Window that the server is asked for, as base-2 logarithm: 1 KiB. */
@@ -15,20 +15,20 @@ export const compression: Check = {
   rfc: '7692#7.2',
   title: 'permessage-deflate',
   timeouts: 2,
-  async run(turn) {
-    if (!turn.session.input.compression) return skip('not offered; --compression offers it');
-    await using channel = await turn.dial({ compression: true });
+  async run(context) {
+    if (!context.session.input.compression) return skip('not offered; --compression offers it');
+    await using channel = await context.dial({ compression: true });
     const { extensions } = channel.handshake;
     if (channel.deflate === undefined) {
       return fail(`the server answered ${extensions === '' ? 'without it' : extensions}`);
     }
-    const ratios = await measureRatios(turn, channel);
-    if (!turn.session.echo.echoes) {
+    const ratios = await measureRatios(context, channel);
+    if (!context.session.echo.echoes) {
       return pass(
         `${extensions}; ${ratios}; the server does not echo, so its own compression is not checked`,
       );
     }
-    const kept = [await keepsNoTakeover(turn), await keepsSmallWindow(turn)];
+    const kept = [await keepsNoTakeover(context), await keepsSmallWindow(context)];
     return pass([extensions, ratios, ...kept].filter((part) => part !== '').join('; '));
   },
 };
@@ -47,12 +47,12 @@ function sampleText(): Buffer {
   return Buffer.from(`[${lines.join(',')}]`).subarray(0, 16_384);
 }
 
-async function measureRatios(turn: Turn, channel: Channel): Promise<string> {
+async function measureRatios(context: CheckContext, channel: Channel): Promise<string> {
   const data = sampleText();
-  const { sent, received } = turn.session.measurements;
+  const { sent, received } = context.session.measurements;
   const before = channel.wire.bytesSent;
   const receivedWire = { bytes: 0 };
-  await exchange(turn, channel, {
+  await exchange(context, channel, {
     data,
     send: async () => {
       const written = await channel.sendText(data, { compress: true });
@@ -71,8 +71,8 @@ async function measureRatios(turn: Turn, channel: Channel): Promise<string> {
 }
 
 /** 7.1.1.1: a server that agreed MUST NOT use context takeover. */
-async function keepsNoTakeover(turn: Turn): Promise<string> {
-  const channel = await dialWith(turn, { serverNoContextTakeover: true });
+async function keepsNoTakeover(context: CheckContext): Promise<string> {
+  const channel = await dialWith(context, { serverNoContextTakeover: true });
   if (channel === undefined) return '';
   await using owned = channel;
   const data = Buffer.from(
@@ -81,16 +81,16 @@ async function keepsNoTakeover(turn: Turn): Promise<string> {
   for (let round = 0; round < 2; round++) {
     // This side resets its window after each message, so a reference to the one before is a
     // violation.
-    await exchange(turn, owned, { data, send: () => owned.sendText(data, { compress: true }) });
+    await exchange(context, owned, { data, send: () => owned.sendText(data, { compress: true }) });
   }
   return 'server_no_context_takeover kept';
 }
 
 /** 7.1.2.1: a server that agreed MUST NOT use a larger window. */
-async function keepsSmallWindow(turn: Turn): Promise<string> {
+async function keepsSmallWindow(context: CheckContext): Promise<string> {
   const decoder = new FrameDecoder();
   const channel = await dialWith(
-    turn,
+    context,
     { serverMaxWindowBits: SMALL_WINDOW_BITS, serverNoContextTakeover: true },
     (bytes) => decoder.receive(bytes),
   );
@@ -99,7 +99,7 @@ async function keepsSmallWindow(turn: Turn): Promise<string> {
   // The repetition is 4 KiB back, outside a window of 1 KiB.
   const block = randomBytes(2048).toString('hex');
   const data = Buffer.from(block + block);
-  await exchange(turn, owned, { data, send: () => owned.sendText(data, { compress: true }) });
+  await exchange(context, owned, { data, send: () => owned.sendText(data, { compress: true }) });
   for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
     if (frame.rsv1 && frame.fin) refuseWideWindow(frame.payload);
   }
@@ -108,11 +108,11 @@ async function keepsSmallWindow(turn: Turn): Promise<string> {
 
 /** Undefined when the server declines the offer, which is allowed. */
 async function dialWith(
-  turn: Turn,
+  context: CheckContext,
   offer: DeflateOffer,
   observe?: (bytes: Buffer) => void,
 ): Promise<Channel | undefined> {
-  const channel = await turn.dial({ compression: offer, ...(observe ? { observe } : {}) });
+  const channel = await context.dial({ compression: offer, ...(observe ? { observe } : {}) });
   if (channel.deflate !== undefined) return channel;
   await channel.close();
   return undefined;

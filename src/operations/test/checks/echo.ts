@@ -11,11 +11,11 @@ export const echo: Check = {
   rfc: '6455#5.6',
   title: 'echo of every message',
   timeouts: SERIES_TIMEOUTS,
-  async run(turn) {
-    const { session } = turn;
+  async run(context) {
+    const { session } = context;
     if (!session.echo.echoes) return skip(`the server does not echo: ${session.echo.how}`);
-    await using channel = await turn.dial({ compression: session.input.compression });
-    const series = await measureEchoes(turn, channel, session.input.messages);
+    await using channel = await context.dial({ compression: session.input.compression });
+    const series = await measureEchoes(context, channel, session.input.messages);
     const counts = `${series.received} of ${session.input.messages} came back`;
     return series.problem === undefined
       ? pass(`${counts} (${session.echo.how})`)

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { CloseCode, Opcode, encodeFrame } from '../../../protocol/index.ts';
 import type { Check } from '../check.ts';
-import { judgeRefusal, reactionOf } from '../reaction.ts';
+import { refusalOutcome, reactionOf } from '../reaction.ts';
 import type { Refusal } from '../reaction.ts';
 
 interface IllegalFrame extends Refusal {
@@ -56,6 +56,6 @@ export const illegalFrames: readonly Check[] = FRAMES.map((frame) => ({
   async run({ dial, leftMs }) {
     await using channel = await dial();
     void channel.writeRaw(frame.bytes());
-    return judgeRefusal(await reactionOf(channel, leftMs()), frame);
+    return refusalOutcome(await reactionOf(channel, leftMs()), frame);
   },
 }));

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { CloseCode, Opcode, encodeFrame } from '../../../protocol/index.ts';
 import type { Channel } from '../../../transport/index.ts';
 import { fail, pass } from '../check.ts';
-import type { Check, Outcome, Turn } from '../check.ts';
+import type { Check, Outcome, CheckContext } from '../check.ts';
 import { expectAlive, expectEcho } from '../exchange.ts';
-import { judgeRefusal, reactionOf, silentReactionOf } from '../reaction.ts';
+import { refusalOutcome, reactionOf, silentReactionOf } from '../reaction.ts';
 import type { Reaction, Refusal } from '../reaction.ts';
 import { isLargeMessage, largeMessage, take } from '../large-message.ts';
 
@@ -20,34 +20,34 @@ export const messageNearLimit: Check = {
   rfc: '6455#10.4',
   title: 'message just below the limit',
   timeouts: LARGE_TIMEOUTS,
-  async run(turn) {
-    const length = Math.max(1, turn.session.limitBytes - 1);
-    await using channel = await turn.dial();
-    const written = channel.writeRaw(inTime(turn, largeMessage(length)), turn.leftMs());
-    if (!turn.session.echo.echoes) {
+  async run(context) {
+    const length = Math.max(1, context.session.limitBytes - 1);
+    await using channel = await context.dial();
+    const written = channel.writeRaw(inTime(context, largeMessage(length)), context.leftMs());
+    if (!context.session.echo.echoes) {
       await written;
-      const seen = await expectAlive(turn, channel);
+      const seen = await expectAlive(context, channel);
       return pass(`${length} bytes: ${seen}`);
     }
-    const failed = await failedEcho(turn, channel, length);
-    return failed ?? pass(`${length} bytes came back (${turn.session.limitSource})`);
+    const failed = await failedEcho(context, channel, length);
+    return failed ?? pass(`${length} bytes came back (${context.session.limitSource})`);
   },
 };
 
 /** Undefined when the message came back; otherwise a failure that names the server's limit. */
 async function failedEcho(
-  turn: Turn,
+  context: CheckContext,
   channel: Channel,
   length: number,
 ): Promise<Outcome | undefined> {
   try {
-    await expectEcho(turn, channel, length, ({ data }) => isLargeMessage(data, length));
+    await expectEcho(context, channel, length, ({ data }) => isLargeMessage(data, length));
     return undefined;
   } catch (error) {
     if (channel.connection.closeReceived?.code !== CloseCode.messageTooBig) throw error;
-    const limit = await findLimit(turn, length);
+    const limit = await findLimit(context, length);
     return fail(
-      `${(error as Error).message} (${turn.session.limitSource}); ` +
+      `${(error as Error).message} (${context.session.limitSource}); ` +
         `the server refuses more than ${limit} bytes: --max-payload ${limit} checks against that`,
     );
   }
@@ -59,11 +59,11 @@ export const overLimit: Check = {
   rfc: '6455#7.4.1',
   title: 'message over the limit refused with 1009',
   timeouts: LARGE_TIMEOUTS,
-  async run(turn) {
-    const length = turn.session.limitBytes + 1;
-    await using channel = await turn.dial();
-    const reaction = await reactionTo(turn, channel, largeMessage(length));
-    return judgeRefusal(reaction, refusal(turn, `a message of ${length} bytes`));
+  async run(context) {
+    const length = context.session.limitBytes + 1;
+    await using channel = await context.dial();
+    const reaction = await reactionTo(context, channel, largeMessage(length));
+    return refusalOutcome(reaction, refusal(context, `a message of ${length} bytes`));
   },
 };
 
@@ -73,9 +73,9 @@ export const overLimitFragmented: Check = {
   rfc: '6455#10.4',
   title: 'fragments over the limit refused with 1009',
   timeouts: LARGE_TIMEOUTS,
-  async run(turn) {
-    const length = turn.session.limitBytes;
-    await using channel = await turn.dial();
+  async run(context) {
+    const length = context.session.limitBytes;
+    await using channel = await context.dial();
     const first = encodeFrame({
       opcode: Opcode.text,
       fin: false,
@@ -83,32 +83,32 @@ export const overLimitFragmented: Check = {
       maskingKey: randomBytes(4),
     });
     void channel.writeRaw(first);
-    const reaction = await reactionTo(turn, channel, largeMessage(length, Opcode.continuation));
-    return judgeRefusal(reaction, refusal(turn, `fragments of 1 and ${length} bytes`));
+    const reaction = await reactionTo(context, channel, largeMessage(length, Opcode.continuation));
+    return refusalOutcome(reaction, refusal(context, `fragments of 1 and ${length} bytes`));
   },
 };
 
-function refusal({ session }: Turn, what: string): Refusal {
+function refusal({ session }: CheckContext, what: string): Refusal {
   return { what, closeCode: CloseCode.messageTooBig, source: session.limitSource };
 }
 
 /** Sends the start of a message, and the rest only if the server has not refused it by then. */
 async function reactionTo(
-  turn: Turn,
+  context: CheckContext,
   channel: Channel,
   pieces: Generator<Buffer>,
 ): Promise<Reaction> {
   void channel.writeRaw(take(pieces, 2));
-  const reaction = await silentReactionOf(channel, Math.min(ANNOUNCED_MS, turn.leftMs()));
+  const reaction = await silentReactionOf(channel, Math.min(ANNOUNCED_MS, context.leftMs()));
   if (reaction !== 'stayed') return reaction;
-  await channel.writeRaw(inTime(turn, pieces), turn.leftMs());
-  return reactionOf(channel, turn.leftMs());
+  await channel.writeRaw(inTime(context, pieces), context.leftMs());
+  return reactionOf(channel, context.leftMs());
 }
 
 /** Ends the stream when the time of the check is over, as with a slow reader. */
-function* inTime(turn: Turn, pieces: Iterable<Buffer>): Generator<Buffer> {
+function* inTime(context: CheckContext, pieces: Iterable<Buffer>): Generator<Buffer> {
   for (const piece of pieces) {
-    if (turn.leftMs() <= 0) return;
+    if (context.leftMs() <= 0) return;
     yield piece;
   }
 }
@@ -123,23 +123,23 @@ const WAIT_FACTOR = 20;
  *
  * Each step of the search announces a length on a new connection and sends 1 KiB of it.
  */
-async function findLimit(turn: Turn, refused: number): Promise<number> {
+async function findLimit(context: CheckContext, refused: number): Promise<number> {
   const startedAt = performance.now();
-  await refuses(turn, refused, MAX_WAIT_MS);
+  await refuses(context, refused, MAX_WAIT_MS);
   const tookMs = performance.now() - startedAt;
   const waitMs = Math.min(MAX_WAIT_MS, Math.max(MIN_WAIT_MS, WAIT_FACTOR * tookMs));
   let low = 0;
   let high = refused;
-  while (high - low > 1 && turn.leftMs() > 0) {
+  while (high - low > 1 && context.leftMs() > 0) {
     const middle = Math.floor((low + high) / 2);
-    if (await refuses(turn, middle, waitMs)) high = middle;
+    if (await refuses(context, middle, waitMs)) high = middle;
     else low = middle;
   }
   return low;
 }
 
-async function refuses(turn: Turn, length: number, waitMs: number): Promise<boolean> {
-  await using channel = await turn.dial();
+async function refuses(context: CheckContext, length: number, waitMs: number): Promise<boolean> {
+  await using channel = await context.dial();
   void channel.writeRaw(take(largeMessage(length), 2));
   const reaction = await silentReactionOf(channel, waitMs);
   channel.terminate();

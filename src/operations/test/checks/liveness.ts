@@ -1,5 +1,5 @@
 import { pass, skip } from '../check.ts';
-import type { Check, Turn } from '../check.ts';
+import type { Check, CheckContext } from '../check.ts';
 import { expectAlive } from '../exchange.ts';
 import { expectEvent } from '../expect.ts';
 import { measurePings } from '../round-trips.ts';
@@ -14,22 +14,22 @@ export const liveness: Check = {
   rfc: '6455#5.5.2',
   title: 'server stays connected and answers',
   timeouts: SERIES_TIMEOUTS,
-  async run(turn) {
-    const { session } = turn;
-    const wanted = wantedAnswer(turn);
+  async run(context) {
+    const { session } = context;
+    const wanted = wantedAnswer(context);
     if (session.echo.echoes && wanted === undefined) {
       return skip(`the server echoes: ${session.echo.how}`);
     }
-    await using channel = await turn.dial();
+    await using channel = await context.dial();
     const seen: string[] = [];
-    if (wanted !== undefined) seen.push(await expectAnswer(turn, channel, wanted));
+    if (wanted !== undefined) seen.push(await expectAnswer(context, channel, wanted));
     if (session.echo.echoes) return pass(seen.join(', '));
     if (wanted === undefined) {
       void channel.sendText(session.input.send ?? PROBE);
-      seen.push(await expectAlive(turn, channel));
+      seen.push(await expectAlive(context, channel));
     }
     if (session.answersPings && channel.connection.state === 'open') {
-      seen.push(await measurePings(turn, channel, session.input.messages));
+      seen.push(await measurePings(context, channel, session.input.messages));
     }
     return pass(`${seen.join(', ')} (no echo: ${session.echo.how})`);
   },
@@ -41,20 +41,24 @@ interface WantedAnswer {
 }
 
 /** What `--expect` asks for, or else what the project's contract promises. */
-function wantedAnswer({ session }: Turn): WantedAnswer | undefined {
+function wantedAnswer({ session }: CheckContext): WantedAnswer | undefined {
   const { send, expect } = session.input;
   if (expect !== undefined) return { send, expect };
   if (send !== undefined) return undefined;
   return session.project?.manifest.contract.probe;
 }
 
-async function expectAnswer(turn: Turn, channel: Channel, wanted: WantedAnswer): Promise<string> {
+async function expectAnswer(
+  context: CheckContext,
+  channel: Channel,
+  wanted: WantedAnswer,
+): Promise<string> {
   if (wanted.send !== undefined) void channel.sendText(wanted.send);
   const what = `a message that contains ${JSON.stringify(wanted.expect)}`;
   await expectEvent(channel, {
     type: 'message',
     what,
-    timeoutMs: Math.min(turn.session.timeoutMs, turn.leftMs()),
+    timeoutMs: Math.min(context.session.timeoutMs, context.leftMs()),
     match: (event) => event.data.includes(wanted.expect),
   });
   return `it sent ${what}`;

@@ -10,13 +10,13 @@ export const text: Check = {
   id: 'text',
   rfc: '6455#5.6',
   title: 'text messages',
-  async run(turn) {
-    await using channel = await turn.dial();
+  async run(context) {
+    await using channel = await context.dial();
     const seen: string[] = [];
     for (const message of TEXTS) {
       const data = Buffer.from(message);
       const send = (): Promise<boolean> => channel.sendText(data);
-      seen.push(await exchange(turn, channel, { send, data, opcode: Opcode.text }));
+      seen.push(await exchange(context, channel, { send, data, opcode: Opcode.text }));
       // A server that does not echo may have refused the first one.
       if (channel.connection.state !== 'open') break;
     }
@@ -29,11 +29,11 @@ export const binary: Check = {
   id: 'binary',
   rfc: '6455#5.6',
   title: 'binary messages',
-  async run(turn) {
-    await using channel = await turn.dial();
+  async run(context) {
+    await using channel = await context.dial();
     const data = Buffer.from(Array.from({ length: 256 }, (_, value) => value));
     const send = (): Promise<boolean> => channel.sendBinary(data);
-    return pass(await exchange(turn, channel, { send, data, opcode: Opcode.binary }));
+    return pass(await exchange(context, channel, { send, data, opcode: Opcode.binary }));
   },
 };
 
@@ -44,14 +44,14 @@ export const message64k: Check = {
   id: 'message-64k',
   rfc: '6455#5.2',
   title: 'message of 64 KiB',
-  async run(turn) {
-    if (turn.session.limitBytes < LONG) {
-      return skip(`the server accepts at most ${turn.session.limitBytes} bytes`);
+  async run(context) {
+    if (context.session.limitBytes < LONG) {
+      return skip(`the server accepts at most ${context.session.limitBytes} bytes`);
     }
-    await using channel = await turn.dial();
+    await using channel = await context.dial();
     const data = Buffer.alloc(LONG, '0123456789abcdef');
     const send = (): Promise<boolean> => channel.sendText(data);
-    return pass(await exchange(turn, channel, { send, data }));
+    return pass(await exchange(context, channel, { send, data }));
   },
 };
 
@@ -63,8 +63,8 @@ export const fragmentation: Check = {
   id: 'fragmentation',
   rfc: '6455#5.4',
   title: 'fragmented message with a ping inside',
-  async run(turn) {
-    await using channel = await turn.dial();
+  async run(context) {
+    await using channel = await context.dial();
     const data = Buffer.from('fragments of one mess\u20acage');
     const cut = data.indexOf(0xe2) + 1;
     const send = (): Promise<boolean> => {
@@ -73,6 +73,6 @@ export const fragmentation: Check = {
       void channel.sendContinuation(data.subarray(9, cut), { fin: false });
       return channel.sendContinuation(data.subarray(cut));
     };
-    return pass(`3 fragments: ${await exchange(turn, channel, { send, data })}`);
+    return pass(`3 fragments: ${await exchange(context, channel, { send, data })}`);
   },
 };

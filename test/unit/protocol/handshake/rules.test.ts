@@ -3,7 +3,7 @@ import {
   evaluate,
   fail,
   firstBreach,
-  judge,
+  verdict,
   pass,
   skip,
 } from '../../../../src/protocol/handshake/rules.ts';
@@ -20,7 +20,7 @@ const RULES: Rule<number>[] = [
   { ...RULE, id: 'passes', check: () => pass('all') },
   { ...RULE, id: 'is-skipped', check: () => skip('nothing') },
   { ...RULE, id: 'fails-mildly', fatal: false, check: () => fail('this') },
-  { ...RULE, id: 'fails', check: (number) => judge(number % 2 === 1, String(number)) },
+  { ...RULE, id: 'fails', check: (number) => verdict(number % 2 === 1, String(number)) },
 ];
 
 describe('evaluate', () => {

@@ -133,7 +133,7 @@ describe('startProject', () => {
   });
 
   it('reports a server that is never ready', async () => {
-    const error = await errorOf({ server: 'is never ready' }, { startTimeoutMs: 700 });
+    const error = await errorOf({ server: 'is never ready' }, { startTimeoutMs: 2500 });
     expect(error.message).toMatch(/\/readyz answers HTTP 503 instead of 200/);
   });
 
