@@ -25,15 +25,12 @@ export interface Flag {
   readonly choices: readonly string[] | undefined;
 }
 
-/** The part of JSON Schema that zod writes for our inputs, and our own `meta` keys. */
+/** What a flag needs of a schema, in the words of JSON Schema, and our own `meta` keys. */
 interface Property {
   readonly type?: string;
   readonly enum?: readonly unknown[];
   readonly items?: Property;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly exclusiveMinimum?: number;
-  readonly description?: string;
+  readonly description?: string | undefined;
   readonly flag?: string;
   readonly separator?: string;
   readonly placeholder?: string;
@@ -43,21 +40,30 @@ interface Property {
 
 /** Lists the fields of `operation.input` in the order of the schema. */
 export function flagsOf(operation: Pick<OperationDefinition, 'input'>): Flag[] {
-  const schema = z.toJSONSchema(operation.input, { io: 'input', unrepresentable: 'any' });
-  const required = new Set(schema.required ?? []);
   const fields = operation.input.shape as Readonly<Record<string, z.ZodType>>;
-  return Object.entries((schema.properties ?? {}) as Record<string, Property>).map(
-    ([field, property]) => {
-      const flag = toFlag(field, property);
-      const value = fields[field]?.safeParse(undefined).data;
-      return {
-        ...flag,
-        required: required.has(field),
-        default: value,
-        defaultText: defaultText(value, flag.placeholder),
-      };
-    },
-  );
+  return Object.entries(fields).map(([field, schema]) => toFlag(field, schema));
+}
+
+/** The parts of zod's definitions that `propertyOf` reads. */
+interface Definition {
+  readonly type: string;
+  readonly innerType?: z.ZodType;
+  readonly in?: z.ZodType;
+  readonly out?: z.ZodType;
+  readonly element?: z.ZodType;
+}
+
+/** Reads the input side of a schema; `z.toJSONSchema` knows more, but would delay every start. */
+function propertyOf(schema: z.ZodType): Property {
+  const { type, innerType, in: input, out, element } = schema.def as unknown as Definition;
+  const meta: Property = schema.meta() ?? {};
+  if (innerType !== undefined) return { ...propertyOf(innerType), ...meta };
+  if (input !== undefined && out !== undefined) {
+    return { ...propertyOf(input.def.type === 'transform' ? out : input), ...meta };
+  }
+  if (element !== undefined) return { type, items: propertyOf(element), ...meta };
+  if (schema instanceof z.ZodEnum) return { type, enum: schema.options, ...meta };
+  return { type, ...meta };
 }
 
 function defaultText(value: unknown, placeholder: string): string | undefined {
@@ -66,21 +72,26 @@ function defaultText(value: unknown, placeholder: string): string | undefined {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-function toFlag(
-  field: string,
-  property: Property,
-): Omit<Flag, 'required' | 'default' | 'defaultText'> {
+function toFlag(field: string, schema: z.ZodType): Flag {
+  const property = propertyOf(schema);
   const kind = kindOf(property);
   const value = kind === 'list' ? (property.items ?? {}) : property;
+  const placeholder = property.placeholder ?? value.placeholder ?? placeholderOf(value, property);
+  const absent = schema.safeParse(undefined);
   return {
     field,
     name: property.flag ?? kebab(field),
     kind,
     positional: property.positional === true,
+    required: !absent.success,
     separator: property.separator,
-    placeholder: property.placeholder ?? value.placeholder ?? placeholderOf(value, property),
+    placeholder,
     description: property.description ?? '',
-    expected: property.expected ?? expectedOf(value),
+    default: absent.data,
+    defaultText: defaultText(absent.data, placeholder),
+    get expected() {
+      return property.expected ?? expectedOf(schema);
+    },
     choices: value.enum?.map(String),
   };
 }
@@ -89,7 +100,6 @@ function kindOf(property: Property): Flag['kind'] {
   switch (property.type) {
     case 'boolean':
       return 'boolean';
-    case 'integer':
     case 'number':
       return 'number';
     case 'array':
@@ -107,13 +117,15 @@ function placeholderOf(value: Property, property: Property): string {
 }
 
 /** `a whole number from 1 to 65535`, `one of echo, chat`, `text`. */
-function expectedOf(property: Property): string {
-  if (property.enum !== undefined) return `one of ${property.enum.join(', ')}`;
-  switch (property.type) {
+function expectedOf(schema: z.ZodType): string {
+  const whole = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  const json = whole.type === 'array' ? (whole.items as z.core.JSONSchema.JSONSchema) : whole;
+  if (json.enum !== undefined) return `one of ${json.enum.join(', ')}`;
+  switch (json.type) {
     case 'integer':
-      return `a whole number${rangeOf(property)}`;
+      return `a whole number${rangeOf(json)}`;
     case 'number':
-      return `a number${rangeOf(property)}`;
+      return `a number${rangeOf(json)}`;
     case 'boolean':
       return 'true or false';
     default:
@@ -121,7 +133,7 @@ function expectedOf(property: Property): string {
   }
 }
 
-function rangeOf({ minimum, maximum, exclusiveMinimum }: Property): string {
+function rangeOf({ minimum, maximum, exclusiveMinimum }: z.core.JSONSchema.JSONSchema): string {
   const low = exclusiveMinimum === undefined ? minimum : `above ${exclusiveMinimum}`;
   // zod writes the largest safe integer where a schema has no maximum.
   const high = maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum;
