@@ -14,6 +14,8 @@ export interface ExchangeScript {
   readonly expect: readonly Grade[];
   /** How long the peer may take to react, in milliseconds. */
   readonly waitMs: number;
+  /** Whether the peer echoes; of one that does not, a ping is answered in place of the greeting. */
+  readonly echoes: boolean;
   /** Leaves the peer's close frame to `send`; otherwise the tester answers it with 1000. */
   readonly ownReply: boolean;
   /** Base-2 logarithm of the window that the peer's compressed messages have to fit. */

@@ -51,19 +51,29 @@ export interface ExchangeTarget {
 /** Milliseconds for TCP and TLS. */
 const OPEN_TIMEOUT_MS = 5000;
 
+/** What one exchange with a server came to, before a verdict. */
+export interface ObservedExchange {
+  readonly seen: Observation;
+  /** What the server calls itself. */
+  readonly server: string | undefined;
+  readonly request: string;
+  readonly response: string;
+  readonly log: CaseLog;
+  readonly sentClose: number | null | undefined;
+}
+
 /**
- * Runs one extended case against a server, on a connection of its own.
+ * Runs one script against a server, on a connection of its own.
  *
  * Throws `EnvironmentError` if there is no TCP (or TLS) connection, and the signal's reason when it
- * is aborted; everything behind that is a result.
+ * is aborted; everything behind that is an observation. A response whose first violation has the code
+ * `knownBreach` passes for one in order.
  */
-export async function dialExchange(
-  task: CaseTask,
+export async function observeServer(
   script: ExchangeScript,
-  target: ExchangeTarget,
-): Promise<CaseResult> {
-  const startedAt = new Date();
-  const began = performance.now();
+  target: Omit<ExchangeTarget, 'agent'>,
+  knownBreach?: string,
+): Promise<ObservedExchange> {
   const { signal } = target;
   await using wire = await openSocket(target.url, socketOptions(target));
   using guard = new Guard(wire, script.waitMs);
@@ -73,7 +83,7 @@ export async function dialExchange(
   await sendHead(request, { opening: script.opening, wire, talk: session.talk });
   const answer = await readAnswer(wire, script.waitMs);
   signal.throwIfAborted();
-  const opened = judgeAnswer(answer, request);
+  const opened = judgeAnswer(answer, request, knownBreach);
   const goesOn = script.ending !== 'opening' && isInOrder(opened.opening);
   const lacking = goesOn ? session.compress(opened.deflate) : undefined;
   const played =
@@ -83,24 +93,34 @@ export async function dialExchange(
   wire.destroy();
   const served = script.thenServes ? await isServed(script, target) : undefined;
   signal.throwIfAborted();
-  const seen: Observation = {
-    opening: opened.opening,
-    ...played,
-    served,
-    lacking,
-    guard: guard.reason,
-  };
-  return toExchangeResult({
-    task,
-    script,
-    agent: target.agent ?? opened.server ?? 'UnknownServer',
-    startedAt,
-    durationMs: performance.now() - began,
-    httpRequest: clipText(encodeHead(request).toString('latin1')),
-    httpResponse: answer.text === '' ? null : answer.text,
+  return {
+    seen: { opening: opened.opening, ...played, served, lacking, guard: guard.reason },
+    server: opened.server,
+    request: clipText(encodeHead(request).toString('latin1')),
+    response: answer.text,
     log,
     sentClose: session.talk.sentClose,
-    seen,
+  };
+}
+
+/** Runs one extended case against a server; throws as `observeServer` does. */
+export async function dialExchange(
+  task: CaseTask,
+  script: ExchangeScript,
+  target: ExchangeTarget,
+): Promise<CaseResult> {
+  const startedAt = new Date();
+  const began = performance.now();
+  const observed = await observeServer(script, target);
+  return toExchangeResult({
+    ...observed,
+    task,
+    script,
+    agent: target.agent ?? observed.server ?? 'UnknownServer',
+    startedAt,
+    durationMs: performance.now() - began,
+    httpRequest: observed.request,
+    httpResponse: observed.response === '' ? null : observed.response,
   });
 }
 
@@ -111,11 +131,14 @@ function clipText(text: string): string {
   return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}...` : text;
 }
 
-function socketOptions({ tls, signal }: ExchangeTarget): OpenSocketOptions {
+function socketOptions({ tls, signal }: Omit<ExchangeTarget, 'agent'>): OpenSocketOptions {
   return { tls, timeoutMs: OPEN_TIMEOUT_MS, signal };
 }
 
-function draftRequest({ opening }: ExchangeScript, target: ExchangeTarget): HeadDraft {
+function draftRequest(
+  { opening }: ExchangeScript,
+  target: Omit<ExchangeTarget, 'agent'>,
+): HeadDraft {
   const key = createKey(randomBytes(16));
   const { deflate } = opening;
   const { head } = createRequest({
@@ -137,7 +160,7 @@ interface Opened {
   readonly server: string | undefined;
 }
 
-function judgeAnswer(answer: Answer, request: HeadDraft): Opened {
+function judgeAnswer(answer: Answer, request: HeadDraft, knownBreach: string | undefined): Opened {
   if (answer.head === undefined) {
     const opening = answer.is === 'not-http' ? answer : ({ is: answer.is } as const);
     return { opening, deflate: undefined, server: undefined };
@@ -149,7 +172,8 @@ function judgeAnswer(answer: Answer, request: HeadDraft): Opened {
   }
   const verified = verifyResponse(head, asRequest(request));
   const names = (fieldValue(head, 'sec-websocket-extensions') ?? '').toLowerCase();
-  const breach = verified.ok ? findStranger(head) : verified.violation;
+  const found = verified.ok ? findStranger(head) : verified.violation;
+  const breach = found?.code === knownBreach ? undefined : found;
   const deflate = verified.ok ? verified.deflate : undefined;
   return {
     opening: { is: 'accepted', breach, deflate: names.includes('permessage-deflate') },
@@ -179,7 +203,10 @@ const SETTLE_MS = 100;
 const SERVED_MS = 3000;
 
 /** Whether the server still does for others what it is there for. */
-async function isServed(script: ExchangeScript, target: ExchangeTarget): Promise<boolean> {
+async function isServed(
+  script: ExchangeScript,
+  target: Omit<ExchangeTarget, 'agent'>,
+): Promise<boolean> {
   const ordinary: ExchangeScript = { ...script, opening: { edits: [] }, windowBits: undefined };
   await sleep(SETTLE_MS);
   try {
@@ -196,7 +223,8 @@ async function isServed(script: ExchangeScript, target: ExchangeTarget): Promise
     await wire.write([encodeHead(draftRequest(ordinary, target))]);
     const answer = await readAnswer(wire, SERVED_MS);
     if (answer.head?.status !== 101) return false;
-    return (await greet(session.talk, SERVED_MS)) !== undefined;
+    if (!script.echoes) return true;
+    return (await greet(session.talk, { ...script, waitMs: SERVED_MS })) !== undefined;
   } catch (error) {
     target.signal.throwIfAborted();
     // No connection is the answer here, and the next case reports it as what it is.

@@ -1,3 +1,3 @@
 export { acceptExchange } from './accept-exchange.ts';
 export { extendedCases } from './cases/index.ts';
-export { dialExchange } from './dial-exchange.ts';
+export { dialExchange, observeServer } from './dial-exchange.ts';

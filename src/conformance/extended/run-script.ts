@@ -56,7 +56,7 @@ export async function play({ script, talk, wire, role }: PlayOptions): Promise<P
       wire.destroy();
       return judged({ heard: heardBefore, end: undefined });
     case 'greet': {
-      const heard = await greet(talk, script.waitMs);
+      const heard = await greet(talk, script);
       if (heard === undefined) break;
       await talk.send([closeFrame(CloseCode.normal)]);
       await talk.listen(CLOSE_MS, () => talk.peerClose !== undefined);
@@ -119,16 +119,23 @@ export function greeting(): WireFrame {
   return { opcode: Opcode.text, payload: GREETING };
 }
 
-/** What came before the echo of the greeting; undefined if that did not come. */
-export async function greet(talk: Talk, timeoutMs: number): Promise<HeardFrame[] | undefined> {
-  const at = (): number => talk.heard.findIndex(isGreeting);
-  await talk.send([greeting()]);
-  await talk.listen(timeoutMs, () => at() >= 0 || talk.peerClose !== undefined);
-  return at() < 0 ? undefined : talk.heard.slice(0, at()).filter(isCounted);
-}
-
-function isGreeting({ type, payload }: HeardFrame): boolean {
-  return type === 'text' && payload.equals(GREETING);
+/**
+ * What came before the echo of the greeting; undefined if that did not come. A peer that does not
+ * echo is sent a ping, and messages of its own do not count.
+ */
+export async function greet(
+  talk: Talk,
+  { echoes, waitMs }: Pick<ExchangeScript, 'echoes' | 'waitMs'>,
+): Promise<HeardFrame[] | undefined> {
+  const answer = echoes ? 'text' : 'pong';
+  const at = (): number =>
+    talk.heard.findIndex(({ type, payload }) => type === answer && payload.equals(GREETING));
+  await talk.send([echoes ? greeting() : { opcode: Opcode.ping, payload: GREETING }]);
+  await talk.listen(waitMs, () => at() >= 0 || talk.peerClose !== undefined);
+  if (at() < 0) return undefined;
+  return talk.heard
+    .slice(0, at())
+    .filter((frame) => isCounted(frame) && (echoes || frame.type === 'pong'));
 }
 
 /** A peer may send pings whenever it likes. */

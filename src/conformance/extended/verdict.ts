@@ -1,7 +1,7 @@
 import type { Behavior, BehaviorClose } from '../result.ts';
 import { describeOutcome, describeSeen } from '../handshake/describe.ts';
 import type { HeardFrame, Observation } from '../observation.ts';
-import type { ExchangeScript, Grade, Heard, HeardEvent, Outcome } from '../script.ts';
+import type { ExchangeScript, Heard, HeardEvent, Outcome } from '../script.ts';
 
 export interface GradedCase {
   readonly behavior: Behavior;
@@ -12,35 +12,59 @@ export interface GradedCase {
 
 const CLOSE_OK = { behaviorClose: 'OK', resultClose: 'Connection was properly closed' } as const;
 
-/** Holds what a case saw against what its grades allow. */
-export function grade(script: ExchangeScript, seen: Observation): GradedCase {
-  const failed = (result: string): GradedCase => ({ behavior: 'FAILED', result, ...CLOSE_OK });
-  if (seen.guard !== null) return failed(seen.guard);
-  if (seen.offence !== undefined)
-    return failed(`Whatever the case, the peer broke the protocol: ${seen.offence}.`);
-  if (seen.served === false) {
-    return failed(`Afterwards the peer served no other connection; ${describeSeen(seen)}.`);
-  }
-  if (seen.lacking !== undefined) {
-    return { behavior: 'UNIMPLEMENTED', result: `The peer ${seen.lacking}.`, ...CLOSE_OK };
-  }
-  const match = script.expect.find(({ outcome }) => fits(outcome, seen));
-  if (match === undefined) {
-    const wanted = script.expect.find(({ verdict }) => verdict !== 'NON-STRICT');
-    const expected =
-      wanted === undefined ? '' : `Expected ${describeOutcome(wanted.outcome)}, but `;
-    return failed(`${expected}${describeSeen(seen)}.`);
-  }
-  return {
-    behavior: match.verdict,
-    result: explain(match, seen),
-    ...gradeClose(match.outcome, seen),
-  };
+/** What a script's grades make of what was seen. */
+export interface Judgement {
+  readonly behavior: Behavior;
+  /** What the peer did, as a clause. */
+  readonly what: string;
+  /** Why that is not OK. */
+  readonly why?: string;
+  /** The grade that decided, or the one that was missed. */
+  readonly outcome?: Outcome;
 }
 
-function explain({ why }: Grade, seen: Observation): string {
+/** Holds what was seen of an exchange against what its script allows. */
+export function judgeExchange(script: ExchangeScript, seen: Observation): Judgement {
   const what = describeSeen(seen);
-  return `${what.slice(0, 1).toUpperCase()}${what.slice(1)}${why === undefined ? '' : `: ${why}`}.`;
+  if (seen.guard !== null) return { behavior: 'FAILED', what: seen.guard };
+  if (seen.offence !== undefined) {
+    const broken = `the peer broke a rule that holds in every case: ${seen.offence}`;
+    return { behavior: 'FAILED', what: broken };
+  }
+  if (seen.served === false) {
+    return { behavior: 'FAILED', what: `afterwards the peer served no other connection; ${what}` };
+  }
+  if (seen.lacking !== undefined) {
+    return { behavior: 'UNIMPLEMENTED', what: `the peer ${seen.lacking}` };
+  }
+  const match = script.expect.find(({ outcome }) => fits(outcome, seen));
+  if (match !== undefined) {
+    const { verdict, outcome, why } = match;
+    return { behavior: verdict, what, outcome, ...(why === undefined ? {} : { why }) };
+  }
+  const wanted = script.expect.find(({ verdict }) => verdict !== 'NON-STRICT');
+  if (wanted === undefined) return { behavior: 'FAILED', what };
+  const { outcome } = wanted;
+  const field =
+    outcome.is === 'refused' && seen.opening.is === 'refused' ? outcome.field : undefined;
+  const lacking = field === undefined ? '' : ` without ${field.name}: ${field.element}`;
+  return { behavior: 'FAILED', what: `${what}${lacking}`, outcome };
+}
+
+/** The verdict of an extended case, in Autobahn's words. */
+export function grade(script: ExchangeScript, seen: Observation): GradedCase {
+  const { behavior, what, why, outcome } = judgeExchange(script, seen);
+  if (behavior === 'FAILED') {
+    const expected = outcome === undefined ? '' : `expected ${describeOutcome(outcome)}, but `;
+    return { behavior, result: sentence(`${expected}${what}`), ...CLOSE_OK };
+  }
+  const result = sentence(why === undefined ? what : `${what}: ${why}`);
+  const close = outcome === undefined ? CLOSE_OK : gradeClose(outcome, seen);
+  return { behavior, result, ...close };
+}
+
+function sentence(clause: string): string {
+  return `${clause.slice(0, 1).toUpperCase()}${clause.slice(1)}.`;
 }
 
 function fits(outcome: Outcome, { opening, end, heard }: Observation): boolean {

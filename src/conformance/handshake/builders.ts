@@ -45,6 +45,7 @@ export function toCase(row: Row): CaseDefinition {
       send: [],
       ending: 'react',
       waitMs: WAIT_MS,
+      echoes: true,
       ownReply: false,
       windowBits: undefined,
       thenServes: false,

@@ -52,7 +52,9 @@ export function describeOutcome(outcome: Outcome): string {
 
 /** What the peer did, as a clause. */
 export function describeSeen({ opening, heard, end, answeredClose, served }: Observation): string {
-  if (end === undefined && served === true) return 'the peer goes on serving others';
+  if (end === undefined && served === true) {
+    return `${describeOpening(opening)} and goes on serving others`;
+  }
   if (opening.is !== 'accepted' || opening.breach !== undefined || end === undefined) {
     return describeOpening(opening);
   }
@@ -78,7 +80,7 @@ function describeOpening(opening: OpeningResult): string {
   switch (opening.is) {
     case 'accepted':
       return opening.breach === undefined
-        ? `the peer answered 101 ${opening.deflate ? 'with' : 'without'} permessage-deflate`
+        ? `the peer answered 101${opening.deflate ? ' with permessage-deflate' : ''}`
         : `the peer answered 101, but ${printable(opening.breach.message)}`;
     case 'refused':
       return `the peer answered HTTP ${opening.head.status} ${printable(opening.head.reason)}`.trimEnd();

@@ -1,28 +1,29 @@
-import type { RuleResult } from '../../protocol/index.ts';
+import { serverProbes } from '../../conformance/handshake/catalogue.ts';
+import type { Probe } from '../../conformance/handshake/catalogue.ts';
+import { observeServer } from '../../conformance/extended/index.ts';
+import { judgeExchange } from '../../conformance/extended/verdict.ts';
 import type { OperationContext } from '../../core/operation.ts';
-import { dial, openSocket, quoteBytes, readHead } from '../../transport/index.ts';
-import type { TlsOptions, Wire } from '../../transport/index.ts';
-import { draftRequest, encodeRequest } from './probe.ts';
-import type { Answer, Probe } from './probe.ts';
-import { PROBES } from './probes.ts';
-import type { RuleRow, ValidateHandshakeInput } from './schema.ts';
+import type { RuleResult } from '../../protocol/index.ts';
 import { readAccess } from '../../target/access.ts';
+import { dial } from '../../transport/index.ts';
+import type { RuleRow, ValidateHandshakeInput } from './schema.ts';
 
 export interface ProbeServerOptions {
   readonly url: string;
   readonly input: ValidateHandshakeInput;
   readonly context: OperationContext;
-  /** Called with the rows of each step as soon as they are known. */
+  /** Called with the rows of each step as soon as they are known, in the order of the catalogue. */
   readonly report: (rows: readonly RuleRow[]) => void;
 }
 
-/** How far apart the packets of one request are sent, so that they arrive as several. */
-const PACKET_GAP_MS = 30;
+/** Probes at a time: some wait for a time-out, and a server should not see a flood. */
+const CONCURRENCY = 4;
 
 /**
- * Judges the response to an ordinary request, with an offer of compression, and then every probe.
+ * Checks the response to an ordinary request, with an offer of compression, and then the server's
+ * answer to every handshake of the catalogue.
  *
- * Throws `EnvironmentError` when already the ordinary request does not lead to a WebSocket.
+ * Throws `EnvironmentError` when the ordinary request does not lead to a WebSocket.
  */
 export async function probeServer(options: ProbeServerOptions): Promise<void> {
   const { url, input, context, report } = options;
@@ -32,13 +33,32 @@ export async function probeServer(options: ProbeServerOptions): Promise<void> {
   const channel = await dial(url, { headers, tls, timeoutMs, signal, compression: true });
   report(channel.handshake.rules.map(toRow));
   await channel.close(1000, 250);
-  for (const [index, probe] of PROBES.entries()) {
-    signal.throwIfAborted();
-    context.emit({ stage: probe.id, done: index, total: PROBES.length });
-    const row = await runProbe(probe, { url: new URL(url), tls, headers, timeoutMs, signal });
-    signal.throwIfAborted();
-    report([row]);
-  }
+  const target = { url: new URL(url), headers, protocols: [], tls, signal };
+  const probes = serverProbes();
+  const known = await breachOfEveryResponse(probes, target, timeoutMs);
+  const rows: RuleRow[] = [];
+  let next = 0;
+  let reported = 0;
+  const work = async (): Promise<void> => {
+    for (let at = next++; at < probes.length; at = next++) {
+      signal.throwIfAborted();
+      const probe = probes[at] as Probe;
+      context.emit({ stage: probe.id, done: reported, total: probes.length });
+      rows[at] = await runProbe(probe, { target, timeoutMs, known });
+      for (let row = rows[reported]; row !== undefined; row = rows[reported]) {
+        report([row]);
+        reported += 1;
+      }
+    }
+  };
+  const stop = (error: unknown): never => {
+    next = probes.length;
+    throw error;
+  };
+  const ends = await Promise.allSettled(
+    Array.from({ length: CONCURRENCY }, () => work().catch(stop)),
+  );
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 
 /** A protocol rule's result as a row of the report. */
@@ -46,37 +66,36 @@ export function toRow({ id, rfc, rule, verdict, seen, expected }: RuleResult): R
   return { id, rfc, rule, verdict, seen, expected };
 }
 
-interface ProbeContext {
-  readonly url: URL;
-  readonly tls: TlsOptions;
-  readonly headers: readonly [name: string, value: string][];
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
+const VERDICTS = {
+  OK: 'pass',
+  'NON-STRICT': 'pass',
+  INFORMATIONAL: 'skip',
+  UNIMPLEMENTED: 'skip',
+  FAILED: 'fail',
+} as const;
+
+type Target = Parameters<typeof observeServer>[1];
+
+/**
+ * What is wrong with the response to an ordinary request. The rules of the response report it once;
+ * probes are about what differs from it.
+ */
+async function breachOfEveryResponse(
+  probes: readonly Probe[],
+  target: Target,
+  timeoutMs: number,
+): Promise<string | undefined> {
+  const ordinary = probes.find(({ id }) => id === 'probe-ordinary-request') as Probe;
+  const { seen } = await observeServer({ ...ordinary.script, waitMs: timeoutMs }, target);
+  return seen.opening.is === 'accepted' ? seen.opening.breach?.code : undefined;
 }
 
-async function runProbe(probe: Probe, context: ProbeContext): Promise<RuleRow> {
-  const { id, rfc, rule, expected } = probe;
-  await using wire = await openSocket(context.url, context);
-  const request = probe.change(draftRequest(context.url, context.headers));
-  const bytes = encodeRequest(request);
-  const packets = probe.packets?.(bytes) ?? [bytes];
-  for (const [index, packet] of packets.entries()) {
-    if (index > 0) await new Promise((resolve) => setTimeout(resolve, PACKET_GAP_MS));
-    await wire.write([packet]);
-  }
-  const { verdict, seen } = await probe.judge(await answerOf(wire, context.timeoutMs));
-  return { id, rfc, rule, verdict, seen, expected };
-}
-
-async function answerOf(wire: Wire, timeoutMs: number): Promise<Answer> {
-  const result = await readHead(wire, 'response', timeoutMs);
-  if ('head' in result) return { head: result.head, wire };
-  switch (result.failed) {
-    case 'timeout':
-      return { head: undefined, what: `no answer within ${timeoutMs} ms` };
-    case 'closed':
-      return { head: undefined, what: 'the connection was closed without an answer' };
-    case 'violation':
-      return { head: undefined, what: `no HTTP: ${quoteBytes(result.received)}` };
-  }
+async function runProbe(
+  { id, rfc, sends, expected, script }: Probe,
+  { target, timeoutMs, known }: { target: Target; timeoutMs: number; known: string | undefined },
+): Promise<RuleRow> {
+  const { seen } = await observeServer({ ...script, waitMs: timeoutMs }, target, known);
+  const { behavior, what, why } = judgeExchange(script, seen);
+  const text = why === undefined ? what : `${what}: ${why}`;
+  return { id, rfc, rule: sends, verdict: VERDICTS[behavior], seen: text, expected };
 }

@@ -69,10 +69,15 @@ describe('validate-handshake of a server in order', () => {
     expect(report).toMatchObject({ status: 'passed', success: true, summary: { failed: 0 } });
   });
 
-  it('finds that ws takes HTTP/1.0 and a request without Host, and nothing else', async () => {
+  it('finds that ws takes HTTP/1.0, no or two Hosts and a leading zero, and nothing else', async () => {
     await using server = await startWs({ perMessageDeflate: true });
     const report = await runValidateHandshake({ url: server.url });
-    expect(failedIds(report.rules)).toEqual(['probe-http-1.0', 'probe-no-host']);
-    expect(report).toMatchObject({ status: 'failed', success: false, summary: { failed: 2 } });
+    expect(failedIds(report.rules)).toEqual([
+      'probe-http-1.0',
+      'probe-no-host',
+      'probe-two-hosts',
+      'probe-deflate-window-with-leading-zero',
+    ]);
+    expect(report).toMatchObject({ status: 'failed', success: false, summary: { failed: 4 } });
   });
 });

@@ -32,7 +32,9 @@ describe('test --project', () => {
       verdict: 'pass',
       detail: 'closed with 1001 after SIGTERM, exit code 0',
     });
-    expect(report.checks.find((row) => row.id === 'echo')?.detail).toMatch(/known from the project/);
+    expect(report.checks.find((row) => row.id === 'echo')?.detail).toMatch(
+      /known from the project/,
+    );
   });
 
   it('takes the limit from the contract, whatever the input says', async () => {
@@ -78,7 +80,12 @@ describe('validate-handshake --project', () => {
     const project = writeProject(temporaryFolder());
     const report = await runValidateHandshake({ project, timeoutMs: 3000 });
     expect(report.target).toBe(project);
-    expect(failedIds(report.rules)).toEqual(['probe-http-1.0', 'probe-no-host']);
+    expect(failedIds(report.rules)).toEqual([
+      'probe-http-1.0',
+      'probe-no-host',
+      'probe-two-hosts',
+      'probe-deflate-window-with-leading-zero',
+    ]);
   });
 });
 

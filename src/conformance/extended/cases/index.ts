@@ -8,15 +8,11 @@ import { COMPRESSION } from './compression.ts';
 import { DELIVERY } from './delivery.ts';
 import { FRAMES } from './frames.ts';
 import { LENGTHS } from './lengths.ts';
-import { DEFLATE_OFFERS } from '../../handshake/cases/offers.ts';
-import { REQUEST_EDGES } from '../../handshake/cases/request-edges.ts';
-import { REQUESTS } from '../../handshake/cases/requests.ts';
+import { SERVER_HANDSHAKES } from '../../handshake/catalogue.ts';
 import { RESPONSES } from '../../handshake/cases/responses.ts';
 
 const ROWS: readonly Row[] = [
-  ...REQUESTS,
-  ...REQUEST_EDGES,
-  ...DEFLATE_OFFERS,
+  ...SERVER_HANDSHAKES,
   ...RESPONSES,
   ...LENGTHS,
   ...FRAMES,

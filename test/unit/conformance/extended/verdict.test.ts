@@ -13,6 +13,7 @@ function scriptOf(...expected: Grade[]): ExchangeScript {
     ending: 'react',
     expect: expected,
     waitMs: 1,
+    echoes: true,
     ownReply: false,
     windowBits: undefined,
     thenServes: false,
