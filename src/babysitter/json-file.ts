@@ -1,6 +1,6 @@
 import { access, readFile, rename, rm, writeFile } from 'node:fs/promises';
 
-/** Whether `error` is the file system's word for "no such file". */
+/** Whether `error` says that a file does not exist. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
@@ -16,7 +16,7 @@ export async function exists(file: string): Promise<boolean> {
   }
 }
 
-/** Reads and parses a JSON file; undefined when there is none, a SyntaxError when it is no JSON. */
+/** Reads a JSON file; undefined when it does not exist. @throws SyntaxError */
 export async function readJson(file: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as unknown;
@@ -27,9 +27,9 @@ export async function readJson(file: string): Promise<unknown> {
 }
 
 /**
- * Writes a JSON file so that a reader, or a kill in between, sees all of it or nothing of it.
+ * Writes a JSON file atomically, for one writer at a time.
  *
- * The temporary name is fixed: the next attempt writes over what a kill left. One writer at a time.
+ * The temporary name is fixed, so that the next attempt overwrites what a kill left.
  */
 export async function writeJson(file: string, value: unknown): Promise<void> {
   const temporary = `${file}.tmp`;

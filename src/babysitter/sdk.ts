@@ -7,9 +7,9 @@ import type * as tasks from '@a5c-ai/babysitter-sdk/dist/tasks/index.js';
 import { EnvironmentError } from '../core/errors.ts';
 
 /*
- * The only place that loads the babysitter SDK. It is an optional peer of 240 MB whose main entry
- * takes half a second and needs an undeclared dependency; its parts do neither, but are no
- * documented API. So a part is taken where it exists, else the main entry, which has the same names.
+ * The only place that loads the babysitter SDK, an optional peer of 240 MB. Its main entry takes half
+ * a second and needs an undeclared dependency; its parts do not, but are no documented API. So a part
+ * is loaded where it exists, else the main entry, which has the same names.
  */
 
 const PACKAGE = '@a5c-ai/babysitter-sdk';

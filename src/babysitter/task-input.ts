@@ -4,10 +4,10 @@ import * as z from 'zod';
 import { UsageError } from '../core/errors.ts';
 import { exists, readJson, writeJson } from './json-file.ts';
 
-/** Format of `tasks/<effectId>/input.json`; another one is refused, not guessed at. */
+/** Format of `tasks/<effectId>/input.json`; any other is refused. */
 export const TASK_INPUT_VERSION = 'websocket-skill.task-input.v1';
 
-/** What a task was asked to do, resolved when it was requested and never again. */
+/** The resolved input of a task, written once when the task is requested. */
 export const TaskInput = z.strictObject({
   schemaVersion: z.literal(TASK_INPUT_VERSION),
   effectId: z.string().min(1),
@@ -19,12 +19,12 @@ export const TaskInput = z.strictObject({
 });
 export type TaskInput = z.output<typeof TaskInput>;
 
-/** Where the input of an effect lies. */
+/** The file with the input of an effect. */
 export function taskInputFile(runDir: string, effectId: string): string {
   return path.join(runDir, 'tasks', effectId, 'input.json');
 }
 
-/** Writes the input of a freshly requested effect; one that is there stays as it is. */
+/** Writes the input of a newly requested effect; an existing file is kept. */
 export async function writeTaskInput(
   runDir: string,
   task: Omit<TaskInput, 'schemaVersion'>,
@@ -59,7 +59,7 @@ export async function readTaskInput(runDir: string, effectId: string): Promise<T
   return parsed.data;
 }
 
-/** The error for a task folder that does not hold what a task wrapper of this package writes. */
+/** The error for a task folder whose files were not written by a task of this package. */
 export function badTaskInput(message: string, cause?: unknown): UsageError {
   return new UsageError('WSK_ERR_BAD_TASK_INPUT', message, {
     cause,

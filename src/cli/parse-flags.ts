@@ -59,7 +59,10 @@ function buildCommand(operation: Operation, flags: readonly Flag[]): Command {
     .configureOutput({ writeOut: () => undefined, writeErr: () => undefined })
     .allowExcessArguments(false);
   for (const flag of flags) addFlag(command, flag);
-  command.option('--input <file>', 'JSON file with the arguments as a babysitter task takes them; flags override it');
+  command.option(
+    '--input <file>',
+    'JSON file with the arguments as a babysitter task takes them; flags override it',
+  );
   command.option('--json', 'print the report as one JSON document');
   const hasDuration = flags.some(({ placeholder }) => placeholder === 'duration');
   command.addHelpText(

@@ -2,9 +2,9 @@ import colors from 'picocolors';
 import type { Progress, ProgressPart } from '../core/operation.ts';
 
 const QUIET_MS = 1000;
-/** A list of parts is looked at while it fills, so it comes sooner and changes more often. */
+/** A list of parts is shown sooner and updated more often, as people watch it. */
 const PARTS_MS = 150;
-/** Between two plain lines that stand for a picture, as a log is read later. */
+/** Between two plain lines that replace a picture, as in a log. */
 const PICTURE_MS = 5000;
 const BAR_WIDTH = 20;
 
@@ -83,7 +83,7 @@ export class ProgressPrinter {
     const { isTTY } = this.#sink;
     // A terminal that does not know its size says 0.
     const [rows, columns] = [this.#sink.rows || 24, this.#sink.columns || 80];
-    // The first picture is drawn at once: whoever draws decides how often.
+    // The operation decides how often; the first picture is drawn at once.
     if (isTTY === true) {
       const room = Math.max(1, rows - 1);
       this.#closeLine();

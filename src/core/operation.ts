@@ -6,24 +6,24 @@ export interface Progress {
   readonly stage: string;
   readonly done?: number;
   readonly total?: number;
-  /** What the whole consists of, in the order in which it is shown. */
+  /** The parts of the whole, in display order. */
   readonly parts?: readonly ProgressPart[];
-  /** A picture of the present state for a terminal of so many columns, drawn over the one before. */
+  /** The present state as lines for a terminal of so many columns; replaces the lines before. */
   readonly lines?: (columns: number) => readonly string[];
-  /** Happened once: told at once, as a line that stays. */
+  /** A single event: printed at once, as a line that stays. */
   readonly event?: true;
 }
 
-/** A part of what is being done, such as a section of a test suite. */
+/** A part of an operation, such as a section of a test suite. */
 export interface ProgressPart {
   readonly name: string;
   readonly done: number;
   readonly total: number;
-  /** How many of those done did not come out well. */
+  /** How many of those done have failed. */
   readonly failed: number;
 }
 
-/** What an operation may know of the world around it: cancellation, progress, folder and clock. */
+/** What an operation gets from its caller: cancellation, progress, folder and clock. */
 export interface OperationContext {
   /** Aborted on Ctrl-C: return what was measured so far with `status: 'interrupted'`. */
   readonly signal: AbortSignal;
@@ -35,12 +35,12 @@ export interface OperationContext {
 }
 
 /**
- * How a report ended; `waiting` is a run that others (an agent, a person) have to go on with, and
- * `invalid` a measurement that does not say anything about its target.
+ * How a report ended; `waiting` is a run that waits for others (an agent, a person), and `invalid` a
+ * measurement that says nothing about its target.
  */
 export type Status = 'passed' | 'failed' | 'invalid' | 'interrupted' | 'waiting';
 
-/** The least every report holds; `success` is true only for `passed`. The exit code follows. */
+/** The fields of every report; `success` is true only for `passed`. `status` gives the exit code. */
 export interface Report {
   readonly operation: string;
   readonly status: Status;
@@ -54,7 +54,7 @@ export interface View {
   readonly table?: View.Table;
   /** Further tables, under the first. */
   readonly moreTables?: readonly View.Table[];
-  /** Free lines under everything else: what to do next, what was left out. */
+  /** Lines below the tables: what to do next, what was left out. */
   readonly notes?: readonly string[];
 }
 
