@@ -1,28 +1,39 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { NoteRun, notesFile, requestFirst } from '../support/note-runs.ts';
 import { runNode } from '../support/programs.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { sampleMark, testsAll } from '../support/test-all.ts';
 
 const fixture = (name: string): string =>
   fileURLToPath(new URL(`../fixtures/babysitter/${name}`, import.meta.url));
 
-/** Runs the runner in a process that dies before its n-th change below the runs folder. */
-async function runKilledAt(notes: NoteRun, at: number, args: readonly string[]): Promise<boolean> {
+/** Runs the runner in a process of its own, with what `kill-at.mjs` reads in `env`. */
+async function runWatched(
+  notes: NoteRun,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ killed: boolean }> {
   const preload = pathToFileURL(fixture('kill-at.mjs')).href;
   const { signal, code, stderr } = await runNode(
     ['--import', preload, fixture('run-notes.mjs'), ...args],
     {
       env: {
-        KILL_AT: String(at),
+        ...env,
         KILL_BELOW: notes.runsDir,
         BABYSITTER_LOG_DIR: path.join(notes.root, 'logs'),
       },
     },
   );
   if (signal !== 'SIGKILL' && code !== 0) throw new Error(`exit ${code}: ${stderr}`);
-  return signal === 'SIGKILL';
+  return { killed: signal === 'SIGKILL' };
+}
+
+/** Runs the runner in a process that dies before its n-th change below the runs folder. */
+async function runKilledAt(notes: NoteRun, at: number, args: readonly string[]): Promise<boolean> {
+  return (await runWatched(notes, args, { KILL_AT: String(at) })).killed;
 }
 
 function runArguments({ inputsFile, runsDir }: NoteRun): string[] {
@@ -54,11 +65,16 @@ const NAMES = ['one', 'two'];
 async function killAndResume(at: number): Promise<boolean> {
   const notes = new NoteRun({ names: NAMES });
   const killed = await runKilledAt(notes, at, runArguments(notes));
+  await expectToResume(notes, `killed before change ${at}`);
+  return killed;
+}
+
+/** Goes on with a run that a kill has ended: no effect is executed again after its commit. */
+async function expectToResume(notes: NoteRun, where: string): Promise<void> {
   const doneBefore = committed(notes);
   const executedBefore = notes.executions();
   const report = await goOn(notes);
   const executed = notes.executions();
-  const where = `killed before change ${at}`;
 
   expect(report, where).toMatchObject({ status: 'passed', runStatus: 'completed', runId: 'r1' });
   for (const [index, name] of NAMES.entries()) {
@@ -70,7 +86,6 @@ async function killAndResume(at: number): Promise<boolean> {
     }
   }
   expectSound(notes, where);
-  return killed;
 }
 
 /** The journal of an untouched run, and nothing left of the killed one. */
@@ -95,15 +110,34 @@ function expectSound(notes: NoteRun, where: string): void {
   ).toEqual([]);
 }
 
+/** Every which change is killed at by a real signal: all of them take a minute and a half. */
+const STRIDE = testsAll ? 1 : 16;
+
 describe('kill -9', () => {
   it('at every change below the runs folder, resume ends the same run', async () => {
-    let at = 0;
+    const notes = new NoteRun({ names: NAMES });
+    const snapshots = temporaryFolder();
+    await runWatched(notes, runArguments(notes), {
+      SNAPSHOT: notes.root,
+      SNAPSHOTS_TO: snapshots,
+    });
+    const changes = readdirSync(snapshots).length;
+    // A run of two tasks makes about 160 changes; far fewer would mean that some were missed.
+    expect(changes).toBeGreaterThan(120);
+    for (let at = 1; at <= changes; at += 1) {
+      rmSync(notes.root, { recursive: true });
+      cpSync(path.join(snapshots, String(at)), notes.root, { recursive: true });
+      await expectToResume(notes, `as it was before change ${at}`);
+    }
+  }, 120_000);
+
+  it(`with a real signal${sampleMark}, resume ends the same run`, async () => {
+    let at = 1 - STRIDE;
     const lane = async (): Promise<void> => {
-      while (await killAndResume((at += 1)));
+      while (await killAndResume((at += STRIDE)));
     };
     // Two at a time: most of it is waiting for programs to start.
     await Promise.all([lane(), lane()]);
-    // A run of two tasks makes about 160 changes; far fewer would mean that the kills missed.
     expect(at).toBeGreaterThan(120);
   }, 600_000);
 
