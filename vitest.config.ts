@@ -1,14 +1,29 @@
 import { defineConfig } from 'vitest/config';
+import { SlowFirst } from './test/support/slow-first.ts';
 import { SummaryReporter } from './test/support/summary-reporter.ts';
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   test: {
-    include: ['test/**/*.test.ts'],
-    setupFiles: ['test/setup.ts'],
     reporters: ['default', new SummaryReporter()],
+    setupFiles: ['test/setup.ts'],
+    // `npm run test:all` is `vitest run --mode all`; the variable alone does the same.
+    env: mode === 'all' ? { WSK_TEST_ALL: '1' } : {},
     pool: 'forks',
-    maxWorkers: 2,
+    // Twice the cores of CI: most test files wait for other processes and for time limits.
+    maxWorkers: 4,
+    sequence: { sequencer: SlowFirst },
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'integration', include: ['test/**/*.test.ts'], exclude: ['test/unit/**'] },
+      },
+      {
+        extends: true,
+        // One process takes many files: to import src anew for each costs more than their tests.
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false },
+      },
+    ],
   },
-});
+}));
