@@ -40,9 +40,23 @@ export const CHAT_MUTANTS: readonly Mutant[] = [
   {
     without: 'the heartbeat',
     file: 'dist/src/session.js',
-    find: 'keepAlive(socket, config.PING_INTERVAL);',
+    find: 'keepAlive(socket, tcp, config.PING_INTERVAL);',
     replace: '',
     check: 'cuts off a peer that answers no pings and keeps one that does',
+  },
+  {
+    without: 'the sign of life in an octet',
+    file: 'dist/src/heartbeat.js',
+    find: /if \(hasMoved\(\)\)\s+missed = 0;/,
+    replace: "client.once('message', () => (missed = 0)).once('pong', () => (missed = 0));",
+    check: 'keeps a peer that takes many pings to send one frame',
+  },
+  {
+    without: 'passing over other upgrades',
+    file: 'dist/src/server.js',
+    find: 'if (!wantsWebSocket(request))',
+    replace: 'if (false)',
+    check: 'answers plain requests that offer an upgrade to h2c',
   },
   {
     without: 'the time-outs of handshakes',

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { deflateRawSync } from 'node:zlib';
 import { expect } from 'vitest';
 import { encodeFrame, Opcode } from '../../src/protocol/index.ts';
@@ -63,6 +64,23 @@ export const CONNECTION_CHECKS = {
     alive.socket.terminate();
   },
 
+  'keeps a peer that takes many pings to send one frame': async ({ boot, kind, soon }) => {
+    await using server = await boot({ PING_INTERVAL: '100' });
+    const raw = await openRaw(server.port);
+    raw.write(handshakeBytes(server.port));
+    const text = kind === 'chat' ? '{"type":"ping","id":"slowly"}' : 'slowly, octet by octet....';
+    const payload = Buffer.from(text);
+    const answered = soon(readUntil(raw, 'slowly'), 'an answer');
+    // Awaited below; a server that cuts the connection off rejects it before.
+    answered.catch(() => undefined);
+    for (const octet of encodeFrame({ opcode: 1, payload, maskingKey: MASKING_KEY })) {
+      raw.write(Buffer.of(octet));
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    await answered;
+    raw.destroy();
+  },
+
   'refuses to start with a wrong setting or a port that is taken, in one sentence': async ({
     boot,
   }) => {
@@ -83,6 +101,20 @@ export const CONNECTION_CHECKS = {
     expect(await status('/')).toBe(426);
     expect(await status('/__proto__')).toBe(404);
     expect(await status('/elsewhere', { method: 'POST', body: 'x' })).toBe(404);
+  },
+
+  'answers plain requests that offer an upgrade to h2c': async ({ boot, soon }) => {
+    await using server = await boot();
+    const ask = async (requestLine: string): Promise<string> => {
+      const raw = await openRaw(server.port);
+      raw.write(
+        `${requestLine}\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n` +
+          'HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n',
+      );
+      return (await soon(readToEnd(raw), 'an answer')).toString('latin1');
+    };
+    expect(await ask('GET /healthz HTTP/1.1')).toMatch(/^HTTP\/1\.1 200 .*"ok"/s);
+    expect(await ask('GET / HTTP/1.1')).toMatch(/^HTTP\/1\.1 426 .*^Upgrade: websocket/ims);
   },
 
   'closes everybody with 1001 on SIGTERM and exits with 0': async ({ boot, soon }) => {
@@ -123,6 +155,16 @@ export const CONNECTION_CHECKS = {
     await expectAlive(server, { kind, soon });
   },
 } as const satisfies Readonly<Record<string, Check>>;
+
+/** Resolves once `text` came. */
+async function readUntil(socket: Socket, text: string): Promise<void> {
+  let received = '';
+  for await (const chunk of socket) {
+    received += String(chunk);
+    if (received.includes(text)) return;
+  }
+  throw new Error(`the connection ended without ${text}`);
+}
 
 /** Waits for `count` more pings. */
 async function pings({ socket }: TestClient, count: number): Promise<void> {

@@ -45,11 +45,18 @@ export const ECHO_MUTANTS: readonly Mutant[] = [
     check: 'cuts off a peer that answers no pings and keeps one that does',
   },
   {
-    without: 'the sign of life in a pong',
+    without: 'the sign of life in an octet',
     file: 'echo-server.js',
-    find: "['message', 'ping', 'pong']",
-    replace: "['message', 'ping']",
-    check: 'cuts off a peer that answers no pings and keeps one that does',
+    find: 'if (hasMoved()) missed = 0;',
+    replace: "client.once('message', () => (missed = 0)).once('pong', () => (missed = 0));",
+    check: 'keeps a peer that takes many pings to send one frame',
+  },
+  {
+    without: 'passing over other upgrades',
+    file: 'echo-server.js',
+    find: 'if (!wantsWebSocket(request))',
+    replace: 'if (false)',
+    check: 'answers plain requests that offer an upgrade to h2c',
   },
   {
     without: 'the time-outs of handshakes',

@@ -8,12 +8,12 @@
  * setting with its environment variable.
  */
 // #if project
-import { createServer, STATUS_CODES } from 'node:http';
+import { createServer, ServerResponse, STATUS_CODES } from 'node:http';
 import { WebSocketServer } from 'ws';
 // #else
 //~ // Set by loadModules() at the end of this file: `import` statements and `require` each work in
 //~ // one kind of package only, `import()` in both.
-//~ let createServer, STATUS_CODES, WebSocketServer;
+//~ let createServer, ServerResponse, STATUS_CODES, WebSocketServer;
 // #endif
 
 const config = {
@@ -23,7 +23,7 @@ const config = {
   host: process.env.HOST || undefined,
   /** Largest message in bytes, also after decompression; a larger one is closed with 1009. */
   maxPayload: integer('MAX_PAYLOAD', 1048576, 1, 0x7fffffff),
-  /** Milliseconds between two pings; a peer that answers neither of two is disconnected. */
+  /** Milliseconds between two pings; a peer that neither sends nor reads during two is cut off. */
   pingInterval: integer('PING_INTERVAL', 30000, 10, 3_600_000),
   /** `permessage-deflate` (RFC 7692) costs up to some 120 KiB of memory per connection. */
   compression: oneOf('COMPRESSION', 'permessage-deflate', ['permessage-deflate', 'none']),
@@ -82,11 +82,12 @@ function main() {
   server.on('upgrade', (request, socket, head) => {
     // First of all: a connection reset without a listener would end the process.
     socket.on('error', () => socket.destroy());
+    if (!wantsWebSocket(request)) return answerPlain(request, socket);
     const ip = addressOf(request);
     const refusal = refusalFor(request, ip, sockets.clients.size);
     if (refusal !== undefined) return refuse(request, socket, ip, refusal);
     request.headers['sec-websocket-extensions'] = acceptableOffer(request);
-    sockets.handleUpgrade(request, socket, head, (client) => serve(client, ip));
+    sockets.handleUpgrade(request, socket, head, (client) => serve(client, socket, ip));
   });
 
   server.on('error', (error) => {
@@ -103,15 +104,14 @@ function main() {
 }
 
 /** Echoes until the connection ends; until then it counts against the limit of its address. */
-function serve(client, ip) {
+function serve(client, socket, ip) {
   // First of all: a malformed frame without a listener would end the process.
   client.on('error', (error) => log('warn', 'client-error', { ip, message: error.message }));
   connectionsPerIp.set(ip, (connectionsPerIp.get(ip) ?? 0) + 1);
-  const heartbeat = keepAlive(client);
+  const stopHeartbeat = keepAlive(client, socket);
 
   client.on('message', (data, isBinary) => {
     client.send(data, { binary: isBinary }, () => {
-      heartbeat.seen();
       if (client.isPaused && client.bufferedAmount <= config.maxBuffered) client.resume();
     });
     // Stop reading from a client that does not read its echoes, so that its buffer stays bounded.
@@ -119,7 +119,7 @@ function serve(client, ip) {
   });
 
   client.on('close', (code) => {
-    heartbeat.stop();
+    stopHeartbeat();
     const left = connectionsPerIp.get(ip) - 1;
     if (left > 0) connectionsPerIp.set(ip, left);
     else connectionsPerIp.delete(ip);
@@ -128,12 +128,22 @@ function serve(client, ip) {
   log('info', 'connected', { ip, protocol: client.protocol });
 }
 
-/** Pings `client` and ends the connection when nothing was received during two pings. */
-function keepAlive(client) {
+/** Pings `client` and ends the connection when no octet came or went during two pings. */
+function keepAlive(client, socket) {
   let missed = 0;
   let timer;
-  const seen = () => (missed = 0);
+  let before = { read: 0, delivered: 0, waiting: 0 };
+  // Octets count, not frames: in the middle of a large frame a peer cannot answer a ping.
+  const hasMoved = () => {
+    const { bytesRead: read, bytesWritten, writableLength: waiting } = socket;
+    const now = { read, delivered: bytesWritten - waiting, waiting };
+    const moved =
+      now.read > before.read || (before.waiting > 0 && now.delivered > before.delivered);
+    before = now;
+    return moved;
+  };
   const beat = () => {
+    if (hasMoved()) missed = 0;
     if (missed === 2) return client.terminate();
     missed += 1;
     client.ping();
@@ -143,9 +153,23 @@ function keepAlive(client) {
     // Jitter keeps ten thousand connections from pinging in the same millisecond.
     timer = setTimeout(beat, config.pingInterval * (0.9 + Math.random() * 0.2)).unref();
   };
-  for (const sign of ['message', 'ping', 'pong']) client.on(sign, seen);
   schedule();
-  return { seen, stop: () => clearTimeout(timer) };
+  return () => clearTimeout(timer);
+}
+
+/** RFC 9110 section 7.8: a server ignores the protocols in Upgrade that it does not speak. */
+function wantsWebSocket({ headers }) {
+  const protocols = (headers.upgrade ?? '').toLowerCase().split(',');
+  return protocols.some((name) => name.trim() === 'websocket');
+}
+
+/** Answers a request whose Upgrade is ignored; Node has taken its socket off the HTTP server. */
+function answerPlain(request, socket) {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  response.once('finish', () => socket.end());
+  answerHttp(request, response);
 }
 
 /** Why a handshake is refused, before any connection state exists; undefined accepts it. */
@@ -320,6 +344,6 @@ main();
 //~     throw new Error(`${name} is optional and not included`);
 //~   });
 //~   WebSocketServer = ws.exports;
-//~   ({ createServer, STATUS_CODES } = builtins.get('http'));
+//~   ({ createServer, ServerResponse, STATUS_CODES } = builtins.get('http'));
 //~ }
 // #endif

@@ -18,7 +18,7 @@ const Environment = z.object({
     'largest message in bytes, also after decompression; a larger one is closed with 1009',
   ),
   PING_INTERVAL: integer(10, 3_600_000, DEFAULTS.pingInterval).describe(
-    'milliseconds between pings; two unanswered ones end the connection',
+    'milliseconds between pings; a client silent during two of them is cut off',
   ),
   COMPRESSION: z
     .enum(['permessage-deflate', 'none'])

@@ -124,6 +124,12 @@ export function addressOf(request: IncomingMessage, trustProxy: number): string 
   return request.socket.remoteAddress ?? 'unknown';
 }
 
+/** RFC 9110 section 7.8: a server ignores the protocols in Upgrade that it does not speak. */
+export function wantsWebSocket({ headers }: IncomingMessage): boolean {
+  const protocols = (headers.upgrade ?? '').toLowerCase().split(',');
+  return protocols.some((name) => name.trim() === 'websocket');
+}
+
 /** The path of a request target, which may also be a whole URL (RFC 9112 section 3.2.2). */
 export function pathOf(request: IncomingMessage): string {
   const [, path = ''] = /^(?:https?:\/\/[^/?#]*)?([^?#]*)/i.exec(request.url ?? '') ?? [];

@@ -1,26 +1,36 @@
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 
-/** Unanswered pings after which a peer counts as dead. */
+/** Pings without a sign of life after which a peer counts as dead. */
 const MAX_MISSED = 2;
 
 /**
- * Pings `socket` about every `intervalMs` until it closes, and ends it when nothing was received
+ * Pings `client` about every `intervalMs` until it closes, and ends it when no octet came or went
  * during `MAX_MISSED` pings: TCP alone may take hours to detect a lost peer.
+ *
+ * Octets count, not frames: in the middle of a large frame a peer cannot answer a ping.
  */
-export function keepAlive(socket: WebSocket, intervalMs: number): void {
+export function keepAlive(client: WebSocket, socket: Socket, intervalMs: number): void {
   let missed = 0;
   let timer: NodeJS.Timeout;
+  let before = { read: 0, delivered: 0, waiting: 0 };
 
-  const seen = (): void => {
-    missed = 0;
+  const hasMoved = (): boolean => {
+    const { bytesRead: read, bytesWritten, writableLength: waiting } = socket;
+    const now = { read, delivered: bytesWritten - waiting, waiting };
+    const moved =
+      now.read > before.read || (before.waiting > 0 && now.delivered > before.delivered);
+    before = now;
+    return moved;
   };
   const beat = (): void => {
+    if (hasMoved()) missed = 0;
     if (missed === MAX_MISSED) {
-      socket.terminate();
+      client.terminate();
       return;
     }
     missed += 1;
-    socket.ping();
+    client.ping();
     schedule();
   };
   const schedule = (): void => {
@@ -28,8 +38,7 @@ export function keepAlive(socket: WebSocket, intervalMs: number): void {
     timer = setTimeout(beat, intervalMs * (0.9 + Math.random() * 0.2)).unref();
   };
 
-  socket.on('message', seen).on('ping', seen).on('pong', seen);
-  socket.once('close', () => {
+  client.once('close', () => {
     clearTimeout(timer);
   });
   schedule();

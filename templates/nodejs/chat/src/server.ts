@@ -1,5 +1,5 @@
-import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,7 +8,15 @@ import { Admission } from './admission.ts';
 import { Chat } from './chat.ts';
 import { acceptableOffer, compressionOptions } from './compression.ts';
 import type { Config } from './config.ts';
-import { addressOf, DRAINING, pathOf, refusalFor, refuse, selectSubprotocol } from './handshake.ts';
+import {
+  addressOf,
+  DRAINING,
+  pathOf,
+  refusalFor,
+  refuse,
+  selectSubprotocol,
+  wantsWebSocket,
+} from './handshake.ts';
 import type { Refusal } from './handshake.ts';
 import { identify } from './identity.ts';
 import type { Identify } from './identity.ts';
@@ -93,6 +101,10 @@ export class ChatServer {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // First of all: a connection reset without a listener would end the process.
     socket.on('error', () => socket.destroy());
+    if (!wantsWebSocket(request)) {
+      this.#answerPlain(request);
+      return;
+    }
     const address = addressOf(request, this.#config.TRUST_PROXY);
     const refusal = this.#refusalFor(request, address);
     if (refusal !== undefined) {
@@ -122,7 +134,7 @@ export class ChatServer {
     if (offer === undefined) delete request.headers['sec-websocket-extensions'];
     else request.headers['sec-websocket-extensions'] = offer;
     this.#sockets.handleUpgrade(request, socket, head, (client) => {
-      serve(client, user, this.#chat, this.#config);
+      serve(client, request.socket, { user, chat: this.#chat, config: this.#config });
     });
   }
 
@@ -143,6 +155,15 @@ export class ChatServer {
     const { status, reason } = refusal;
     log('warn', 'handshake-refused', { status, reason, address, origin: request.headers.origin });
     refuse(socket, refusal);
+  }
+
+  /** Answers a request whose Upgrade is ignored; Node has taken its socket off the HTTP server. */
+  #answerPlain(request: IncomingMessage): void {
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(request.socket);
+    response.once('finish', () => request.socket.end());
+    this.#answer(request, response);
   }
 
   /** Answers health checks; other requests get 426 or 404. */

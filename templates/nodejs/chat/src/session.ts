@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import type { Chat } from './chat.ts';
 import { Client } from './client.ts';
@@ -17,14 +18,18 @@ const JOIN_COST = 10;
 const ERROR_LIMIT = 20;
 
 /** Runs one connection from its handshake to its end. */
-export function serve(socket: WebSocket, user: string, chat: Chat, config: Config): void {
+export function serve(
+  socket: WebSocket,
+  tcp: Socket,
+  { user, chat, config }: { user: string; chat: Chat; config: Config },
+): void {
   // First of all: a malformed frame without a listener would end the process.
   socket.on('error', (error) => {
     log('warn', 'client-error', { user, message: error.message });
   });
   const client = new Client(socket, user, config.MAX_BUFFERED);
   const guard = new Guard(client, config);
-  keepAlive(socket, config.PING_INTERVAL);
+  keepAlive(socket, tcp, config.PING_INTERVAL);
 
   socket.on('message', (data, isBinary) => {
     // A client that is being closed may still send.

@@ -95,8 +95,8 @@ describe('session', () => {
     };
     const http = createServer().listen(0);
     const sockets = new WebSocketServer({ server: http });
-    sockets.on('connection', (socket) => {
-      serve(socket, 'ada', broken, readConfig({}));
+    sockets.on('connection', (socket, request) => {
+      serve(socket, request.socket, { user: 'ada', chat: broken, config: readConfig({}) });
     });
     const client = await connect((http.address() as AddressInfo).port);
     client.send({ type: 'ping' });
