@@ -70,6 +70,7 @@ describe('a run that the babysitter program created', () => {
       projectName: 'Echo Me',
       type: 'echo',
       outputDir: 'echo',
+      autobahn: false,
       customHandlers: 'answer "ping" with "pong"',
       review: true,
     });

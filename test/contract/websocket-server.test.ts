@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -162,10 +162,13 @@ describe('the process, without a host', () => {
 });
 
 describe('the process, for real', () => {
-  /** A folder with the inputs of an echo project, which is quick to install. */
+  /** A folder with the inputs of an echo project, which is quick to install, and a low limit. */
   function desk(inputs: object): string {
     const cwd = temporaryFolder();
-    const all = { projectName: 'echo', type: 'echo', messages: 20, ...inputs };
+    const config = path.join(cwd, '.babysitter', 'skills', 'websocket.yaml');
+    mkdirSync(path.dirname(config), { recursive: true });
+    writeFileSync(config, 'websocket:\n  maxPayload: 65536\n');
+    const all = { projectName: 'echo', type: 'echo', messages: 20, autobahn: false, ...inputs };
     writeFileSync(path.join(cwd, 'inputs.json'), JSON.stringify(all));
     return cwd;
   }
@@ -175,6 +178,13 @@ describe('the process, for real', () => {
     runsDir: 'runs',
     runId: 'r1',
   };
+
+  /** An echo server with the limit of the defaults, which the Autobahn cases need. */
+  function deskWithAutobahn(): string {
+    const cwd = desk({ autobahn: true });
+    rmSync(path.join(cwd, '.babysitter'), { recursive: true });
+    return cwd;
+  }
 
   it('generates a server that passes, and says where everything is', async () => {
     const cwd = desk({ type: 'chat', projectName: 'Chat' });
@@ -242,7 +252,7 @@ describe('the process, for real', () => {
   });
 
   it('installs again what a killed installation has left half installed', async () => {
-    const cwd = desk({});
+    const cwd = deskWithAutobahn();
     const controller = new AbortController();
     const emit = ({ stage }: { stage: string }): void => {
       if (stage === 'validate-handshake') controller.abort();
