@@ -1,4 +1,17 @@
 import * as z from 'zod';
+import { Mode } from './plan.ts';
+import {
+  ByteCounts,
+  ConnectionCounts,
+  ErrorRowSchema,
+  Fairness,
+  HandlerCount,
+  Iterations,
+  MessageCounts,
+  PhaseTimes,
+  SecondCounts,
+  WorkerUse,
+} from './result.ts';
 
 /** Nanosecond histograms are reported in milliseconds. */
 export const Percentiles = z.object({
@@ -14,13 +27,6 @@ export const Percentiles = z.object({
   max: z.number(),
 });
 export type Percentiles = z.output<typeof Percentiles>;
-
-export const ErrorReport = z.object({
-  kind: z.string(),
-  detail: z.string(),
-  count: z.number(),
-  first: z.string(),
-});
 
 export const ThresholdRow = z.object({
   /** As it was given: `p99<20ms`. */
@@ -45,15 +51,7 @@ export const Interval = z.object({
 export type Interval = z.output<typeof Interval>;
 
 /** One second, for charts; times in milliseconds. */
-export const SecondRow = z.object({
-  second: z.number(),
-  phase: z.enum(['connect', 'warmup', 'measure', 'drain']),
-  intended: z.number(),
-  sent: z.number(),
-  received: z.number(),
-  errors: z.number(),
-  connections: z.number(),
-  opened: z.number(),
+export const SecondRow = SecondCounts.extend({
   p50: z.number().nullable(),
   p99: z.number().nullable(),
   max: z.number().nullable(),
@@ -73,7 +71,7 @@ export const Measured = z.object({
   target: z.string(),
   engine: z.string(),
   /** In the mode connect, a message is a handshake; in fanout, it is a delivery. */
-  mode: z.enum(['echo', 'fanout', 'connect', 'idle']).optional(),
+  mode: Mode.optional(),
   /** Messages per second, all connections together. */
   rate: z.object({
     /** Null in closed loop. */
@@ -83,26 +81,12 @@ export const Measured = z.object({
     /** `sent / intended`, 0 to 1; null in closed loop. */
     reached: z.number().nullable(),
   }),
-  connections: z.object({
-    requested: z.number(),
-    opened: z.number(),
-    failed: z.number(),
-    dropped: z.number(),
+  connections: ConnectionCounts.extend({
     /** Handshakes per second while connecting. */
     perSecond: z.number(),
   }),
-  messages: z.object({
-    intended: z.number(),
-    sent: z.number(),
-    received: z.number(),
-    lost: z.number(),
-    inFlight: z.number(),
-    unsent: z.number(),
-    duplicated: z.number(),
-    outOfOrder: z.number(),
-    wrong: z.number(),
-  }),
-  bytes: z.object({ sent: z.number(), received: z.number() }),
+  messages: MessageCounts,
+  bytes: ByteCounts,
   latency: z.object({
     connect: Percentiles.nullable(),
     response: Percentiles.nullable(),
@@ -110,8 +94,8 @@ export const Measured = z.object({
     lateness: Percentiles.nullable(),
     lastDelivery: Percentiles.nullable(),
   }),
-  fairness: z.object({ min: z.number(), median: z.number(), max: z.number() }).nullable(),
-  errors: z.array(ErrorReport),
+  fairness: Fairness.nullable(),
+  errors: z.array(ErrorRowSchema.extend({ kind: z.string() })),
   generator: z.object({
     saturated: z.boolean(),
     /** Each rule that was broken, in one line with its figures. */
@@ -122,15 +106,7 @@ export const Measured = z.object({
     cpuPerMessageUs: z.number().nullable(),
     cpuMs: z.number(),
     peakRssBytes: z.number(),
-    workers: z.array(
-      z.object({
-        name: z.string(),
-        cpuMs: z.number(),
-        measureMs: z.number(),
-        eventLoopUtilization: z.number(),
-        gcMs: z.number(),
-      }),
-    ),
+    workers: z.array(WorkerUse),
   }),
   /** Closed loop: connections x depth / rate against the mean service time. */
   littlesLaw: z
@@ -149,19 +125,14 @@ export const Measured = z.object({
       bytesPerConnection: z.number().nullable(),
     })
     .nullable(),
-  phases: z.object({
-    connectMs: z.number(),
-    warmupMs: z.number(),
-    measureMs: z.number(),
-    drainMs: z.number(),
-  }),
+  phases: PhaseTimes,
   seconds: z.array(SecondRow),
   notes: z.array(z.string()),
   /** For a scenario alone; see `ScenarioResult`. */
   scenario: z
     .object({
       name: z.string(),
-      iterations: z.object({ started: z.number(), completed: z.number(), failed: z.number() }),
+      iterations: Iterations,
       labels: z.array(
         z.object({
           label: z.string(),
@@ -171,7 +142,7 @@ export const Measured = z.object({
           response: Percentiles.nullable(),
         }),
       ),
-      unasked: z.array(z.object({ name: z.string(), count: z.number() })),
+      unasked: z.array(HandlerCount),
       total: z.object({ sent: z.number(), received: z.number() }),
     })
     .optional(),
@@ -234,7 +205,7 @@ export type Search = z.output<typeof Search>;
 export const BenchmarkReport = z.object({
   operation: z.literal('benchmark'),
   target: z.string(),
-  mode: z.enum(['echo', 'fanout', 'connect', 'idle', 'soak', 'scenario']),
+  mode: z.enum([...Mode.options, 'soak', 'scenario']),
   /** `invalid`: the generator was the limit, and `--strict` was given. */
   status: z.enum(['passed', 'failed', 'interrupted', 'invalid']),
   success: z.boolean(),

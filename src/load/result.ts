@@ -1,161 +1,240 @@
+import * as z from 'zod';
+import { ERROR_KINDS } from './measure/errors.ts';
 import type { ErrorRow } from './measure/errors.ts';
-import type { Histogram } from './measure/histogram.ts';
+import { Histogram } from './measure/histogram.ts';
+
+const Count = z.number().nonnegative();
+
+/** In JSON: the base64 form that HdrHistogram's tools read. */
+const EncodedHistogram = z.string().transform((text, context): Histogram => {
+  try {
+    return Histogram.fromBase64(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'expected a histogram in base64' });
+    return z.NEVER;
+  }
+});
+
+/** Milliseconds that each phase took. */
+export const PhaseTimes = z.object({
+  connectMs: Count,
+  warmupMs: Count,
+  measureMs: Count,
+  drainMs: Count,
+});
+
+export const ConnectionCounts = z.object({
+  requested: Count,
+  opened: Count,
+  /** Refused, timed out, or answered with another status than 101. */
+  failed: Count,
+  /** Opened, then closed by the peer or the network before the run ended. */
+  dropped: Count,
+});
+
+export const MessageCounts = z.object({
+  /** Due by the schedule (open model), or sent (closed model). */
+  intended: Count,
+  sent: Count,
+  /** Replies that matched a message; in the mode fanout, deliveries. */
+  received: Count,
+  /** Sent, and without a reply when the drain ended or the connection closed. */
+  lost: Count,
+  /** Sent, and still without a reply when the run was interrupted. */
+  inFlight: Count,
+  /** Due, and not sent because no connection was open. */
+  unsent: Count,
+  /** Further replies to a message that already had its reply. */
+  duplicated: Count,
+  /** Replies that came before the reply to an earlier message. */
+  outOfOrder: Count,
+  /** Messages of the server that are no reply, or a reply with another payload. */
+  wrong: Count,
+});
+export type MessageCounts = z.output<typeof MessageCounts>;
+
+/** On the wire, frame headers included, handshakes excluded. */
+export const ByteCounts = z.object({ sent: Count, received: Count });
+
+/** Replies per connection: shows a server that favours some connections. */
+export const Fairness = z.object({ min: Count, median: Count, max: Count });
+
+/** The schema of what `measure/errors.ts` counts; worker threads load that file without zod. */
+export const ErrorRowSchema = z.object({
+  kind: z.enum(ERROR_KINDS),
+  detail: z.string(),
+  count: Count,
+  first: z.string(),
+}) satisfies z.ZodType<ErrorRow>;
+
+/** Nanoseconds. Null where the mode has no such latency. */
+const Latencies = z
+  .object({
+    /** Start of the connect to the 101, name resolution and TLS included. */
+    connect: EncodedHistogram,
+    /** From when a message was due to its reply: the time that a user waits. */
+    response: EncodedHistogram.nullable(),
+    /** From when a message was sent to its reply. */
+    service: EncodedHistogram.nullable(),
+    /** From when a message was due to when it was sent: the delay of the load generator. */
+    lateness: EncodedHistogram.nullable(),
+    /** From when a message was published to its last delivery; for the mode fanout only. */
+    lastDelivery: EncodedHistogram.nullable(),
+  })
+  .readonly();
+export type Latencies = z.output<typeof Latencies>;
+
+/** Counts of one second of a run, all workers together. */
+export const SecondCounts = z.object({
+  /** Seconds since the start of the ramp. */
+  second: Count,
+  phase: z.enum(['connect', 'warmup', 'measure', 'drain']),
+  intended: Count,
+  sent: Count,
+  received: Count,
+  errors: Count,
+  /** Open at the end of the second. */
+  connections: Count,
+  /** Handshakes completed in this second. */
+  opened: Count,
+});
+
+/** One second of a run. */
+export const SecondSample = SecondCounts.extend({
+  /** Nanoseconds, of the replies in this second; null without replies. */
+  response: z.object({ p50: Count, p99: Count, max: Count }).readonly().nullable(),
+  latenessP99: Count.nullable(),
+  /** CPU time that all workers used in this second. */
+  cpuMs: Count,
+  /** Resident memory of the process. */
+  rssBytes: Count,
+}).readonly();
+export type SecondSample = z.output<typeof SecondSample>;
+
+export const WorkerUse = z.object({
+  name: z.string(),
+  /** CPU time of the thread over the measured phase; of its process where threads have none. */
+  cpuMs: Count,
+  measureMs: Count,
+  /** 0 to 1. */
+  eventLoopUtilization: Count,
+  gcMs: Count,
+});
+export type WorkerUse = z.output<typeof WorkerUse>;
 
 /**
- * What one run measured. Counts are of the measured phase alone, warm-up left out, and add up:
+ * Expectations of one label: inside of a loop those of the measured phase; outside, where a client
+ * passes once, those of the whole run.
+ */
+const LabelResult = z
+  .object({
+    label: z.string(),
+    /** Met, and not met. */
+    count: Count,
+    failed: Count,
+    /** Nanoseconds from the send before it (or from when it began to wait) to the message. */
+    service: EncodedHistogram,
+    /** From when the pass was due; null without a schedule. */
+    response: EncodedHistogram.nullable(),
+  })
+  .readonly();
+export type LabelResult = z.output<typeof LabelResult>;
+
+/** Passes through a client's steps, over the whole run. */
+export const Iterations = z.object({
+  started: Count,
+  completed: Count,
+  /** Ended by an expectation that failed or a connection that was lost. */
+  failed: Count,
+});
+
+/** Messages that a handler took, over the whole run. */
+export const HandlerCount = z.object({ name: z.string(), count: Count });
+
+/**
+ * What a scenario measured beside the messages. A message is a send with a step that waits for its
+ * reply; sends without one are counted in `total` only.
+ */
+const ScenarioResult = z
+  .object({
+    name: z.string(),
+    iterations: Iterations.readonly(),
+    labels: z.array(LabelResult).readonly(),
+    unasked: z.array(HandlerCount.readonly()).readonly(),
+    /** Messages over the whole run, ramp and warm-up included, as the server counts them. */
+    total: z.object({ sent: Count, received: Count }).readonly(),
+  })
+  .readonly();
+export type ScenarioResult = z.output<typeof ScenarioResult>;
+
+/**
+ * What one run measured. Counts are of the measured phase, without warm-up, and add up:
  * `sent = received + lost + inFlight`.
  */
-export interface LoadResult {
-  /** ISO 8601. */
-  readonly startedAt: string;
-  readonly engine: 'fast' | 'client' | 'scenario';
-  /** How long each phase came to be, in milliseconds. */
-  readonly phases: {
-    readonly connectMs: number;
-    readonly warmupMs: number;
-    readonly measureMs: number;
-    readonly drainMs: number;
-  };
-  readonly connections: ConnectionCounts;
-  readonly messages: MessageCounts;
-  /** On the wire, frame headers included, handshakes left out. */
-  readonly bytes: { readonly sent: number; readonly received: number };
-  readonly latency: Latencies;
-  readonly errors: readonly ErrorRow[];
-  /** From the start of the ramp to the end of the drain. */
-  readonly seconds: readonly SecondSample[];
-  readonly generator: GeneratorUse;
-  /** Replies per connection: an unfair server shows here and nowhere else; null without replies. */
-  readonly fairness: { readonly min: number; readonly median: number; readonly max: number } | null;
-  /** Cut short by a signal. */
-  readonly interrupted: boolean;
-  /** What a reader of the figures has to know. */
-  readonly notes: readonly string[];
-  /** For the engine `scenario` alone. */
-  readonly scenario?: ScenarioResult;
-}
-
-/**
- * What a scenario measured beside the messages. A message is one with a step that waits for its
- * reply; what was sent without is in `total` alone.
- */
-export interface ScenarioResult {
-  readonly name: string;
-  /** Passes through a client's steps, over the whole run. */
-  readonly iterations: {
-    readonly started: number;
-    readonly completed: number;
-    /** Ended by an expectation that failed or a connection that was lost. */
-    readonly failed: number;
-  };
-  readonly labels: readonly LabelResult[];
-  /** Messages that handlers took, over the whole run. */
-  readonly unasked: readonly { readonly name: string; readonly count: number }[];
-  /** Messages over the whole run, warm-up and ramp included: what the server can count, too. */
-  readonly total: { readonly sent: number; readonly received: number };
-}
-
-/**
- * Expectations of one label. In a loop, those of the measured phase; outside, where a client comes
- * by once, those of the whole run.
- */
-export interface LabelResult {
-  readonly label: string;
-  /** Met, and not met. */
-  readonly count: number;
-  readonly failed: number;
-  /** Nanoseconds from the send before it (or from when it began to wait) to the message. */
-  readonly service: Histogram;
-  /** From when the pass was due; null unless a schedule was given. */
-  readonly response: Histogram | null;
-}
-
-export interface ConnectionCounts {
-  readonly requested: number;
-  readonly opened: number;
-  /** Refused, timed out, or answered by something else than 101. */
-  readonly failed: number;
-  /** Opened, and closed by the peer or the network before the run was over. */
-  readonly dropped: number;
-}
-
-export interface MessageCounts {
-  /** Due by the schedule (open model), or sent (closed model). */
-  readonly intended: number;
-  readonly sent: number;
-  /** Replies that matched a message; in the mode fanout, deliveries. */
-  readonly received: number;
-  /** Sent, and without a reply when the drain was over or the connection had gone. */
-  readonly lost: number;
-  /** Sent, and still waited for when the run was cut short. */
-  readonly inFlight: number;
-  /** Due, and never sent, as no open connection was there to carry them. */
-  readonly unsent: number;
-  /** Replies to a message that had its reply. */
-  readonly duplicated: number;
-  /** Replies that came before that of an earlier message. */
-  readonly outOfOrder: number;
-  /** Messages from the server that no message asked for, or with another payload. */
-  readonly wrong: number;
-}
-
-/** Nanoseconds. Null where the mode has no such thing. */
-export interface Latencies {
-  /** Start of the connect to the 101, name resolution and TLS included. */
-  readonly connect: Histogram;
-  /** From when a message was due to its reply: what a user waits. */
-  readonly response: Histogram | null;
-  /** From when a message was sent to its reply. */
-  readonly service: Histogram | null;
-  /** From when a message was due to when it was sent: the generator's own fault. */
-  readonly lateness: Histogram | null;
-  /** From when a message was published to its last delivery; for the mode fanout alone. */
-  readonly lastDelivery: Histogram | null;
-}
-
-/** One second of a run, all workers together. */
-export interface SecondSample {
-  /** Seconds since the start of the ramp. */
-  readonly second: number;
-  readonly phase: 'connect' | 'warmup' | 'measure' | 'drain';
-  readonly intended: number;
-  readonly sent: number;
-  readonly received: number;
-  readonly errors: number;
-  /** Open at the end of the second. */
-  readonly connections: number;
-  /** Handshakes completed in this second. */
-  readonly opened: number;
-  /** Nanoseconds, of what came in this second; null without replies. */
-  readonly response: { readonly p50: number; readonly p99: number; readonly max: number } | null;
-  readonly latenessP99: number | null;
-  /** Of all workers: CPU time used in this second in milliseconds, resident bytes of the process. */
-  readonly cpuMs: number;
-  readonly rssBytes: number;
-}
-
-/** What the generator itself used over the measured phase, and of whom a limit would be. */
-export interface GeneratorUse {
-  readonly cpuMs: number;
-  readonly peakRssBytes: number;
-  readonly workers: readonly WorkerUse[];
-}
-
-export interface WorkerUse {
-  readonly name: string;
-  /** CPU time of the thread over the measured phase (or of its process where threads are not told apart). */
-  readonly cpuMs: number;
-  readonly measureMs: number;
-  /** 0 to 1. */
-  readonly eventLoopUtilization: number;
-  readonly gcMs: number;
-}
+const LoadResult = z
+  .object({
+    startedAt: z.iso.datetime(),
+    engine: z.enum(['fast', 'client', 'scenario']),
+    phases: PhaseTimes.readonly(),
+    connections: ConnectionCounts.readonly(),
+    messages: MessageCounts.readonly(),
+    bytes: ByteCounts.readonly(),
+    latency: Latencies,
+    errors: z.array(ErrorRowSchema.readonly()).readonly(),
+    /** From the start of the ramp to the end of the drain. */
+    seconds: z.array(SecondSample).readonly(),
+    /** What the load generator itself used over the measured phase. */
+    generator: z
+      .object({
+        cpuMs: Count,
+        peakRssBytes: Count,
+        workers: z.array(WorkerUse.readonly()).readonly(),
+      })
+      .readonly(),
+    /** Null without replies. */
+    fairness: Fairness.readonly().nullable(),
+    /** Stopped early by a signal. */
+    interrupted: z.boolean(),
+    /** What a reader of the figures has to know. */
+    notes: z.array(z.string()).readonly(),
+    /** For the engine `scenario` only. */
+    scenario: ScenarioResult.exactOptional(),
+  })
+  .readonly();
+export type LoadResult = z.output<typeof LoadResult>;
 
 /** How a run is watched and stopped from outside. */
 export interface LoadControl {
-  /** Aborted: stop sending, close, and return what was measured. */
+  /** When aborted: stop sending, close, and return what was measured. */
   readonly signal: AbortSignal;
   readonly onSecond: (sample: SecondSample) => void;
-  /** Unix time in milliseconds at which the measured traffic is to begin; null: as soon as ready. */
+  /** Unix time in milliseconds at which the measured traffic begins; null: as soon as ready. */
   readonly startAt: number | null;
+}
+
+/** JSON of `result`, with histograms in base64. */
+export function encodeResult(result: LoadResult): string {
+  return JSON.stringify(result, (_key, value: unknown) =>
+    value instanceof Histogram ? value.toBase64() : value,
+  );
+}
+
+/**
+ * The result that `encodeResult` wrote.
+ *
+ * @throws Error with the first fault: the text may come from another machine
+ */
+export function decodeResult(text: string): LoadResult {
+  const parsed = LoadResult.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  const { path = [], message } = parsed.error.issues[0] ?? { message: 'unknown' };
+  throw new Error(`not a result of a run: ${path.map(String).join('.')}: ${message}`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Error('not a result of a run: no JSON', { cause });
+  }
 }

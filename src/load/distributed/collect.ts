@@ -1,7 +1,7 @@
 import { EnvironmentError } from '../../core/errors.ts';
 import { mergeResults } from '../aggregate.ts';
 import type { ResultPart } from '../aggregate.ts';
-import { decodeResult } from '../result-json.ts';
+import { decodeResult } from '../result.ts';
 import type { ErrorRow } from '../measure/errors.ts';
 import type { LoadResult } from '../result.ts';
 import type { Share } from './segments.ts';

@@ -2,8 +2,8 @@ import type { QueueEventsListener } from 'bullmq';
 import * as z from 'zod';
 import { ERRORS } from '../../core/errors.ts';
 import type { ErrorCode } from '../../core/errors.ts';
-import { LoadPlanSchema } from '../plan-schema.ts';
-import { SecondSample } from '../result-json.ts';
+import { LoadPlan } from '../plan.ts';
+import { SecondSample } from '../result.ts';
 
 /*
  * What coordinator and workers tell each other. A run is one BullMQ job for each share. A worker
@@ -52,7 +52,7 @@ export type Invitation = z.output<typeof Invitation>;
 
 /** What is added to a job when all shares are taken; goes with the job when it is done. */
 export const Order = z.object({
-  plan: LoadPlanSchema,
+  plan: LoadPlan,
   /** Checked by the unit that runs it. */
   scenario: z.unknown(),
   /** Of the measured traffic, on the clock of Redis. */

@@ -1,6 +1,6 @@
 import { EnvironmentError, UsageError } from '../../core/errors.ts';
 import { VERSION } from '../../core/version.ts';
-import { encodeResult } from '../result-json.ts';
+import { encodeResult } from '../result.ts';
 import type { LoadControl, LoadResult } from '../result.ts';
 import { runLocally } from '../run/index.ts';
 import type { Scenario } from '../scenario/index.ts';

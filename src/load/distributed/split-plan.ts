@@ -1,7 +1,7 @@
 import { UsageError } from '../../core/errors.ts';
 import type { LoadPlan } from '../plan.ts';
 
-/** Makes seeds of neighbouring shares differ in many bits (2^32 divided by the golden ratio). */
+/** Makes seeds of neighbouring segments differ in many bits (2^32 divided by the golden ratio). */
 const SEED_STEP = 0x9e3779b1;
 
 /**
@@ -28,20 +28,20 @@ export function splitPlan(plan: LoadPlan, count: number): LoadPlan[] {
   return Array.from({ length: count }, (_, index) => {
     const connections = least + (index < more ? 1 : 0);
     const before = least * index + Math.min(index, more);
-    return takeShare(plan, { index, of: count }, { connections, before });
+    return segmentOf(plan, { index, of: count }, { connections, before });
   });
 }
 
-function takeShare(
+function segmentOf(
   plan: LoadPlan,
-  share: { readonly index: number; readonly of: number },
+  segment: NonNullable<LoadPlan['segment']>,
   { connections, before }: { readonly connections: number; readonly before: number },
 ): LoadPlan {
   const { tokens } = plan.target;
-  const seed = (plan.load.seed + share.index * SEED_STEP) >>> 0;
+  const seed = (plan.load.seed + segment.index * SEED_STEP) >>> 0;
   return {
     ...plan,
-    share,
+    segment,
     connections,
     workers: Math.min(plan.workers, connections),
     load:

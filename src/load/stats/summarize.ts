@@ -21,8 +21,8 @@ export function summarize(result: LoadResult, plan: LoadPlan, server: ServerUse 
     mode: plan.mode,
     rate: rateOf(result, plan),
     connections: { ...connections, perSecond: handshakesPerSecond(result, plan) },
-    messages: { ...messages },
-    bytes: { ...result.bytes },
+    messages,
+    bytes: result.bytes,
     latency: {
       connect: percentilesOf(latency.connect),
       response: percentilesOf(latency.response),
@@ -31,17 +31,17 @@ export function summarize(result: LoadResult, plan: LoadPlan, server: ServerUse 
       lastDelivery: percentilesOf(latency.lastDelivery),
     },
     fairness: result.fairness,
-    errors: result.errors.map((row) => ({ ...row })),
+    errors: [...result.errors],
     generator: {
       ...judgeSaturation(result, plan),
       cpuPerMessageUs: messages.sent === 0 ? null : (generator.cpuMs * 1000) / messages.sent,
       cpuMs: generator.cpuMs,
       peakRssBytes: generator.peakRssBytes,
-      workers: generator.workers.map((worker) => ({ ...worker })),
+      workers: [...generator.workers],
     },
     littlesLaw: littlesLaw(result, plan),
     server: serverOf(result, server),
-    phases: { ...result.phases },
+    phases: result.phases,
     seconds: secondRows(result.seconds, server?.seconds ?? []),
     notes: [...result.notes, ...serverNotes(server)],
     ...scenarioOf(result),
@@ -140,17 +140,13 @@ function scenarioOf({ scenario }: LoadResult): Pick<Measured, 'scenario'> {
   if (scenario === undefined) return {};
   return {
     scenario: {
-      name: scenario.name,
-      iterations: { ...scenario.iterations },
-      labels: scenario.labels.map(({ label, count, failed, service, response }) => ({
-        label,
-        count,
-        failed,
-        service: percentilesOf(service),
-        response: percentilesOf(response),
+      ...scenario,
+      labels: scenario.labels.map((row) => ({
+        ...row,
+        service: percentilesOf(row.service),
+        response: percentilesOf(row.response),
       })),
-      unasked: scenario.unasked.map((row) => ({ ...row })),
-      total: { ...scenario.total },
+      unasked: [...scenario.unasked],
     },
   };
 }

@@ -59,7 +59,7 @@ export class ScenarioWorker extends WorkerBase implements VuHost {
   constructor(start: WorkerStart, port: MessagePort, scenario: Scenario) {
     super(start, port);
     const { plan, index, pacer } = start;
-    const { index: part, of } = plan.share ?? { index: 0, of: 1 };
+    const { index: part, of } = plan.segment ?? { index: 0, of: 1 };
     this.#queue = new DueQueue(pacer, plan.precise, {
       noteThread: this.noteThread,
       ...(plan.load.model === 'open'

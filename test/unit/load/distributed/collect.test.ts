@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { collect } from '../../../../src/load/distributed/collect.ts';
 import type { Share, ShareEnd } from '../../../../src/load/distributed/segments.ts';
-import { encodeResult } from '../../../../src/load/result-json.ts';
+import { encodeResult } from '../../../../src/load/result.ts';
 import type { LoadResult } from '../../../../src/load/result.ts';
 import { loadPlan, loadResult, secondSample } from '../../../support/load-results.ts';
 

@@ -24,14 +24,14 @@ it('leaves the depth of a closed loop, which is of each connection', () => {
   ]);
 });
 
-it('gives each share its number and a seed of its own, the same each time', () => {
-  const shares = splitPlan(plan, 3);
-  expect(shares.map(({ share }) => share)).toEqual([
+it('gives each segment its number and a seed of its own, the same each time', () => {
+  const segments = splitPlan(plan, 3);
+  expect(segments.map(({ segment }) => segment)).toEqual([
     { index: 0, of: 3 },
     { index: 1, of: 3 },
     { index: 2, of: 3 },
   ]);
-  const seeds = shares.map(({ load }) => load.seed);
+  const seeds = segments.map(({ load }) => load.seed);
   expect(new Set(seeds).size).toBe(3);
   expect(splitPlan(plan, 3).map(({ load }) => load.seed)).toEqual(seeds);
   expect(seeds[0]).toBe(plan.load.seed);
@@ -39,14 +39,14 @@ it('gives each share its number and a seed of its own, the same each time', () =
 
 it('gives each connection the token it would have on one machine', () => {
   const tokens = ['a', 'b', 'c'];
-  const shares = splitPlan({ ...plan, target: { ...target, tokens } }, 3);
-  const used = shares.flatMap((share) =>
-    Array.from({ length: share.connections }, (_, index) => share.target.tokens[index % 3]),
+  const segments = splitPlan({ ...plan, target: { ...target, tokens } }, 3);
+  const used = segments.flatMap((segment) =>
+    Array.from({ length: segment.connections }, (_, index) => segment.target.tokens[index % 3]),
   );
   expect(used.join('')).toBe('abcabcabca');
 });
 
-it('has no more threads than connections in a share', () => {
+it('has no more threads than connections in a segment', () => {
   expect(splitPlan(plan, 3).map(({ workers }) => workers)).toEqual([4, 3, 3]);
 });
 

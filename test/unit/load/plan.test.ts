@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { LoadPlanSchema } from '../../../src/load/plan-schema.ts';
+import { LoadPlan } from '../../../src/load/plan.ts';
 import { loadPlan } from '../../support/load-results.ts';
 
 const plan = loadPlan();
@@ -10,7 +10,7 @@ it.each([
   ['a closed loop', loadPlan({ load: { model: 'closed', depth: 16, seed: 7 } })],
   ['a payload', loadPlan({ message: { opcode: 1, size: { kind: 'sample', base64: 'eA==' } } })],
   ['sizes', loadPlan({ message: { opcode: 1, size: { kind: 'uniform', min: 1, max: 9 } } })],
-  ['a share', loadPlan({ share: { index: 1, of: 2 } })],
+  ['a segment', loadPlan({ segment: { index: 1, of: 2 } })],
   [
     'a room',
     loadPlan({
@@ -23,7 +23,7 @@ it.each([
     loadPlan({ target: { ...target, headers: [['X-A', 'b']], tokens: ['t'] } }),
   ],
 ])('takes a plan with %s as it is', (_what, good) => {
-  expect(LoadPlanSchema.parse(JSON.parse(JSON.stringify(good)))).toEqual(good);
+  expect(LoadPlan.parse(JSON.parse(JSON.stringify(good)))).toEqual(good);
 });
 
 it.each<[string, object]>([
@@ -41,8 +41,8 @@ it.each<[string, object]>([
     'sizes the wrong way round',
     { message: { opcode: 1, size: { kind: 'uniform', min: 9, max: 1 } } },
   ],
-  ['a share beyond the last', { share: { index: 2, of: 2 } }],
+  ['a segment beyond the last', { segment: { index: 2, of: 2 } }],
   ['a key that is not known', { extra: 1 }],
 ])('refuses %s', (_what, changes) => {
-  expect(LoadPlanSchema.safeParse({ ...plan, ...changes }).success).toBe(false);
+  expect(LoadPlan.safeParse({ ...plan, ...changes }).success).toBe(false);
 });

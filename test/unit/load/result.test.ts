@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { decodeResult, encodeResult } from '../../../src/load/result-json.ts';
-import type { LoadResult } from '../../../src/load/result.ts';
+import { decodeResult, encodeResult, type LoadResult } from '../../../src/load/result.ts';
 import { histogramOf, loadResult, secondSample } from '../../support/load-results.ts';
 
 const full: LoadResult = loadResult({
