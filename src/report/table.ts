@@ -1,13 +1,15 @@
 import { alignPoints } from './format.ts';
 import { html, type Markup } from './html.ts';
 
-export interface Column {
-  readonly head: string;
-  /** Right-aligned, point under point. */
-  readonly numeric?: boolean;
-}
+/** The heading of a column; a numeric one is right-aligned, point under point. */
+export type Column = string | { readonly numeric: string };
 
 export type Cell = string | Markup;
+
+/** Columns of numbers with these headings. */
+export function numeric(...heads: readonly string[]): Column[] {
+  return heads.map((head) => ({ numeric: head }));
+}
 
 /** Lays out a table; the first cell of a row is its heading. Wide ones scroll in their own box. */
 export function table(
@@ -15,16 +17,16 @@ export function table(
   rows: readonly (readonly Cell[])[],
   label: string,
 ): Markup {
-  const aligned = columns.map(({ numeric }, at) => {
+  const aligned = columns.map((column, at) => {
     const cells = rows.map((row) => row[at] ?? '');
     const texts = cells.map((cell) => (typeof cell === 'string' ? cell : ''));
-    const padded = numeric === true ? alignPoints(texts) : texts;
+    const padded = isNumeric(column) ? alignPoints(texts) : texts;
     return cells.map((cell, row) => (typeof cell === 'string' ? (padded[row] ?? '') : cell));
   });
   const body = rows.map((_, row) => {
-    const cells = columns.map(({ numeric }, at) => {
+    const cells = columns.map((column, at) => {
       const cell = aligned[at]?.[row] ?? '';
-      const style = numeric === true ? 'number' : 'text';
+      const style = styleOf(column);
       return at === 0
         ? html`<th scope="row" class="${style}">${cell}</th>`
         : html`<td class="${style}">${cell}</td>`;
@@ -44,14 +46,22 @@ export function table(
 }
 
 function heading(columns: readonly Column[]): Markup | undefined {
-  if (columns.every(({ head }) => head === '')) return undefined;
+  const heads = columns.map((column) => (isNumeric(column) ? column.numeric : column));
+  if (heads.every((head) => head === '')) return undefined;
   const cells = columns.map(
-    ({ head, numeric }) =>
-      html`<th scope="col" class="${numeric === true ? 'number' : 'text'}">${head}</th>`,
+    (column, at) => html`<th scope="col" class="${styleOf(column)}">${heads[at]}</th>`,
   );
   return html`<thead>
     <tr>
       ${cells}
     </tr>
   </thead>`;
+}
+
+function isNumeric(column: Column): column is { readonly numeric: string } {
+  return typeof column !== 'string';
+}
+
+function styleOf(column: Column): 'number' | 'text' {
+  return isNumeric(column) ? 'number' : 'text';
 }

@@ -43,7 +43,7 @@ export interface Figure {
   readonly note: string;
   readonly wide: boolean;
   /** The same figures for those who cannot see or do not want the chart. */
-  readonly head: readonly string[];
+  readonly head: readonly [first: string, ...others: string[]];
   readonly rows: readonly (readonly string[])[];
 }
 

@@ -8,18 +8,13 @@ import { renderPage } from '../../report/page.ts';
 import type { NamedHistograms } from './named-histograms.ts';
 import { percentileFigure } from './percentile-figure.ts';
 import { reportAssets } from './report-assets.ts';
-import { searchFigure } from './search-figure.ts';
-import { figureMarkup, type Section } from './sections/figure.ts';
-import {
-  comparisonSection,
-  repeatSection,
-  searchSection,
-  thresholdSection,
-} from './sections/judgements.ts';
+import type { Section } from './sections/figure.ts';
+import { comparisonSection, repeatSection } from './sections/comparison.ts';
 import { latencySection } from './sections/latency.ts';
 import { environmentSection, resourceSection } from './sections/resources.ts';
 import { scenarioSection } from './sections/scenario.ts';
-import { summarySection } from './sections/summary.ts';
+import { searchFigure, searchSection } from './sections/search.ts';
+import { summarySection, thresholdSection } from './sections/summary.ts';
 import { connectionSection, errorSection, throughputSection } from './sections/traffic.ts';
 import { timeFigures, type Axis } from './time-figures.ts';
 
@@ -65,7 +60,7 @@ function sectionsOf(report: BenchmarkReport, figures: ReadonlyMap<string, Figure
   const chart = (id: string): Figure | undefined => figures.get(id);
   return [
     ...comparisonSection(report),
-    ...searchSection(report, figureMarkup(chart('search'))),
+    ...searchSection(report, chart('search')),
     ...repeatSection(report),
     ...thresholdSection(report),
     ...latencySection(sides, report.mode, {

@@ -1,9 +1,9 @@
 import type { BenchmarkReport, Measured } from '../metrics.ts';
 
-/** One of the runs that a page shows: the only one, or A and B. */
+/** A run that the report shows: the only one, or one of the two that are compared. */
 export interface Side {
   readonly key: 'a' | 'b';
-  /** What tells it apart in legends; empty when there is nothing to tell apart. */
+  /** Empty for the only one. */
   readonly label: '' | 'A' | 'B';
   readonly measured: Measured;
 }

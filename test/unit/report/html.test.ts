@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { html } from '../../../src/report/html.ts';
-import { table } from '../../../src/report/table.ts';
+import { numeric, table } from '../../../src/report/table.ts';
 
 it('escapes what is put in, but not what it made itself', () => {
   const inner = html`<b title="${'"'}">${'<&\u202e'}</b>`;
@@ -11,7 +11,7 @@ it('escapes what is put in, but not what it made itself', () => {
 
 it('makes a heading of the first cell of each row and aligns figures', () => {
   const { markup } = table(
-    [{ head: 'Name' }, { head: 'ms', numeric: true }],
+    ['Name', ...numeric('ms')],
     [
       ['<p50>', '1.5'],
       ['p99', '20'],

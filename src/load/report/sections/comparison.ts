@@ -1,33 +1,9 @@
 import type { BenchmarkReport } from '../../metrics.ts';
-import { exact, figure, short, type Unit } from '../../../report/format.ts';
+import { figure, type Unit } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
-import { table } from '../../../report/table.ts';
-import { card, mark, section, type Section } from './figure.ts';
+import { numeric, table } from '../../../report/table.ts';
+import { section, type Section } from './figure.ts';
 import { intervalPlot, ratioPlot } from './interval-plot.ts';
-
-/** What was promised, row by row. */
-export function thresholdSection({ thresholds }: BenchmarkReport): Section[] {
-  if (thresholds.length === 0) return [];
-  const columns = [
-    { head: 'Threshold' },
-    { head: 'Measured', numeric: true },
-    { head: 'Bound', numeric: true },
-    { head: 'Unit' },
-    { head: 'Verdict' },
-  ];
-  const rows = thresholds.map((row) => [
-    html`<code>${row.threshold}</code>`,
-    row.value === null ? '–' : exact(row.value),
-    short(row.bound),
-    row.unit,
-    mark(row.verdict, row.verdict),
-  ]);
-  return section(
-    'thresholds',
-    'Thresholds',
-    html`<div class="card wide">${table(columns, rows, 'Thresholds')}</div>`,
-  );
-}
 
 /** How people call the figures of repeats and comparisons, and where they have one, the unit. */
 const METRICS: Readonly<Record<string, readonly [label: string, unit: Unit | '']>> = {
@@ -57,13 +33,11 @@ export function repeatSection({ repeats }: BenchmarkReport): Section[] {
   const [first] = entries;
   if (first === undefined) return [];
   const columns = [
-    { head: 'Figure' },
-    { head: 'Median', numeric: true },
-    { head: 'From', numeric: true },
-    { head: 'To', numeric: true },
-    { head: 'Unit' },
-    { head: 'Runs' },
-    { head: 'Each run', numeric: true },
+    'Figure',
+    ...numeric('Median', 'From', 'To'),
+    'Unit',
+    'Runs',
+    ...numeric('Each run'),
   ];
   const rows = entries.map(([metric, { median, low, high, runs }]) => [
     metricLabel(metric),
@@ -89,14 +63,12 @@ export function repeatSection({ repeats }: BenchmarkReport): Section[] {
 export function comparisonSection({ comparison }: BenchmarkReport): Section[] {
   if (comparison === null) return [];
   const columns = [
-    { head: 'Figure' },
-    { head: 'A', numeric: true },
-    { head: 'B', numeric: true },
-    { head: 'Unit' },
-    { head: 'B / A', numeric: true },
-    { head: 'Interval', numeric: true },
-    { head: '' },
-    { head: 'Verdict' },
+    'Figure',
+    ...numeric('A', 'B'),
+    'Unit',
+    ...numeric('B / A', 'Interval'),
+    '',
+    'Verdict',
   ];
   const span = spanOf(comparison.rows);
   const rows = comparison.rows.map(({ metric, unit, a, b, ratio, verdict }) => [
@@ -165,38 +137,4 @@ function verdictMarkup(verdict: ComparisonRow['verdict']): Markup {
     case 'no difference shown':
       return html`<span class="verdict quiet-text">no difference shown</span>`;
   }
-}
-
-/** The levels that `--find-max` tried. */
-export function searchSection({ search }: BenchmarkReport, chart: Markup | undefined): Section[] {
-  if (search === null) return [];
-  const best =
-    search.best === null
-      ? html`<p class="conclusion">Not even the lowest rate held <code>${search.slo}</code>.</p>`
-      : html`<p class="conclusion">
-          ${short(search.best)} messages per second is the highest rate that held
-          <code>${search.slo}</code>.
-        </p>`;
-  const columns = [
-    { head: 'Step', numeric: true },
-    { head: 'Messages per second', numeric: true },
-    { head: 'Verdict' },
-    { head: 'Figures' },
-  ];
-  const rows = search.levels.map(({ rate, held, detail }, at) => [
-    String(at + 1),
-    short(rate),
-    held ? mark('pass', 'held') : mark('fail', 'did not hold'),
-    detail,
-  ]);
-  return section(
-    'search',
-    'Highest rate',
-    chart,
-    card(
-      'Levels',
-      html`${best}${search.limit !== undefined && html`<p class="quiet-text">${search.limit}</p>`}${table(columns, rows, 'Levels')}`,
-      'wide',
-    ),
-  );
 }

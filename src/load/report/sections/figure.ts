@@ -1,13 +1,13 @@
 import type { Side } from '../sides.ts';
 import type { Figure } from '../chart.ts';
 import { html, type Markup } from '../../../report/html.ts';
-import { table } from '../../../report/table.ts';
+import { numeric, table, type Cell, type Column } from '../../../report/table.ts';
 
 /** The frame of a chart, which the page's script draws, and its figures as a table. */
 export function figureMarkup(figure: Figure | undefined): Markup | undefined {
   if (figure === undefined) return undefined;
   const { chart, title, note, wide, head, rows } = figure;
-  const columns = head.map((text, at) => ({ head: text, numeric: at > 0 }));
+  const [first, ...others] = head;
   return html`<figure
     class="chart card ${wide ? 'wide' : ''}"
     id="figure-${chart.id}"
@@ -20,7 +20,7 @@ export function figureMarkup(figure: Figure | undefined): Markup | undefined {
     <div class="drawn" data-chart="${chart.id}"></div>
     <details class="data">
       <summary>Figures as a table</summary>
-      ${table(columns, rows, title)}
+      ${table([first, ...numeric(...others)], rows, title)}
     </details>
   </figure>`;
 }
@@ -48,6 +48,16 @@ export function card(title: string, content: Markup, style = ''): Markup {
     <h3>${title}</h3>
     ${content}
   </div>`;
+}
+
+/** A card with a table, over the whole width; nothing for no rows. */
+export function tableCard(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  label: string,
+): Markup | undefined {
+  if (rows.length === 0) return undefined;
+  return html`<div class="card wide">${table(columns, rows, label)}</div>`;
 }
 
 /** Labels and values. */

@@ -3,9 +3,9 @@ import type { Side } from '../sides.ts';
 import type { Figure } from '../chart.ts';
 import { count, figure } from '../../../report/format.ts';
 import { html } from '../../../report/html.ts';
-import { table, type Cell } from '../../../report/table.ts';
-import { sideBadge, figureMarkup, section, type Section } from './figure.ts';
-import type { Mode } from './mode.ts';
+import { numeric, type Cell } from '../../../report/table.ts';
+import { sideBadge, figureMarkup, section, tableCard, type Section } from './figure.ts';
+import type { Mode } from './tiles.ts';
 
 /** Each kind of time, and what it says. */
 const KINDS = [
@@ -53,17 +53,11 @@ export function latencySection(
       return [[head, count(own.count), ...COLUMNS.map(([, column]) => figure(own[column]))]];
     }),
   );
-  const columns = [
-    { head: 'Milliseconds' },
-    { head: 'Count', numeric: true },
-    ...COLUMNS.map(([head]) => ({ head, numeric: true })),
-  ];
+  const columns = ['Milliseconds', ...numeric('Count', ...COLUMNS.map(([head]) => head))];
   return section(
     'latency',
     'Latency',
-    rows.length === 0
-      ? undefined
-      : html`<div class="card wide">${table(columns, rows, 'Latency in milliseconds')}</div>`,
+    tableCard(columns, rows, 'Latency in milliseconds'),
     figureMarkup(figures.overTime),
     figureMarkup(figures.percentiles),
     figureMarkup(figures.histogram),

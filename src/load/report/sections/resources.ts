@@ -3,7 +3,7 @@ import type { Side } from '../sides.ts';
 import type { Figure } from '../chart.ts';
 import { bytes, count, duration, figure, percent, short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
-import { table, type Cell } from '../../../report/table.ts';
+import { numeric, table, type Cell } from '../../../report/table.ts';
 import { sideBadge, card, facts, figureMarkup, section, type Section } from './figure.ts';
 
 /** What generator and server used. */
@@ -70,12 +70,7 @@ function workerCard(sides: readonly Side[]): Markup | undefined {
     ]),
   );
   if (rows.length === 0) return undefined;
-  const columns = [
-    { head: 'Worker' },
-    { head: 'Of a core', numeric: true },
-    { head: 'Event loop busy', numeric: true },
-    { head: 'Garbage collection', numeric: true },
-  ];
+  const columns = ['Worker', ...numeric('Of a core', 'Event loop busy', 'Garbage collection')];
   return card('Workers', table(columns, rows, 'Workers'), 'wide');
 }
 

@@ -1,8 +1,8 @@
 import type { Side } from '../sides.ts';
 import { count, figure } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
-import { table, type Cell } from '../../../report/table.ts';
-import { sideBadge, card, facts, section, type Section } from './figure.ts';
+import { numeric, type Cell } from '../../../report/table.ts';
+import { sideBadge, card, facts, section, tableCard, type Section } from './figure.ts';
 
 /** Passes of a scenario, and what each of its expectations took; milliseconds. */
 export function scenarioSection(sides: readonly Side[]): Section[] {
@@ -20,18 +20,13 @@ export function scenarioSection(sides: readonly Side[]): Section[] {
     ),
   );
   const columns = [
-    { head: 'Expectation' },
-    ...['Met', 'Failed', 'Service p50', 'p99', 'Highest', 'Response p99'].map((head) => ({
-      head,
-      numeric: true,
-    })),
+    'Expectation',
+    ...numeric('Met', 'Failed', 'Service p50', 'p99', 'Highest', 'Response p99'),
   ];
   return section(
     'scenario',
     'Scenario',
-    rows.length === 0
-      ? undefined
-      : html`<div class="card wide">${table(columns, rows, 'Expectations, in milliseconds')}</div>`,
+    tableCard(columns, rows, 'Expectations, in milliseconds'),
     ...sides.map(passCard),
   );
 }

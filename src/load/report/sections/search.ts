@@ -1,6 +1,9 @@
-import type { BenchmarkReport } from '../metrics.ts';
-import { shorten, type Figure } from './chart.ts';
-import { short } from '../../report/format.ts';
+import type { BenchmarkReport } from '../../metrics.ts';
+import { shorten, type Figure } from '../chart.ts';
+import { short } from '../../../report/format.ts';
+import { html } from '../../../report/html.ts';
+import { numeric, table } from '../../../report/table.ts';
+import { card, figureMarkup, mark, section, type Section } from './figure.ts';
 
 /** The levels that `--find-max` tried, in the order in which it tried them. */
 export function searchFigure(search: BenchmarkReport['search']): Figure | undefined {
@@ -43,4 +46,33 @@ export function searchFigure(search: BenchmarkReport['search']): Figure | undefi
     head: ['Step', 'Messages per second', 'Held'],
     rows: levels.map(({ rate, held }, at) => [String(at + 1), short(rate), held ? 'yes' : 'no']),
   };
+}
+
+/** The levels that `--find-max` tried. */
+export function searchSection({ search }: BenchmarkReport, chart: Figure | undefined): Section[] {
+  if (search === null) return [];
+  const best =
+    search.best === null
+      ? html`<p class="conclusion">Not even the lowest rate held <code>${search.slo}</code>.</p>`
+      : html`<p class="conclusion">
+          ${short(search.best)} messages per second is the highest rate that held
+          <code>${search.slo}</code>.
+        </p>`;
+  const columns = [...numeric('Step', 'Messages per second'), 'Verdict', 'Figures'];
+  const rows = search.levels.map(({ rate, held, detail }, at) => [
+    String(at + 1),
+    short(rate),
+    held ? mark('pass', 'held') : mark('fail', 'did not hold'),
+    detail,
+  ]);
+  return section(
+    'search',
+    'Highest rate',
+    figureMarkup(chart),
+    card(
+      'Levels',
+      html`${best}${search.limit !== undefined && html`<p class="quiet-text">${search.limit}</p>`}${table(columns, rows, 'Levels')}`,
+      'wide',
+    ),
+  );
 }

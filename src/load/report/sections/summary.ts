@@ -1,8 +1,9 @@
 import type { BenchmarkReport } from '../../metrics.ts';
 import { sidesOf, type Side } from '../sides.ts';
-import { short } from '../../../report/format.ts';
+import { exact, short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
-import { mark } from './figure.ts';
+import { numeric } from '../../../report/table.ts';
+import { mark, section, tableCard, type Section } from './figure.ts';
 import { tiles } from './tiles.ts';
 
 const STATUS: Readonly<Record<BenchmarkReport['status'], Markup>> = {
@@ -66,4 +67,17 @@ function health({ label, measured: { generator } }: Side): Markup {
       ${generator.reasons.map((reason) => html`<li>${reason}</li>`)}
     </ul>
   </div>`;
+}
+
+/** Each threshold with what was measured. */
+export function thresholdSection({ thresholds }: BenchmarkReport): Section[] {
+  const rows = thresholds.map((row) => [
+    html`<code>${row.threshold}</code>`,
+    row.value === null ? '–' : exact(row.value),
+    short(row.bound),
+    row.unit,
+    mark(row.verdict, row.verdict),
+  ]);
+  const columns = ['Threshold', ...numeric('Measured', 'Bound'), 'Unit', 'Verdict'];
+  return section('thresholds', 'Thresholds', tableCard(columns, rows, 'Thresholds'));
 }

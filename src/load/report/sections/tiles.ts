@@ -1,9 +1,22 @@
-import type { Measured } from '../../metrics.ts';
+import type { BenchmarkReport, Measured } from '../../metrics.ts';
 import type { Side } from '../sides.ts';
 import { count, duration, percent, short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { sideBadge } from './figure.ts';
-import { countedOf, countedTitle, type Mode } from './mode.ts';
+
+export type Mode = BenchmarkReport['mode'];
+
+/** What a run of that mode sends and counts. */
+function countedOf(mode: Mode): 'messages' | 'handshakes' | 'deliveries' {
+  if (mode === 'connect') return 'handshakes';
+  return mode === 'fanout' ? 'deliveries' : 'messages';
+}
+
+/** The same as a heading. */
+export function countedTitle(mode: Mode): string {
+  const word = countedOf(mode);
+  return `${word.charAt(0).toUpperCase()}${word.slice(1)}`;
+}
 
 interface Tile {
   readonly label: string;

@@ -3,17 +3,26 @@ import type { Side } from '../sides.ts';
 import type { Figure } from '../chart.ts';
 import { bytes, count, figure, short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
-import { table } from '../../../report/table.ts';
-import { sideBadge, card, facts, figureMarkup, mark, section, type Section } from './figure.ts';
-import { countedTitle, type Mode } from './mode.ts';
+import { numeric, table } from '../../../report/table.ts';
+import {
+  sideBadge,
+  card,
+  facts,
+  figureMarkup,
+  mark,
+  section,
+  tableCard,
+  type Section,
+} from './figure.ts';
+import { countedTitle, type Mode } from './tiles.ts';
 
 /** A row for each figure, a column for each run. */
-function byArm(
+function bySide(
   sides: readonly Side[],
   rows: readonly (readonly [label: string, value: (measured: Measured) => string])[],
   label: string,
 ): Markup {
-  const columns = [{ head: '' }, ...sides.map((side) => ({ head: side.label, numeric: true }))];
+  const columns = ['', ...numeric(...sides.map((side) => side.label))];
   const cells = rows.map(([head, value]) => [
     head,
     ...sides.map(({ measured }) => value(measured)),
@@ -28,7 +37,7 @@ export function throughputSection(
   chart: Figure | undefined,
 ): Section[] {
   if (!sides.some(({ measured }) => measured.messages.intended > 0)) return [];
-  const messages = byArm(
+  const messages = bySide(
     sides,
     [
       ['Intended', ({ messages: own }) => count(own.intended)],
@@ -90,18 +99,12 @@ export function errorSection(sides: readonly Side[], chart: Figure | undefined):
         html`<span class="example">${first}</span>`,
       ]),
   );
-  const columns = [
-    { head: 'Kind' },
-    { head: 'Detail' },
-    { head: 'Count', numeric: true },
-    { head: 'First example' },
-  ];
+  const columns = ['Kind', 'Detail', ...numeric('Count'), 'First example'];
   return section(
     'errors',
     'Errors',
-    rows.length === 0
-      ? html`<p class="card wide">${mark('pass', 'No errors.')}</p>`
-      : html`<div class="card wide">${table(columns, rows, 'Errors by kind')}</div>`,
+    tableCard(columns, rows, 'Errors by kind') ??
+      html`<p class="card wide">${mark('pass', 'No errors.')}</p>`,
     figureMarkup(chart),
   );
 }
@@ -111,7 +114,7 @@ export function connectionSection(
   sides: readonly Side[],
   charts: { overTime: Figure | undefined; toConnect: Figure | undefined },
 ): Section[] {
-  const counts = byArm(
+  const counts = bySide(
     sides,
     [
       ['Requested', ({ connections }) => count(connections.requested)],
