@@ -21,6 +21,14 @@ export interface CaseDefinition {
   readonly script: Script;
 }
 
+/** One case as the runner hands it out. */
+export interface CaseTask {
+  readonly definition: CaseDefinition;
+  /** The number reports show. */
+  readonly number: number;
+  readonly quick: boolean;
+}
+
 /** The four shapes of Autobahn's cases, and that of the extended ones, which `extended/` plays. */
 export type Script = EventScript | LengthScript | RoundsScript | CompressionScript | ExchangeScript;
 

@@ -24,7 +24,7 @@ import type { OpenSocketOptions, TlsOptions } from '../../transport/index.ts';
 import { VERSION } from '../../core/version.ts';
 import { CaseLog } from '../wire/frame-log.ts';
 import type { CaseResult } from '../result.ts';
-import type { CaseTask } from '../runner/case-result.ts';
+import type { CaseTask } from '../case.ts';
 import { Guard } from './guard.ts';
 import { asRequest, editHead, encodeHead } from '../handshake/head-draft.ts';
 import type { HeadDraft } from '../handshake/head-draft.ts';

@@ -1,7 +1,7 @@
 import { PEER_DROPPED, newCloseState } from '../autobahn/close-state.ts';
 import type { CaseLog } from '../wire/frame-log.ts';
 import type { CaseResult, CloseFacts } from '../result.ts';
-import type { CaseTask } from '../runner/case-result.ts';
+import type { CaseTask } from '../case.ts';
 import { toEvent } from '../handshake/describe.ts';
 import { grade } from './verdict.ts';
 import type { Observation } from '../observation.ts';

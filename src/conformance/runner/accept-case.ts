@@ -15,7 +15,7 @@ import type { CaseResult } from '../result.ts';
 import { drive } from './socket-driver.ts';
 import { openCase } from './open-case.ts';
 import { toResult } from './case-result.ts';
-import type { CaseTask } from './case-result.ts';
+import type { CaseTask } from '../case.ts';
 
 /** Milliseconds a client has for its request. */
 const OPEN_TIMEOUT_MS = 5000;

@@ -1,17 +1,9 @@
-import type { CaseDefinition } from '../case.ts';
+import type { CaseDefinition, CaseTask } from '../case.ts';
 import type { CaseConnection } from '../autobahn/connection.ts';
 import { newCloseState } from '../autobahn/close-state.ts';
 import { describe } from '../autobahn/event-case.ts';
 import { judge } from '../autobahn/verdict.ts';
 import type { CaseEvent, CaseResult, CloseFacts, ExpectedLabel } from '../result.ts';
-
-/** One case as the runner hands it out. */
-export interface CaseTask {
-  readonly definition: CaseDefinition;
-  /** The number reports show. */
-  readonly number: number;
-  readonly quick: boolean;
-}
 
 export interface OutcomeInput {
   readonly task: CaseTask;

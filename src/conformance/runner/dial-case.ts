@@ -13,7 +13,7 @@ import type { CaseResult, CloseFacts } from '../result.ts';
 import { drive } from './socket-driver.ts';
 import { openCase } from './open-case.ts';
 import { toResult } from './case-result.ts';
-import type { CaseTask } from './case-result.ts';
+import type { CaseTask } from '../case.ts';
 
 /** How to reach the server under test. */
 export interface DialTarget {

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { EnvironmentError } from '../../core/errors.ts';
 import { createRejection, createResponse } from '../../protocol/index.ts';
-import type { CaseDefinition } from '../case.ts';
+import type { CaseDefinition, CaseTask } from '../case.ts';
 import { close, message } from '../autobahn/cases/steps.ts';
 import { CaseConnection } from '../autobahn/connection.ts';
 import { BY_TESTER } from '../autobahn/by-tester.ts';
@@ -12,7 +12,6 @@ import type { CaseResult } from '../result.ts';
 import { acceptCase, readRequest, requestProblem } from './accept-case.ts';
 import type { Request } from './accept-case.ts';
 import { drive } from './socket-driver.ts';
-import type { CaseTask } from './case-result.ts';
 
 export interface FuzzingServerOptions {
   /** The selected cases in order; a client asks for them by their place in this list, from 1. */

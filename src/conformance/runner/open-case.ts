@@ -3,7 +3,7 @@ import { DeflatedSource } from '../autobahn/corpus/deflated-source.ts';
 import type { DeflateCache } from '../autobahn/corpus/deflate-cache.ts';
 import { CaseConnection } from '../autobahn/connection.ts';
 import { createMaskSource } from '../wire/mask-source.ts';
-import type { CaseTask } from './case-result.ts';
+import type { CaseTask } from '../case.ts';
 
 const maskSource = createMaskSource();
 

@@ -1,5 +1,4 @@
-import type { CaseDefinition, CompressionScript, CorpusName } from '../case.ts';
-import type { CaseTask } from './case-result.ts';
+import type { CaseDefinition, CaseTask, CompressionScript, CorpusName } from '../case.ts';
 
 /** Cases that may run side by side, and how many of them at a time. */
 export interface Lane {

@@ -3,7 +3,7 @@ import { EnvironmentError } from '../../core/errors.ts';
 import type { CaseResult, Retry } from '../result.ts';
 import { isDoubtful, isSameVerdict, signatureOf } from './retry.ts';
 import { toResult } from './case-result.ts';
-import type { CaseTask } from './case-result.ts';
+import type { CaseTask } from '../case.ts';
 import { planStages } from './plan.ts';
 import type { Lane } from './plan.ts';
 

@@ -9,7 +9,7 @@ import type { ExpectedRow } from './expected-failures.ts';
 import { compareRuns, readOtherIndex, writeReports } from '../../conformance/report/index.ts';
 import type { OtherIndex } from '../../conformance/report/index.ts';
 import type { AgentResults, CaseResult, ConformanceRun } from '../../conformance/result.ts';
-import type { CaseTask } from '../../conformance/runner/case-result.ts';
+import type { CaseTask } from '../../conformance/case.ts';
 import type { AutobahnTestInput, AutobahnTestReport } from './schema.ts';
 import { quicken, selectCases } from './select.ts';
 import { summarize } from './summarize.ts';

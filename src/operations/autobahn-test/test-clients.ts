@@ -4,7 +4,7 @@ import type { OperationContext } from '../../core/operation.ts';
 import type { CaseResult } from '../../conformance/result.ts';
 import { FuzzingServer } from '../../conformance/runner/fuzzing-server.ts';
 import { LagWatch } from '../../conformance/runner/lag-watch.ts';
-import type { CaseTask } from '../../conformance/runner/case-result.ts';
+import type { CaseTask } from '../../conformance/case.ts';
 import { listenerUrl } from '../../transport/address.ts';
 import type { AutobahnTestInput } from './schema.ts';
 import { SectionProgress } from './section-progress.ts';

@@ -10,7 +10,7 @@ import type { CaseResult } from '../../conformance/result.ts';
 import { dialCase } from '../../conformance/runner/dial-case.ts';
 import type { DialTarget } from '../../conformance/runner/dial-case.ts';
 import { LagWatch } from '../../conformance/runner/lag-watch.ts';
-import type { CaseTask } from '../../conformance/runner/case-result.ts';
+import type { CaseTask } from '../../conformance/case.ts';
 import { Patience } from '../../conformance/runner/idle-timeout.ts';
 import { runCases } from '../../conformance/runner/scheduler.ts';
 import type { AutobahnTestInput } from './schema.ts';

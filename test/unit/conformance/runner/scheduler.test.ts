@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { EnvironmentError } from '../../../../src/core/errors.ts';
 import type { CaseResult } from '../../../../src/conformance/result.ts';
 import { runCases } from '../../../../src/conformance/runner/scheduler.ts';
-import type { CaseTask } from '../../../../src/conformance/runner/case-result.ts';
+import type { CaseTask } from '../../../../src/conformance/case.ts';
 import { allCases } from '../../../../src/conformance/autobahn/cases/index.ts';
 import { caseResult } from '../../../support/conformance-run.ts';
 
