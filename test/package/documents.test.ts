@@ -21,9 +21,9 @@ function withoutCode(markdown: string): string {
   return markdown.replaceAll(/^```[^]*?^```$/gm, '').replaceAll(/`[^`]*`/g, '');
 }
 
-/** Targets of the links to files; neither those to the web nor images. */
+/** Targets of the links to files, images included; not those to the web. */
 function linksOf(markdown: string): string[] {
-  return [...withoutCode(markdown).matchAll(/(?<!!)\[[^\]]*\]\(([^)]+)\)/g)]
+  return [...withoutCode(markdown).matchAll(/\[[^\]]*\]\(([^)]+)\)/g)]
     .map(([, to = '']) => to)
     .filter((to) => !/^[a-z]+:/.test(to));
 }
