@@ -2,7 +2,7 @@ import type { ExchangeScript } from './script.ts';
 import type { ExpectedClose, ExpectedLabel } from './result.ts';
 
 /**
- * What a case is: data. The connection core plays it, the judge holds the outcome against it.
+ * What a case is: data. The connection core runs it, the verdict compares the outcome with it.
  *
  * Times are in seconds here, as they are in everything that is written about Autobahn.
  */
@@ -29,7 +29,7 @@ export interface CaseTask {
   readonly quick: boolean;
 }
 
-/** The four shapes of Autobahn's cases, and that of the extended ones, which `extended/` plays. */
+/** The four shapes of Autobahn's cases, and that of the extended ones, which `extended/` runs. */
 export type Script = EventScript | LengthScript | RoundsScript | CompressionScript | ExchangeScript;
 
 /** Steps out, an exact list of events in: sections 1 to 7 and 10. */

@@ -1,7 +1,7 @@
 import type { RequestHead, ResponseHead, Violation } from '../protocol/index.ts';
 
 /** A message or control frame of the peer, as it came. */
-export interface HeardFrame {
+export interface ReceivedFrame {
   readonly type: 'text' | 'binary' | 'ping' | 'pong';
   /** Of a message larger than what is kept only the head. */
   readonly payload: Buffer;
@@ -33,11 +33,11 @@ export type EndingResult =
 /** All that one extended case saw. */
 export interface Observation {
   readonly opening: OpeningResult;
-  readonly heard: readonly HeardFrame[];
+  readonly received: readonly ReceivedFrame[];
   /** Undefined if the case ended with the opening handshake. */
   readonly end: EndingResult | undefined;
   /** What the peer did that no peer may, whatever the case is about. */
-  readonly offence: string | undefined;
+  readonly violation: string | undefined;
   /** Whether TCP was gone in time after the closing handshake; undefined if there was none. */
   readonly droppedInTime: boolean | undefined;
   /** Whether the tester's close frame at the end of a `greet` was answered. */

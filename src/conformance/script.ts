@@ -119,28 +119,28 @@ export type Outcome =
   | { readonly is: 'hung-up' }
   /** No answer to the request came in time. */
   | { readonly is: 'unanswered' }
-  /** The greeting came back, and before it what `heard` lists. */
-  | { readonly is: 'open'; readonly heard?: Heard }
+  /** The greeting came back, and before it what `received` lists. */
+  | { readonly is: 'open'; readonly received?: Received }
   /** The peer closed with one of `codes` or none, or dropped TCP; another code is a wrong one. */
-  | { readonly is: 'failed'; readonly codes: readonly number[]; readonly heard?: Heard }
+  | { readonly is: 'failed'; readonly codes: readonly number[]; readonly received?: Received }
   /** The peer sent a close frame with one of `codes` or none. */
-  | { readonly is: 'closed'; readonly codes: readonly number[]; readonly heard?: Heard }
+  | { readonly is: 'closed'; readonly codes: readonly number[]; readonly received?: Received }
   /** The peer dropped TCP without a close frame. */
-  | { readonly is: 'dropped'; readonly heard?: Heard }
+  | { readonly is: 'dropped'; readonly received?: Received }
   /** The peer did none of this in time. */
-  | { readonly is: 'quiet'; readonly heard?: Heard };
+  | { readonly is: 'quiet'; readonly received?: Received };
 
 /**
  * Messages and pongs: exactly these in this order, or these messages with any pongs, or at last this
  * one, or whatever. Absent: none.
  */
-export type Heard =
-  | readonly HeardEvent[]
-  | { readonly messages: readonly HeardEvent[] }
-  | { readonly last: HeardEvent }
+export type Received =
+  | readonly ReceivedEvent[]
+  | { readonly messages: readonly ReceivedEvent[] }
+  | { readonly last: ReceivedEvent }
   | 'any';
 
-export interface HeardEvent {
+export interface ReceivedEvent {
   readonly type: 'text' | 'binary' | 'pong';
   readonly payload: Buffer;
 }

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { CaseLog } from '../../src/conformance/wire/frame-log.ts';
 import { Guard } from '../../src/conformance/extended/guard.ts';
 import { readAnswer } from '../../src/conformance/handshake/read-opening.ts';
-import { Talk } from '../../src/conformance/wire/connection.ts';
+import { Conn } from '../../src/conformance/wire/connection.ts';
 import { autobahnTest } from '../../src/operations/autobahn-test/autobahn-test.ts';
 import { AutobahnTestInput } from '../../src/operations/autobahn-test/schema.ts';
 import { Opcode, acceptKey, encodeFrame } from '../../src/protocol/index.ts';
@@ -77,12 +77,12 @@ it('keeps the head alone of a message that is too large to keep', async () => {
   await using server = await startServer((socket) => void socket.write(message));
   await using wire = await openSocket(new URL(server.url));
   const options = { role: 'client', inflate: undefined, ownReply: false } as const;
-  const talk = new Talk({ wire, log: new CaseLog(), ...options });
+  const conn = new Conn({ wire, log: new CaseLog(), ...options });
   await wire.write([Buffer.from('GET / HTTP/1.1\r\nSec-WebSocket-Key: k\r\n\r\n')]);
   await readAnswer(wire, 5000);
-  await talk.listen(5000, () => talk.heard.length > 0);
-  const [heard] = talk.heard;
-  expect([heard?.length, heard?.payload.length]).toEqual([1024 * 1024, 64 * 1024]);
+  await conn.listen(5000, () => conn.received.length > 0);
+  const [received] = conn.received;
+  expect([received?.length, received?.payload.length]).toEqual([1024 * 1024, 64 * 1024]);
 });
 
 it('ends a case that nothing else ends', async () => {

@@ -82,12 +82,12 @@ export class CasePlay {
   /** TCP is gone: the verdict. */
   end(): Judgement {
     this.connection.lost(this.#now);
-    const { player, ending } = this.connection;
+    const { handler, ending } = this.connection;
     return judge({
       definition: this.definition,
       role: this.#role,
       close: ending,
-      played: { verdict: player.verdict(), expectedClose: player.expectedClose },
+      played: { verdict: handler.verdict(), expectedClose: handler.expectedClose },
     });
   }
 

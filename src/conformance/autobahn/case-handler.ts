@@ -11,8 +11,8 @@ export interface DeflatedMessage {
   readonly length: number;
 }
 
-/** What a player may do with the connection. */
-export interface Stage {
+/** What a handler may do with the connection. */
+export interface CaseProtocol {
   readonly open: boolean;
   readonly log: CaseLog;
   frame(step: FrameStep): void;
@@ -27,21 +27,21 @@ export interface Stage {
   continueAfter(delayS: number, tag: string, run: () => void): void;
 }
 
-/** How a player judges what came, before the closing of the connection is looked at. */
-export interface PlayerVerdict {
+/** How a handler judges what came, before the closing of the connection is looked at. */
+export interface HandlerVerdict {
   readonly behavior: Behavior;
   readonly result: string;
 }
 
-/** Plays one case on an open connection. */
-export interface Player {
+/** Runs one case on an open connection. */
+export interface CaseHandler {
   readonly expectedClose: ExpectedClose;
   readonly received: readonly CaseEvent[];
   start(): void;
   onMessage(message: IncomingMessage): void;
   onPong(payload: Buffer): void;
   /** Asked once TCP is gone. */
-  verdict(): PlayerVerdict;
+  verdict(): HandlerVerdict;
 }
 
 /** What Autobahn says of a case that none of its lists fits. */

@@ -3,23 +3,23 @@ import type { CaseEvent, ExpectedClose } from '../result.ts';
 import { BY_TESTER } from './by-tester.ts';
 import type { IncomingMessage } from '../wire/receiver.ts';
 import type { MessageSource } from './message-source.ts';
-import type { Player, PlayerVerdict, Stage } from './case-handler.ts';
+import type { CaseHandler, HandlerVerdict, CaseProtocol } from './case-handler.ts';
 
 /** Sends compressed messages, each after the echo of the one before, and compares every octet. */
-export class CompressionPlayer implements Player {
+export class CompressionCase implements CaseHandler {
   readonly expectedClose: ExpectedClose = BY_TESTER;
   readonly received: readonly CaseEvent[] = [];
   readonly #script: CompressionScript;
-  readonly #stage: Stage;
+  readonly #p: CaseProtocol;
   readonly #source: MessageSource | undefined;
   #sent = 0;
   #plain: Buffer | undefined;
-  #verdict: PlayerVerdict;
+  #verdict: HandlerVerdict;
 
   /** Without `source` the peer did not agree to compress. */
-  constructor(script: CompressionScript, stage: Stage, source: MessageSource | undefined) {
+  constructor(script: CompressionScript, p: CaseProtocol, source: MessageSource | undefined) {
     this.#script = script;
-    this.#stage = stage;
+    this.#p = p;
     this.#source = source;
     this.#verdict =
       source === undefined
@@ -28,13 +28,13 @@ export class CompressionPlayer implements Player {
   }
 
   start(): void {
-    this.#stage.log.enable(false);
+    this.#p.log.enable(false);
     if (this.#source === undefined) {
-      this.#stage.log.enable(true);
-      this.#stage.close(1000);
+      this.#p.log.enable(true);
+      this.#p.close(1000);
       return;
     }
-    this.#stage.closeAfter(this.#script.waitS);
+    this.#p.closeAfter(this.#script.waitS);
     this.#sendOne(this.#source);
   }
 
@@ -57,7 +57,7 @@ export class CompressionPlayer implements Player {
     // Not what this case is about.
   }
 
-  verdict(): PlayerVerdict {
+  verdict(): HandlerVerdict {
     return this.#verdict;
   }
 
@@ -69,17 +69,17 @@ export class CompressionPlayer implements Player {
     return message.payload.equals(plain) ? undefined : 'contents';
   }
 
-  #finish(verdict: PlayerVerdict): void {
+  #finish(verdict: HandlerVerdict): void {
     this.#verdict = verdict;
     this.#plain = undefined;
-    this.#stage.log.enable(true);
-    this.#stage.close(1000);
+    this.#p.log.enable(true);
+    this.#p.close(1000);
   }
 
   #sendOne(source: MessageSource): void {
     const { plain, deflated } = source.message(this.#sent++);
     this.#plain = plain;
-    this.#stage.deflated({
+    this.#p.deflated({
       deflated,
       binary: source.binary,
       fragmentBytes: this.#script.fragmentBytes,

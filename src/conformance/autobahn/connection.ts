@@ -6,12 +6,12 @@ import { CaseLog } from '../wire/frame-log.ts';
 import { PEER_DROPPED } from './close-state.ts';
 import { Closing } from './closing.ts';
 import type { Drop } from './closing.ts';
-import { createPlayer } from './create-handler.ts';
+import { createHandler } from './create-handler.ts';
 import { Incoming } from '../wire/receiver.ts';
 import type { IncomingFrame, IncomingMessage, IncomingSink, Position } from '../wire/receiver.ts';
 import type { MessageSource } from './message-source.ts';
 import { Outgoing } from './sender.ts';
-import type { DeflatedMessage, Player, Stage } from './case-handler.ts';
+import type { DeflatedMessage, CaseHandler, CaseProtocol } from './case-handler.ts';
 import { Timers } from './timers.ts';
 import type { TimerHandle } from './timers.ts';
 import { TrafficMeter } from '../wire/traffic.ts';
@@ -55,7 +55,7 @@ export interface CaseConnectionOptions {
  * them write what `drain` returns, drop TCP if `drop` is set, wake up at `nextTimerAt`, and call
  * `pump` in the next turn of the event loop while `hasQueued` is true.
  */
-export class CaseConnection implements Stage, IncomingSink {
+export class CaseConnection implements CaseProtocol, IncomingSink {
   readonly log = new CaseLog();
   readonly #options: CaseConnectionOptions;
   readonly #timers = new Timers();
@@ -63,7 +63,7 @@ export class CaseConnection implements Stage, IncomingSink {
   readonly #outgoing: Outgoing;
   readonly #traffic: TrafficMeter;
   readonly #closing: Closing;
-  readonly #player: Player;
+  readonly #handler: CaseHandler;
   #now: number;
   #activeAt: number;
   #guard: string | null = null;
@@ -100,11 +100,11 @@ export class CaseConnection implements Stage, IncomingSink {
         this.log.addBreach(breach, { offset, bytes: Buffer.alloc(0), index: 0 });
       },
     });
-    this.#player = createPlayer(definition, this, source);
+    this.#handler = createHandler(definition, this, source);
   }
 
-  get player(): Player {
-    return this.#player;
+  get handler(): CaseHandler {
+    return this.#handler;
   }
 
   get traffic(): TrafficMeter {
@@ -140,7 +140,7 @@ export class CaseConnection implements Stage, IncomingSink {
   /** The connection is open: the case begins. */
   start(now: number): void {
     this.#enter(now);
-    this.#player.start();
+    this.#handler.start();
     this.#leave();
   }
 
@@ -187,7 +187,7 @@ export class CaseConnection implements Stage, IncomingSink {
     this.#options.source?.release();
   }
 
-  // --- Stage ---
+  // --- CaseProtocol ---
 
   get open(): boolean {
     return this.#closing.isOpen;
@@ -276,12 +276,12 @@ export class CaseConnection implements Stage, IncomingSink {
   onMessage(message: IncomingMessage): void {
     if (this.open) this.#traffic.receivedMessage(message.length);
     // Whoever has failed the connection has no use for messages; pongs still count.
-    if (!this.ending.failedByMe) this.#player.onMessage(message);
+    if (!this.ending.failedByMe) this.#handler.onMessage(message);
   }
 
   onControl(opcode: number, payload: Buffer): void {
     if (opcode === Opcode.close) this.#closing.receive(payload);
-    else if (opcode === Opcode.pong) this.#player.onPong(payload);
+    else if (opcode === Opcode.pong) this.#handler.onPong(payload);
     else if (opcode === Opcode.ping && this.open) {
       this.#outgoing.writeFrame({ do: 'frame', opcode: Opcode.pong, payload });
     }
@@ -311,7 +311,7 @@ export class CaseConnection implements Stage, IncomingSink {
     if (this.#lost || this.#timers.nextAt !== undefined || this.#outgoing.hasQueued) return;
     this.#guardTimer = this.#after(GUARD_S, () => {
       this.#guard = `the peer did not drop TCP within ${GUARD_S} seconds, and Autobahn would wait for ever`;
-      // To the verdict it looks like a tester that lost patience.
+      // To the verdict it looks like a tester that lost idleTimeout.
       this.#closing.dropTcp('abort');
     });
   }

@@ -1,27 +1,27 @@
 import type { CaseDefinition } from '../case.ts';
-import { CompressionPlayer } from './compression-case.ts';
-import { EventPlayer } from './event-case.ts';
-import { LengthPlayer } from './length-case.ts';
+import { CompressionCase } from './compression-case.ts';
+import { EventCase } from './event-case.ts';
+import { LengthCase } from './length-case.ts';
 import type { MessageSource } from './message-source.ts';
-import type { Player, Stage } from './case-handler.ts';
-import { RoundsPlayer } from './rounds-case.ts';
+import type { CaseHandler, CaseProtocol } from './case-handler.ts';
+import { RoundsCase } from './rounds-case.ts';
 
-/** The player for a case; `source` yields the messages of one with compression in force. */
-export function createPlayer(
+/** The handler for a case; `source` yields the messages of one with compression in force. */
+export function createHandler(
   { script }: CaseDefinition,
-  stage: Stage,
+  p: CaseProtocol,
   source: MessageSource | undefined,
-): Player {
+): CaseHandler {
   switch (script.kind) {
     case 'events':
-      return new EventPlayer(script, stage);
+      return new EventCase(script, p);
     case 'length':
-      return new LengthPlayer(script, stage);
+      return new LengthCase(script, p);
     case 'rounds':
-      return new RoundsPlayer(script, stage);
+      return new RoundsCase(script, p);
     case 'compression':
-      return new CompressionPlayer(script, stage, source);
+      return new CompressionCase(script, p, source);
     case 'exchange':
-      throw new TypeError('the folder extended plays its cases itself');
+      throw new TypeError('the folder extended runs its cases itself');
   }
 }

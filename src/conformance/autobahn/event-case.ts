@@ -4,21 +4,21 @@ import { clip } from '../result.ts';
 import type { CaseEvent, ExpectedClose, ExpectedLabel } from '../result.ts';
 import type { IncomingMessage } from '../wire/receiver.ts';
 import { NOT_AS_EXPECTED } from './case-handler.ts';
-import type { Player, PlayerVerdict, Stage } from './case-handler.ts';
+import type { CaseHandler, HandlerVerdict, CaseProtocol } from './case-handler.ts';
 
 /** What came, in full as far as it can matter. */
 type Seen = ExpectedEvent & { readonly length?: number };
 
-/** Plays a list of steps and holds the list of what comes against those expected. */
-export class EventPlayer implements Player {
+/** Runs a list of steps and holds the list of what comes against those expected. */
+export class EventCase implements CaseHandler {
   readonly expectedClose: ExpectedClose;
   readonly #script: EventScript;
-  readonly #stage: Stage;
+  readonly #p: CaseProtocol;
   readonly #seen: Seen[] = [];
 
-  constructor(script: EventScript, stage: Stage) {
+  constructor(script: EventScript, p: CaseProtocol) {
     this.#script = script;
-    this.#stage = stage;
+    this.#p = p;
     this.expectedClose = script.close;
   }
 
@@ -27,7 +27,7 @@ export class EventPlayer implements Player {
   }
 
   start(): void {
-    this.#play(0);
+    this.#run(0);
   }
 
   onMessage({ binary, payload, length }: IncomingMessage): void {
@@ -38,7 +38,7 @@ export class EventPlayer implements Player {
     this.#see({ type: 'pong', payload: Buffer.from(payload) });
   }
 
-  verdict(): PlayerVerdict {
+  verdict(): HandlerVerdict {
     const label = this.#labels().find(([, events]) => this.#matches(events))?.[0];
     if (this.#script.ruling === 'fragments' && !this.#sentFragments()) {
       return {
@@ -64,7 +64,7 @@ export class EventPlayer implements Player {
 
   /** 10.1.1 is about the fragments the tester makes: one text frame and 50 continuations. */
   #sentFragments(): boolean {
-    const { log } = this.#stage;
+    const { log } = this.#p;
     return log.framesSent(Opcode.text) === 1 && log.framesSent(Opcode.continuation) === 50;
   }
 
@@ -73,11 +73,11 @@ export class EventPlayer implements Player {
     // The finish rule: closes as soon as every list is fulfilled, so never with two of them.
     if (this.#script.suppressClose === true || !this.expectedClose.closedByMe) return;
     if (this.#labels().every(([, events]) => this.#matches(events))) {
-      this.#stage.close(this.expectedClose.closeCode[0]);
+      this.#p.close(this.expectedClose.closeCode[0]);
     }
   }
 
-  #play(from: number): void {
+  #run(from: number): void {
     for (let index = from; index < this.#script.send.length; index++) {
       const step = this.#script.send[index] as Step;
       if (step.do !== 'wait') {
@@ -85,40 +85,40 @@ export class EventPlayer implements Player {
         continue;
       }
       const next = index + 1;
-      this.#stage.continueAfter(step.delayS, step.tag, () => {
+      this.#p.continueAfter(step.delayS, step.tag, () => {
         if (step.recorded) {
-          if (!this.#stage.open) return;
+          if (!this.#p.open) return;
           this.#seen.push({ type: 'timeout', tag: step.tag });
         }
-        this.#play(next);
+        this.#run(next);
       });
       return;
     }
   }
 
   #do(step: Exclude<Step, { do: 'wait' }>): void {
-    const stage = this.#stage;
+    const p = this.#p;
     switch (step.do) {
       case 'frame':
-        stage.frame(step);
+        p.frame(step);
         return;
       case 'message':
-        stage.message(step);
+        p.message(step);
         return;
       case 'close':
-        stage.close(step.code, step.reason);
+        p.close(step.code, step.reason);
         return;
       case 'header':
-        stage.header(step.opcode, step.fin, step.length);
+        p.header(step.opcode, step.fin, step.length);
         return;
       case 'payload':
-        stage.payload(step.payload);
+        p.payload(step.payload);
         return;
       case 'kill':
-        stage.killAfter(step.delayS);
+        p.killAfter(step.delayS);
         return;
       case 'close-after':
-        stage.closeAfter(step.delayS);
+        p.closeAfter(step.delayS);
         return;
     }
   }

@@ -2,29 +2,29 @@ import type { LengthScript } from '../case.ts';
 import type { CaseEvent, ExpectedClose } from '../result.ts';
 import { BY_TESTER } from './by-tester.ts';
 import type { IncomingMessage } from '../wire/receiver.ts';
-import type { Player, PlayerVerdict, Stage } from './case-handler.ts';
+import type { CaseHandler, HandlerVerdict, CaseProtocol } from './case-handler.ts';
 
 /** Sends one large message and looks at the type and length of its echo. */
-export class LengthPlayer implements Player {
+export class LengthCase implements CaseHandler {
   readonly expectedClose: ExpectedClose = BY_TESTER;
   readonly received: readonly CaseEvent[] = [];
   readonly #script: LengthScript;
-  readonly #stage: Stage;
-  #verdict: PlayerVerdict;
+  readonly #p: CaseProtocol;
+  #verdict: HandlerVerdict;
 
-  constructor(script: LengthScript, stage: Stage) {
+  constructor(script: LengthScript, p: CaseProtocol) {
     this.#script = script;
-    this.#stage = stage;
+    this.#p = p;
     const result = `Did not receive message within ${script.waitS} seconds.`;
     this.#verdict = { behavior: 'FAILED', result };
   }
 
   start(): void {
     const { send, waitS } = this.#script;
-    this.#stage.log.enable(false);
-    if (send.do === 'frame') this.#stage.frame(send);
-    else this.#stage.message(send);
-    this.#stage.closeAfter(waitS);
+    this.#p.log.enable(false);
+    if (send.do === 'frame') this.#p.frame(send);
+    else this.#p.message(send);
+    this.#p.closeAfter(waitS);
   }
 
   onMessage(message: IncomingMessage): void {
@@ -37,15 +37,15 @@ export class LengthPlayer implements Player {
             result: `Received ${nameOf(message)} message of length ${message.length}.`,
           }
         : { behavior: this.#verdict.behavior, result: problem };
-    this.#stage.log.enable(true);
-    this.#stage.close(1000);
+    this.#p.log.enable(true);
+    this.#p.close(1000);
   }
 
   onPong(): void {
     // Not what this case is about.
   }
 
-  verdict(): PlayerVerdict {
+  verdict(): HandlerVerdict {
     return this.#verdict;
   }
 }

@@ -4,29 +4,29 @@ import type { CaseEvent, ExpectedClose } from '../result.ts';
 import { BY_TESTER } from './by-tester.ts';
 import type { IncomingMessage } from '../wire/receiver.ts';
 import { lengthProblem } from './length-case.ts';
-import type { Player, PlayerVerdict, Stage } from './case-handler.ts';
+import type { CaseHandler, HandlerVerdict, CaseProtocol } from './case-handler.ts';
 
 /** Sends a message at a time, the next one upon each echo. */
-export class RoundsPlayer implements Player {
+export class RoundsCase implements CaseHandler {
   readonly expectedClose: ExpectedClose = BY_TESTER;
   readonly received: readonly CaseEvent[] = [];
   readonly #script: RoundsScript;
-  readonly #stage: Stage;
+  readonly #p: CaseProtocol;
   readonly #payload: Buffer;
   #sent = 0;
-  #verdict: PlayerVerdict;
+  #verdict: HandlerVerdict;
 
-  constructor(script: RoundsScript, stage: Stage) {
+  constructor(script: RoundsScript, p: CaseProtocol) {
     this.#script = script;
-    this.#stage = stage;
+    this.#p = p;
     this.#payload = Buffer.alloc(script.length, script.unit);
     const result = `Case did not finish within ${script.waitS} seconds.`;
     this.#verdict = { behavior: 'FAILED', result };
   }
 
   start(): void {
-    this.#stage.log.enable(false);
-    this.#stage.closeAfter(this.#script.waitS);
+    this.#p.log.enable(false);
+    this.#p.closeAfter(this.#script.waitS);
     this.#sendOne();
   }
 
@@ -46,19 +46,19 @@ export class RoundsPlayer implements Player {
     // Not what this case is about.
   }
 
-  verdict(): PlayerVerdict {
+  verdict(): HandlerVerdict {
     return this.#verdict;
   }
 
-  #finish(verdict: PlayerVerdict): void {
+  #finish(verdict: HandlerVerdict): void {
     this.#verdict = verdict;
-    this.#stage.log.enable(true);
-    this.#stage.close(1000);
+    this.#p.log.enable(true);
+    this.#p.close(1000);
   }
 
   #sendOne(): void {
     this.#sent++;
     const opcode = this.#script.binary ? Opcode.binary : Opcode.text;
-    this.#stage.frame({ do: 'frame', opcode, payload: this.#payload });
+    this.#p.frame({ do: 'frame', opcode, payload: this.#payload });
   }
 }

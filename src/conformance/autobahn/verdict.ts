@@ -1,5 +1,5 @@
 import type { CaseDefinition } from '../case.ts';
-import type { PlayerVerdict } from './case-handler.ts';
+import type { HandlerVerdict } from './case-handler.ts';
 import type { Behavior, BehaviorClose, CloseFacts, ExpectedClose } from '../result.ts';
 
 /** The two verdicts of a case and the sentences that go with them. */
@@ -16,7 +16,7 @@ export interface JudgeInput {
   readonly close: CloseFacts;
   /** Null if the opening handshake was never completed. */
   readonly played: {
-    readonly verdict: PlayerVerdict;
+    readonly verdict: HandlerVerdict;
     readonly expectedClose: ExpectedClose;
   } | null;
 }
@@ -52,7 +52,7 @@ export function judge({ definition, role, close, played }: JudgeInput): Judgemen
 function judgePlayed(
   { verdict, expectedClose }: NonNullable<JudgeInput['played']>,
   close: CloseFacts,
-): PlayerVerdict {
+): HandlerVerdict {
   const wrongEndpoint = expectedClose.closedByMe !== close.closedByMe;
   if (expectedClose.closedByWrongEndpointIsFatal === true && wrongEndpoint) {
     return { ...verdict, behavior: 'FAILED' };

@@ -16,7 +16,7 @@ import { Guard } from './guard.ts';
 import { editHead, encodeHead } from '../handshake/head-draft.ts';
 import type { HeadDraft } from '../handshake/head-draft.ts';
 import type { Observation, PeerRequest } from '../observation.ts';
-import { NOT_PLAYED, play } from './run-script.ts';
+import { NOT_RUN, play } from './run-script.ts';
 import type { ExchangeScript } from '../script.ts';
 import { sendHead } from '../handshake/send-head.ts';
 import { Session } from './session.ts';
@@ -39,11 +39,11 @@ export async function acceptExchange(
   const agreed = deflate && answerOffer(request.head, deflate.answer);
   const response = draftResponse(script, request.head, agreed?.extensions);
   const lacking = session.compress(agreed?.deflate);
-  await sendHead(response, { opening: script.opening, wire, talk: session.talk });
+  await sendHead(response, { opening: script.opening, wire, conn: session.conn });
   const played =
     lacking !== undefined
-      ? NOT_PLAYED
-      : await play({ script, talk: session.talk, wire, role: 'server' });
+      ? NOT_RUN
+      : await play({ script, conn: session.conn, wire, role: 'server' });
   const seen: Observation = {
     opening: { is: 'accepted', breach: undefined, deflate: agreed !== undefined },
     ...played,
@@ -60,7 +60,7 @@ export async function acceptExchange(
     httpRequest: request.text,
     httpResponse: encodeHead(response).toString('latin1').slice(0, SHOWN_CHARACTERS),
     log,
-    sentClose: session.talk.sentClose,
+    sentClose: session.conn.sentClose,
     seen,
   });
 }

@@ -29,7 +29,7 @@ import { Guard } from './guard.ts';
 import { asRequest, editHead, encodeHead } from '../handshake/head-draft.ts';
 import type { HeadDraft } from '../handshake/head-draft.ts';
 import type { Observation, OpeningResult } from '../observation.ts';
-import { NOT_PLAYED, greet, play } from './run-script.ts';
+import { NOT_RUN, greet, play } from './run-script.ts';
 import { readAnswer } from '../handshake/read-opening.ts';
 import type { Answer } from '../handshake/read-opening.ts';
 import type { ExchangeScript } from '../script.ts';
@@ -80,7 +80,7 @@ export async function observeServer(
   const log = new CaseLog();
   const session = new Session({ script, wire, role: 'client', log });
   const request = draftRequest(script, target);
-  await sendHead(request, { opening: script.opening, wire, talk: session.talk });
+  await sendHead(request, { opening: script.opening, wire, conn: session.conn });
   const answer = await readAnswer(wire, script.waitMs);
   signal.throwIfAborted();
   const opened = judgeAnswer(answer, request, knownBreach);
@@ -88,8 +88,8 @@ export async function observeServer(
   const lacking = goesOn ? session.compress(opened.deflate) : undefined;
   const played =
     goesOn && lacking === undefined
-      ? await play({ script, talk: session.talk, wire, role: 'client' })
-      : NOT_PLAYED;
+      ? await play({ script, conn: session.conn, wire, role: 'client' })
+      : NOT_RUN;
   wire.destroy();
   const served = script.thenServes ? await isServed(script, target) : undefined;
   signal.throwIfAborted();
@@ -99,7 +99,7 @@ export async function observeServer(
     request: clipText(encodeHead(request).toString('latin1')),
     response: answer.text,
     log,
-    sentClose: session.talk.sentClose,
+    sentClose: session.conn.sentClose,
   };
 }
 
@@ -224,7 +224,7 @@ async function isServed(
     const answer = await readAnswer(wire, SERVED_MS);
     if (answer.head?.status !== 101) return false;
     if (!script.echoes) return true;
-    return (await greet(session.talk, { ...script, waitMs: SERVED_MS })) !== undefined;
+    return (await greet(session.conn, { ...script, waitMs: SERVED_MS })) !== undefined;
   } catch (error) {
     target.signal.throwIfAborted();
     // No connection is the answer here, and the next case reports it as what it is.

@@ -41,7 +41,7 @@ export function toExchangeResult(outcome: ExchangeOutcome): CaseResult {
     opened: !silent,
     expected: {},
     expectedClose: null,
-    received: seen.heard.map(toEvent),
+    received: seen.received.map(toEvent),
     close: closeFacts(outcome, silent),
     httpRequest: outcome.httpRequest,
     httpResponse: outcome.httpResponse,

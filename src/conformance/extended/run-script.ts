@@ -1,10 +1,10 @@
 import { TLSSocket } from 'node:tls';
 import { CloseCode, Opcode } from '../../protocol/index.ts';
 import type { Wire } from '../../transport/index.ts';
-import type { EndingResult, HeardFrame, Observation } from '../observation.ts';
+import type { EndingResult, ReceivedFrame, Observation } from '../observation.ts';
 import type { Action, ExchangeScript, WireFrame } from '../script.ts';
 import { closeFrame } from '../wire/connection.ts';
-import type { Talk } from '../wire/connection.ts';
+import type { Conn } from '../wire/connection.ts';
 
 /** What the tester says to see whether an echoing peer is still there. */
 const GREETING = Buffer.from('are you still there?');
@@ -15,95 +15,97 @@ const DROP_MS = 1500;
 
 const FLUSH_MS = 20;
 
-export interface PlayOptions {
+export interface ScriptOptions {
   readonly script: ExchangeScript;
-  readonly talk: Talk;
+  readonly conn: Conn;
   readonly wire: Wire;
   /** What the tester is: only of a server it is expected that it drops TCP first. */
   readonly role: 'client' | 'server';
 }
 
-export type Played = Pick<
+export type ScriptOutcome = Pick<
   Observation,
-  'heard' | 'end' | 'offence' | 'droppedInTime' | 'answeredClose'
+  'received' | 'end' | 'violation' | 'droppedInTime' | 'answeredClose'
 >;
 
 /** What a case saw of a connection on which nothing was sent. */
-export const NOT_PLAYED: Played = {
-  heard: [],
+export const NOT_RUN: ScriptOutcome = {
+  received: [],
   end: undefined,
-  offence: undefined,
+  violation: undefined,
   droppedInTime: undefined,
   answeredClose: undefined,
 };
 
 /** Sends what an open connection is to be sent, then finds out what became of it. */
-export async function play({ script, talk, wire, role }: PlayOptions): Promise<Played> {
+export async function play({ script, conn, wire, role }: ScriptOptions): Promise<ScriptOutcome> {
   for (const action of script.send) {
-    if (talk.over) break;
-    await act(action, { script, talk, wire });
+    if (conn.over) break;
+    await act(action, { script, conn, wire });
   }
-  const judged = (played: Pick<Played, 'heard' | 'end'> & Partial<Played>): Played => ({
-    offence: talk.offence,
+  const judged = (
+    played: Pick<ScriptOutcome, 'received' | 'end'> & Partial<ScriptOutcome>,
+  ): ScriptOutcome => ({
+    violation: conn.violation,
     droppedInTime: undefined,
     answeredClose: undefined,
     ...played,
   });
-  const heardBefore = talk.heard.filter(isCounted);
+  const heardBefore = conn.received.filter(isCounted);
   switch (script.ending) {
     case 'opening':
     case 'leave':
       wire.destroy();
-      return judged({ heard: heardBefore, end: undefined });
+      return judged({ received: heardBefore, end: undefined });
     case 'greet': {
-      const heard = await greet(talk, script);
-      if (heard === undefined) break;
-      await talk.send([closeFrame(CloseCode.normal)]);
-      await talk.listen(CLOSE_MS, () => talk.peerClose !== undefined);
-      const answeredClose = talk.peerClose !== undefined;
-      const droppedInTime = answeredClose ? await isDropped(talk, role) : undefined;
+      const received = await greet(conn, script);
+      if (received === undefined) break;
+      await conn.send([closeFrame(CloseCode.normal)]);
+      await conn.listen(CLOSE_MS, () => conn.peerClose !== undefined);
+      const answeredClose = conn.peerClose !== undefined;
+      const droppedInTime = answeredClose ? await isDropped(conn, role) : undefined;
       return judged({
-        heard,
+        received,
         end: { is: 'open' },
-        offence: talk.offence,
+        violation: conn.violation,
         answeredClose,
         droppedInTime,
       });
     }
     case 'react':
-      await talk.listen(script.waitMs, () => talk.peerClose !== undefined);
+      await conn.listen(script.waitMs, () => conn.peerClose !== undefined);
   }
-  const closed = talk.peerClose !== undefined && !script.ownReply;
-  const droppedInTime = closed ? await isDropped(talk, role) : undefined;
-  const heard = talk.heard.filter(isCounted);
-  return judged({ heard, end: endOf(talk), offence: talk.offence, droppedInTime });
+  const closed = conn.peerClose !== undefined && !script.ownReply;
+  const droppedInTime = closed ? await isDropped(conn, role) : undefined;
+  const received = conn.received.filter(isCounted);
+  return judged({ received, end: endOf(conn), violation: conn.violation, droppedInTime });
 }
 
 async function act(
   action: Action,
-  { script, talk, wire }: Omit<PlayOptions, 'role'>,
+  { script, conn, wire }: Omit<ScriptOptions, 'role'>,
 ): Promise<void> {
   switch (action.do) {
     case 'frames':
-      return talk.send(action.frames, action.pieces);
+      return conn.send(action.frames, action.pieces);
     case 'octets':
-      return talk.writeOctets(action.octets);
+      return conn.writeOctets(action.octets);
     case 'wait':
-      return talk.listen(action.ms);
+      return conn.listen(action.ms);
     case 'until-closed':
-      return talk.listen(script.waitMs, () => talk.peerClose !== undefined);
+      return conn.listen(script.waitMs, () => conn.peerClose !== undefined);
     case 'until-pong': {
       const { payload } = action;
       const came = (): boolean =>
-        talk.heard.some((frame) => frame.type === 'pong' && frame.payload.equals(payload));
-      return talk.listen(script.waitMs, () => came() || talk.peerClose !== undefined);
+        conn.received.some((frame) => frame.type === 'pong' && frame.payload.equals(payload));
+      return conn.listen(script.waitMs, () => came() || conn.peerClose !== undefined);
     }
     case 'end':
       wire.end();
       return;
     case 'reset':
       // What was just written has to be out, or Node ends the connection in order.
-      await talk.listen(FLUSH_MS);
+      await conn.listen(FLUSH_MS);
       reset(wire);
   }
 }
@@ -124,33 +126,33 @@ export function greeting(): WireFrame {
  * echo is sent a ping, and messages of its own do not count.
  */
 export async function greet(
-  talk: Talk,
+  conn: Conn,
   { echoes, waitMs }: Pick<ExchangeScript, 'echoes' | 'waitMs'>,
-): Promise<HeardFrame[] | undefined> {
+): Promise<ReceivedFrame[] | undefined> {
   const answer = echoes ? 'text' : 'pong';
   const at = (): number =>
-    talk.heard.findIndex(({ type, payload }) => type === answer && payload.equals(GREETING));
-  await talk.send([echoes ? greeting() : { opcode: Opcode.ping, payload: GREETING }]);
-  await talk.listen(waitMs, () => at() >= 0 || talk.peerClose !== undefined);
+    conn.received.findIndex(({ type, payload }) => type === answer && payload.equals(GREETING));
+  await conn.send([echoes ? greeting() : { opcode: Opcode.ping, payload: GREETING }]);
+  await conn.listen(waitMs, () => at() >= 0 || conn.peerClose !== undefined);
   if (at() < 0) return undefined;
-  return talk.heard
+  return conn.received
     .slice(0, at())
     .filter((frame) => isCounted(frame) && (echoes || frame.type === 'pong'));
 }
 
 /** A peer may send pings whenever it likes. */
-function isCounted({ type }: HeardFrame): boolean {
+function isCounted({ type }: ReceivedFrame): boolean {
   return type !== 'ping';
 }
 
 /** 7.1.1: after the closing handshake it is the server that drops TCP first. */
-async function isDropped(talk: Talk, role: 'client' | 'server'): Promise<boolean | undefined> {
+async function isDropped(conn: Conn, role: 'client' | 'server'): Promise<boolean | undefined> {
   if (role === 'server') return undefined;
-  await talk.listen(DROP_MS);
-  return talk.over;
+  await conn.listen(DROP_MS);
+  return conn.over;
 }
 
-function endOf({ peerClose, ended }: Talk): EndingResult {
+function endOf({ peerClose, ended }: Conn): EndingResult {
   if (peerClose !== undefined) return { is: 'closed', ...peerClose };
   return { is: ended ? 'dropped' : 'quiet' };
 }

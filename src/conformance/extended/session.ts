@@ -4,7 +4,7 @@ import type { NegotiatedDeflate, Violation } from '../../protocol/index.ts';
 import type { Wire } from '../../transport/index.ts';
 import type { CaseLog } from '../wire/frame-log.ts';
 import type { ExchangeScript } from '../script.ts';
-import { Talk } from '../wire/connection.ts';
+import { Conn } from '../wire/connection.ts';
 
 /** Bytes that one message of the peer may inflate to. */
 const MAX_INFLATED = 1024 * 1024;
@@ -21,7 +21,7 @@ export interface SessionOptions {
 
 /** One connection of a case: its frames, and permessage-deflate once that is agreed on. */
 export class Session {
-  readonly talk: Talk;
+  readonly conn: Conn;
   readonly #script: ExchangeScript;
   readonly #peer: 'client' | 'server';
   #inflater: Inflater | undefined;
@@ -29,7 +29,7 @@ export class Session {
   constructor({ script, wire, role, log }: SessionOptions) {
     this.#script = script;
     this.#peer = role === 'client' ? 'server' : 'client';
-    this.talk = new Talk({
+    this.conn = new Conn({
       wire,
       role,
       log,
@@ -65,7 +65,7 @@ export class Session {
     const { windowBits } = this.#script;
     const tooWide = windowBits === undefined ? undefined : findWideWindow(pieces, windowBits);
     const inflated = tooWide ?? this.#inflater.inflate(pieces);
-    // A bomb that comes back is not the peer's offence; nothing of it is kept.
+    // A bomb that comes back is not a violation of the peer; nothing of it is kept.
     return !Buffer.isBuffer(inflated) && inflated.code === 'WSK_MESSAGE_TOO_BIG'
       ? Buffer.alloc(0)
       : inflated;

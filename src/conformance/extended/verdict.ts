@@ -1,7 +1,7 @@
 import type { Behavior, BehaviorClose } from '../result.ts';
 import { describeOutcome, describeSeen } from '../handshake/describe.ts';
-import type { HeardFrame, Observation } from '../observation.ts';
-import type { ExchangeScript, Heard, HeardEvent, Outcome } from '../script.ts';
+import type { ReceivedFrame, Observation } from '../observation.ts';
+import type { ExchangeScript, Received, ReceivedEvent, Outcome } from '../script.ts';
 
 export interface GradedCase {
   readonly behavior: Behavior;
@@ -27,8 +27,8 @@ export interface Judgement {
 export function judgeExchange(script: ExchangeScript, seen: Observation): Judgement {
   const what = describeSeen(seen);
   if (seen.guard !== null) return { behavior: 'FAILED', what: seen.guard };
-  if (seen.offence !== undefined) {
-    const broken = `the peer broke a rule that holds in every case: ${seen.offence}`;
+  if (seen.violation !== undefined) {
+    const broken = `the peer broke a rule that holds in every case: ${seen.violation}`;
     return { behavior: 'FAILED', what: broken };
   }
   if (seen.served === false) {
@@ -67,7 +67,7 @@ function sentence(clause: string): string {
   return `${clause.slice(0, 1).toUpperCase()}${clause.slice(1)}.`;
 }
 
-function fits(outcome: Outcome, { opening, end, heard }: Observation): boolean {
+function fits(outcome: Outcome, { opening, end, received }: Observation): boolean {
   switch (outcome.is) {
     case 'refused': {
       if (opening.is !== 'refused') return false;
@@ -89,41 +89,43 @@ function fits(outcome: Outcome, { opening, end, heard }: Observation): boolean {
     case 'unanswered':
       return opening.is === outcome.is;
     case 'failed':
-      return (end?.is === 'closed' || end?.is === 'dropped') && isHeard(heard, outcome.heard);
+      return (
+        (end?.is === 'closed' || end?.is === 'dropped') && isReceived(received, outcome.received)
+      );
     case 'closed':
       return (
         end?.is === 'closed' &&
         (end.code === null || outcome.codes.includes(end.code)) &&
-        isHeard(heard, outcome.heard)
+        isReceived(received, outcome.received)
       );
     case 'open':
     case 'dropped':
     case 'quiet':
-      return end?.is === outcome.is && isHeard(heard, outcome.heard);
+      return end?.is === outcome.is && isReceived(received, outcome.received);
   }
 }
 
-function isHeard(heard: readonly HeardFrame[], wanted: Heard = []): boolean {
+function isReceived(received: readonly ReceivedFrame[], wanted: Received = []): boolean {
   if (wanted === 'any') return true;
   if ('last' in wanted) {
-    const last = heard.at(-1);
+    const last = received.at(-1);
     return last !== undefined && isSame(last, wanted.last);
   }
   if ('messages' in wanted) {
-    const messages = heard.filter(({ type }) => type !== 'pong');
-    return isHeard(messages, wanted.messages);
+    const messages = received.filter(({ type }) => type !== 'pong');
+    return isReceived(messages, wanted.messages);
   }
   return (
-    heard.length === wanted.length &&
-    wanted.every((event, index) => isSame(heard[index] as HeardFrame, event))
+    received.length === wanted.length &&
+    wanted.every((event, index) => isSame(received[index] as ReceivedFrame, event))
   );
 }
 
-function isSame(heard: HeardFrame, { type, payload }: HeardEvent): boolean {
+function isSame(received: ReceivedFrame, { type, payload }: ReceivedEvent): boolean {
   return (
-    heard.type === type &&
-    heard.length === payload.length &&
-    heard.payload.equals(payload.subarray(0, heard.payload.length))
+    received.type === type &&
+    received.length === payload.length &&
+    received.payload.equals(payload.subarray(0, received.payload.length))
   );
 }
 

@@ -6,8 +6,8 @@ import type {
   ExchangeScript,
   Grade,
   HeadEdit,
-  Heard,
-  HeardEvent,
+  Received,
+  ReceivedEvent,
   Pieces,
   WireFrame,
 } from '../script.ts';
@@ -135,15 +135,15 @@ export function wait(ms: number): Action {
 
 // --- outcomes ---
 
-export function gotText(payload: Buffer | string): HeardEvent {
+export function gotText(payload: Buffer | string): ReceivedEvent {
   return { type: 'text', payload: Buffer.from(payload) };
 }
 
-export function gotBinary(payload: Buffer | string): HeardEvent {
+export function gotBinary(payload: Buffer | string): ReceivedEvent {
   return { type: 'binary', payload: Buffer.from(payload) };
 }
 
-export function gotPong(payload: Buffer | string): HeardEvent {
+export function gotPong(payload: Buffer | string): ReceivedEvent {
   return { type: 'pong', payload: Buffer.from(payload) };
 }
 
@@ -164,19 +164,19 @@ export const REFUSED: readonly Grade[] = [ok({ is: 'refused' })];
 
 export const ACCEPTED: readonly Grade[] = [ok({ is: 'accepted' })];
 
-/** The peer goes on, after `heard`. */
-export function goesOn(...heard: readonly HeardEvent[]): readonly Grade[] {
-  return [ok({ is: 'open', heard })];
+/** The peer goes on, after `received`. */
+export function goesOn(...received: readonly ReceivedEvent[]): readonly Grade[] {
+  return [ok({ is: 'open', received })];
 }
 
 /** The peer goes on after both, whichever came first: what answers a ping need not wait. */
-export function goesOnInAnyOrder(one: HeardEvent, other: HeardEvent): readonly Grade[] {
+export function goesOnInAnyOrder(one: ReceivedEvent, other: ReceivedEvent): readonly Grade[] {
   return [...goesOn(one, other), ...goesOn(other, one)];
 }
 
 /** The peer fails the connection with one of `codes`, no code or a drop of TCP. */
-export function fails(codes: readonly number[], heard: Heard = []): readonly Grade[] {
-  return [ok({ is: 'failed', codes, heard })];
+export function fails(codes: readonly number[], received: Received = []): readonly Grade[] {
+  return [ok({ is: 'failed', codes, received })];
 }
 
 /** The peer drops TCP before the WebSocket is open; a close frame is one step too late. */

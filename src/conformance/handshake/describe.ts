@@ -3,8 +3,8 @@ import { describeEvents } from '../describe-event.ts';
 import { printable } from '../../report/printable.ts';
 import { clip } from '../result.ts';
 import type { CaseEvent } from '../result.ts';
-import type { HeardFrame, Observation, OpeningResult } from '../observation.ts';
-import type { Grade, Heard, HeardEvent, Outcome } from '../script.ts';
+import type { ReceivedFrame, Observation, OpeningResult } from '../observation.ts';
+import type { Grade, Received, ReceivedEvent, Outcome } from '../script.ts';
 
 /** What a conforming peer does, in a sentence made from the grades of a case. */
 export function describeExpectation(grades: readonly Grade[]): string {
@@ -38,27 +38,33 @@ export function describeOutcome(outcome: Outcome): string {
     case 'unanswered':
       return 'no answer';
     case 'open':
-      return `a connection that goes on${afterwards(outcome.heard)}`;
+      return `a connection that goes on${afterwards(outcome.received)}`;
     case 'failed':
-      return `close ${outcome.codes.join(' or ')} or a drop of TCP${afterwards(outcome.heard)}`;
+      return `close ${outcome.codes.join(' or ')} or a drop of TCP${afterwards(outcome.received)}`;
     case 'closed':
-      return `a close frame with ${outcome.codes.join(' or ')} or no code${afterwards(outcome.heard)}`;
+      return `a close frame with ${outcome.codes.join(' or ')} or no code${afterwards(outcome.received)}`;
     case 'dropped':
-      return `a drop of TCP${afterwards(outcome.heard)}`;
+      return `a drop of TCP${afterwards(outcome.received)}`;
     case 'quiet':
-      return `silence${afterwards(outcome.heard)}`;
+      return `silence${afterwards(outcome.received)}`;
   }
 }
 
 /** What the peer did, as a clause. */
-export function describeSeen({ opening, heard, end, answeredClose, served }: Observation): string {
+export function describeSeen({
+  opening,
+  received,
+  end,
+  answeredClose,
+  served,
+}: Observation): string {
   if (end === undefined && served === true) {
     return `${describeOpening(opening)} and goes on serving others`;
   }
   if (opening.is !== 'accepted' || opening.breach !== undefined || end === undefined) {
     return describeOpening(opening);
   }
-  const before = heard.length === 0 ? '' : ` after ${describeEvents(heard.map(toEvent))}`;
+  const before = received.length === 0 ? '' : ` after ${describeEvents(received.map(toEvent))}`;
   switch (end.is) {
     case 'open':
       return answeredClose === false
@@ -93,15 +99,15 @@ function describeOpening(opening: OpeningResult): string {
   }
 }
 
-function afterwards(heard: Heard | undefined): string {
-  if (heard === undefined || heard === 'any') return '';
-  if ('last' in heard) return ` after ${describeEvents([toEvent(heard.last)])} at last`;
-  if ('messages' in heard) return ` after ${describeEvents(heard.messages.map(toEvent))}`;
-  return heard.length === 0 ? '' : ` after ${describeEvents(heard.map(toEvent))}`;
+function afterwards(received: Received | undefined): string {
+  if (received === undefined || received === 'any') return '';
+  if ('last' in received) return ` after ${describeEvents([toEvent(received.last)])} at last`;
+  if ('messages' in received) return ` after ${describeEvents(received.messages.map(toEvent))}`;
+  return received.length === 0 ? '' : ` after ${describeEvents(received.map(toEvent))}`;
 }
 
 /** As the reports know it; a ping of the peer is no event there. */
-export function toEvent({ type, payload, ...rest }: HeardFrame | HeardEvent): CaseEvent {
+export function toEvent({ type, payload, ...rest }: ReceivedFrame | ReceivedEvent): CaseEvent {
   const clipped = clip(payload, 'length' in rest ? rest.length : payload.length);
   return type === 'text' || type === 'binary'
     ? { type: 'message', binary: type === 'binary', payload: clipped }

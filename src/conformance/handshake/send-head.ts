@@ -2,7 +2,7 @@ import type { Wire } from '../../transport/index.ts';
 import { encodeHead } from './head-draft.ts';
 import type { HeadDraft } from './head-draft.ts';
 import type { Opening, Pieces } from '../script.ts';
-import type { Talk } from '../wire/connection.ts';
+import type { Conn } from '../wire/connection.ts';
 
 /** Milliseconds a peer may leave a head unread. */
 const STALL_MS = 2000;
@@ -12,7 +12,7 @@ const CHUNK_BYTES = 64 * 1024;
 /** Writes a head as the case wants it: cut, with frames behind it, or without an end. */
 export async function sendHead(
   draft: HeadDraft,
-  { opening, wire, talk }: { opening: Opening; wire: Wire; talk: Talk },
+  { opening, wire, conn }: { opening: Opening; wire: Wire; conn: Conn },
 ): Promise<void> {
   const { endless, early = [], pieces } = opening;
   const head = encodeHead(draft);
@@ -21,7 +21,7 @@ export async function sendHead(
     await writeEndless(wire, head.subarray(0, -2), endless);
     return;
   }
-  const frames = early.map((frame) => talk.encode(frame));
+  const frames = early.map((frame) => conn.encode(frame));
   await writePieces(wire, Buffer.concat([head, ...frames]), pieces);
 }
 

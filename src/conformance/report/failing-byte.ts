@@ -10,7 +10,7 @@ import { describeEvent } from '../describe-event.ts';
 export type FrameRow = Extract<LogRow, { kind: 'frame' }>;
 
 /** The byte at which an exchange went wrong. */
-export interface Offence {
+export interface FailingBytes {
   /** The frame, out of those that were looked through. */
   readonly frame: FrameRow;
   /** Position of the first byte, counted from the start of the frame's header. */
@@ -21,28 +21,31 @@ export interface Offence {
 }
 
 /** A fault of one frame: where it is and what it is. */
-type Fault = Omit<Offence, 'frame'>;
+type Fault = Omit<FailingBytes, 'frame'>;
 
 /**
  * Finds the byte to show first in the log of a case that is no pass: the peer's own breach of the
  * protocol or the illegal byte of the tester that the peer did not refuse, whichever came first,
  * else the first byte of an echo that is not what was sent. Undefined where no byte is to blame.
  */
-export function findOffence(
+export function findFailingBytes(
   result: CaseResult,
   frames: readonly FrameRow[],
   role: RunOptions['role'],
-): Offence | undefined {
+): FailingBytes | undefined {
   const received = frames.filter(({ direction }) => direction === 'received');
   const sent = frames.filter(({ direction }) => direction === 'sent');
   const toRefuse = result.expectedClose?.closedByMe === false || hasIllegalClose(sent);
   const first = [findBreach(result, received), toRefuse ? findUnrefused(sent, role) : undefined]
-    .filter((offence) => offence !== undefined)
+    .filter((failing) => failing !== undefined)
     .sort((a, b) => frames.indexOf(a.frame) - frames.indexOf(b.frame))[0];
   return first ?? findDifference(result, received);
 }
 
-function findBreach({ findings }: CaseResult, received: readonly FrameRow[]): Offence | undefined {
+function findBreach(
+  { findings }: CaseResult,
+  received: readonly FrameRow[],
+): FailingBytes | undefined {
   const finding = findings[0];
   const frame = received.find(
     ({ offset, headerBytes, payload }) =>
@@ -61,7 +64,10 @@ function hasIllegalClose(sent: readonly FrameRow[]): boolean {
 }
 
 /** Looks at what the tester sent as a strict receiver would. */
-function findUnrefused(sent: readonly FrameRow[], role: RunOptions['role']): Offence | undefined {
+function findUnrefused(
+  sent: readonly FrameRow[],
+  role: RunOptions['role'],
+): FailingBytes | undefined {
   const text = new Utf8Stream();
   let open: 'text' | 'binary' | undefined;
   for (const frame of sent) {
@@ -81,7 +87,7 @@ function findUnrefused(sent: readonly FrameRow[], role: RunOptions['role']): Off
   return undefined;
 }
 
-function blame(frame: FrameRow, { at, length, text }: Fault): Offence {
+function blame(frame: FrameRow, { at, length, text }: Fault): FailingBytes {
   return { frame, at, length, text: `${text}: the peer should have refused this` };
 }
 
@@ -150,7 +156,10 @@ function firstBadByte(text: Utf8Stream, bytes: Buffer): number | undefined {
 }
 
 /** The first byte of a message or pong that differs from what was expected. */
-function findDifference(result: CaseResult, received: readonly FrameRow[]): Offence | undefined {
+function findDifference(
+  result: CaseResult,
+  received: readonly FrameRow[],
+): FailingBytes | undefined {
   const wanted = result.expected.OK ?? [];
   const index = result.received.findIndex(
     (event, at) => JSON.stringify(event) !== JSON.stringify(wanted[at]),
@@ -197,7 +206,7 @@ function firstDifference(received: string, expected: string): number {
   return Math.floor(at / 2);
 }
 
-function locate(frames: readonly FrameRow[], at: number): Offence | undefined {
+function locate(frames: readonly FrameRow[], at: number): FailingBytes | undefined {
   let start = 0;
   for (const frame of frames) {
     const size = frame.payload.length;

@@ -1,7 +1,7 @@
 import { explainCloseCode, Opcode, opcodeName } from '../../protocol/index.ts';
 import type { CaseResult, Clip, LogRow, RunOptions } from '../result.ts';
 import { describePayload } from '../describe-event.ts';
-import { findOffence, type FrameRow, type Offence } from './failing-byte.ts';
+import { findFailingBytes, type FrameRow, type FailingBytes } from './failing-byte.ts';
 import { printable } from '../../report/printable.ts';
 import { headerHex, rebuildFrames, wholePayload } from './rebuild-frames.ts';
 
@@ -50,11 +50,11 @@ const DUMP_BYTES = 160;
 export function frameLog(result: CaseResult, role: RunOptions['role']): FrameLog {
   const rows = rebuildFrames(result.log).filter(({ kind }) => kind !== 'logging');
   const frames = rows.filter((row) => row.kind === 'frame');
-  const offence = findOffence(result, frames, role);
-  const at = offence === undefined ? -1 : rows.indexOf(offence.frame);
+  const failing = findFailingBytes(result, frames, role);
+  const at = failing === undefined ? -1 : rows.indexOf(failing.frame);
   const lines = rows.map((row, index) =>
-    offence !== undefined && index === at
-      ? { ...describeRow(row), dump: dumpOf(offence, result.log) }
+    failing !== undefined && index === at
+      ? { ...describeRow(row), dump: dumpOf(failing, result.log) }
       : describeRow(row),
   );
   return cut(lines, at);
@@ -127,7 +127,7 @@ function closeText(payload: Clip): string {
   return `${code} ${explainCloseCode(code)}${reason.length === 0 ? '' : ` ${describePayload(reason, false)}`}`;
 }
 
-function dumpOf({ frame, at, length, text }: Offence, log: readonly LogRow[]): Dump {
+function dumpOf({ frame, at, length, text }: FailingBytes, log: readonly LogRow[]): Dump {
   const payload = wholePayload(frame);
   const shown = payload.hex.slice(0, 2 * Math.max(DUMP_BYTES, at + length));
   return {

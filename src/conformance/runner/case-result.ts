@@ -24,12 +24,12 @@ export function toResult(input: OutcomeInput): CaseResult {
   const { task, connection, role } = input;
   const { definition } = task;
   const close = connection?.ending ?? { ...newCloseState(), ...input.neverOpen };
-  const player = connection?.player;
+  const handler = connection?.handler;
   const judgement = judge({
     definition,
     role,
     close,
-    played: player ? { verdict: player.verdict(), expectedClose: player.expectedClose } : null,
+    played: handler ? { verdict: handler.verdict(), expectedClose: handler.expectedClose } : null,
   });
   const counts = connection?.log.counts();
   const compression = definition.script.kind === 'compression';
@@ -44,8 +44,8 @@ export function toResult(input: OutcomeInput): CaseResult {
     ...judgement,
     opened: connection !== undefined,
     expected: connection === undefined ? {} : expectedOf(definition),
-    expectedClose: player?.expectedClose ?? null,
-    received: player?.received ?? [],
+    expectedClose: handler?.expectedClose ?? null,
+    received: handler?.received ?? [],
     close: { ...close },
     httpRequest: input.httpRequest,
     httpResponse: input.httpResponse,

@@ -13,7 +13,7 @@ const SILENCES = 3;
  * How long a silent peer is waited for: long, unless it never echoed anything or has been silent
  * before. Otherwise a peer that does not echo would keep a run for hours.
  */
-export class Patience {
+export class IdleTimeout {
   #messages = 0;
   #fruitless = 0;
   #silences = 0;

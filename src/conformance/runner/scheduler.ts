@@ -166,9 +166,9 @@ class Scheduler {
         if (!(error instanceof EnvironmentError)) throw error;
         // The very first connection tells whether there is anything to test.
         if (!this.#everOpened && this.#results.size === 0) throw error;
-        const patience = alone ? PATIENCE_MS[attempt] : undefined;
-        if (patience !== undefined) {
-          await sleep(patience, undefined, { signal });
+        const idleTimeout = alone ? PATIENCE_MS[attempt] : undefined;
+        if (idleTimeout !== undefined) {
+          await sleep(idleTimeout, undefined, { signal });
           continue;
         }
         if (alone) this.#giveUp(`the peer no longer accepts connections: ${error.message}`);

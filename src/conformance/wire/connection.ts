@@ -16,7 +16,7 @@ import { Incoming } from './receiver.ts';
 import type { IncomingFrame, IncomingMessage, IncomingSink, Position } from './receiver.ts';
 import { clip } from '../result.ts';
 import { createMaskSource } from './mask-source.ts';
-import type { HeardFrame } from '../observation.ts';
+import type { ReceivedFrame } from '../observation.ts';
 import type { Pieces, WireFrame } from '../script.ts';
 
 export interface TalkOptions {
@@ -34,19 +34,19 @@ export interface TalkOptions {
 const KEPT_BYTES = 64 * 1024;
 
 /** Messages and control frames that are kept; a peer that sends more of them is cut off. */
-const MAX_HEARD = 20_000;
+const MAX_RECEIVED = 20_000;
 
 const NO_KEY = Buffer.alloc(4);
 
 const maskSource = createMaskSource();
 
 /** The tester's side of an open connection: frames out, legal or not, and everything in. */
-export class Talk implements IncomingSink {
-  readonly heard: HeardFrame[] = [];
+export class Conn implements IncomingSink {
+  readonly received: ReceivedFrame[] = [];
   /** The peer's close frame. */
   peerClose: { readonly code: number | null; readonly reason: Buffer } | undefined;
   /** What the peer did that no peer may. */
-  offence: string | undefined;
+  violation: string | undefined;
   sentClose: number | null | undefined;
   readonly #options: TalkOptions;
   readonly #incoming: Incoming;
@@ -71,9 +71,9 @@ export class Talk implements IncomingSink {
     return this.#ended;
   }
 
-  /** After the first offence nothing more counts. */
+  /** After the first violation nothing more counts. */
   get deaf(): boolean {
-    return this.offence !== undefined;
+    return this.violation !== undefined;
   }
 
   /** Whether there is nothing more to come. */
@@ -81,7 +81,7 @@ export class Talk implements IncomingSink {
     return this.#ended || this.deaf;
   }
 
-  /** Reads until `done`, the end of the stream or an offence, at most `timeoutMs`. */
+  /** Reads until `done`, the end of the stream or a violation, at most `timeoutMs`. */
   async listen(timeoutMs: number, done: () => boolean = () => false): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     while (!done() && !this.over) {
@@ -164,13 +164,13 @@ export class Talk implements IncomingSink {
     this.#options.log.logReceived(frame);
     // 5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
     if (this.peerClose !== undefined && !isControlOpcode(opcode)) {
-      this.offence ??= `it sent a ${opcodeName(opcode)} frame after its close frame`;
+      this.violation ??= `it sent a ${opcodeName(opcode)} frame after its close frame`;
     }
   }
 
   onViolation(breach: Violation, position: Position): void {
     this.#options.log.addBreach(breach, position);
-    this.offence ??= breach.message;
+    this.violation ??= breach.message;
   }
 
   onBroken(breach: Violation, position: Position): void {
@@ -192,9 +192,9 @@ export class Talk implements IncomingSink {
     }
   }
 
-  #hear(frame: HeardFrame): void {
-    if (this.heard.length < MAX_HEARD) this.heard.push(frame);
-    else this.offence ??= `it sent more than ${MAX_HEARD} messages and control frames`;
+  #hear(frame: ReceivedFrame): void {
+    if (this.received.length < MAX_RECEIVED) this.received.push(frame);
+    else this.violation ??= `it sent more than ${MAX_RECEIVED} messages and control frames`;
   }
 
   #onClose(payload: Buffer): void {

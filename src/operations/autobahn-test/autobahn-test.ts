@@ -15,7 +15,7 @@ import { quicken, selectCases } from './select.ts';
 import { summarize } from './summarize.ts';
 import { testClients } from './test-clients.ts';
 import { testServer } from './test-server.ts';
-import type { Played } from './test-server.ts';
+import type { ScriptOutcome } from './test-server.ts';
 
 /**
  * Runs Autobahn's cases against a server, or against the clients that come, and writes the reports.
@@ -77,7 +77,7 @@ class Suite {
   }
 
   /** Writes the reports about `played` and sums them up. */
-  async report(played: Played): Promise<AutobahnTestReport> {
+  async report(played: ScriptOutcome): Promise<AutobahnTestReport> {
     const run = this.#toRun(played);
     const comparison =
       this.#options.other === undefined ? undefined : compareRuns(run, this.#options.other);
@@ -91,7 +91,7 @@ class Suite {
     return agents.length > 0 && agents.every(({ cases }) => cases.length === length);
   }
 
-  #toRun(played: Played): ConformanceRun {
+  #toRun(played: ScriptOutcome): ConformanceRun {
     const { cases, exclude, quick, extended, concurrency, failOn, role } = this.#input;
     const agents = groupByAgent(played.results, this.#options.tasks);
     return {

@@ -8,7 +8,7 @@ import type { CaseTask } from '../../conformance/case.ts';
 import { listenerUrl } from '../../transport/address.ts';
 import type { AutobahnTestInput } from './schema.ts';
 import { SectionProgress } from './section-progress.ts';
-import type { Played } from './test-server.ts';
+import type { ScriptOutcome } from './test-server.ts';
 
 /**
  * Waits for clients and runs the cases they ask for, until one of them stops the tester, the
@@ -21,14 +21,14 @@ export async function testClients(
   input: AutobahnTestInput,
   tasks: readonly CaseTask[],
   context: OperationContext,
-  report: (played: Played) => Promise<void>,
-): Promise<Played> {
+  report: (played: ScriptOutcome) => Promise<void>,
+): Promise<ScriptOutcome> {
   using lag = new LagWatch();
   const results = new Map<string, CaseResult>();
   const ids = tasks.map(({ definition }) => definition.id);
   const progress = new SectionProgress(ids, input.failOn, context.emit);
   const notes: string[] = [];
-  const played = (): Played => ({
+  const played = (): ScriptOutcome => ({
     target: listenerUrl(input.host, server.port),
     results: [...results.values()],
     notes,

@@ -11,13 +11,13 @@ import { dialCase } from '../../conformance/runner/dial-case.ts';
 import type { DialTarget } from '../../conformance/runner/dial-case.ts';
 import { LagWatch } from '../../conformance/runner/lag-watch.ts';
 import type { CaseTask } from '../../conformance/case.ts';
-import { Patience } from '../../conformance/runner/idle-timeout.ts';
+import { IdleTimeout } from '../../conformance/runner/idle-timeout.ts';
 import { runCases } from '../../conformance/runner/scheduler.ts';
 import type { AutobahnTestInput } from './schema.ts';
 import { SectionProgress } from './section-progress.ts';
 
 /** What became of the cases with one peer or several. */
-export interface Played {
+export interface ScriptOutcome {
   readonly target: string;
   readonly results: readonly CaseResult[];
   readonly notes: readonly string[];
@@ -29,7 +29,7 @@ export async function testServer(
   input: AutobahnTestInput,
   tasks: readonly CaseTask[],
   context: OperationContext,
-): Promise<Played> {
+): Promise<ScriptOutcome> {
   const access = await readAccess(input, context.cwd);
   await using server = await openTarget(input, context, {
     check: ({ contract }) => {
@@ -50,10 +50,10 @@ export async function testServer(
   context.signal.addEventListener('abort', onAbort, { once: true });
   if (context.signal.aborted) onAbort();
   try {
-    const patience = new Patience();
+    const idleTimeout = new IdleTimeout();
     const ids = tasks.map(({ definition }) => definition.id);
     const progress = new SectionProgress(ids, input.failOn, context.emit);
-    const target = dialTarget(input, server.url, { access, patience, signal: stop.signal });
+    const target = dialTarget(input, server.url, { access, idleTimeout, signal: stop.signal });
     const { results, notes } = await runCases({
       tasks,
       concurrency: input.concurrency,
@@ -61,7 +61,7 @@ export async function testServer(
       run: (task) => runTask(task, target),
       isBehind: () => lag.isBehind,
       onDone: (result) => {
-        patience.note(result);
+        idleTimeout.note(result);
         progress.add(result);
       },
     });
@@ -86,7 +86,11 @@ function runTask(task: CaseTask, target: DialTarget): Promise<CaseResult> {
 function dialTarget(
   input: AutobahnTestInput,
   url: string,
-  { access, patience, signal }: { access: Access; patience: Patience; signal: AbortSignal },
+  {
+    access,
+    idleTimeout,
+    signal,
+  }: { access: Access; idleTimeout: IdleTimeout; signal: AbortSignal },
 ): DialTarget {
   return {
     url: new URL(url),
@@ -94,7 +98,7 @@ function dialTarget(
     protocols: input.subprotocols,
     agent: input.agent,
     cache: new DeflateCache(),
-    idleS: () => patience.seconds(),
+    idleS: () => idleTimeout.seconds(),
     signal,
   };
 }

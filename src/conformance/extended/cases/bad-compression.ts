@@ -90,7 +90,7 @@ const ILLEGAL: readonly Row[] = [
     expect: [
       ...fails(ANY_CODE),
       nonStrict(
-        { is: 'open', heard: 'any' },
+        { is: 'open', received: 'any' },
         'the peer took a stream that ends inside a symbol for a message',
       ),
     ],
@@ -212,7 +212,7 @@ const BOMBS: readonly Row[] = [
     rfc: '6455#10.4',
     sends: 'Sends a message of 500 KB that inflates to nothing.',
     send: [send(binary(emptyBlocks(100_000), RSV1))],
-    expect: [ok({ is: 'failed', codes: ANY_CODE }), ok({ is: 'open', heard: [gotBinary('')] })],
+    expect: [ok({ is: 'failed', codes: ANY_CODE }), ok({ is: 'open', received: [gotBinary('')] })],
   },
 ];
 
@@ -220,7 +220,7 @@ function bombGrades(): Row['expect'] {
   return [
     // 7.4.1: 1009 is for a message that is too big to process.
     ok({ is: 'failed', codes: ANY_CODE }),
-    nonStrict({ is: 'open', heard: 'any' }, NO_LIMIT),
+    nonStrict({ is: 'open', received: 'any' }, NO_LIMIT),
   ];
 }
 

@@ -183,10 +183,10 @@ const TESTER_FIRST: readonly Row[] = [
       ok({
         is: 'closed',
         codes: [1000],
-        heard: Array.from({ length: 10 }, (_, n) => gotText(`message ${n}`)),
+        received: Array.from({ length: 10 }, (_, n) => gotText(`message ${n}`)),
       }),
       nonStrict(
-        { is: 'closed', codes: [1000], heard: 'any' },
+        { is: 'closed', codes: [1000], received: 'any' },
         'not all of what came before the close frame was answered',
       ),
     ],
@@ -251,9 +251,9 @@ const TCP: readonly Row[] = [
     send: [send(text('Hello')), { do: 'end' }],
     thenServes: true,
     expect: [
-      ok({ is: 'failed', codes: [1000, 1001, 1006], heard: [gotText('Hello')] }),
+      ok({ is: 'failed', codes: [1000, 1001, 1006], received: [gotText('Hello')] }),
       ok({ is: 'failed', codes: [1000, 1001, 1006] }),
-      nonStrict({ is: 'quiet', heard: 'any' }, HALF_OPEN),
+      nonStrict({ is: 'quiet', received: 'any' }, HALF_OPEN),
     ],
   },
   {

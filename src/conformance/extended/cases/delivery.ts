@@ -1,4 +1,4 @@
-import type { HeardEvent, WireFrame } from '../../script.ts';
+import type { ReceivedEvent, WireFrame } from '../../script.ts';
 import {
   close,
   continuation,
@@ -27,13 +27,13 @@ const many = <T>(count: number, make: (n: number) => T): T[] =>
 /** One octet every ten milliseconds. */
 const DRIP = { bytes: 1, gapMs: 10 };
 
-const MIXED = many(100, (n): [WireFrame, HeardEvent] =>
+const MIXED = many(100, (n): [WireFrame, ReceivedEvent] =>
   n % 2 === 0
     ? [text(`message ${n}`), gotText(`message ${n}`)]
     : [ping(`ping ${n}`), gotPong(`ping ${n}`)],
 );
 
-function messages(event: HeardEvent): HeardEvent[] {
+function messages(event: ReceivedEvent): ReceivedEvent[] {
   return event.type === 'pong' ? [] : [event];
 }
 
@@ -81,7 +81,7 @@ export const DELIVERY: readonly Row[] = [
     expect: [
       ...goesOn(gotPong('meanwhile'), gotText('first half, second half')),
       nonStrict(
-        { is: 'open', heard: [gotText('first half, second half'), gotPong('meanwhile')] },
+        { is: 'open', received: [gotText('first half, second half'), gotPong('meanwhile')] },
         'a ping is to be answered as soon as is practical, and there was time',
       ),
     ],
@@ -111,7 +111,7 @@ export const DELIVERY: readonly Row[] = [
     ending: 'greet',
     // 5.5.2: pongs need not keep the order of data frames, and only the last ping needs one.
     expect: [
-      ok({ is: 'open', heard: { messages: MIXED.flatMap(([, event]) => messages(event)) } }),
+      ok({ is: 'open', received: { messages: MIXED.flatMap(([, event]) => messages(event)) } }),
     ],
   },
   {
@@ -126,9 +126,9 @@ export const DELIVERY: readonly Row[] = [
     ending: 'greet',
     expect: [
       // 5.5.2: with several pings unanswered, a pong "for only the most recently processed" will do.
-      ok({ is: 'open', heard: { last: gotPong('ping 999') } }),
+      ok({ is: 'open', received: { last: gotPong('ping 999') } }),
       nonStrict(
-        { is: 'failed', codes: [1008], heard: 'any' },
+        { is: 'failed', codes: [1008], received: 'any' },
         'the peer has a limit on pings, where it need only answer the last of them',
       ),
     ],

@@ -1,4 +1,4 @@
-import type { HeardEvent, WireFrame } from '../../script.ts';
+import type { ReceivedEvent, WireFrame } from '../../script.ts';
 import {
   binary,
   continuation,
@@ -25,7 +25,7 @@ interface LongLength {
   readonly title: string;
   readonly sends: string;
   readonly frames: readonly WireFrame[];
-  readonly echo: HeardEvent;
+  readonly echo: ReceivedEvent;
 }
 
 /** 5.2: "the minimal number of bytes MUST be used to encode the length", which binds the sender. */
@@ -83,7 +83,7 @@ function longLength({ frames, echo, ...row }: LongLength): Row {
     expect: [
       ...fails([1002]),
       nonStrict(
-        { is: 'open', heard: [echo] },
+        { is: 'open', received: [echo] },
         'the length is not in its shortest form, but no RFC says that a receiver has to refuse it',
       ),
     ],

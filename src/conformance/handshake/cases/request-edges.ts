@@ -127,7 +127,7 @@ const EDGES: readonly Row[] = [
     sends: 'Sends a ping in the packet of the request, too early for a client.',
     opening: { edits: [], early: [ping('early')] },
     ending: 'greet',
-    expect: [ok({ is: 'open', heard: [gotPong('early')] }), ...early()],
+    expect: [ok({ is: 'open', received: [gotPong('early')] }), ...early()],
   },
   {
     id: 'x.1.4.11',
@@ -137,7 +137,7 @@ const EDGES: readonly Row[] = [
     opening: { edits: [], early: [text('behind the ', { fin: false })] },
     send: [send({ opcode: 0, payload: Buffer.from('request') })],
     ending: 'greet',
-    expect: [ok({ is: 'open', heard: [gotText('behind the request')] }), ...early()],
+    expect: [ok({ is: 'open', received: [gotText('behind the request')] }), ...early()],
   },
 ];
 

@@ -132,7 +132,7 @@ describe('what comes from the peer', () => {
     const message = new CasePlay('1.1.2');
     message.wait(1);
     message.send(text('*'.repeat(125)));
-    expect(message.connection.player.received).toEqual([]);
+    expect(message.connection.handler.received).toEqual([]);
 
     const pong = new CasePlay('2.2');
     pong.send({ opcode: 10, payload: Buffer.from('Hello, world!'), maskingKey: Buffer.alloc(4) });
@@ -147,7 +147,7 @@ describe('what comes from the peer', () => {
     expect(play.frames().map(({ opcode, payload }) => [opcode, payload.toString()])).toEqual([
       [10, 'hi'],
     ]);
-    expect(play.connection.player.received).toEqual([]);
+    expect(play.connection.handler.received).toEqual([]);
   });
 });
 

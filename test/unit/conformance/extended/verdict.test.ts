@@ -23,9 +23,9 @@ function scriptOf(...expected: Grade[]): ExchangeScript {
 function seen(changes: Partial<Observation>): Observation {
   return {
     opening: { is: 'accepted', breach: undefined, deflate: false },
-    heard: [],
+    received: [],
     end: undefined,
-    offence: undefined,
+    violation: undefined,
     droppedInTime: undefined,
     answeredClose: undefined,
     served: undefined,
@@ -67,26 +67,28 @@ it('tells a wrong close code from a wrong reaction', () => {
 });
 
 it('wants exactly the messages and pongs that are listed', () => {
-  const heard = [{ type: 'text', payload: HELLO, length: 5 }] as const;
-  expect(grade(scriptOf(FAILS), seen({ end: CLOSED_1002, heard })).behavior).toBe('FAILED');
+  const received = [{ type: 'text', payload: HELLO, length: 5 }] as const;
+  expect(grade(scriptOf(FAILS), seen({ end: CLOSED_1002, received })).behavior).toBe('FAILED');
   const listed = scriptOf({
     verdict: 'OK',
-    outcome: { is: 'failed', codes: [1002], heard: [{ type: 'text', payload: HELLO }] },
+    outcome: { is: 'failed', codes: [1002], received: [{ type: 'text', payload: HELLO }] },
   });
-  expect(grade(listed, seen({ end: CLOSED_1002, heard })).behavior).toBe('OK');
+  expect(grade(listed, seen({ end: CLOSED_1002, received })).behavior).toBe('OK');
 });
 
 it('compares the messages alone, or the last event alone, where the case says so', () => {
   const pong = { type: 'pong', payload: HELLO } as const;
-  const heard = [
+  const received = [
     { ...pong, length: 5 },
     { type: 'text', payload: HELLO, length: 5 },
     { ...pong, length: 5 },
   ] as const;
   const end = { is: 'open' } as const;
-  const of = (wanted: NonNullable<(Grade['outcome'] & { is: 'open' })['heard']>): string =>
-    grade(scriptOf({ verdict: 'OK', outcome: { is: 'open', heard: wanted } }), seen({ end, heard }))
-      .behavior;
+  const of = (wanted: NonNullable<(Grade['outcome'] & { is: 'open' })['received']>): string =>
+    grade(
+      scriptOf({ verdict: 'OK', outcome: { is: 'open', received: wanted } }),
+      seen({ end, received }),
+    ).behavior;
   expect(of({ messages: [{ type: 'text', payload: HELLO }] })).toBe('OK');
   expect(of({ messages: [] })).toBe('FAILED');
   expect(of({ last: pong })).toBe('OK');
@@ -95,7 +97,7 @@ it('compares the messages alone, or the last event alone, where the case says so
 });
 
 it.each([
-  ['an offence', { offence: 'it sent a text frame after its close frame' }],
+  ['a violation', { offence: 'it sent a text frame after its close frame' }],
   ['a server that is gone afterwards', { served: false }],
   ['a guard', { guard: 'the case did not come to an end' }],
 ])('fails a case that ends with %s, whatever its grades say', (_, changes) => {

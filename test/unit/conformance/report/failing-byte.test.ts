@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { findOffence, type FrameRow } from '../../../../src/conformance/report/failing-byte.ts';
+import {
+  findFailingBytes,
+  type FrameRow,
+} from '../../../../src/conformance/report/failing-byte.ts';
 import { rebuildFrames } from '../../../../src/conformance/report/rebuild-frames.ts';
 import type { CaseResult } from '../../../../src/conformance/result.ts';
 import type { FrameInit } from '../../../../src/protocol/index.ts';
@@ -14,10 +17,10 @@ import {
   surrogatesAccepted,
 } from '../../../support/conformance-samples.ts';
 
-function offenceOf(result: CaseResult) {
+function failingOf(result: CaseResult) {
   const frames = rebuildFrames(result.log).filter((row): row is FrameRow => row.kind === 'frame');
-  const offence = findOffence(result, frames, 'server');
-  return offence && { ...offence, frame: frames.indexOf(offence.frame) };
+  const failing = findFailingBytes(result, frames, 'server');
+  return failing && { ...failing, frame: frames.indexOf(failing.frame) };
 }
 
 /** What the tester sends in a case in which the peer has to fail the connection. */
@@ -60,36 +63,36 @@ describe('of a tester whose frame should have been refused', () => {
       7,
     ],
   ])('marks %s', (_, frames, frame, at) => {
-    expect(offenceOf(sentAndAccepted(...frames))).toMatchObject({ frame, at });
+    expect(failingOf(sentAndAccepted(...frames))).toMatchObject({ frame, at });
   });
 
   it('marks the bit that says that a frame is not masked', () => {
     const log = new LogWriter().frame('sent', { opcode: 1 });
-    expect(offenceOf({ ...sentAndAccepted(), log: log.rows })).toMatchObject({ frame: 0, at: 1 });
+    expect(failingOf({ ...sentAndAccepted(), log: log.rows })).toMatchObject({ frame: 0, at: 1 });
   });
 
   it('marks a length that is longer than it has to be', () => {
     const frames = [{ opcode: 1, payload: Buffer.from('a'), lengthBytes: 8 }] as const;
-    expect(offenceOf(sentAndAccepted(...frames))).toMatchObject({ frame: 0, at: 1 });
+    expect(failingOf(sentAndAccepted(...frames))).toMatchObject({ frame: 0, at: 1 });
   });
 
   it('marks nothing in legal frames', () => {
     const frames = [{ opcode: 1, fin: false }, { opcode: 9 }, { opcode: 0 }];
-    expect(offenceOf(sentAndAccepted(...frames))).toBeUndefined();
+    expect(failingOf(sentAndAccepted(...frames))).toBeUndefined();
   });
 });
 
 it('marks the reserved bit of 3.1 and the surrogate of 6.3.1', () => {
-  expect(offenceOf(reservedBitAccepted())).toMatchObject({ frame: 0, at: 0 });
-  expect(offenceOf(surrogatesAccepted())).toMatchObject({ frame: 0, at: 6 + 12 });
+  expect(failingOf(reservedBitAccepted())).toMatchObject({ frame: 0, at: 0 });
+  expect(failingOf(surrogatesAccepted())).toMatchObject({ frame: 0, at: 6 + 12 });
 });
 
 it('marks octet 12 of the frame that 6.4.3 writes in pieces', () => {
-  expect(offenceOf(lateUtf8Check())).toMatchObject({ frame: 0, at: 6 + 12 });
+  expect(failingOf(lateUtf8Check())).toMatchObject({ frame: 0, at: 6 + 12 });
 });
 
 it('marks what the peer itself did wrong', () => {
-  expect(offenceOf(maskedServerFrame())).toMatchObject({
+  expect(failingOf(maskedServerFrame())).toMatchObject({
     frame: 1,
     at: 1,
     text: 'frame from the server (opcode 1) is masked',
@@ -99,13 +102,13 @@ it('marks what the peer itself did wrong', () => {
 it('prefers the tester’s frame to what the peer made of it', () => {
   const accepted = surrogatesAccepted();
   const findings = maskedServerFrame().findings;
-  expect(offenceOf({ ...accepted, findings })).toMatchObject({ frame: 0 });
+  expect(failingOf({ ...accepted, findings })).toMatchObject({ frame: 0 });
 });
 
 it('marks the first octet of an echo that is not what was sent', () => {
-  expect(offenceOf(spoiledEcho())).toMatchObject({ frame: 1, at: 2 + 124 });
+  expect(failingOf(spoiledEcho())).toMatchObject({ frame: 1, at: 2 + 124 });
 });
 
 it('marks nothing where there is no connection', () => {
-  expect(offenceOf(refusedHandshake())).toBeUndefined();
+  expect(failingOf(refusedHandshake())).toBeUndefined();
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Patience } from '../../../../src/conformance/runner/idle-timeout.ts';
+import { IdleTimeout } from '../../../../src/conformance/runner/idle-timeout.ts';
 import { caseResult } from '../../../support/conformance-run.ts';
 
 const message = { type: 'message', binary: false, payload: { length: 1, hex: '2a' } } as const;
@@ -19,9 +19,9 @@ const idle = caseResult({
 });
 
 function secondsAfter(...results: (typeof echoed)[]): number {
-  const patience = new Patience();
-  for (const result of results) patience.note(result);
-  return patience.seconds();
+  const idleTimeout = new IdleTimeout();
+  for (const result of results) idleTimeout.note(result);
+  return idleTimeout.seconds();
 }
 
 it('waits long for a peer that echoes, and for one of which nothing is known', () => {
