@@ -97,7 +97,7 @@ it('compares the messages alone, or the last event alone, where the case says so
 });
 
 it.each([
-  ['a violation', { offence: 'it sent a text frame after its close frame' }],
+  ['a violation', { violation: 'it sent a text frame after its close frame' }],
   ['a server that is gone afterwards', { served: false }],
   ['a guard', { guard: 'the case did not come to an end' }],
 ])('fails a case that ends with %s, whatever its grades say', (_, changes) => {
