@@ -4,7 +4,8 @@ import { readInputFile } from '../../core/input-file.ts';
 import type { Behavior, BehaviorClose, ConformanceRun } from '../result.ts';
 import { compareCaseIds } from '../case-order.ts';
 
-const Judgement = z.object({
+/** The two verdicts of a case in an `index.json`. */
+const Behaviors = z.object({
   behavior: z.enum(['OK', 'NON-STRICT', 'FAILED', 'INFORMATIONAL', 'UNIMPLEMENTED']),
   behaviorClose: z.enum([
     'OK',
@@ -15,31 +16,32 @@ const Judgement = z.object({
     'INFORMATIONAL',
   ]),
 });
-export type Judgement = z.infer<typeof Judgement>;
+export type Behaviors = z.infer<typeof Behaviors>;
 
 /** The verdicts of an `index.json`, by agent and case; a Map, as its keys may come from a peer. */
 export interface OtherIndex {
   /** As it was given. */
   readonly file: string;
-  readonly agents: ReadonlyMap<string, ReadonlyMap<string, Judgement>>;
+  readonly agents: ReadonlyMap<string, ReadonlyMap<string, Behaviors>>;
 }
 
-/** A case whose judgement is another one than before. */
+/** A case whose verdicts differ from those before. */
 export interface Change {
   readonly agent: string;
   readonly id: string;
-  readonly before: Judgement;
-  readonly after: Judgement;
-  readonly direction: 'better' | 'worse' | 'other';
+  readonly before: Behaviors;
+  readonly after: Behaviors;
+  /** `changed`: another fault that weighs the same. */
+  readonly direction: 'better' | 'worse' | 'changed';
 }
 
-/** One run beside another. */
+/** What differs between a run and another one. */
 export interface Comparison {
   readonly file: string;
-  /** Which agent was held against which; the names differ only where each side has just one. */
+  /** Which agents were compared; their names differ only if each run has a single agent. */
   readonly pairs: readonly { readonly agent: string; readonly other: string }[];
   readonly changes: readonly Change[];
-  /** Cases with the same judgement in both. */
+  /** Cases with the same verdicts in both. */
   readonly same: number;
   /** Cases of the pairs that only one side has. */
   readonly added: number;
@@ -51,8 +53,8 @@ export interface Comparison {
 /**
  * Reads an `index.json` of this tool or of Autobahn|Testsuite.
  *
- * Call it before the run: the file may be the very one that the run replaces, and a wrong path is
- * better known at once. Throws UsageError WSK_ERR_FILE_NOT_READABLE or WSK_ERR_INVALID_INPUT.
+ * Call it before the run: the run may replace the file, and a wrong path should fail at once.
+ * Throws UsageError WSK_ERR_FILE_NOT_READABLE or WSK_ERR_INVALID_INPUT.
  */
 export async function readOtherIndex(file: string, cwd: string): Promise<OtherIndex> {
   const text = (await readInputFile(file, { cwd, flag: '--compare' })).toString();
@@ -65,7 +67,7 @@ function parseIndex(text: string, file: string): OtherIndex['agents'] {
     return new Map(
       agents.map(([agent, cases]) => [
         agent,
-        new Map(object(cases).map(([id, judged]) => [id, Judgement.parse(judged)])),
+        new Map(object(cases).map(([id, judged]) => [id, Behaviors.parse(judged)])),
       ]),
     );
   } catch (cause) {
@@ -83,12 +85,12 @@ function object(value: unknown): [string, unknown][] {
   return Object.entries(value);
 }
 
-/** Holds every case of `run` against the same case of the same agent in `other`. */
+/** Compares every case of `run` with the same case of the same agent in `other`. */
 export function compareRuns(run: ConformanceRun, other: OtherIndex): Comparison {
   const mine = new Map(
     run.agents.map(({ agent, cases }) => [
       agent,
-      new Map<string, Judgement>(
+      new Map<string, Behaviors>(
         cases.map(({ id, behavior, behaviorClose }) => [id, { behavior, behaviorClose }]),
       ),
     ]),
@@ -109,7 +111,7 @@ export function compareRuns(run: ConformanceRun, other: OtherIndex): Comparison 
   };
 }
 
-/** By name; where each side has a single agent these two, as an agent's name may hold its version. */
+/** Pairs agents by name, or two single agents: an agent's name may contain its version. */
 function pairAgents(mine: readonly string[], others: readonly string[]): Comparison['pairs'] {
   const [agent, other] = [mine[0], others[0]];
   if (mine.length === 1 && others.length === 1 && agent !== undefined && other !== undefined) {
@@ -118,9 +120,13 @@ function pairAgents(mine: readonly string[], others: readonly string[]): Compari
   return mine.filter((name) => others.includes(name)).map((name) => ({ agent: name, other: name }));
 }
 
-type Judgements = ReadonlyMap<string, Judgement>;
+type BehaviorsById = ReadonlyMap<string, Behaviors>;
 
-function compareAgent(agent: string, mine: Judgements = new Map(), others: Judgements = new Map()) {
+function compareAgent(
+  agent: string,
+  mine: BehaviorsById = new Map(),
+  others: BehaviorsById = new Map(),
+) {
   const changes: Change[] = [];
   let same = 0;
   for (const id of [...mine.keys()].sort(compareCaseIds)) {
@@ -133,11 +139,11 @@ function compareAgent(agent: string, mine: Judgements = new Map(), others: Judge
   return { changes, same, added: mine.size - shared, removed: others.size - shared };
 }
 
-function isSame(a: Judgement, b: Judgement): boolean {
+function isSame(a: Behaviors, b: Behaviors): boolean {
   return a.behavior === b.behavior && a.behaviorClose === b.behaviorClose;
 }
 
-/** How bad a judgement is; what weighs the same is another fault, and neither better nor worse. */
+/** How bad each verdict is. */
 const BEHAVIOR_WEIGHT: Readonly<Record<Behavior, number>> = {
   OK: 0,
   INFORMATIONAL: 0,
@@ -154,12 +160,12 @@ const CLOSE_WEIGHT: Readonly<Record<BehaviorClose, number>> = {
   FAILED: 3,
 };
 
-function direction(before: Judgement, after: Judgement): Change['direction'] {
+function direction(before: Behaviors, after: Behaviors): Change['direction'] {
   const difference = weight(after) - weight(before);
-  return difference === 0 ? 'other' : difference < 0 ? 'better' : 'worse';
+  return difference === 0 ? 'changed' : difference < 0 ? 'better' : 'worse';
 }
 
-function weight({ behavior, behaviorClose }: Judgement): number {
+function weight({ behavior, behaviorClose }: Behaviors): number {
   return BEHAVIOR_WEIGHT[behavior] + CLOSE_WEIGHT[behaviorClose];
 }
 
@@ -167,8 +173,8 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
-/** `FAILED / WRONG CODE`, or one word where both judgements are the same. */
-export function describeJudgement({ behavior, behaviorClose }: Judgement): string {
+/** `FAILED / WRONG CODE`, or one word if both verdicts are the same. */
+export function describeBehaviors({ behavior, behaviorClose }: Behaviors): string {
   return behavior === behaviorClose ? behavior : `${behavior} / ${behaviorClose}`;
 }
 
@@ -179,7 +185,7 @@ export function summarizeComparison(comparison: Comparison): string {
   return [
     `${count('better')} better`,
     `${count('worse')} worse`,
-    ...(count('other') === 0 ? [] : [`${count('other')} failing otherwise`]),
+    ...(count('changed') === 0 ? [] : [`${count('changed')} failing otherwise`]),
     `${comparison.same} as before`,
     ...(comparison.added === 0 ? [] : [`${comparison.added} only in this run`]),
     ...(comparison.removed === 0 ? [] : [`${comparison.removed} only in the other`]),
@@ -191,13 +197,13 @@ export function summarizeComparison(comparison: Comparison): string {
 
 /** The comparison in plain lines for a terminal: the summary, then what is worse, then better. */
 export function comparisonLines(comparison: Comparison, limit = 10): string[] {
-  const listed = [...comparison.changes].sort((a, b) => order(a) - order(b));
+  const listed = worstFirst(comparison.changes);
   const several = new Set(listed.map(({ agent }) => agent)).size > 1;
   const lines = listed
     .slice(0, limit)
     .map(
       ({ agent, id, before, after, direction: found }) =>
-        `${found === 'other' ? 'changed' : found}: ${several ? `${agent} ` : ''}${id} ${describeJudgement(before)} -> ${describeJudgement(after)}`,
+        `${found}: ${several ? `${agent} ` : ''}${id} ${describeBehaviors(before)} -> ${describeBehaviors(after)}`,
     );
   const rest = listed.length - lines.length;
   return [
@@ -207,6 +213,8 @@ export function comparisonLines(comparison: Comparison, limit = 10): string[] {
   ];
 }
 
-function order({ direction: found }: Change): number {
-  return ['worse', 'other', 'better'].indexOf(found);
+/** In the order of reports: worse, changed, better. */
+export function worstFirst(changes: readonly Change[]): Change[] {
+  const order = ['worse', 'changed', 'better'];
+  return [...changes].sort((a, b) => order.indexOf(a.direction) - order.indexOf(b.direction));
 }

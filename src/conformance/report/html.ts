@@ -4,7 +4,13 @@ import { printable } from '../../report/printable.ts';
 import type { ConformanceRun } from '../result.ts';
 import { countVerdicts, HEADINGS, VERDICTS, type Verdict } from '../verdict.ts';
 import type { CaseFiles } from './case-files.ts';
-import { describeJudgement, summarizeComparison, type Change, type Comparison } from './compare.ts';
+import {
+  describeBehaviors,
+  summarizeComparison,
+  worstFirst,
+  type Change,
+  type Comparison,
+} from './compare.ts';
 import { problemsOf, staleRows } from './expectations.ts';
 import { pageData } from './page-data.ts';
 import { reasonOf } from './reason.ts';
@@ -162,10 +168,7 @@ function bar(counts: Readonly<Record<Verdict, number>>, total: number): Markup {
 function comparisonCard(comparison: Comparison, several: boolean): Markup {
   const { changes } = comparison;
   const better = changes.filter(({ direction }) => direction === 'better');
-  const order = ['worse', 'other'];
-  const rest = changes
-    .filter(({ direction }) => direction !== 'better')
-    .sort((a, b) => order.indexOf(a.direction) - order.indexOf(b.direction));
+  const rest = worstFirst(changes.filter(({ direction }) => direction !== 'better'));
   const folded = html`<details ${better.length <= MAX_OPEN ? 'open' : ''}>
     <summary>${better.length} better</summary>
     ${changeTable(better, several)}
@@ -180,7 +183,7 @@ function comparisonCard(comparison: Comparison, several: boolean): Markup {
 const CHANGES: Readonly<Record<Change['direction'], readonly [style: string, label: string]>> = {
   worse: ['fail', '▼ worse'],
   better: ['pass', '▲ better'],
-  other: ['warn', '◆ changed'],
+  changed: ['warn', '◆ changed'],
 };
 
 function changeTable(changes: readonly Change[], several: boolean): Markup {
@@ -190,8 +193,8 @@ function changeTable(changes: readonly Change[], several: boolean): Markup {
       <td class="${style}">${label}</td>
       ${several && html`<td>${agent}</td>`}
       <th scope="row">${id}</th>
-      <td>${describeJudgement(before)}</td>
-      <td>${describeJudgement(after)}</td>
+      <td>${describeBehaviors(before)}</td>
+      <td>${describeBehaviors(after)}</td>
     </tr>`;
   });
   const heads = ['', ...(several ? ['Agent'] : []), 'Case', 'Before', 'Now'];

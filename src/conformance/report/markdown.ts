@@ -1,6 +1,6 @@
 import type { AgentResults, ConformanceRun } from '../result.ts';
 import { countVerdicts, HEADINGS, VERDICTS } from '../verdict.ts';
-import { describeJudgement, summarizeComparison, type Comparison } from './compare.ts';
+import { describeBehaviors, summarizeComparison, worstFirst, type Comparison } from './compare.ts';
 import { problemsOf, staleRows, type Problem } from './expectations.ts';
 import { printable } from '../../report/printable.ts';
 import { reasonOf } from './reason.ts';
@@ -97,16 +97,13 @@ function staleTable(run: ConformanceRun): string {
 }
 
 function comparisonBlock(run: ConformanceRun, comparison: Comparison): string {
-  const order = ['worse', 'other', 'better'];
-  const rows = [...comparison.changes]
-    .sort((a, b) => order.indexOf(a.direction) - order.indexOf(b.direction))
-    .map(({ agent, id, before, after, direction }) => [
-      direction === 'other' ? 'changed' : direction,
-      ...agentCell(run, agent),
-      id,
-      describeJudgement(before),
-      describeJudgement(after),
-    ]);
+  const rows = worstFirst(comparison.changes).map(({ agent, id, before, after, direction }) => [
+    direction,
+    ...agentCell(run, agent),
+    id,
+    describeBehaviors(before),
+    describeBehaviors(after),
+  ]);
   const heading = `## Compared with ${code(comparison.file)}\n\n${summarizeComparison(comparison)}.`;
   const changes = table(['', ...agentHeading(run), 'Case', 'Before', 'Now'], rows);
   return changes === '' ? heading : `${heading}\n\n${changes}`;

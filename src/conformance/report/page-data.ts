@@ -1,79 +1,31 @@
 import type { CaseResult, ConformanceRun } from '../result.ts';
-import { verdictOf, type Verdict } from '../verdict.ts';
+import { verdictOf } from '../verdict.ts';
 import { adviceFor } from './advice.ts';
 import { compareCaseIds } from '../case-order.ts';
 import type { CaseFiles } from './case-files.ts';
-import { describeJudgement, type Comparison } from './compare.ts';
+import { describeBehaviors, type Change, type Comparison } from './compare.ts';
 import { describeEvent } from '../describe-event.ts';
 import { expectedReason } from './expectations.ts';
-import { frameLog, type FrameLog } from './frame-log.ts';
+import { frameLog } from './frame-log.ts';
 import { printable, printableLines } from '../../report/printable.ts';
 import { reasonOf } from './reason.ts';
-import { rfcReference, type RfcReference } from './rfc-reference.ts';
+import { rfcReference } from './rfc-reference.ts';
 import { sectionOf, sectionTitle } from '../sections.ts';
-import type { Advice } from './violation-advice.ts';
 
-/** What the page shows: plain JSON, with the details of passes left out. */
-export interface PageData {
-  readonly agents: readonly string[];
-  readonly sections: readonly { readonly id: string; readonly title: string }[];
-  readonly cases: readonly PageCase[];
-  /** `results[agent][case]`; null where the agent has no such result. */
-  readonly results: readonly (readonly (PageResult | null)[])[];
-  readonly rfc: Readonly<Record<string, RfcReference>>;
-}
-
-interface PageCase {
-  readonly id: string;
-  readonly section: string;
-  readonly title: string;
-  readonly rfc: string;
-  readonly description: string;
-  readonly expectation: string;
-}
-
-interface PageResult {
-  readonly verdict: Verdict;
-  readonly behavior: string;
-  readonly close: string;
-  readonly code: number | null;
-  readonly ms: number;
-  /** Whether the time says something about the peer. */
-  readonly timed?: true;
-  readonly change?: { readonly direction: string; readonly before: string };
-  /** Why the failure is expected. */
-  readonly expected?: string;
-  /** What is not said of a pass. */
-  readonly reason?: string;
-  readonly detail?: PageDetail;
-}
-
-interface PageDetail {
-  readonly result: string;
-  readonly resultClose: string;
-  readonly wanted: readonly (readonly [label: string, events: readonly string[]])[];
-  readonly received: readonly string[];
-  readonly facts: readonly (readonly [label: string, value: string])[];
-  readonly advice: readonly Advice[];
-  readonly request: string | null;
-  readonly response: string | null;
-  /** Null where the page has no room left for it. */
-  readonly log: FrameLog | null;
-  /** The file that has everything. */
-  readonly file: string;
-}
+/** What the page's script reads; plain JSON. */
+export type PageData = ReturnType<typeof pageData>;
 
 /** Characters of logs and heads in a page; what is beyond stays in the files of the cases. */
 const LOG_BUDGET = 1_800_000;
 const MAX_EVENTS = 20;
 const MAX_HEAD = 4000;
 
-/** Chooses what the page holds of a run. */
+/** Chooses what the page shows of a run; `results[agent][case]` is null if there is no result. */
 export function pageData(
   run: ConformanceRun,
   files: CaseFiles,
   comparison: Comparison | undefined,
-): PageData {
+) {
   const cases = distinctCases(run);
   const details = new DetailWriter(run, files);
   const changes = new Map(
@@ -91,19 +43,7 @@ export function pageData(
       return cases.map(({ id }) => {
         const result = own.get(id);
         const change = changes.get(JSON.stringify([agent.agent, id]));
-        return result === undefined
-          ? null
-          : {
-              ...pageResult(run, result, details),
-              ...(change === undefined
-                ? {}
-                : {
-                    change: {
-                      direction: change.direction,
-                      before: describeJudgement(change.before),
-                    },
-                  }),
-            };
+        return result === undefined ? null : pageResult(run, result, change, details);
       });
     }),
     rfc: Object.fromEntries(
@@ -112,7 +52,7 @@ export function pageData(
   };
 }
 
-function distinctCases(run: ConformanceRun): PageCase[] {
+function distinctCases(run: ConformanceRun) {
   const byId = new Map<string, CaseResult>();
   for (const { cases } of run.agents) {
     for (const result of cases) if (!byId.has(result.id)) byId.set(result.id, result);
@@ -129,7 +69,12 @@ function distinctCases(run: ConformanceRun): PageCase[] {
     }));
 }
 
-function pageResult(run: ConformanceRun, result: CaseResult, details: DetailWriter): PageResult {
+function pageResult(
+  run: ConformanceRun,
+  result: CaseResult,
+  change: Change | undefined,
+  details: DetailWriter,
+) {
   const verdict = verdictOf(result);
   const expected = expectedReason(run, result);
   return {
@@ -138,13 +83,17 @@ function pageResult(run: ConformanceRun, result: CaseResult, details: DetailWrit
     close: result.behaviorClose,
     code: result.close.remoteCloseCode,
     ms: Math.round(result.durationMs),
+    // The time says something about the peer.
     ...(result.reportTime ? { timed: true as const } : {}),
     ...(expected === undefined ? {} : { expected: printable(expected) }),
     ...(verdict === 'pass' ? {} : { reason: reasonOf(result), detail: details.write(result) }),
+    ...(change === undefined
+      ? {}
+      : { change: { direction: change.direction, before: describeBehaviors(change.before) } }),
   };
 }
 
-/** Writes details, with logs as long as there is room for them. */
+/** Writes details; logs and heads until the budget is used up. */
 class DetailWriter {
   readonly #run: ConformanceRun;
   readonly #files: CaseFiles;
@@ -155,7 +104,7 @@ class DetailWriter {
     this.#files = files;
   }
 
-  write(result: CaseResult): PageDetail {
+  write(result: CaseResult) {
     const opened = result.opened && result.findings.length === 0;
     const bulk = {
       request: opened ? null : headText(result.httpRequest),
@@ -179,6 +128,7 @@ class DetailWriter {
         mustFail: result.expectedClose?.closedByMe === false,
         violation: result.findings[0]?.violation.code,
       }),
+      // This file has everything.
       file: this.#files.nameOf(result.agent, result.id),
       ...(fits ? bulk : { request: null, response: null, log: null }),
     };

@@ -210,7 +210,7 @@ function cellButton(index, agent, result) {
     `${id}, ${report.agents[agent]}: ${label.toLowerCase()}`,
     code === null ? undefined : `close code ${code}`,
     result?.expected && 'as expected',
-    change && `${change.direction} than before`,
+    change && (change.direction === 'changed' ? 'changed' : `${change.direction} than before`),
   ].filter(isSomething);
   return element(
     'button',

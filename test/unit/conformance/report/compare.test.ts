@@ -6,18 +6,18 @@ import {
   comparisonLines,
   readOtherIndex,
   summarizeComparison,
-  type Judgement,
+  type Behaviors,
   type OtherIndex,
 } from '../../../../src/conformance/report/compare.ts';
 import type { CaseResult } from '../../../../src/conformance/result.ts';
 import { caseResult, runOf } from '../../../support/conformance-run.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
-const OK: Judgement = { behavior: 'OK', behaviorClose: 'OK' };
-const FAILED: Judgement = { behavior: 'FAILED', behaviorClose: 'FAILED' };
-const UNCLEAN: Judgement = { behavior: 'OK', behaviorClose: 'UNCLEAN' };
+const OK: Behaviors = { behavior: 'OK', behaviorClose: 'OK' };
+const FAILED: Behaviors = { behavior: 'FAILED', behaviorClose: 'FAILED' };
+const UNCLEAN: Behaviors = { behavior: 'OK', behaviorClose: 'UNCLEAN' };
 
-function other(agents: Record<string, Record<string, Judgement>>): OtherIndex {
+function other(agents: Record<string, Record<string, Behaviors>>): OtherIndex {
   return {
     file: 'before/index.json',
     agents: new Map(
@@ -26,7 +26,7 @@ function other(agents: Record<string, Record<string, Judgement>>): OtherIndex {
   };
 }
 
-function runWith(agent: string, cases: Record<string, Judgement>): CaseResult[] {
+function runWith(agent: string, cases: Record<string, Behaviors>): CaseResult[] {
   return Object.entries(cases).map(([id, judged]) => caseResult({ id, agent, ...judged }));
 }
 
@@ -54,7 +54,7 @@ it('calls a fault of the same weight another one, and not better or worse', () =
     runOf(runWith('ws', { '1.1.1': UNCLEAN })),
     other({ ws: { '1.1.1': failedClose } }),
   );
-  expect(changes[0]?.direction).toBe('other');
+  expect(changes[0]?.direction).toBe('changed');
 });
 
 it('holds single agents against each other whatever their names', () => {
@@ -78,7 +78,7 @@ it('pairs several agents by name and counts the rest', () => {
 
 it('lists what is worse first, and counts what does not fit', () => {
   const ids = Array.from({ length: 12 }, (_, index) => `1.1.${index}`);
-  const all = (judged: Judgement) => Object.fromEntries(ids.map((id) => [id, judged]));
+  const all = (judged: Behaviors) => Object.fromEntries(ids.map((id) => [id, judged]));
   const comparison = compareRuns(
     runOf(runWith('ws', { ...all(OK), '9.9': FAILED })),
     other({ ws: { ...all(FAILED), '9.9': OK } }),
