@@ -1,24 +1,24 @@
 import type { Unit } from '../../report/format.ts';
 
-/** A chart as the page's script draws it; what it shows is decided here, not there. */
+/** A chart as the page's script draws it. */
 export interface Chart {
   readonly id: string;
-  /** `time` stands over the seconds of the run, which all charts of that kind share. */
+  /** Charts of kind `time` share the axis of the page. */
   readonly x:
     | { readonly kind: 'time' }
     | {
         readonly kind: 'scale';
         readonly label: string;
         readonly values: readonly number[];
-        /** What the cursor calls each value. */
+        /** Text of each value, at the cursor. */
         readonly names: readonly string[];
         readonly ticks: readonly (readonly [position: number, label: string])[];
       };
   readonly unit: Unit;
-  /** Drawn on a logarithmic scale until the reader asks for the other. */
+  /** The scale at first; the reader can change it. */
   readonly logarithmic: boolean;
   readonly series: readonly ChartSeries[];
-  /** Two series, by index, between which the gap is the message. */
+  /** Two series, by index; the gap between them is filled. */
   readonly gap?: readonly [upper: number, lower: number];
 }
 
@@ -30,24 +30,24 @@ export interface ChartSeries {
   readonly label: string;
   readonly tone: Tone;
   readonly style: 'line' | 'dashed' | 'area' | 'steps' | 'step-area' | 'dots' | 'rings';
-  /** Shown only when the reader asks for it. */
+  /** Not drawn until the reader selects it. */
   readonly hidden?: boolean;
   readonly values: readonly (number | null)[];
 }
 
-/** A chart with what stands around it. */
+/** A chart with its title, note and table. */
 export interface Figure {
   readonly chart: Chart;
   readonly title: string;
-  /** How to read it, in a sentence. */
+  /** One sentence on how to read it. */
   readonly note: string;
   readonly wide: boolean;
-  /** The same figures for those who cannot see or do not want the chart. */
+  /** The same figures as a table. */
   readonly head: readonly [first: string, ...others: string[]];
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Shortens a figure to what a chart can show; the page holds thousands of them. */
+/** Shortens a figure to what a chart can show; a page has thousands of them. */
 export function shorten(value: number | null): number | null {
   return value === null || !Number.isFinite(value) ? null : Number(value.toPrecision(4));
 }

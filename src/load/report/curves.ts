@@ -1,8 +1,8 @@
 import type { Histogram } from '../measure/histogram.ts';
 import { shorten, type ChartSeries, type Tone } from './chart.ts';
-import { filled, type NamedHistogram, type NamedHistograms } from './named-histograms.ts';
+import type { NamedHistogram, NamedHistograms } from './sides.ts';
 
-/** A histogram as charts show it. */
+/** A histogram as a line of a chart. */
 export interface Curve {
   readonly side: NamedHistogram['side'];
   readonly name: NamedHistogram['name'];
@@ -26,8 +26,8 @@ const LABELS: Readonly<Record<NamedHistogram['name'], string>> = {
 };
 
 /**
- * The histograms of those names that hold something, of A and then of B. In a closed loop nothing
- * is due: response and service are the same, and drawn once. Without a response, service is it.
+ * The curves of the histograms that are not empty, those of A first. In a closed loop response and
+ * service are equal, and only one is drawn. Without a response, service is the main curve.
  */
 export function curvesOf(
   histograms: NamedHistograms,
@@ -57,7 +57,17 @@ function everyCurve(
   );
 }
 
-/** Whether a curve is that of the response of its run. */
+/** The histogram of that name, unless it is missing or empty. */
+function filled(
+  histograms: NamedHistograms,
+  name: NamedHistogram['name'],
+  side: NamedHistogram['side'],
+): Histogram | undefined {
+  const found = histograms.find((one) => one.name === name && one.side === side)?.histogram;
+  return found === undefined || found.count === 0 ? undefined : found;
+}
+
+/** Whether a curve equals that of the response of its run. */
 function isSame({ side, histogram, count }: Curve, curves: readonly Curve[]): boolean {
   const response = curves.find((one) => one.name === 'response' && one.side === side);
   const alike = (p: number): boolean =>
@@ -65,7 +75,7 @@ function isSame({ side, histogram, count }: Curve, curves: readonly Curve[]): bo
   return count === response?.count && [0, 50, 90, 99, 99.9, 100].every(alike);
 }
 
-/** The series of a curve, with values of its own making. */
+/** The series of a curve with these values. */
 export function seriesOf(curve: Curve, values: readonly (number | null)[]): ChartSeries {
   const { label, tone, style, hidden } = curve;
   return { label, tone, style, hidden, values: values.map(shorten) };

@@ -3,7 +3,7 @@ import { sidesOf, type Side } from './sides.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** A metric of one value, or of one for each set of labels. */
+/** A Prometheus gauge with a value for each set of labels. */
 export interface Gauge {
   readonly name: string;
   readonly help: string;
@@ -14,7 +14,7 @@ export interface Gauge {
   }[];
 }
 
-/** A figure of each run; several of them, by the value of a label, when it is given with one. */
+/** A gauge with one value for each run, or with one for each value of `label`. */
 type OfRun =
   | readonly [name: string, help: string, value: (run: Measured) => number | null]
   | readonly [
@@ -27,7 +27,7 @@ type OfRun =
 const OF_RUN: readonly OfRun[] = [
   [
     'messages',
-    'Messages of the measured phase, by what became of them.',
+    'Messages of the measured phase by state.',
     ({ messages: { inFlight, outOfOrder, ...others } }) => ({
       ...others,
       in_flight: inFlight,
@@ -37,15 +37,15 @@ const OF_RUN: readonly OfRun[] = [
   ],
   [
     'messages_per_second',
-    'Rate over all connections.',
+    'Messages per second over all connections.',
     ({ rate: { requested, sent, received } }) => ({ requested, sent, received }),
     'direction',
   ],
-  ['rate_reached_ratio', 'Messages sent to messages intended.', ({ rate }) => rate.reached],
+  ['rate_reached_ratio', 'Messages sent divided by messages intended.', ({ rate }) => rate.reached],
   ['bytes', 'Bytes on the wire in the measured phase.', ({ bytes }) => bytes, 'direction'],
   [
     'connections',
-    'Connections, by what became of them.',
+    'Connections by state.',
     ({ connections: { requested, opened, failed, dropped } }) => ({
       requested,
       opened,
@@ -56,12 +56,12 @@ const OF_RUN: readonly OfRun[] = [
   ],
   [
     'handshakes_per_second',
-    'Handshakes per second while connecting.',
+    'Handshakes per second in the connect phase.',
     ({ connections }) => connections.perSecond,
   ],
   [
     'phase_seconds',
-    'How long each phase took.',
+    'Duration of each phase.',
     ({ phases: { connectMs, warmupMs, measureMs, drainMs } }) => ({
       connect: connectMs / 1000,
       warmup: warmupMs / 1000,
@@ -72,7 +72,7 @@ const OF_RUN: readonly OfRun[] = [
   ],
   [
     'generator_saturated',
-    'Whether the generator, not the server, was the limit.',
+    '1 if the generator, not the server, was the limit.',
     ({ generator }) => (generator.saturated ? 1 : 0),
   ],
   [
@@ -93,25 +93,25 @@ const OF_RUN: readonly OfRun[] = [
   ],
   [
     'server_peak_descriptors',
-    'Most descriptors of the server.',
+    'Most open file descriptors of the server.',
     ({ server }) => server && server.peakDescriptors,
   ],
   [
     'replies_per_connection',
-    'How evenly connections were served.',
+    'Fewest, median and most replies per connection.',
     ({ fairness }) => fairness ?? {},
     'of',
   ],
 ];
 
-/** Every figure of a report that is one number; the histograms are not among them. */
+/** Every single number of a report; histograms are not included. */
 export function gauges(report: BenchmarkReport): Gauge[] {
   const sides = sidesOf(report);
   return [
     infoGauge(report, sides),
     {
       name: 'success',
-      help: 'Whether the report passed.',
+      help: '1 if the run passed.',
       samples: [{ labels: {}, value: report.success ? 1 : 0 }],
     },
     {
@@ -121,11 +121,11 @@ export function gauges(report: BenchmarkReport): Gauge[] {
     },
     ...OF_RUN.map((one) => gaugeOfRuns(one, sides)),
     errorGauge(sides),
-    ...judgementGauges(report),
+    ...verdictGauges(report),
   ];
 }
 
-/** What tells the runs of a report apart. */
+/** Labels that identify a run of the report. */
 export function sideLabels({ key, label, measured }: Side): Labels {
   return { target: measured.target, ...(label === '' ? {} : { side: key }) };
 }
@@ -149,7 +149,7 @@ function infoGauge(report: BenchmarkReport, sides: readonly Side[]): Gauge {
     labels: { ...sideLabels(side), mode, load, status, version, node, platform },
     value: 1,
   }));
-  return { name: 'info', help: 'What ran, as labels; always 1.', samples };
+  return { name: 'info', help: 'Labels of the run; always 1.', samples };
 }
 
 function errorGauge(sides: readonly Side[]): Gauge {
@@ -162,11 +162,11 @@ function errorGauge(sides: readonly Side[]): Gauge {
   return { name: 'errors', help: 'Errors by kind.', samples };
 }
 
-function judgementGauges({ thresholds, comparison }: BenchmarkReport): Gauge[] {
+function verdictGauges({ thresholds, comparison }: BenchmarkReport): Gauge[] {
   return [
     {
       name: 'threshold_passed',
-      help: 'Whether a threshold held.',
+      help: '1 if the threshold held.',
       samples: thresholds.map(({ threshold, metric, verdict }) => ({
         labels: { threshold, metric },
         value: verdict === 'pass' ? 1 : 0,
@@ -174,7 +174,7 @@ function judgementGauges({ thresholds, comparison }: BenchmarkReport): Gauge[] {
     },
     {
       name: 'threshold_value',
-      help: 'What was measured for a threshold, in its own unit.',
+      help: 'Measured value of the threshold, in its unit.',
       samples: thresholds.map(({ threshold, metric, value }) => ({
         labels: { threshold, metric },
         value,
@@ -182,7 +182,7 @@ function judgementGauges({ thresholds, comparison }: BenchmarkReport): Gauge[] {
     },
     {
       name: 'comparison_ratio',
-      help: 'B to A, the middle and its interval.',
+      help: 'Ratio B / A: median and interval.',
       samples: (comparison?.rows ?? []).flatMap(({ metric, ratio }) =>
         Object.entries(ratio).map(([bound, value]) => ({ labels: { metric, bound }, value })),
       ),

@@ -1,7 +1,7 @@
 import type { Figure } from './chart.ts';
 import { curvesOf, NS_PER_MS, seriesOf, type Curve } from './curves.ts';
 import { duration, short } from '../../report/format.ts';
-import type { NamedHistograms } from './named-histograms.ts';
+import type { NamedHistograms } from './sides.ts';
 
 /** Bars for each power of ten. */
 const STEPS = 10;
@@ -17,7 +17,7 @@ const KINDS = {
     id: 'connect-time',
     title: 'Time to connect',
     label: 'time to connect',
-    of: 'the connections, from the start of the connect to the 101,',
+    of: 'the connections, timed from the start to status 101,',
   },
 } as const;
 
@@ -42,13 +42,13 @@ export function histogramFigure(
       logarithmic: false,
       series: curves.map((curve, at) => ({
         ...seriesOf(curve, shares[at] ?? []),
-        // Four outlines over each other are more than an eye can tell apart.
+        // Four outlines in one chart are unreadable.
         hidden: curve.name === 'service' && curves.length > 2,
         style: curve.style === 'dashed' ? 'steps' : 'step-area',
       })),
     },
     title,
-    note: `Share of ${of} in each bucket; milliseconds, ten buckets to a power of ten.`,
+    note: `Share of ${of} in each bucket, in milliseconds; ten buckets for each power of ten.`,
     wide: false,
     head: ['Bucket', ...curves.map((curve) => `${curve.label} (%)`)],
     rows: names
@@ -57,7 +57,7 @@ export function histogramFigure(
   };
 }
 
-/** The edge of a bucket, for people. */
+/** The lower edge of a bucket as text. */
 function edge(bar: number): string {
   return duration(10 ** (bar / STEPS));
 }
@@ -67,7 +67,7 @@ function barOf(ns: number): number {
   return Math.log10(Math.max(ns, 1) / NS_PER_MS) * STEPS;
 }
 
-/** 1, 2 and 5 milliseconds times a power of ten; where there are many, the powers alone. */
+/** 1, 2 and 5 times each power of ten; for more than four powers, the powers only. */
 function ticksOf(low: number, high: number): (readonly [number, string])[] {
   const from = Math.floor(low / STEPS);
   const powers = Array.from({ length: Math.ceil(high / STEPS) - from + 1 }, (_, at) => from + at);

@@ -1,11 +1,10 @@
 import type { BenchmarkReport } from '../metrics.ts';
-import { sidesOf } from './sides.ts';
 import type { Figure } from './chart.ts';
 import { duration } from '../../report/format.ts';
 import { histogramFigure } from './histogram-figure.ts';
 import { html, type Markup } from '../../report/html.ts';
 import { renderPage } from '../../report/page.ts';
-import type { NamedHistograms } from './named-histograms.ts';
+import { sidesOf, type NamedHistograms } from './sides.ts';
 import { percentileFigure } from './percentile-figure.ts';
 import { reportAssets } from './report-assets.ts';
 import type { Section } from './sections/figure.ts';

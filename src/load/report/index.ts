@@ -1,3 +1,3 @@
 export { liveLines } from './live.ts';
-export type { NamedHistogram, NamedHistograms } from './named-histograms.ts';
+export type { NamedHistogram, NamedHistograms } from './sides.ts';
 export { writeReports } from './write-reports.ts';

@@ -4,8 +4,8 @@ import { junitXml, type JunitCase } from '../../report/junit.ts';
 
 /**
  * Renders JUnit XML: a test case for each threshold, one for the run and one for the generator's
- * health. A report that is not `passed` never comes out green; a saturated generator is a failure
- * where that makes the report invalid (`--strict`), and skipped with its reasons where not.
+ * health. A report that is not `passed` has a failure. A saturated generator is a failure if it
+ * makes the report invalid (`--strict`), else a skipped case with the reasons.
  */
 export function renderJunit(report: BenchmarkReport): string {
   const cases = [...thresholdCases(report), runCase(report), healthCase(report)];

@@ -11,8 +11,8 @@ const LABEL = 9;
 const LEVELS = '▁▂▃▄▅▆▇█';
 
 /**
- * Lays out what a running benchmark did so far, for a terminal of `columns` (at least 40): the last
- * second in figures, the last minutes as sparklines. No line is longer, none has colour codes.
+ * Lays out the progress of a benchmark for a terminal of `columns` (at least 40): the last second in
+ * figures, the last minutes as sparklines. No line is longer than that, and none has colour codes.
  */
 export function liveLines(
   samples: readonly SecondSample[],
@@ -95,7 +95,7 @@ function errorParts(samples: readonly SecondSample[]): string[] {
   return all === 0 ? ['none'] : [count(all), `${count(last)} in the last second`];
 }
 
-/** A generator that sends late measures itself: more than 1 ms and a fifth of the response. */
+/** The generator is late above 1 ms and a fifth of the response time. */
 function healthParts({ latenessP99, response, cpuMs, rssBytes }: SecondSample): string[] {
   const used = [`CPU ${Math.round(cpuMs / 10)} %`, `${count(rssBytes / 1024 / 1024)} MiB`];
   if (latenessP99 === null) return used;
@@ -113,7 +113,7 @@ function p99Of({ response }: SecondSample): number | null {
   return response === null ? null : response.p99 / NS_PER_MS;
 }
 
-/** The last values as bars from 0 to the highest of them, which is named behind them. */
+/** The last values as bars from 0 to the highest, which follows them as text. */
 function sparkline(
   label: string,
   values: readonly (number | null)[],
@@ -131,7 +131,7 @@ function sparkline(
   return [cut(`${label.padEnd(LABEL)}${bars.join('')} top ${name(top)}`, width)];
 }
 
-/** The parts behind the label, on further lines where one is not enough. */
+/** The label and its parts, on as many lines as they need. */
 function fit(label: string, parts: readonly string[], width: number): string[] {
   const lines: string[] = [];
   let line = label.padEnd(LABEL);

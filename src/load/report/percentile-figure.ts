@@ -1,21 +1,21 @@
 import type { Chart, Figure } from './chart.ts';
 import { curvesOf, NS_PER_MS, seriesOf, type Curve } from './curves.ts';
 import { figure } from '../../report/format.ts';
-import type { NamedHistograms } from './named-histograms.ts';
+import type { NamedHistograms } from './sides.ts';
 
 /** Points of the curve for each power of ten. */
 const STEPS = 20;
 
-/** Percentiles that are named on the axis and are rows of the table. */
+/** Percentiles on the axis and in the table. */
 const PERCENTILES = [0, 50, 75, 90, 95, 99, 99.9, 99.99, 99.999, 99.9999, 99.99999];
 
 const OPEN_NOTE =
-  'Response counts from when a message was due, service from when it was sent. Where they part, messages had to wait to be sent: a tool that measures service alone leaves that out.';
+  'Response time counts from when a message was due, service time from when it was sent. Where the curves differ, messages waited to be sent; a tool that measures only service time hides that wait (coordinated omission).';
 
 const CLOSED_NOTE =
-  'No message had a time at which it was due, so this counts from when it was sent: a server that stalls is asked less meanwhile, and how long it would have kept others waiting is not seen.';
+  'This load has no schedule, so times count from when a message was sent. A server that stalls receives fewer messages in that time, so the waits it would cause are not all measured (coordinated omission).';
 
-/** The percentile curve: response and service in one chart, so that coordinated omission is seen. */
+/** The percentile curves: response and service in one chart, to show coordinated omission. */
 export function percentileFigure(histograms: NamedHistograms): Figure | undefined {
   const curves = curvesOf(histograms, ['response', 'service', 'lastDelivery', 'lateness']);
   if (!curves.some(isRoundTrip)) return undefined;
@@ -59,7 +59,6 @@ function chartOf(
       label: 'percentile',
       values: grid,
       names: grid.map((x) => percentileName(100 * (1 - 10 ** -x))),
-      // All is to the right of 0 %.
       ticks: named.filter((p) => p > 0).map((p) => [nines(p), `${p}%`]),
     },
     unit: 'ms',
@@ -77,7 +76,7 @@ function nines(p: number): number {
   return -Math.log10(1 - p / 100);
 }
 
-/** In milliseconds; nothing beyond what so many values can tell. */
+/** In milliseconds; null for percentiles that need more values than there are. */
 function valueAt({ histogram, count }: Curve, x: number): number | null {
   const own = Math.log10(count);
   if (x >= own + 1 / STEPS) return null;

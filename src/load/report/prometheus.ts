@@ -1,7 +1,6 @@
 import type { BenchmarkReport } from '../metrics.ts';
-import { sidesOf } from './sides.ts';
 import { sideLabels, gauges, type Gauge, type Labels } from './gauges.ts';
-import type { NamedHistogram, NamedHistograms } from './named-histograms.ts';
+import { sidesOf, type NamedHistogram, type NamedHistograms } from './sides.ts';
 import { printable } from '../../report/printable.ts';
 
 const PREFIX = 'websocket_benchmark_';
@@ -14,7 +13,7 @@ const BOUNDS = [-5, -4, -3, -2, -1, 0, 1].flatMap((power) =>
 
 /**
  * Renders Prometheus' text exposition format, version 0.0.4, for a textfile collector or a push
- * gateway: what one run came to are gauges, what it measured are histograms in seconds.
+ * gateway: totals are gauges, latencies are histograms in seconds.
  */
 export function renderPrometheus(report: BenchmarkReport, histograms: NamedHistograms): string {
   const lines = [...gauges(report).flatMap(renderGauge), ...latencies(report, histograms)];
@@ -22,7 +21,7 @@ export function renderPrometheus(report: BenchmarkReport, histograms: NamedHisto
 }
 
 function renderGauge({ name, help, samples }: Gauge): string[] {
-  // A threshold may be given twice; the format takes each set of labels once.
+  // A threshold may be given twice; the format allows each set of labels once.
   const lines = new Map(
     samples.flatMap(({ labels, value }) =>
       value === null ? [] : [[`${PREFIX}${name}${labelText(labels)}`, number(value)] as const],
@@ -40,7 +39,7 @@ const KINDS: Readonly<Record<NamedHistogram['name'], readonly [name: string, hel
   response: ['response_seconds', 'From when a message was due to its reply.'],
   service: ['service_seconds', 'From when a message was sent to its reply.'],
   lateness: ['lateness_seconds', 'From when a message was due to when it was sent.'],
-  connect: ['connect_seconds', 'From the start of a connect to the 101.'],
+  connect: ['connect_seconds', 'From the start of a connection to status 101.'],
   lastDelivery: [
     'last_delivery_seconds',
     'From when a message was published to its last delivery.',
@@ -65,7 +64,7 @@ function histogramLines(name: string, labels: Labels, { histogram }: NamedHistog
   let seen = 0;
   let at = 0;
   const lines = BOUNDS.map((bound) => {
-    // A bucket that reaches beyond the bound counts for the next: never better than it was.
+    // A bucket that extends beyond the bound counts for the next: a latency is never understated.
     for (let next = buckets[at]; next !== undefined; next = buckets[at]) {
       if (next.to - 1 > bound * NS_PER_SECOND) break;
       seen += next.count;
@@ -86,7 +85,7 @@ function labelText(labels: Labels): string {
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
 }
 
-/** The format knows `\\`, `\"` and `\n`; `printable` leaves none of the control characters. */
+/** The format has the escapes `\\`, `\"` and `\n`; `printable` escapes control characters. */
 function escapeLabel(text: string): string {
   return text
     .split('\n')

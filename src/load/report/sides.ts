@@ -1,3 +1,4 @@
+import type { Histogram } from '../measure/histogram.ts';
 import type { BenchmarkReport, Measured } from '../metrics.ts';
 
 /** A run that the report shows: the only one, or one of the two that are compared. */
@@ -8,6 +9,16 @@ export interface Side {
   readonly measured: Measured;
 }
 
+/** A histogram of a run and what it counts. */
+export interface NamedHistogram {
+  readonly name: 'response' | 'service' | 'lateness' | 'connect' | 'lastDelivery';
+  readonly side: Side['key'];
+  /** Nanoseconds. */
+  readonly histogram: Histogram;
+}
+
+export type NamedHistograms = readonly NamedHistogram[];
+
 /** The run, or both runs of a comparison. */
 export function sidesOf({ measured, comparison }: BenchmarkReport): Side[] {
   if (comparison === null) return [{ key: 'a', label: '', measured }];
@@ -15,4 +26,9 @@ export function sidesOf({ measured, comparison }: BenchmarkReport): Side[] {
     { key: 'a', label: 'A', measured },
     { key: 'b', label: 'B', measured: comparison.other },
   ];
+}
+
+/** `A: ` before a text about one of two runs. */
+export function prefix({ label }: Side): string {
+  return label === '' ? '' : `${label}: `;
 }

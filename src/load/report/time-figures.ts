@@ -7,12 +7,12 @@ import { spans, stepFor, type Span } from './timeline.ts';
 const MAX_POINTS = 3600;
 const MAX_ROWS = 60;
 
-/** The seconds that every chart over time stands on. */
+/** The horizontal axis that all charts over time share. */
 export interface Axis {
   readonly seconds: readonly number[];
-  /** Seconds that one point stands for. */
+  /** Seconds per point. */
   readonly step: number;
-  /** Phases of the (first) run, to shade what was not measured. */
+  /** Phases of the first run; those that are not measured are shaded. */
   readonly phases: readonly { readonly name: Span['phase']; readonly from: number }[];
 }
 
@@ -34,115 +34,108 @@ interface TimeChart {
 
 const MiB = 1024 * 1024;
 
-const LATENCY: TimeChart = {
-  id: 'latency',
-  title: 'Latency over time',
-  note: 'Response time of the replies that came in each second.',
-  unit: 'ms',
-  logarithmic: true,
-  wide: true,
-  lines: (side) => [
-    line(side, 'p50', '-soft', (span) => span.p50),
-    line(side, 'p99', '', (span) => span.p99),
-    { ...line(side, 'highest', '-faint', (span) => span.max), hidden: side.label !== '' },
-  ],
-};
-
-const THROUGHPUT: TimeChart = {
-  id: 'throughput',
-  title: 'Throughput against intended',
-  note: 'Per second over all connections: due by the schedule, sent, and answered.',
-  unit: '/s',
-  wide: true,
-  lines: (side) => [
-    { ...line(side, 'sent', '-soft', (span) => span.sent), hidden: side.label !== '' },
-    {
-      ...line(side, 'received', '', (span) => span.received),
-      style: side.label === '' ? 'area' : 'line',
-    },
-    // Last, so that it is seen where all three are the same.
-    ...(side.key === 'b'
-      ? []
-      : [
-          {
-            label: 'intended',
-            tone: 'grey',
-            style: 'dashed',
-            value: (span: Span) => span.intended,
-          } as const,
-        ]),
-  ],
-};
-
-const ERRORS: TimeChart = {
-  id: 'errors',
-  title: 'Errors over time',
-  note: 'All kinds together.',
-  unit: 'count',
-  wide: true,
-  lines: (side) => [
-    {
-      ...line(side, 'errors', '', (span) => span.errors),
-      tone: side.label === '' ? 'bad' : side.key,
-      style: 'step-area',
-    },
-  ],
-};
-
-const CONNECTIONS: TimeChart = {
-  id: 'connections',
-  title: 'Connections over time',
-  note: 'Open at the end of each second, and opened in it.',
-  unit: 'count',
-  lines: (side) => [
-    {
-      ...line(side, 'open', '', (span) => span.connections),
-      style: side.label === '' ? 'area' : 'line',
-    },
-    { ...line(side, 'opened', '-soft', (span) => span.opened), style: 'dashed' },
-  ],
-};
-
-const LATENESS: TimeChart = {
-  id: 'lateness',
-  title: 'Lateness of the generator',
-  note: 'How late the slowest hundredth of the messages was sent: the generator’s own fault.',
-  unit: 'ms',
-  logarithmic: true,
-  lines: (side) => [line(side, 'lateness p99', '', (span) => span.latenessP99)],
-};
-
-const CPU: TimeChart = {
-  id: 'cpu',
-  title: 'Processor',
-  note: 'Cores in use; 1.00 is one core, fully.',
-  unit: 'cores',
-  lines: (side) => [
-    line(side, 'generator', '', (span) => span.generatorCpu),
-    { ...line(side, 'server', '-soft', (span) => span.serverCpu), style: 'dashed' },
-  ],
-};
-
-const MEMORY: TimeChart = {
-  id: 'memory',
-  title: 'Memory',
-  note: 'Resident memory of the processes.',
-  unit: 'bytes',
-  lines: (side) => [
-    line(side, 'generator', '', (span) => span.generatorRssBytes || null),
-    { ...line(side, 'server', '-soft', (span) => span.serverRssBytes), style: 'dashed' },
-  ],
-};
-
-const DESCRIPTORS: TimeChart = {
-  id: 'descriptors',
-  title: 'Descriptors of the server',
-  note: 'Files and sockets that the process holds open.',
-  unit: 'count',
-  lines: (side) => [line(side, 'descriptors', '', (span) => span.serverDescriptors)],
-};
-
-const CHARTS = { LATENCY, THROUGHPUT, ERRORS, CONNECTIONS, LATENESS, CPU, MEMORY, DESCRIPTORS };
+const CHARTS: readonly TimeChart[] = [
+  {
+    id: 'latency',
+    title: 'Latency over time',
+    note: 'Response time of the replies received in each second.',
+    unit: 'ms',
+    logarithmic: true,
+    wide: true,
+    lines: (side) => [
+      line(side, 'p50', '-soft', (span) => span.p50),
+      line(side, 'p99', '', (span) => span.p99),
+      { ...line(side, 'highest', '-faint', (span) => span.max), hidden: side.label !== '' },
+    ],
+  },
+  {
+    id: 'throughput',
+    title: 'Throughput over time',
+    note: 'Messages per second over all connections: scheduled, sent and received.',
+    unit: '/s',
+    wide: true,
+    lines: (side) => [
+      { ...line(side, 'sent', '-soft', (span) => span.sent), hidden: side.label !== '' },
+      {
+        ...line(side, 'received', '', (span) => span.received),
+        style: side.label === '' ? 'area' : 'line',
+      },
+      // Drawn last, so that it is visible where all three are equal.
+      ...(side.key === 'b'
+        ? []
+        : [
+            {
+              label: 'intended',
+              tone: 'grey',
+              style: 'dashed',
+              value: (span: Span) => span.intended,
+            } as const,
+          ]),
+    ],
+  },
+  {
+    id: 'errors',
+    title: 'Errors over time',
+    note: 'Errors of all kinds in each second.',
+    unit: 'count',
+    wide: true,
+    lines: (side) => [
+      {
+        ...line(side, 'errors', '', (span) => span.errors),
+        tone: side.label === '' ? 'bad' : side.key,
+        style: 'step-area',
+      },
+    ],
+  },
+  {
+    id: 'connections',
+    title: 'Connections over time',
+    note: 'Connections that are open at the end of each second, and that were opened in it.',
+    unit: 'count',
+    lines: (side) => [
+      {
+        ...line(side, 'open', '', (span) => span.connections),
+        style: side.label === '' ? 'area' : 'line',
+      },
+      { ...line(side, 'opened', '-soft', (span) => span.opened), style: 'dashed' },
+    ],
+  },
+  {
+    id: 'lateness',
+    title: 'Lateness of the generator',
+    note: 'p99 of the time from when a message was due to when it was sent: a delay of the generator, not of the server.',
+    unit: 'ms',
+    logarithmic: true,
+    lines: (side) => [line(side, 'lateness p99', '', (span) => span.latenessP99)],
+  },
+  {
+    id: 'cpu',
+    title: 'Processor',
+    note: 'Processor cores in use; 1.00 is one full core.',
+    unit: 'cores',
+    lines: (side) => [
+      line(side, 'generator', '', (span) => span.generatorCpu),
+      { ...line(side, 'server', '-soft', (span) => span.serverCpu), style: 'dashed' },
+    ],
+  },
+  {
+    id: 'memory',
+    title: 'Memory',
+    note: 'Resident memory of each process.',
+    unit: 'bytes',
+    lines: (side) => [
+      line(side, 'generator', '', (span) => span.generatorRssBytes || null),
+      { ...line(side, 'server', '-soft', (span) => span.serverRssBytes), style: 'dashed' },
+    ],
+  },
+  {
+    id: 'descriptors',
+    title: 'File descriptors of the server',
+    note: 'Files and sockets that the server holds open.',
+    unit: 'count',
+    lines: (side) => [line(side, 'descriptors', '', (span) => span.serverDescriptors)],
+  },
+];
 
 function line(
   side: Side,
@@ -154,41 +147,39 @@ function line(
   return { label: named, tone: `${side.key}${shade}`, style: 'line', value };
 }
 
-/** Every chart over time that has something to show, by its id, and the seconds under them. */
+/** Every chart over time that has values, by its id, and their axis. */
 export function timeFigures(sides: readonly Side[]): { axis: Axis; figures: Map<string, Figure> } {
   const length = Math.max(0, ...sides.map(({ measured }) => measured.seconds.length));
   const step = stepFor(length, MAX_POINTS);
   const fine = alignedSpans(sides, step);
   const coarse = alignedSpans(sides, stepFor(length, MAX_ROWS));
-  const figures = Object.values(CHARTS).flatMap((chart) =>
-    drawn(chart, sides, { fine, coarse, step }),
-  );
+  const figures = CHARTS.flatMap((chart) => drawn(chart, sides, { fine, coarse, step }));
   return {
     axis: { seconds: fine.seconds, step, phases: phasesOf(fine) },
     figures: new Map(figures.map((one) => [one.chart.id, one])),
   };
 }
 
-/** The spans of each run by their second; a run that ended earlier leaves gaps. */
+/** The spans of each run by their second; a shorter run has gaps at the end. */
 interface Aligned {
   readonly seconds: readonly number[];
-  readonly byArm: ReadonlyMap<Side, ReadonlyMap<number, Span>>;
+  readonly bySide: ReadonlyMap<Side, ReadonlyMap<number, Span>>;
   readonly step: number;
 }
 
 function alignedSpans(sides: readonly Side[], step: number): Aligned {
-  const byArm = new Map(
+  const bySide = new Map(
     sides.map((side) => [
       side,
       new Map(spans(side.measured.seconds, step).map((span) => [span.second, span])),
     ]),
   );
-  const seconds = [...new Set([...byArm.values()].flatMap((one) => [...one.keys()]))];
-  return { seconds: seconds.sort((a, b) => a - b), byArm, step };
+  const seconds = [...new Set([...bySide.values()].flatMap((one) => [...one.keys()]))];
+  return { seconds: seconds.sort((a, b) => a - b), bySide, step };
 }
 
-function phasesOf({ seconds, byArm }: Aligned): Axis['phases'] {
-  const [first] = byArm.values();
+function phasesOf({ seconds, bySide }: Aligned): Axis['phases'] {
+  const [first] = bySide.values();
   const all = seconds.flatMap((second) => first?.get(second) ?? []);
   return all
     .filter(({ phase }, at) => phase !== all[at - 1]?.phase)
@@ -203,14 +194,14 @@ function drawn(
   const lines = sides
     .flatMap((side) => chart.lines(side).map((one): Line => ({ ...one, side })))
     .map((one) => ({ one, values: valuesOf(one, fine) }))
-    // A closed loop intends nothing, and not every server can be read.
+    // A closed loop has no schedule, and the process of a remote server cannot be measured.
     .filter(({ values }) => values.some((value) => value !== null && value > 0));
   if (lines.length === 0) return [];
   const { id, unit, title, logarithmic = false, wide = false } = chart;
   const note =
     step === 1
       ? chart.note
-      : `${chart.note} Each point stands for ${step} seconds: rates are means, latencies those of the worst second.`;
+      : `${chart.note} Each point covers ${step} seconds: rates are means, latencies are those of the worst second.`;
   const series = lines.map(({ one: { label, tone, style, hidden = false }, values }) => ({
     label,
     tone,
@@ -234,8 +225,8 @@ function drawn(
   ];
 }
 
-function valuesOf({ side, value }: Line, { seconds, byArm }: Aligned): (number | null)[] {
-  const own = byArm.get(side);
+function valuesOf({ side, value }: Line, { seconds, bySide }: Aligned): (number | null)[] {
+  const own = bySide.get(side);
   return seconds.map((second) => {
     const span = own?.get(second);
     return span === undefined ? null : shorten(value(span));

@@ -1,40 +1,16 @@
 import type { SecondRow } from '../metrics.ts';
 
-/** So many seconds of a run, drawn as one point. */
-export interface Span {
-  readonly second: number;
-  readonly phase: SecondRow['phase'];
-  /** Per second, the mean of the span. */
-  readonly intended: number;
-  readonly sent: number;
-  readonly received: number;
-  readonly opened: number;
-  /** All of the span. */
-  readonly errors: number;
-  /** At its end. */
-  readonly connections: number;
-  /** The median of its seconds; the worst second for the others. */
-  readonly p50: number | null;
-  readonly p99: number | null;
-  readonly max: number | null;
-  readonly latenessP99: number | null;
-  /** Means. */
-  readonly generatorCpu: number;
-  readonly serverCpu: number | null;
-  /** Highest. */
-  readonly generatorRssBytes: number;
-  readonly serverRssBytes: number | null;
-  readonly serverDescriptors: number | null;
-}
+/** Consecutive seconds of a run, drawn as one point. */
+export type Span = NonNullable<ReturnType<typeof join>>;
 
-/** How many seconds a point has to stand for, so that no more than `most` are needed. */
+/** Seconds per point, so that there are at most `most` points. */
 export function stepFor(seconds: number, most: number): number {
   return Math.max(1, Math.ceil(seconds / most));
 }
 
 /**
- * Joins every `step` seconds. Percentiles cannot be averaged: the worst second of a span stands
- * for it, so that no spike is lost.
+ * Joins every `step` seconds into one span. Percentiles cannot be averaged, so a span has those of
+ * its worst second; no spike is lost.
  */
 export function spans(rows: readonly SecondRow[], step: number): Span[] {
   const groups = new Map<number, SecondRow[]>();
@@ -47,7 +23,7 @@ export function spans(rows: readonly SecondRow[], step: number): Span[] {
   return [...groups].flatMap(([second, group]) => join(second, group) ?? []);
 }
 
-function join(second: number, group: readonly SecondRow[]): Span | undefined {
+function join(second: number, group: readonly SecondRow[]) {
   const last = group.at(-1);
   if (last === undefined) return undefined;
   const of = <Key extends keyof SecondRow>(key: Key): SecondRow[Key][] =>
@@ -55,11 +31,13 @@ function join(second: number, group: readonly SecondRow[]): Span | undefined {
   return {
     second,
     phase: last.phase,
+    // Per second.
     intended: mean(of('intended')) ?? 0,
     sent: mean(of('sent')) ?? 0,
     received: mean(of('received')) ?? 0,
     opened: mean(of('opened')) ?? 0,
     errors: of('errors').reduce((sum, value) => sum + value, 0),
+    // At the end of the span.
     connections: last.connections,
     p50: median(of('p50')),
     p99: highest(of('p99')),

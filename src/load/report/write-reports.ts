@@ -2,10 +2,9 @@ import path from 'node:path';
 import { writeReportFiles } from '../../report/files.ts';
 import { formatHistogramLog } from '../measure/histogram-log.ts';
 import type { BenchmarkReport } from '../metrics.ts';
-import { sidesOf } from './sides.ts';
 import { renderHtml } from './html.ts';
 import { renderJunit } from './junit.ts';
-import type { NamedHistograms } from './named-histograms.ts';
+import { sidesOf, type NamedHistograms } from './sides.ts';
 import { renderPrometheus } from './prometheus.ts';
 
 /** The files of a report, the page first. */
@@ -38,7 +37,7 @@ export function writeReports(
   return writeReportFiles(folder, files);
 }
 
-/** Indented for people, but one second to a line: a long run has thousands. */
+/** Indented, with one line for each second: a long run has thousands of them. */
 function renderJson(report: BenchmarkReport): string {
   const seconds: unknown[][] = [];
   const leaveOut = (key: string, value: unknown): unknown => {
@@ -47,7 +46,7 @@ function renderJson(report: BenchmarkReport): string {
     return [];
   };
   const text = JSON.stringify(report, leaveOut, 2);
-  // Inside a JSON string the quotes would have backslashes, so this finds the keys alone.
+  // Quotes inside a JSON string have backslashes, so this matches keys only.
   const whole = text.replace(/( *)"seconds": \[\]/g, (_, indent: string) => {
     const rows = (seconds.shift() ?? []).map((row) => `${indent}  ${JSON.stringify(row)}`);
     return rows.length === 0
@@ -57,7 +56,7 @@ function renderJson(report: BenchmarkReport): string {
   return `${whole}\n`;
 }
 
-/** Every histogram with its name as the tag, `a-` or `b-` before it where two runs are compared. */
+/** The tag of a histogram is its name; in a comparison `a-` or `b-` precedes it. */
 function renderHistogramLog(report: BenchmarkReport, histograms: NamedHistograms): string {
   const sides = sidesOf(report);
   const rows = histograms.flatMap(({ name, side: key, histogram }) => {

@@ -5,7 +5,7 @@ import { numeric, table } from '../../../report/table.ts';
 import { section, type Section } from './figure.ts';
 import { intervalPlot, ratioPlot } from './interval-plot.ts';
 
-/** How people call the figures of repeats and comparisons, and where they have one, the unit. */
+/** Labels and units of the figures of repeats and comparisons. */
 const METRICS: Readonly<Record<string, readonly [label: string, unit: Unit | '']>> = {
   rate: ['Rate', '/s'],
   p50: ['Response p50', 'ms'],
@@ -27,7 +27,7 @@ function metricLabel(metric: string): string {
   return METRICS[metric]?.[0] ?? metric;
 }
 
-/** Several runs of the same: the run is the unit, not the message. */
+/** Median and interval of each figure over several equal runs. */
 export function repeatSection({ repeats }: BenchmarkReport): Section[] {
   const entries = Object.entries(repeats ?? {});
   const [first] = entries;
@@ -49,8 +49,8 @@ export function repeatSection({ repeats }: BenchmarkReport): Section[] {
     html`${runs.map((run) => figure(run)).join('  ')}`,
   ]);
   const note = html`<p class="quiet-text">
-    Median of ${first[1].runs.length} runs, with its bootstrap interval (95 %). The rest of this
-    page shows the run whose p99 is the median.
+    Median of ${first[1].runs.length} runs with its 95 % bootstrap interval. The rest of this page
+    shows the run with the median p99.
   </p>`;
   return section(
     'repeats',
@@ -59,7 +59,7 @@ export function repeatSection({ repeats }: BenchmarkReport): Section[] {
   );
 }
 
-/** A against B: ratios with intervals, and a verdict only where the interval leaves out 1. */
+/** A against B: ratios with intervals; a difference counts only if the interval excludes 1. */
 export function comparisonSection({ comparison }: BenchmarkReport): Section[] {
   if (comparison === null) return [];
   const columns = [
@@ -85,12 +85,12 @@ export function comparisonSection({ comparison }: BenchmarkReport): Section[] {
   const runs =
     row === undefined
       ? ''
-      : ` ${row.a.runs.length} runs of A and ${row.b.runs.length} of B, in turns (A B B A), so that what else the machine did falls on both.`;
+      : ` ${row.a.runs.length} runs of A and ${row.b.runs.length} of B, in the order A B B A, so that other activity of the machine affects both.`;
   const legend = html`<p><span class="side a">A</span> ${comparison.a}</p>
     <p><span class="side b">B</span> ${comparison.b}</p>
     <p class="quiet-text">
-      Medians over runs; the ratio is B / A with its interval (95 %).${runs} A verdict is given only
-      when the interval leaves out 1.
+      Medians over runs; the ratio is B / A with its 95 % interval.${runs} A difference is reported
+      only if the interval excludes 1.
     </p>`;
   return section(
     'comparison',

@@ -3,7 +3,7 @@ import type { Figure } from '../chart.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { numeric, table, type Cell, type Column } from '../../../report/table.ts';
 
-/** The frame of a chart, which the page's script draws, and its figures as a table. */
+/** The place of a chart, which the page's script draws, and its figures as a table. */
 export function figureMarkup(figure: Figure | undefined): Markup | undefined {
   if (figure === undefined) return undefined;
   const { chart, title, note, wide, head, rows } = figure;
@@ -25,13 +25,13 @@ export function figureMarkup(figure: Figure | undefined): Markup | undefined {
   </figure>`;
 }
 
-/** A part of the page, which the contents name. */
+/** A part of the page that the contents link to. */
 export interface Section extends Markup {
   readonly id: string;
   readonly title: string;
 }
 
-/** A part of the page; nothing when it has nothing to show. */
+/** A part of the page; empty if it has no content. */
 export function section(id: string, title: string, ...parts: (Markup | undefined)[]): Section[] {
   const filled = parts.filter((part) => part !== undefined);
   if (filled.length === 0) return [];
@@ -72,7 +72,7 @@ export function facts(rows: readonly (readonly [label: string, value: string | M
   return html`<dl class="facts">${items}</dl>`;
 }
 
-/** A verdict with a mark, so that colour is never needed. */
+/** A verdict with a sign, so that nobody has to see colours. */
 export function mark(verdict: 'pass' | 'fail' | 'warn', text: string): Markup {
   const sign = { pass: '✓', fail: '✕', warn: '!' }[verdict];
   return html`<span class="mark ${verdict}"><span aria-hidden="true">${sign}</span> ${text}</span>`;

@@ -1,13 +1,13 @@
 import type { Interval } from '../../metrics.ts';
 import { html, type Markup } from '../../../report/html.ts';
 
-/** Places on a strip go from 0 to this; positions are attributes, as the policy forbids styles. */
+/** Positions are attributes, since the content security policy forbids style attributes. */
 const WIDTH = 120;
 const HEIGHT = 18;
 const MIDDLE = HEIGHT / 2;
 const EDGE = 5;
 
-/** Runs as dots, their interval as a bar, on a scale of their own. */
+/** Runs as dots and their interval as a bar. */
 export function intervalPlot({ low, median, high, runs }: Interval): Markup {
   const all = [low, high, ...runs];
   const from = Math.min(...all);
@@ -28,7 +28,7 @@ export function intervalPlot({ low, median, high, runs }: Interval): Markup {
   </svg>`;
 }
 
-/** The interval of a ratio around 1, logarithmic, `span` powers of two to each side. */
+/** The interval of a ratio on a logarithmic scale, `span` powers of two to each side of 1. */
 export function ratioPlot(
   { low, median, high }: { low: number; median: number; high: number },
   span: number,

@@ -7,13 +7,13 @@ import { numeric, type Cell } from '../../../report/table.ts';
 import { sideBadge, figureMarkup, section, tableCard, type Section } from './figure.ts';
 import type { Mode } from './tiles.ts';
 
-/** Each kind of time, and what it says. */
+/** Each kind of time and what it measures, of a message or connection. */
 const KINDS = [
-  ['response', 'Response', 'due until reply'],
-  ['service', 'Service', 'sent until reply'],
-  ['lastDelivery', 'Last delivery', 'published until the last receiver had it'],
-  ['lateness', 'Lateness', 'due until sent: the generator’s own'],
-  ['connect', 'Connect', 'start until 101'],
+  ['response', 'Response', 'from its due time to its reply'],
+  ['service', 'Service', 'from its send to its reply'],
+  ['lastDelivery', 'Last delivery', 'from publishing to the last receiver'],
+  ['lateness', 'Lateness', 'from its due time to its send'],
+  ['connect', 'Connect', 'from the start to status 101'],
 ] as const;
 
 const COLUMNS = [
@@ -27,11 +27,11 @@ const COLUMNS = [
   ['Highest', 'max'],
 ] as const satisfies readonly (readonly [string, keyof Percentiles])[];
 
-/** In the mode `connect`, what is due and answered is a handshake. */
+/** In mode `connect` the times are those of a handshake. */
 const OF_HANDSHAKES: Readonly<Record<string, string>> = {
-  response: 'due until open',
-  service: 'started until open',
-  lateness: 'due until started: the generator’s own',
+  response: 'from its due time until it is open',
+  service: 'from its start until it is open',
+  lateness: 'from its due time to its start',
 };
 
 /** Every percentile of every kind of time, then the charts. */

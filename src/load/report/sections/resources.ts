@@ -50,7 +50,7 @@ function serverCard({ label, measured: { server } }: Side): Markup[] {
         ],
         ['Peak memory', bytes(server.peakRssBytes)],
         ['Memory per connection', bytesPerConnection === null ? '–' : bytes(bytesPerConnection)],
-        ['Peak descriptors', count(server.peakDescriptors)],
+        ['Peak file descriptors', count(server.peakDescriptors)],
       ]),
     ),
   ];
@@ -70,11 +70,14 @@ function workerCard(sides: readonly Side[]): Markup | undefined {
     ]),
   );
   if (rows.length === 0) return undefined;
-  const columns = ['Worker', ...numeric('Of a core', 'Event loop busy', 'Garbage collection')];
+  const columns = [
+    'Worker',
+    ...numeric('CPU of one core', 'Event loop busy', 'Garbage collection'),
+  ];
   return card('Workers', table(columns, rows, 'Workers'), 'wide');
 }
 
-/** What the figures depend on, and the command that repeats them. */
+/** The machine, and the command that repeats the run. */
 export function environmentSection(report: BenchmarkReport): Section[] {
   const { environment: own } = report;
   const rows = facts([
@@ -83,14 +86,14 @@ export function environmentSection(report: BenchmarkReport): Section[] {
     ['System', own.platform],
     ['Node', own.node],
     ['websocket-skill', own.version],
-    ['Load before the start', figure(own.loadAverage)],
-    ['Taken by others', own.otherCpu === null ? 'not known' : percent(own.otherCpu)],
+    ['Load average before the run', figure(own.loadAverage)],
+    ['CPU used by other programs', own.otherCpu === null ? 'not known' : percent(own.otherCpu)],
     [
-      'Descriptors',
+      'File descriptors',
       own.descriptorLimit === null ? 'no limit known' : `up to ${count(own.descriptorLimit)}`,
     ],
     ['Local ports', own.portRange ?? 'not known'],
-    ['Governor', own.governor ?? 'not known'],
+    ['CPU frequency governor', own.governor ?? 'not known'],
     ['Engine', report.measured.engine],
   ]);
   const command = html`<div class="command">

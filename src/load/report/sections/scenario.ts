@@ -4,7 +4,7 @@ import { html, type Markup } from '../../../report/html.ts';
 import { numeric, type Cell } from '../../../report/table.ts';
 import { sideBadge, card, facts, section, tableCard, type Section } from './figure.ts';
 
-/** Passes of a scenario, and what each of its expectations took; milliseconds. */
+/** Iterations of a scenario, and the milliseconds until each of its expectations was met. */
 export function scenarioSection(sides: readonly Side[]): Section[] {
   const rows = sides.flatMap((side) =>
     (side.measured.scenario?.labels ?? []).map(
@@ -27,22 +27,22 @@ export function scenarioSection(sides: readonly Side[]): Section[] {
     'scenario',
     'Scenario',
     tableCard(columns, rows, 'Expectations, in milliseconds'),
-    ...sides.map(passCard),
+    ...sides.map(iterationCard),
   );
 }
 
-function passCard({ label, measured: { scenario } }: Side): Markup | undefined {
+function iterationCard({ label, measured: { scenario } }: Side): Markup | undefined {
   if (scenario === undefined) return undefined;
   const { name, iterations, unasked, total } = scenario;
   return card(
     label === '' ? name : `${name} (${label})`,
     facts([
-      ['Passes started', count(iterations.started)],
-      ['Passes completed', count(iterations.completed)],
-      ['Passes failed', count(iterations.failed)],
+      ['Iterations started', count(iterations.started)],
+      ['Iterations completed', count(iterations.completed)],
+      ['Iterations failed', count(iterations.failed)],
       ['Messages sent, ramp included', count(total.sent)],
       ['Messages received, ramp included', count(total.received)],
-      ...unasked.map((one) => [`Unasked: ${one.name}`, count(one.count)] as const),
+      ...unasked.map((one) => [`Unexpected: ${one.name}`, count(one.count)] as const),
     ]),
   );
 }

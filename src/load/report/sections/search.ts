@@ -5,7 +5,7 @@ import { html } from '../../../report/html.ts';
 import { numeric, table } from '../../../report/table.ts';
 import { card, figureMarkup, mark, section, type Section } from './figure.ts';
 
-/** The levels that `--find-max` tried, in the order in which it tried them. */
+/** The levels that `--find-max` tried, in order. */
 export function searchFigure(search: BenchmarkReport['search']): Figure | undefined {
   if (search === null || search.levels.length === 0) return undefined;
   const { levels, best } = search;
@@ -41,7 +41,7 @@ export function searchFigure(search: BenchmarkReport['search']): Figure | undefi
       ],
     },
     title: 'Levels tried',
-    note: 'Messages per second at each step of the search.',
+    note: 'Messages per second of each step of the search.',
     wide: true,
     head: ['Step', 'Messages per second', 'Held'],
     rows: levels.map(({ rate, held }, at) => [String(at + 1), short(rate), held ? 'yes' : 'no']),
@@ -53,7 +53,9 @@ export function searchSection({ search }: BenchmarkReport, chart: Figure | undef
   if (search === null) return [];
   const best =
     search.best === null
-      ? html`<p class="conclusion">Not even the lowest rate held <code>${search.slo}</code>.</p>`
+      ? html`<p class="conclusion">
+          Even the lowest rate did not hold <code>${search.slo}</code>.
+        </p>`
       : html`<p class="conclusion">
           ${short(search.best)} messages per second is the highest rate that held
           <code>${search.slo}</code>.

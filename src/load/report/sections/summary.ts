@@ -1,5 +1,5 @@
 import type { BenchmarkReport } from '../../metrics.ts';
-import { sidesOf, type Side } from '../sides.ts';
+import { prefix, sidesOf, type Side } from '../sides.ts';
 import { exact, short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { numeric } from '../../../report/table.ts';
@@ -13,7 +13,7 @@ const STATUS: Readonly<Record<BenchmarkReport['status'], Markup>> = {
   invalid: mark('fail', 'Invalid'),
 };
 
-/** Whether the figures can be believed, what came of the run, and its most important figures. */
+/** Whether the figures describe the server, the result of the run, and its main figures. */
 export function summarySection(report: BenchmarkReport): Markup {
   const sides = sidesOf(report);
   const notes = [...report.notes, ...sides.flatMap(({ measured }) => measured.notes)];
@@ -32,10 +32,10 @@ export function summarySection(report: BenchmarkReport): Markup {
 
 function resultLine({ thresholds, status, measured }: BenchmarkReport): string {
   if (status === 'invalid') return 'the generator was the limit';
-  if (status === 'interrupted') return 'the figures up to then';
+  if (status === 'interrupted') return 'figures up to the interruption';
   const failed = thresholds.filter(({ verdict }) => verdict === 'fail').length;
   if (failed > 0) return `${failed} of ${thresholds.length} thresholds failed`;
-  if (status === 'failed') return 'not by a threshold: see the notes and errors';
+  if (status === 'failed') return 'no threshold failed: see the notes and errors';
   if (measured.generator.saturated) return 'but the generator was the limit';
   if (thresholds.length === 0) return 'no thresholds were given';
   return thresholds.length === 1
@@ -43,24 +43,25 @@ function resultLine({ thresholds, status, measured }: BenchmarkReport): string {
     : `all ${thresholds.length} thresholds held`;
 }
 
-/** Says in plain words when what was measured is the generator and not the server. */
-function health({ label, measured: { generator } }: Side): Markup {
-  const of = label === '' ? '' : `${label}: `;
+/** Says whether the figures describe the server or only the generator. */
+function health(side: Side): Markup {
+  const { generator } = side.measured;
+  const of = prefix(side);
   if (!generator.saturated) {
     return html`<p class="health fine">
       ${mark('pass', `${of}The generator kept up`)}<span
-        >It was not the limit: the figures are those of the server.</span
+        >It was not the limit: the figures describe the server.</span
       >
     </p>`;
   }
   const held =
     generator.heldRate === null
       ? ''
-      : ` It could hold about ${short(generator.heldRate)} messages per second: ask for less, or give it more workers, cores or machines.`;
+      : ` It can send about ${short(generator.heldRate)} messages per second: lower the rate, or add workers, cores or machines.`;
   return html`<div class="health saturated" role="alert">
     <p class="shout">${of}GENERATOR SATURATED</p>
     <p>
-      The load generator, not the server, was the limit: do not take these figures for those of the
+      The load generator, not the server, was the limit: the figures describe the generator, not the
       server.${held}
     </p>
     <ul>

@@ -25,7 +25,7 @@ interface Tile {
 }
 
 function rateTile(mode: Mode): Tile {
-  const free = mode === 'connect' ? 'as fast as they can be' : 'no rate was asked for';
+  const free = mode === 'connect' ? 'as fast as possible' : 'no rate was set';
   return {
     label: countedTitle(mode),
     value: ({ rate }) => `${short(rate.received)}/s`,
@@ -60,7 +60,7 @@ function errorTile(mode: Mode): Tile {
   };
 }
 
-/** The time that counts most of those that were measured. */
+/** The kind of time to show: response if measured, else service, else connect. */
 function principal({
   latency: { response, service },
 }: Measured): 'response' | 'service' | 'connect' {
@@ -85,7 +85,7 @@ function percentileTile(p: 'p50' | 'p99' | 'max', kind: ReturnType<typeof princi
   };
 }
 
-/** The most important figures, of each run. */
+/** The main figures of each run. */
 export function tiles(sides: readonly Side[], mode: Mode): Markup[] {
   const [first] = sides;
   const kind = first === undefined ? 'connect' : principal(first.measured);

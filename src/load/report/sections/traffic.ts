@@ -1,5 +1,5 @@
 import type { Measured } from '../../metrics.ts';
-import type { Side } from '../sides.ts';
+import { prefix, type Side } from '../sides.ts';
 import type { Figure } from '../chart.ts';
 import { bytes, count, figure, short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
@@ -30,7 +30,7 @@ function bySide(
   return table(columns, cells, label);
 }
 
-/** What was due, sent and answered, and what became of the rest. */
+/** Messages by what happened to them, and rates. */
 export function throughputSection(
   sides: readonly Side[],
   mode: Mode,
@@ -52,8 +52,9 @@ export function throughputSection(
     ],
     'Messages',
   );
-  const rates = sides.map(({ label, measured: { rate, bytes: own, phases } }) => {
-    const of = label === '' ? '' : `${label}: `;
+  const rates = sides.map((side) => {
+    const { rate, bytes: own, phases } = side.measured;
+    const of = prefix(side);
     const perSecond = (amount: number): string =>
       phases.measureMs === 0 ? '' : ` (${bytes((amount * 1000) / phases.measureMs)}/s)`;
     return facts([
@@ -73,21 +74,23 @@ export function throughputSection(
   );
 }
 
-/** Connections x depth / rate is the mean service time, or the clock of the run is wrong. */
-function littlesLaw({ label, measured }: Side): Markup | undefined {
-  const law = measured.littlesLaw;
+/** If connections x depth / rate is not the mean service time, the measured times are wrong. */
+function littlesLaw(side: Side): Markup | undefined {
+  const law = side.measured.littlesLaw;
   if (law === null) return undefined;
-  const of = label === '' ? '' : `${label}: `;
   return html`<div class="law">
-    <h4>${of}Little’s law ${law.holds ? mark('pass', 'holds') : mark('fail', 'does not hold')}</h4>
+    <h4>
+      ${prefix(side)}Little’s law
+      ${law.holds ? mark('pass', 'holds') : mark('fail', 'does not hold')}
+    </h4>
     <p class="quiet-text">
-      In a closed loop, connections × depth ÷ rate is the mean service time: expected
+      In a closed loop, connections × depth ÷ rate equals the mean service time: expected
       ${figure(law.expectedMs)} ms, measured ${figure(law.measuredMs)} ms.
     </p>
   </div>`;
 }
 
-/** Errors by kind, each with the first that was seen. */
+/** Errors by kind, each with its first example. */
 export function errorSection(sides: readonly Side[], chart: Figure | undefined): Section[] {
   const rows = sides.flatMap((side) =>
     [...side.measured.errors]
@@ -109,7 +112,7 @@ export function errorSection(sides: readonly Side[], chart: Figure | undefined):
   );
 }
 
-/** How connections were opened and kept, and whether they were served alike. */
+/** Connections by what happened to them, and how evenly they were served. */
 export function connectionSection(
   sides: readonly Side[],
   charts: { overTime: Figure | undefined; toConnect: Figure | undefined },
@@ -158,8 +161,8 @@ function fairnessMarkup(side: Side): Markup | undefined {
   );
   const verdict =
     min === 0
-      ? 'Some connections had no reply at all.'
-      : `The best served connection had ${figure(max / min)} times the replies of the worst.`;
+      ? 'Some connections received no reply.'
+      : `The connection with the most replies received ${figure(max / min)} times as many as the one with the fewest.`;
   return html`<div class="fairness">
     <p class="quiet-text">${sideBadge(side)}Replies per connection. ${verdict}</p>
     ${bars}
