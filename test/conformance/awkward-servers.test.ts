@@ -1,7 +1,10 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { runSuite, startPeer, urlOf } from '../support/conformance-peers.ts';
+import { runSuite } from '../support/autobahn-suite.ts';
+import { freePort } from '../support/free-port.ts';
+import { startPeer, urlOf } from '../support/peers/recorded-peers.ts';
+import { startWsServer } from '../support/peers/ws-server.ts';
 
 /** Something of every section that takes no minutes. */
 const SOME = ['1.*', '3.*', '4.*', '7.*'];
@@ -9,8 +12,8 @@ const SOME_COUNT = 16 + 7 + 10 + 37;
 
 describe('a server that does not last', () => {
   it('crashes: the report is complete, and names the cases before', async () => {
-    await using server = startPeer('awkward-server.mjs', 'crash:30');
-    const { report, verdicts } = await runSuite({ url: await urlOf(server), cases: SOME });
+    await using server = await startWsServer({ fault: 'exit-at-handshake', every: 30 });
+    const { report, verdicts } = await runSuite({ url: server.url, cases: SOME });
     expect(Object.keys(verdicts)).toHaveLength(SOME_COUNT);
     expect(report).toMatchObject({ status: 'failed', success: false });
     expect(report.notes).toEqual([
@@ -19,8 +22,8 @@ describe('a server that does not last', () => {
   });
 
   it('falls silent: the report is complete', async () => {
-    await using server = startPeer('awkward-server.mjs', 'deaf:30');
-    const { report, verdicts } = await runSuite({ url: await urlOf(server), cases: SOME });
+    await using server = await startWsServer({ fault: 'ignore-handshakes', every: 30 });
+    const { report, verdicts } = await runSuite({ url: server.url, cases: SOME });
     expect(Object.keys(verdicts)).toHaveLength(SOME_COUNT);
     expect(report.success).toBe(false);
     expect(report.notes).toEqual([expect.stringContaining('opening handshakes in a row')]);
@@ -39,22 +42,19 @@ it('comes to an end with something that accepts and says nothing', async () => {
 });
 
 it('says that nothing is there at all', async () => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  await expect(runSuite({ url: `ws://127.0.0.1:${port}`, cases: SOME })).rejects.toMatchObject({
+  const url = `ws://127.0.0.1:${await freePort()}`;
+  await expect(runSuite({ url, cases: SOME })).rejects.toMatchObject({
     code: 'WSK_ERR_REFUSED',
   });
 });
 
 describe('a server that serves one connection at a time', () => {
   it.each([
-    ['one-refuse', [expect.stringContaining('it got one at a time')]],
-    ['one-queue', []],
-  ])('%s: passes, and the report says if it made a difference', async (mode, notes) => {
-    await using server = startPeer('awkward-server.mjs', mode);
-    const { report } = await runSuite({ url: await urlOf(server), cases: SOME });
+    ['one-connection', [expect.stringContaining('it got one at a time')]],
+    ['queue-connections', []],
+  ] as const)('%s: passes, and the report says if it made a difference', async (fault, notes) => {
+    await using server = await startWsServer({ fault });
+    const { report } = await runSuite({ url: server.url, cases: SOME });
     expect(report.success).toBe(true);
     expect(report.notes).toEqual(notes);
   });
@@ -68,11 +68,10 @@ it('ends a case with a guard where the real suite would hang', async () => {
 });
 
 it('writes a partial report when it is stopped in the middle', async () => {
-  await using server = startPeer('ws-echo-server.mjs', 'plain');
-  const url = await urlOf(server);
+  await using server = await startWsServer();
   const controller = new AbortController();
   const { report, verdicts } = await runSuite(
-    { url },
+    { url: server.url },
     {
       signal: controller.signal,
       emit: ({ done = 0 }) => {

@@ -5,14 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import {
-  freePort,
   startTester,
   recordedVerdicts,
   runSuite,
-  startPeer,
   stopTester,
   verdictsById,
-} from '../support/conformance-peers.ts';
+} from '../support/autobahn-suite.ts';
+import { freePort } from '../support/free-port.ts';
+import { startPeer } from '../support/peers/recorded-peers.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/conformance', import.meta.url));
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { WebSocket } from 'ws';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { CaseResult } from '../../src/conformance/result.ts';
-import { startWs } from '../support/echo-servers.ts';
+import { startWs } from '../support/peers/servers.ts';
 import {
   notPassed,
   reasonsOf,
@@ -14,8 +14,8 @@ import {
   pythonWebsockets,
   startRealClient,
   startRealServer,
-} from '../support/real-peers.ts';
-import type { RealPeer } from '../support/real-peers.ts';
+} from '../support/peers/real-peers.ts';
+import type { RealPeer } from '../support/peers/real-peers.ts';
 import { requirement } from '../support/requirement.ts';
 
 /** By peer and id: the verdict, and why the peer has it. */

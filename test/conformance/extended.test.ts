@@ -2,14 +2,10 @@ import { expect, it } from 'vitest';
 import { extendedCases } from '../../src/conformance/extended/index.ts';
 import type { CaseResult } from '../../src/conformance/result.ts';
 import { verdictOf } from '../../src/conformance/verdict.ts';
-import { runEchoClient } from '../fixtures/conformance-extended/echo-client.ts';
-import { startEchoServer } from '../fixtures/conformance-extended/echo-server.ts';
-import {
-  WRONG_CLIENTS,
-  WRONG_HANDSHAKES,
-  WRONG_PEERS,
-} from '../fixtures/conformance-extended/wrong-peers.ts';
-import { startWrongServer } from '../fixtures/peers/wrong-server.ts';
+import { runEchoClient } from '../support/peers/echo-client.ts';
+import { startEchoServer } from '../support/peers/echo-server.ts';
+import { WRONG_CLIENTS, WRONG_HANDSHAKES, WRONG_PEERS } from './extended-faults.ts';
+import { startFaultyServer } from '../support/peers/faulty-server.ts';
 import {
   casesFor,
   notPassed,
@@ -60,7 +56,7 @@ it('fails servers with a wrong opening handshake, in the cases that are about it
   const missed: string[] = [];
   await runPool(pairs(WRONG_HANDSHAKES), PEERS_AT_A_TIME, async ({ faults, id }) => {
     // A server of its own for each case: some of them do not survive it.
-    await using server = await startWrongServer({ faults });
+    await using server = await startFaultyServer({ faults });
     const [result] = await testServerBeyond(server.url, [id]);
     if (!isFail(result)) missed.push(`${faults.join()} in ${id}: ${result?.result ?? ''}`);
   });
@@ -68,7 +64,7 @@ it('fails servers with a wrong opening handshake, in the cases that are about it
 });
 
 it('does not fail the same servers without their faults', async () => {
-  await using server = await startWrongServer();
+  await using server = await startFaultyServer();
   const ids = new Set(WRONG_HANDSHAKES.flatMap(({ fails }) => fails));
   const results = await testServerBeyond(server.url, [...ids]);
   const failed = results.filter((result) => verdictOf(result) === 'fail');

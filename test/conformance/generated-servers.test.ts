@@ -2,7 +2,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { generateServer } from '../../src/operations/generate-server/generate-server.ts';
 import { GenerateServerInput } from '../../src/operations/generate-server/schema.ts';
-import { runSuite } from '../support/conformance-peers.ts';
+import { runSuite } from '../support/autobahn-suite.ts';
 import { operationContext } from '../support/operation-context.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

@@ -1,14 +1,15 @@
 import { afterAll, expect, it } from 'vitest';
 import { allCases } from '../../src/conformance/autobahn/cases/index.ts';
 import type { AutobahnTestReport } from '../../src/operations/autobahn-test/schema.ts';
-import { freePort, runSuite, stopTester } from '../support/conformance-peers.ts';
+import { runSuite, stopTester } from '../support/autobahn-suite.ts';
+import { freePort } from '../support/free-port.ts';
 import {
   coderWebsocket,
   pythonWebsockets,
   startRealClient,
   startRealServer,
-} from '../support/real-peers.ts';
-import type { RealPeer } from '../support/real-peers.ts';
+} from '../support/peers/real-peers.ts';
+import type { RealPeer } from '../support/peers/real-peers.ts';
 import { requirement } from '../support/requirement.ts';
 
 /** Everything but minutes of large messages. */

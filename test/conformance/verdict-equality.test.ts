@@ -4,11 +4,11 @@ import {
   startTester,
   recordedVerdicts,
   runSuite,
-  startPeer,
   stopTester,
-  urlOf,
   verdictsById,
-} from '../support/conformance-peers.ts';
+} from '../support/autobahn-suite.ts';
+import { startPeer, urlOf } from '../support/peers/recorded-peers.ts';
+import { startWsServer } from '../support/peers/ws-server.ts';
 import { sampleMark, testsAll } from '../support/test-all.ts';
 
 /**
@@ -75,8 +75,8 @@ describe('servers', () => {
 
   it(`ws: every verdict outside of sections 12 and 13 equals Autobahn’s${sampleMark}`, async () => {
     const expected = known(recorded.ws['server plain'], (id) => !/^1[23]\./.test(id));
-    await using server = startPeer('ws-echo-server.mjs', 'plain');
-    const run = await runSuite({ url: await urlOf(server), cases: Object.keys(expected) });
+    await using server = await startWsServer();
+    const run = await runSuite({ url: server.url, cases: Object.keys(expected) });
     expect(run.verdicts).toEqual(expected);
   });
 });

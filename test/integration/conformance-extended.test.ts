@@ -10,7 +10,7 @@ import { autobahnTest } from '../../src/operations/autobahn-test/autobahn-test.t
 import { AutobahnTestInput } from '../../src/operations/autobahn-test/schema.ts';
 import { Opcode, acceptKey, encodeFrame } from '../../src/protocol/index.ts';
 import { openSocket } from '../../src/transport/index.ts';
-import { startEchoServer } from '../fixtures/conformance-extended/echo-server.ts';
+import { startEchoServer } from '../support/peers/echo-server.ts';
 import { testServerBeyond } from '../support/extended-cases.ts';
 import { operationContext } from '../support/operation-context.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { runLoad, runLocally } from '../../src/load/run/index.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
 import type { LoadResult } from '../../src/load/result.ts';
-import { startFaultyServer } from '../support/faulty-server.ts';
-import type { FaultyServer, ServerCounts } from '../support/faulty-server.ts';
 import { loadControl, loadPlan } from '../support/load-results.ts';
+import { startWsServer } from '../support/peers/ws-server.ts';
+import type { WsFault, WsServer, WsServerCounts } from '../support/peers/ws-server.ts';
 
 const RATE = 600;
 const DURATION_MS = 400;
@@ -17,7 +17,7 @@ const RUNS = [
 ] as const;
 
 /** Traffic without warm-up, so that what the server counts is what is measured. */
-function planFor(server: FaultyServer, changes: Partial<LoadPlan> = {}): LoadPlan {
+function planFor(server: WsServer, changes: Partial<LoadPlan> = {}): LoadPlan {
   const plan = loadPlan({ load: OPEN, workers: 2, ...changes });
   return {
     ...plan,
@@ -34,15 +34,15 @@ function planFor(server: FaultyServer, changes: Partial<LoadPlan> = {}): LoadPla
 
 interface Run {
   readonly result: LoadResult;
-  readonly server: ServerCounts;
+  readonly server: WsServerCounts;
 }
 
 /** One run against a server with that mistake, and what the server itself counted. */
 async function run(
-  fault: string,
+  fault: WsFault,
   { every = 7, ...changes }: Partial<LoadPlan> & { every?: number } = {},
 ): Promise<Run> {
-  await using server = await startFaultyServer(fault, every);
+  await using server = await startWsServer({ fault, every });
   const result = await runLocally(planFor(server, changes), null, loadControl());
   expectToAddUp(result);
   return { result, server: await server.counts() };
@@ -131,7 +131,7 @@ describe.each(RUNS)(
       ['other bytes', 'alter', 'payload'],
       ['fewer bytes', 'shorten', 'length'],
       ['another type', 'retype', 'opcode'],
-    ])('when replies have %s', async (_, fault, detail) => {
+    ] as const)('when replies have %s', async (_, fault, detail) => {
       const { result, server } = await run(fault, { engine, load });
       expect(server.faults).toBeGreaterThan(0);
       expect(result.messages).toMatchObject({
@@ -168,7 +168,7 @@ describe.each(RUNS)(
       });
     });
 
-    it.each(['close', 'reset'])('when the server ends connections (%s)', async (fault) => {
+    it.each(['close', 'reset'] as const)('when the server ends connections (%s)', async (fault) => {
       const { result, server } = await run(fault, { engine, load, every: 100 });
       const { messages, connections } = result;
       expect(server.closed).toBeGreaterThan(0);
@@ -192,7 +192,7 @@ describe.each(RUNS)(
     });
 
     it('when the server dies', async () => {
-      await using server = await startFaultyServer('exit', 100);
+      await using server = await startWsServer({ fault: 'exit', every: 100 });
       const result = await runLocally(planFor(server, { engine, load }), null, loadControl());
       expectToAddUp(result);
       expect(result.connections).toMatchObject({ opened: 10, dropped: 10 });
@@ -217,7 +217,7 @@ describe.each(RUNS)(
 );
 
 it('counts what is still in flight when it is stopped as such, and not as lost', async () => {
-  await using server = await startFaultyServer('drop', 2);
+  await using server = await startWsServer({ fault: 'drop', every: 2 });
   const controller = new AbortController();
   const control = loadControl({
     signal: controller.signal,

@@ -9,9 +9,9 @@ import type { LoadPlan } from '../../src/load/plan.ts';
 import type { Measured } from '../../src/load/metrics.ts';
 import type { SecondSample } from '../../src/load/result.ts';
 import { judgeSaturation, percentilesOf } from '../../src/load/stats/index.ts';
-import { startFaultyServer } from '../support/faulty-server.ts';
-import type { FaultyServer } from '../support/faulty-server.ts';
 import { loadControl, loadPlan } from '../support/load-results.ts';
+import { startWsServer } from '../support/peers/ws-server.ts';
+import type { WsServer } from '../support/peers/ws-server.ts';
 
 const GENERATOR = fileURLToPath(
   new URL('../fixtures/load/accounting/generate.mjs', import.meta.url),
@@ -36,7 +36,7 @@ function truth(q: number, stallMs: number, durationMs: number): number {
 }
 
 /** Four seconds of traffic in which the server is stopped for one. */
-async function runWithStall(server: FaultyServer, changes: Partial<LoadPlan> = {}) {
+async function runWithStall(server: WsServer, changes: Partial<LoadPlan> = {}) {
   const durationMs = 4000;
   const plan = { ...planFor(server.url, 500, durationMs), ...changes };
   let stall: Promise<number> | undefined;
@@ -48,7 +48,7 @@ async function runWithStall(server: FaultyServer, changes: Partial<LoadPlan> = {
 }
 
 /** How long it was, in milliseconds. */
-async function stopForASecond({ kill }: FaultyServer): Promise<number> {
+async function stopForASecond({ kill }: WsServer): Promise<number> {
   const start = performance.now();
   kill('SIGSTOP');
   await sleep(1000);
@@ -58,7 +58,7 @@ async function stopForASecond({ kill }: FaultyServer): Promise<number> {
 
 describe('a server that is stopped for a second', () => {
   it('shows in the percentiles of all who would have waited', async () => {
-    await using server = await startFaultyServer('none');
+    await using server = await startWsServer();
     const { plan, result, stallMs, durationMs } = await runWithStall(server);
     const response = percentilesOf(result.latency.response);
     // Nobody was left out: all were sent as due, and all were answered in the end.
@@ -78,7 +78,7 @@ describe('a server that is stopped for a second', () => {
   });
 
   it('hardly shows in a closed loop, which sends nothing while it waits', async () => {
-    await using server = await startFaultyServer('none');
+    await using server = await startWsServer();
     const { result, stallMs, durationMs } = await runWithStall(server, {
       load: { model: 'closed', depth: 1, seed: 1 },
     });
@@ -92,7 +92,7 @@ describe('a generator that is stopped', () => {
     ['for 60 ms, once', 1, 60],
     ['for 50 ms, time and again', 8, 50],
   ])('is flagged: %s', async (_, times, ms) => {
-    await using server = await startFaultyServer('none');
+    await using server = await startWsServer();
     await using generator = startGenerator(planFor(server.url, 1000, 3000));
     await generator.measuring;
     for (let i = 0; i < times; i++) {

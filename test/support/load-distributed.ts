@@ -1,46 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { LoadPlan } from '../../src/load/plan.ts';
 import { loadPlan } from './load-results.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-
-/** What the counting echo server knows of one connection, by its token. */
-export interface TokenCount {
-  readonly received: number;
-  readonly open: boolean;
-}
-
-export interface CountingServer extends AsyncDisposable {
-  readonly url: string;
-  readonly counts: () => Promise<Readonly<Record<string, TokenCount>>>;
-}
-
-/** An echo server in a process of its own that counts what it receives. */
-export async function startCountingServer(): Promise<CountingServer> {
-  const script = `${root}/test/fixtures/load/distributed/echo-server.mjs`;
-  const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const exited = once(child, 'exit');
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async (): Promise<unknown> => {
-    const { value } = (await lines.next()) as { value: string };
-    return JSON.parse(value);
-  };
-  const { port } = (await next()) as { port: number };
-  return {
-    url: `ws://127.0.0.1:${port}/`,
-    counts: async () => {
-      child.stdin.write('\n');
-      return (await next()) as Record<string, TokenCount>;
-    },
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL');
-      await exited;
-    },
-  };
-}
 
 /** A `benchmark-worker` of the built command line. */
 export interface WorkerProcess extends AsyncDisposable {

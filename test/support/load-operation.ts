@@ -1,34 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { BenchmarkReport } from '../../src/load/metrics.ts';
 import { websocketSkill } from './programs.ts';
 import type { Ended } from './programs.ts';
 import { temporaryFolder } from './temporary-folder.ts';
-
-const MOODY = fileURLToPath(new URL('../fixtures/load/moody-server.mjs', import.meta.url));
-
-/** A server of its own process, in order but for one habit; `await using` ends it. */
-export interface MoodyServer extends AsyncDisposable {
-  readonly url: string;
-  readonly pid: number;
-}
-
-/** Starts `test/fixtures/load/moody-server.mjs` in one of its modes. */
-export async function startMoodyServer(mode = 'echo'): Promise<MoodyServer> {
-  const child = spawn(process.execPath, [MOODY, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  return {
-    url: `ws://127.0.0.1:${line.toString().trim()}/`,
-    pid: child.pid ?? 0,
-    async [Symbol.asyncDispose]() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    },
-  };
-}
 
 export interface Benchmarked extends Ended {
   readonly report: BenchmarkReport;

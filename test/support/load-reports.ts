@@ -1,7 +1,7 @@
 import { Histogram } from '../../src/load/measure/histogram.ts';
 import type { NamedHistogram, NamedHistograms } from '../../src/load/report/index.ts';
 import type { BenchmarkReport, Measured, Percentiles, SecondRow } from '../../src/load/metrics.ts';
-import { HOSTILE } from './hostile.ts';
+import { INJECTION } from './malformed-input.ts';
 import { Random } from './random.ts';
 
 const NS_PER_MS = 1e6;
@@ -311,56 +311,63 @@ export function hostileReport(): { report: BenchmarkReport; histograms: NamedHis
   const run = sampleRun({ seconds: 10 });
   const measured: Measured = {
     ...run.measured,
-    target: HOSTILE,
-    engine: HOSTILE,
-    errors: [{ kind: HOSTILE, detail: HOSTILE, count: 1, first: HOSTILE }],
+    target: INJECTION,
+    engine: INJECTION,
+    errors: [{ kind: INJECTION, detail: INJECTION, count: 1, first: INJECTION }],
     generator: {
       ...run.measured.generator,
       saturated: true,
-      reasons: [HOSTILE],
+      reasons: [INJECTION],
       heldRate: 10,
-      workers: run.measured.generator.workers.map((worker) => ({ ...worker, name: HOSTILE })),
+      workers: run.measured.generator.workers.map((worker) => ({ ...worker, name: INJECTION })),
     },
-    server: run.measured.server && { ...run.measured.server, command: HOSTILE },
+    server: run.measured.server && { ...run.measured.server, command: INJECTION },
     scenario: {
-      name: HOSTILE,
+      name: INJECTION,
       iterations: { started: 1, completed: 1, failed: 0 },
-      labels: [{ label: HOSTILE, count: 1, failed: 0, service: null, response: null }],
-      unasked: [{ name: HOSTILE, count: 1 }],
+      labels: [{ label: INJECTION, count: 1, failed: 0, service: null, response: null }],
+      unasked: [{ name: INJECTION, count: 1 }],
       total: { sent: 1, received: 1 },
     },
-    notes: [HOSTILE],
+    notes: [INJECTION],
   };
   const report = reportOf(run, {
     measured,
-    target: HOSTILE,
-    command: HOSTILE,
-    load: HOSTILE,
-    notes: [HOSTILE],
+    target: INJECTION,
+    command: INJECTION,
+    load: INJECTION,
+    notes: [INJECTION],
     search: {
-      slo: HOSTILE,
+      slo: INJECTION,
       best: 1,
-      levels: [{ rate: 1, held: true, detail: HOSTILE }],
-      limit: HOSTILE,
+      levels: [{ rate: 1, held: true, detail: INJECTION }],
+      limit: INJECTION,
     },
-    repeats: { [HOSTILE]: { median: 1, low: 1, high: 1, runs: [1] } },
+    repeats: { [INJECTION]: { median: 1, low: 1, high: 1, runs: [1] } },
     thresholds: [
-      { threshold: HOSTILE, metric: HOSTILE, value: null, bound: 1, unit: 'ms', verdict: 'fail' },
+      {
+        threshold: INJECTION,
+        metric: INJECTION,
+        value: null,
+        bound: 1,
+        unit: 'ms',
+        verdict: 'fail',
+      },
     ],
     status: 'failed',
     success: false,
     environment: {
-      node: HOSTILE,
-      version: HOSTILE,
-      platform: HOSTILE,
-      cpu: HOSTILE,
+      node: INJECTION,
+      version: INJECTION,
+      platform: INJECTION,
+      cpu: INJECTION,
       cores: 1,
       memoryBytes: 1,
       loadAverage: 0,
       otherCpu: null,
       descriptorLimit: null,
-      portRange: HOSTILE,
-      governor: HOSTILE,
+      portRange: INJECTION,
+      governor: INJECTION,
     },
   });
   return { report, histograms: named(run) };

@@ -4,7 +4,7 @@ import { rm, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
-import { freePort } from './conformance-peers.ts';
+import { freePort } from './free-port.ts';
 import { installDebian, program, requirement } from './requirement.ts';
 
 /** `describe` for tests that need a Redis, which is installed where that can be. */

@@ -9,7 +9,7 @@ const NOBODY = 65_534;
  * Runs `action` without root's right to ignore permissions; `folder` and all in it belong to the
  * user that `action` runs as. Where the tests do not run as root, nothing has to change.
  */
-export async function asNobody(folder: string, action: () => Promise<void>): Promise<void> {
+export async function asUnprivileged(folder: string, action: () => Promise<void>): Promise<void> {
   if (process.getuid?.() !== 0 || process.seteuid === undefined) {
     await action();
     return;

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { createCertificate } from '../../support/certificates.ts';
-import { startWs, startWss } from '../../support/echo-servers.ts';
+import { startWs, startWss } from '../../support/peers/servers.ts';
 import { websocketSkill } from '../../support/programs.ts';
 import { program, requirement } from '../../support/requirement.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { startWs } from '../../support/echo-servers.ts';
+import { startWs } from '../../support/peers/servers.ts';
 import { websocketSkill } from '../../support/programs.ts';
 
 it.each(['SIGINT', 'SIGTERM'] as const)('gives a partial report on %s', async (signal) => {

@@ -7,7 +7,7 @@ import type { ConformanceRun } from '../../../src/conformance/result.ts';
 import { browserRequirement, launchChromium } from '../../support/chromium.ts';
 import { caseResult, knownVerdicts, resultsOf, runOf } from '../../support/conformance-run.ts';
 import { sampleFailures } from '../../support/conformance-samples.ts';
-import { hostileRun } from '../../support/hostile.ts';
+import { runWithInjection } from '../../support/malformed-input.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 /** The 517 verdicts of a known peer, with failures of our own among them. */
@@ -190,7 +190,7 @@ browserRequirement('the report page')('the page of a run', () => {
   });
 
   it('is inert against peers that send markup', async () => {
-    const page = await open(hostileRun());
+    const page = await open(runWithInjection());
     await page.keyboard.press('n');
     await page.keyboard.press('Enter');
     await page.keyboard.press('n');

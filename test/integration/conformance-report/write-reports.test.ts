@@ -11,7 +11,7 @@ import {
 import type { ConformanceRun } from '../../../src/conformance/result.ts';
 import { knownVerdicts, resultsOf, runOf } from '../../support/conformance-run.ts';
 import { sampleFailures } from '../../support/conformance-samples.ts';
-import { hostileRun } from '../../support/hostile.ts';
+import { runWithInjection } from '../../support/malformed-input.ts';
 import { installDebian, program, requirement } from '../../support/requirement.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -86,7 +86,7 @@ xmllint('JUnit XML', () => {
   it.each<[string, () => ConformanceRun]>([
     ['known peers', () => runOf(resultsOf(knownVerdicts().whole))],
     ['failures', () => runOf(sampleFailures())],
-    ['hostile peers', hostileRun],
+    ['hostile peers', runWithInjection],
   ])('is valid for %s', async (_, run) => {
     const folder = temporaryFolder();
     await writeReports(run(), folder);

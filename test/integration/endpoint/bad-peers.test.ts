@@ -1,12 +1,11 @@
-import { createServer as createTcpServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { EnvironmentError } from '../../../src/core/errors.ts';
-import type { Fault } from '../../fixtures/peers/faults.ts';
-import { startWrongServer } from '../../fixtures/peers/wrong-server.ts';
+import type { Fault } from '../../support/peers/faults.ts';
+import { startFaultyServer } from '../../support/peers/faulty-server.ts';
 import { createCertificate } from '../../support/certificates.ts';
-import { startHttp, startWs, startWss } from '../../support/echo-servers.ts';
+import { startHttp, startWs, startWss } from '../../support/peers/servers.ts';
 import { runTest, runValidateHandshake } from '../../support/endpoint.ts';
+import { freePort } from '../../support/free-port.ts';
 import { program, requirement } from '../../support/requirement.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -29,18 +28,9 @@ async function errorOf(
   return error;
 }
 
-/** A port nobody listens on: one the system gave and took back. */
-async function closedPort(): Promise<number> {
-  const server = createTcpServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 describe('an endpoint that is no WebSocket', () => {
   it('refuses the connection', async () => {
-    const error = await errorOf(`ws://127.0.0.1:${await closedPort()}/`);
+    const error = await errorOf(`ws://127.0.0.1:${await freePort()}/`);
     expect(error.code).toBe('WSK_ERR_REFUSED');
     expect(error.message).toMatch(/^127\.0\.0\.1:\d+ refused the connection \(ECONNREFUSED\)$/);
     expect(error.hint).toMatch(/is the server running/);
@@ -63,7 +53,7 @@ describe('an endpoint that is no WebSocket', () => {
       ['answer-garbage', 'WSK_ERR_NOT_HTTP', /0x01025353482d/, /another service/],
     ];
   it.each(silent)('%s', async (fault, code, message, hint) => {
-    await using server = await startWrongServer({ faults: [fault] });
+    await using server = await startFaultyServer({ faults: [fault] });
     const error = await errorOf(server.url);
     expect(error.code).toBe(code);
     expect(error.message).toMatch(message);
@@ -212,7 +202,7 @@ describe('--expect-status', () => {
   });
 
   it('is an error for a server that is not there', async () => {
-    const url = `ws://127.0.0.1:${await closedPort()}/`;
+    const url = `ws://127.0.0.1:${await freePort()}/`;
     await expect(runTest({ url, expectStatus: 401 })).rejects.toMatchObject({
       code: 'WSK_ERR_REFUSED',
     });

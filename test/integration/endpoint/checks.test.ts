@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { CHECKS } from '../../../src/operations/test/checks/index.ts';
 import type { TestInput } from '../../../src/operations/test/schema.ts';
-import type { Fault } from '../../fixtures/peers/faults.ts';
-import { startWrongServer } from '../../fixtures/peers/wrong-server.ts';
+import type { Fault } from '../../support/peers/faults.ts';
+import { startFaultyServer } from '../../support/peers/faulty-server.ts';
 import { failedIds, runTest } from '../../support/endpoint.ts';
 
 const LIMIT_BYTES = 128 * 1024;
@@ -95,7 +95,7 @@ const CASES: readonly Case[] = [
 
 describe('checks of test', () => {
   it('all pass against a server without fault', async () => {
-    await using server = await startWrongServer({
+    await using server = await startFaultyServer({
       limitBytes: LIMIT_BYTES,
       protocols: ['chat.v1'],
     });
@@ -108,7 +108,7 @@ describe('checks of test', () => {
   });
 
   it('all pass against a server without fault that does not echo', async () => {
-    await using server = await startWrongServer({
+    await using server = await startFaultyServer({
       faults: ['no-echo', 'hello'],
       limitBytes: LIMIT_BYTES,
       protocols: ['chat.v1'],
@@ -122,7 +122,7 @@ describe('checks of test', () => {
   });
 
   it('pass for a server that looks at the limit only when a message is complete', async () => {
-    await using server = await startWrongServer({
+    await using server = await startFaultyServer({
       faults: ['late-limit'],
       limitBytes: LIMIT_BYTES,
     });
@@ -131,7 +131,7 @@ describe('checks of test', () => {
   });
 
   it.concurrent.each(CASES)('$check alone fails for a server that $fault', async (row) => {
-    await using server = await startWrongServer({
+    await using server = await startFaultyServer({
       faults: [row.fault],
       limitBytes: LIMIT_BYTES,
       protocols: ['chat.v1'],

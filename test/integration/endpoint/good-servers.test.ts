@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { failedIds, runTest, runValidateHandshake } from '../../support/endpoint.ts';
-import { startListener, startWs } from '../../support/echo-servers.ts';
+import { startListener, startWs } from '../../support/peers/servers.ts';
 
 const MIB = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { dial } from '../../../src/transport/index.ts';
-import type { Fault } from '../../fixtures/peers/faults.ts';
-import { startWrongServer } from '../../fixtures/peers/wrong-server.ts';
+import type { Fault } from '../../support/peers/faults.ts';
+import { startFaultyServer } from '../../support/peers/faulty-server.ts';
 import { runTest } from '../../support/endpoint.ts';
 
 const INPUT = { maxPayload: 64 * 1024, messages: 5, timeoutMs: 500, echo: true };
@@ -17,14 +17,14 @@ const HOSTILE: readonly (readonly [fault: Fault, detail: RegExp])[] = [
 
 describe('test of a hostile server', () => {
   it.concurrent.each(HOSTILE)('ends with a verdict and a reason for %s', async (fault, detail) => {
-    await using server = await startWrongServer({ faults: [fault], limitBytes: 64 * 1024 });
+    await using server = await startFaultyServer({ faults: [fault], limitBytes: 64 * 1024 });
     const report = await runTest({ ...INPUT, url: server.url });
     expect(report).toMatchObject({ status: 'failed', success: false });
     expect(report.checks.find((row) => row.id === 'text')?.detail).toMatch(detail);
   });
 
   it('holds no more of it than the limits allow', async () => {
-    await using server = await startWrongServer({ faults: ['endless-fragments'] });
+    await using server = await startFaultyServer({ faults: ['endless-fragments'] });
     await using channel = await dial(server.url, { limits: { messageBytes: 4096 } });
     await channel.sendText('go');
     const event = await channel.next(5000);
@@ -36,7 +36,7 @@ describe('test of a hostile server', () => {
   });
 
   it('leaves no connection behind', async () => {
-    await using server = await startWrongServer({
+    await using server = await startFaultyServer({
       faults: ['no-close-reply'],
       limitBytes: 64 * 1024,
     });
@@ -46,7 +46,7 @@ describe('test of a hostile server', () => {
 
   it('is bounded as a whole: checks left over are skipped, and the run has failed', async () => {
     // Never a close, a pong or an echo: every check lasts until its time-out.
-    await using server = await startWrongServer({
+    await using server = await startFaultyServer({
       faults: ['no-echo', 'no-pong', 'no-limit', 'no-utf8', 'accept-unmasked', 'no-close-reply'],
     });
     const report = await runTest({ ...INPUT, timeoutMs: 100, url: server.url });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { ServerOptions, WebSocket } from 'ws';
 import type { AddressInfo } from 'node:net';
-import type { TestServer } from '../../support/echo-servers.ts';
+import type { TestServer } from '../../support/peers/servers.ts';
 import { failedIds, runTest } from '../../support/endpoint.ts';
 
 /** A server that answers in its own way. */

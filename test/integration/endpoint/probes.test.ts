@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SERVER_HANDSHAKES, serverProbes } from '../../../src/conformance/handshake/catalogue.ts';
-import type { Fault } from '../../fixtures/peers/faults.ts';
-import { startWrongServer } from '../../fixtures/peers/wrong-server.ts';
+import type { Fault } from '../../support/peers/faults.ts';
+import { startFaultyServer } from '../../support/peers/faulty-server.ts';
 import { failedIds, runValidateHandshake } from '../../support/endpoint.ts';
 
 /** Wrong servers, the rows that each fails and what the first of them says. */
@@ -83,7 +83,7 @@ const probe = (name: string): string => `probe-${name}`;
 
 describe('probes of validate-handshake', () => {
   it('are all rows of the catalogue, and a server without fault fails none', async () => {
-    await using server = await startWrongServer();
+    await using server = await startFaultyServer();
     const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
     expect(failedIds(report.rules)).toEqual([]);
     const ids = report.rules.map((row) => row.id).filter((id) => id.startsWith('probe-'));
@@ -93,7 +93,7 @@ describe('probes of validate-handshake', () => {
   });
 
   it.concurrent.each(CASES)('fail for a server that %s: %j', async (fault, failed, seen) => {
-    await using server = await startWrongServer({ faults: [fault] });
+    await using server = await startFaultyServer({ faults: [fault] });
     const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
     expect(failedIds(report.rules)).toEqual(failed.map(probe));
     expect(report.rules.find((row) => row.id === probe(failed[0] ?? ''))?.seen).toMatch(seen);
@@ -105,7 +105,7 @@ describe('probes of validate-handshake', () => {
   });
 
   it('fail for a server that wants the request in one packet', async () => {
-    await using server = await startWrongServer({ faults: ['one-packet'] });
+    await using server = await startFaultyServer({ faults: ['one-packet'] });
     const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
     const failed = failedIds(report.rules);
     expect(failed).toContain('probe-request-octet-by-octet');
@@ -114,7 +114,7 @@ describe('probes of validate-handshake', () => {
   });
 
   it('say that a frame behind the request was lost, and let it pass', async () => {
-    await using server = await startWrongServer({ faults: ['drops-pipelined'] });
+    await using server = await startFaultyServer({ faults: ['drops-pipelined'] });
     const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
     expect(failedIds(report.rules)).toEqual([]);
     expect(report.rules.find((row) => row.id === 'probe-pipelined')).toMatchObject({
@@ -124,7 +124,7 @@ describe('probes of validate-handshake', () => {
   });
 
   it('report a server that drops the connection in place of an answer', async () => {
-    await using server = await startWrongServer({ faults: ['drop-without-key'] });
+    await using server = await startFaultyServer({ faults: ['drop-without-key'] });
     const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
     expect(report.rules.find((row) => row.id === 'probe-no-key')).toMatchObject({
       verdict: 'fail',
@@ -134,7 +134,7 @@ describe('probes of validate-handshake', () => {
   });
 
   it('skip what a server that declines permessage-deflate cannot be asked', async () => {
-    await using server = await startWrongServer({ faults: ['deflate-declined'] });
+    await using server = await startFaultyServer({ faults: ['deflate-declined'] });
     const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
     expect(failedIds(report.rules)).toEqual([]);
     expect(report.rules.find((row) => row.id === 'probe-deflate-no-takeover')).toMatchObject({
@@ -149,7 +149,7 @@ describe('validate-handshake of a response', () => {
     ['bad-accept', 'response-accept'],
     ['no-upgrade-header', 'response-upgrade'],
   ] as const)('fails for a server that %s, with %s', async (fault, rule) => {
-    await using server = await startWrongServer({ faults: [fault] });
+    await using server = await startFaultyServer({ faults: [fault] });
     const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
     expect(failedIds(report.rules)).toEqual([rule]);
   });

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { EnvironmentError } from '../../../src/core/errors.ts';
 import { CHAT, expectRefusal, generate, snapshot } from '../../support/generate.ts';
-import { asNobody } from '../../support/nobody.ts';
+import { asUnprivileged } from '../../support/unprivileged.ts';
 import { requirement } from '../../support/requirement.ts';
 import { cannotMount, smallDisk } from '../../support/full-disk.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -58,7 +58,7 @@ describe('an output that cannot be written', () => {
     await generate(other, CHAT);
     mkdirSync(path.join(cwd, 'mine'));
     chmodSync(path.join(cwd, 'mine'), 0o555);
-    await asNobody(cwd, async () => {
+    await asUnprivileged(cwd, async () => {
       await expectRefusal(cwd, { ...CHAT, output: 'mine/chat' }, NOT_WRITABLE);
       await expectRefusal(cwd, { ...CHAT, output: 'mine' }, NOT_WRITABLE);
     });
@@ -70,7 +70,7 @@ describe('an output that cannot be written', () => {
     writeFileSync(path.join(output, 'Dockerfile'), 'mine');
     writeFileSync(path.join(output, 'src/main.ts'), 'mine too');
     chmodSync(path.join(output, 'src'), 0o555);
-    await asNobody(cwd, async () => {
+    await asUnprivileged(cwd, async () => {
       const input = { ...CHAT, features: ['rooms' as const], force: true };
       await expectRefusal(cwd, input, NOT_WRITABLE);
     });

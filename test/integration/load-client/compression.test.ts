@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { runClientLoad } from '../../../src/load/run/index.ts';
 import type { LoadPlan } from '../../../src/load/plan.ts';
-import { startJsonRpcServer } from '../../support/json-rpc-server.ts';
 import { loadControl, loadPlan } from '../../support/load-results.ts';
+import { startWsServer } from '../../support/peers/ws-server.ts';
 
 /** Binary messages of 1000 bytes, which the server sends back as they are. */
 function planFor(url: string, changes: Partial<LoadPlan['target']> = {}): LoadPlan {
@@ -16,7 +16,7 @@ function planFor(url: string, changes: Partial<LoadPlan['target']> = {}): LoadPl
 }
 
 it('compresses what it sends where the server agrees to permessage-deflate', async () => {
-  await using server = await startJsonRpcServer({ deflate: true });
+  await using server = await startWsServer({ deflate: true });
   const result = await runClientLoad(planFor(server.url, { compression: true }), loadControl());
   const counts = await server.counts();
   expect(counts).toMatchObject({ deflated: 10, received: 100, payloadBytes: 100_000 });
@@ -29,7 +29,7 @@ it('compresses what it sends where the server agrees to permessage-deflate', asy
 });
 
 it('sends as it is and says so where the server declines', async () => {
-  await using server = await startJsonRpcServer({ deflate: false });
+  await using server = await startWsServer({ deflate: false });
   const result = await runClientLoad(planFor(server.url, { compression: true }), loadControl());
   const counts = await server.counts();
   expect(counts).toMatchObject({ deflated: 0, received: 100, payloadBytes: 100_000 });
@@ -39,7 +39,7 @@ it('sends as it is and says so where the server declines', async () => {
 });
 
 it('offers nothing unless it is asked to', async () => {
-  await using server = await startJsonRpcServer({ deflate: true });
+  await using server = await startWsServer({ deflate: true });
   const result = await runClientLoad(planFor(server.url), loadControl());
   expect((await server.counts()).deflated).toBe(0);
   expect(result.notes).toEqual([]);

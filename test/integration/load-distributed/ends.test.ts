@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
 import { runDistributed } from '../../../src/load/distributed/index.ts';
-import { startCountingServer, startWorkers, tokenPlan } from '../../support/load-distributed.ts';
+import { startWorkers, tokenPlan } from '../../support/load-distributed.ts';
+import { startWsServer } from '../../support/peers/ws-server.ts';
 import { loadControl } from '../../support/load-results.ts';
 import { websocketSkill } from '../../support/programs.ts';
 import { jobsIn, redisRequirement, startRedis } from '../../support/redis.ts';
@@ -10,7 +11,7 @@ import { temporaryFolder } from '../../support/temporary-folder.ts';
 redisRequirement('the end of a distributed benchmark')('a distributed benchmark', () => {
   it('that is interrupted on the command line prints its report and stops the workers', async () => {
     await using redis = await startRedis('s3cret');
-    await using server = await startCountingServer();
+    await using server = await startWsServer();
     await using workers = await startWorkers(redis.url, ['w1', 'w2']);
     const args = ['--url', server.url, '--connections', '4', '--rate', '100', '--duration', '60s'];
     const distributed = ['--distributed', redis.url, '--remote-workers', '2', '--warmup', '0'];
@@ -21,7 +22,9 @@ redisRequirement('the end of a distributed benchmark')('a distributed benchmark'
         void once(child, 'spawn')
           .then(() => workers.named('w1').says('loads ws://'))
           .then(async () => {
-            await expect.poll(async () => totalOf(await server.counts()), HANG).toBeGreaterThan(20);
+            await expect
+              .poll(async () => totalOf((await server.counts()).tokens), HANG)
+              .toBeGreaterThan(20);
             child.kill('SIGINT');
           });
       },
@@ -32,15 +35,15 @@ redisRequirement('the end of a distributed benchmark')('a distributed benchmark'
     expect(report.status).toBe('interrupted');
     expect(sent).toBeGreaterThan(0);
     expect(sent).toBe(received + lost + inFlight);
-    expect(totalOf(await server.counts())).toBe(sent);
-    expect(Object.values(await server.counts()).filter(({ open }) => open)).toEqual([]);
+    expect(totalOf((await server.counts()).tokens)).toBe(sent);
+    expect(Object.values((await server.counts()).tokens).filter(({ open }) => open)).toEqual([]);
     expect(stdout + stderr).not.toContain('s3cret');
     expect(await jobsIn(redis)).toEqual([]);
   });
 
   it('that loses its Redis ends on both sides, in bounded time', async () => {
     await using redis = await startRedis();
-    await using server = await startCountingServer();
+    await using server = await startWsServer();
     await using workers = await startWorkers(redis.url, ['w1']);
     const running = runDistributed(
       tokenPlan(server.url, { connections: 2, rate: 50, seconds: 60 }),
@@ -59,14 +62,14 @@ redisRequirement('the end of a distributed benchmark')('a distributed benchmark'
     });
     await workers.named('w1').says('cut short');
     expect(workers.named('w1').stderr()).toContain('lost Redis at');
-    expect(Object.values(await server.counts()).filter(({ open }) => open)).toEqual([]);
+    expect(Object.values((await server.counts()).tokens).filter(({ open }) => open)).toEqual([]);
     workers.named('w1').kill('SIGTERM');
     expect(await workers.named('w1').exited).toBe(130);
   });
 
   it('that is interrupted while Redis is away does not wait for it', async () => {
     await using redis = await startRedis();
-    await using server = await startCountingServer();
+    await using server = await startWsServer();
     await using workers = await startWorkers(redis.url, ['w1']);
     const controller = new AbortController();
     const result = await runDistributed(

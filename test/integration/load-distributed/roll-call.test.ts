@@ -2,8 +2,9 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { runDistributed } from '../../../src/load/distributed/index.ts';
-import { freePort } from '../../support/conformance-peers.ts';
-import { startCountingServer, startWorkers, tokenPlan } from '../../support/load-distributed.ts';
+import { freePort } from '../../support/free-port.ts';
+import { startWorkers, tokenPlan } from '../../support/load-distributed.ts';
+import { startWsServer } from '../../support/peers/ws-server.ts';
 import { loadControl, loadPlan } from '../../support/load-results.ts';
 import { websocketSkill } from '../../support/programs.ts';
 import { jobsIn, redisRequirement, startRedis } from '../../support/redis.ts';
@@ -64,7 +65,7 @@ redisRequirement('the roll call of remote workers')('remote workers', () => {
 
   it('that were dismissed take part in the next run', async () => {
     await using redis = await startRedis();
-    await using server = await startCountingServer();
+    await using server = await startWsServer();
     await using workers = await startWorkers(redis.url, ['w1']);
     const small = tokenPlan(server.url, { connections: 2, rate: 20, seconds: 1 });
     const few = runDistributed(
@@ -84,7 +85,7 @@ redisRequirement('the roll call of remote workers')('remote workers', () => {
 
   it('that are busy do not come, and go on with what they do', async () => {
     await using redis = await startRedis();
-    await using server = await startCountingServer();
+    await using server = await startWsServer();
     await using workers = await startWorkers(redis.url, ['w1']);
     const options = { redis: redis.url, workers: 1, timeoutMs: 20_000 };
     const first = runDistributed(
@@ -103,7 +104,7 @@ redisRequirement('the roll call of remote workers')('remote workers', () => {
 
   it('that leave before the start are replaced', async () => {
     await using redis = await startRedis();
-    await using server = await startCountingServer();
+    await using server = await startWsServer();
     await using workers = await startWorkers(redis.url, ['w1', 'w2']);
     const running = runDistributed(
       tokenPlan(server.url, { connections: 3, rate: 30, seconds: 1 }),

@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest';
-import { freePort } from '../../support/conformance-peers.ts';
+import { freePort } from '../../support/free-port.ts';
 import { runDistributed } from '../../../src/load/distributed/index.ts';
 import { parseScenario } from '../../../src/load/scenario/index.ts';
 import type { SecondSample } from '../../../src/load/result.ts';
-import type { CountingServer } from '../../support/load-distributed.ts';
-import { startCountingServer, startWorkers, tokenPlan } from '../../support/load-distributed.ts';
+import { startWorkers, tokenPlan } from '../../support/load-distributed.ts';
 import { loadControl } from '../../support/load-results.ts';
+import { startWsServer } from '../../support/peers/ws-server.ts';
+import type { WsServerCounts } from '../../support/peers/ws-server.ts';
 import { everythingIn, jobsIn, redisRequirement, startRedis } from '../../support/redis.ts';
 
 const scenario = parseScenario(
@@ -28,7 +29,7 @@ clients:
 redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
   it('splits a run over three workers and merges what they measured', async () => {
     await using redis = await startRedis('s3cret');
-    await using server = await startCountingServer();
+    await using server = await startWsServer();
     await using workers = await startWorkers(redis.url, ['w1', 'w2', 'w3'], '--once');
     const plan = tokenPlan(server.url, { connections: 10, rate: 500, seconds: 2 });
     const seconds: SecondSample[] = [];
@@ -38,7 +39,7 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
       loadControl({ onSecond: (sample) => void seconds.push(sample) }),
     );
     expect(result.messages).toMatchObject({ intended: 1000, sent: 1000, received: 1000, lost: 0 });
-    expect(received(await server.counts())).toBe(1000);
+    expect(received((await server.counts()).tokens)).toBe(1000);
     expect(result.latency.response?.count).toBe(1000);
     expect(result.connections).toEqual({ requested: 10, opened: 10, failed: 0, dropped: 0 });
     expect(result.errors).toEqual([]);
@@ -69,7 +70,7 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
 
   it('notices a worker that is killed, names it and its share, and keeps the others', async () => {
     await using redis = await startRedis();
-    await using server = await startCountingServer();
+    await using server = await startWsServer();
     await using workers = await startWorkers(redis.url, ['w1', 'w2', 'w3']);
     const plan = tokenPlan(server.url, { connections: 9, rate: 300, seconds: 6 });
     let killed = false;
@@ -85,11 +86,11 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
       }),
     );
     await workers.named('w2').exited;
-    await expect.poll(async () => openTokens(await server.counts())).toHaveLength(6);
-    const survivors = openTokens(await server.counts());
+    await expect.poll(async () => openTokens((await server.counts()).tokens)).toHaveLength(6);
+    const survivors = openTokens((await server.counts()).tokens);
     const result = await running;
 
-    const counts = await server.counts();
+    const counts = (await server.counts()).tokens;
     const ofSurvivors = survivors.reduce((sum, token) => sum + (counts[token]?.received ?? 0), 0);
     expect(result.messages.sent).toBe(1200);
     expect(result.messages.received).toBe(1200);
@@ -111,7 +112,7 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
 
   it('reports what was measured when it is interrupted, and stops the workers', async () => {
     await using redis = await startRedis();
-    await using server = await startCountingServer();
+    await using server = await startWsServer();
     await using workers = await startWorkers(redis.url, ['w1', 'w2']);
     const controller = new AbortController();
     const result = await runDistributed(
@@ -129,8 +130,8 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
     const { sent, received: replies, lost, inFlight } = result.messages;
     expect(sent).toBeGreaterThan(0);
     expect(sent).toBe(replies + lost + inFlight);
-    expect(openTokens(await server.counts())).toEqual([]);
-    expect(received(await server.counts())).toBe(sent);
+    expect(openTokens((await server.counts()).tokens)).toEqual([]);
+    expect(received((await server.counts()).tokens)).toBe(sent);
     expect(await jobsIn(redis)).toEqual([]);
     for (const worker of workers.all) {
       await worker.says('cut short');
@@ -141,7 +142,7 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
 
   it('takes in what a worker measured that is told to leave', async () => {
     await using redis = await startRedis();
-    await using server = await startCountingServer();
+    await using server = await startWsServer();
     await using workers = await startWorkers(redis.url, ['w1', 'w2']);
     let told = false;
     const result = await runDistributed(
@@ -166,12 +167,12 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
     ]);
     expect(result.messages.sent).toBeGreaterThan(0);
     expect(result.messages.sent).toBeLessThan(600);
-    expect(received(await server.counts())).toBe(result.messages.sent);
+    expect(received((await server.counts()).tokens)).toBe(result.messages.sent);
   });
 
   it('runs a scenario on each worker and adds its labels', async () => {
     await using redis = await startRedis();
-    await using server = await startCountingServer();
+    await using server = await startWsServer();
     await using workers = await startWorkers(redis.url, ['w1', 'w2']);
     const result = await runDistributed(
       {
@@ -183,7 +184,7 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
     );
     expect(result.engine).toBe('scenario');
     expect(result.errors).toEqual([]);
-    expect(result.scenario?.total.sent).toBe(received(await server.counts()));
+    expect(result.scenario?.total.sent).toBe(received((await server.counts()).tokens));
     const [label] = result.scenario?.labels ?? [];
     expect(label?.label).toBe('echo');
     expect(label?.count).toBe(label?.service.count);
@@ -216,10 +217,10 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
   });
 });
 
-function received(counts: Awaited<ReturnType<CountingServer['counts']>>): number {
+function received(counts: WsServerCounts['tokens']): number {
   return Object.values(counts).reduce((sum, count) => sum + count.received, 0);
 }
 
-function openTokens(counts: Awaited<ReturnType<CountingServer['counts']>>): string[] {
+function openTokens(counts: WsServerCounts['tokens']): string[] {
   return Object.keys(counts).filter((token) => counts[token]?.open === true);
 }

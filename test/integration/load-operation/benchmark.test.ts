@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { BenchmarkReport } from '../../../src/load/metrics.ts';
-import { startWs } from '../../support/echo-servers.ts';
-import { runBenchmark, startMoodyServer } from '../../support/load-operation.ts';
+import { startWs } from '../../support/peers/servers.ts';
+import { startWsServer } from '../../support/peers/ws-server.ts';
+import { runBenchmark } from '../../support/load-operation.ts';
 import { websocketSkill } from '../../support/programs.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -16,7 +17,7 @@ function expectToAddUp({ measured: { messages } }: BenchmarkReport): void {
 
 describe('benchmark', () => {
   it('sends what was due, sees all of it come back and writes its reports', async () => {
-    await using server = await startMoodyServer();
+    await using server = await startWsServer();
     const load = ['--connections', '5', '--messages-per-second', '20', ...SHORT];
     const { code, report, folder } = await runBenchmark(['--url', server.url, ...load]);
     expect(code).toBe(0);
@@ -115,7 +116,7 @@ describe('benchmark', () => {
   });
 
   it('searches the highest rate up to where the server gives up, and says so', async () => {
-    await using server = await startMoodyServer('dies:700');
+    await using server = await startWsServer({ fault: 'exit', every: 700 });
     const search = ['--find-max', '--slo', 'p99<30s', '--connections', '2', '--rate', '1000'];
     const phases = ['--duration', '300ms', '--warmup', '0', '--drain', '30s'];
     const { code, report } = await runBenchmark(['--url', server.url, ...search, ...phases]);
@@ -148,7 +149,7 @@ describe('the verdict of benchmark', () => {
   });
 
   it('is failed when a message comes back changed, unless a threshold allows for it', async () => {
-    await using server = await startMoodyServer('lies:10');
+    await using server = await startWsServer({ fault: 'alter', every: 10 });
     const load = ['--connections', '2', '--rate', '50', '--duration', '600ms', '--drain', '300ms'];
     const args = ['--url', server.url, ...load];
     const { code, report } = await runBenchmark(args);
@@ -159,7 +160,7 @@ describe('the verdict of benchmark', () => {
   });
 
   it('is failed when connections are refused, with their status', async () => {
-    await using server = await startMoodyServer('refuses:4');
+    await using server = await startWsServer({ fault: 'refuse-handshakes', every: 4 });
     const args = ['--url', server.url, '--connections', '6', '--rate', '50', ...SHORT];
     const { code, report } = await runBenchmark(args);
     expect(code).toBe(1);
@@ -170,7 +171,7 @@ describe('the verdict of benchmark', () => {
   });
 
   it('is failed with the report so far when the server dies', async () => {
-    await using server = await startMoodyServer('dies:40');
+    await using server = await startWsServer({ fault: 'exit', every: 40 });
     const args = ['--url', server.url, '--connections', '3', '--rate', '50', '--warmup', '100ms'];
     const { code, report } = await runBenchmark([...args, '--duration', '60s']);
     expect(code).toBe(1);
@@ -182,7 +183,7 @@ describe('the verdict of benchmark', () => {
   });
 
   it('is failed, whatever a threshold allows, when nothing comes back any more', async () => {
-    await using server = await startMoodyServer('hangs:1');
+    await using server = await startWsServer({ fault: 'hang', every: 1 });
     const load = ['--connections', '3', '--rate', '50', '--duration', '600ms', '--drain', '300ms'];
     const args = ['--url', server.url, ...load, '--threshold', 'errors<=100%'];
     const { code, report } = await runBenchmark(args);
@@ -193,7 +194,7 @@ describe('the verdict of benchmark', () => {
   });
 
   it('is failed when the server hangs in the middle of the run', async () => {
-    await using server = await startMoodyServer('hangs:25');
+    await using server = await startWsServer({ fault: 'hang', every: 25 });
     const load = ['--connections', '3', '--rate', '50', '--warmup', '0', '--drain', '300ms'];
     const { code, report } = await runBenchmark(['--url', server.url, ...load, '--duration', '1s']);
     expect(code).toBe(1);
@@ -201,7 +202,7 @@ describe('the verdict of benchmark', () => {
   });
 
   it('is invalid with --strict, exit code 4, when the generator stood still', async () => {
-    await using server = await startMoodyServer();
+    await using server = await startWsServer();
     const load = ['--connections', '2', '--rate', '200', '--duration', '3s', '--warmup', '0'];
     const { code, report } = await runBenchmark(
       ['--url', server.url, ...load, '--strict'],

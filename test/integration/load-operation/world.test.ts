@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startWs } from '../../support/echo-servers.ts';
+import { startWs } from '../../support/peers/servers.ts';
 import { runBenchmark } from '../../support/load-operation.ts';
 import { websocketSkill } from '../../support/programs.ts';
 import { writeProject } from '../../support/project-fixture.ts';

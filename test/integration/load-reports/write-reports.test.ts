@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { Histogram } from '../../../src/load/measure/histogram.ts';
 import { BenchmarkReport } from '../../../src/load/metrics.ts';
 import { writeReports } from '../../../src/load/report/index.ts';
-import { HOSTILE } from '../../support/hostile.ts';
+import { INJECTION } from '../../support/malformed-input.ts';
 import {
   comparedRuns,
   hostileReport,
@@ -41,7 +41,7 @@ it('writes the page, the report, JUnit, metrics and the histogram log, and nothi
 it('writes the report as it is, with a second to a line, and names the files', async () => {
   const folder = temporaryFolder();
   const { report, histograms } = comparedRuns();
-  const notes = ['"seconds": []', HOSTILE];
+  const notes = ['"seconds": []', INJECTION];
   const written = await writeReports({ ...report, notes }, histograms, folder);
   const text = read(folder, 'report.json');
   const parsed = BenchmarkReport.parse(JSON.parse(text));

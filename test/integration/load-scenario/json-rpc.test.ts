@@ -3,9 +3,9 @@ import type { LoadPlan } from '../../../src/load/plan.ts';
 import type { LoadResult, SecondSample } from '../../../src/load/result.ts';
 import { runScenario } from '../../../src/load/run/index.ts';
 import { loadScenario, parseScenario } from '../../../src/load/scenario/index.ts';
-import { startJsonRpcServer } from '../../support/json-rpc-server.ts';
-import type { JsonRpcCounts, JsonRpcOptions } from '../../support/json-rpc-server.ts';
 import { loadControl, loadPlan } from '../../support/load-results.ts';
+import { startWsServer } from '../../support/peers/ws-server.ts';
+import type { WsServerCounts, WsServerOptions } from '../../support/peers/ws-server.ts';
 
 const CLOSED = { model: 'closed', depth: 1, seed: 1 } as const;
 
@@ -20,18 +20,18 @@ function planFor(url: string, changes: Partial<LoadPlan> = {}): LoadPlan {
 
 interface Run {
   readonly result: LoadResult;
-  readonly server: JsonRpcCounts;
+  readonly server: WsServerCounts;
 }
 
 /** Runs the scenario of that name, or with those steps, and checks that its counts add up. */
 async function run(
   scenario: string,
-  { plan = {}, ...options }: JsonRpcOptions & { plan?: Partial<LoadPlan> } = {},
+  { plan = {}, ...options }: WsServerOptions & { plan?: Partial<LoadPlan> } = {},
 ): Promise<Run> {
   const parsed = scenario.includes('\n')
     ? parseScenario(scenario, 'test.yaml')
     : loadScenario(scenario, '.');
-  await using server = await startJsonRpcServer(options);
+  await using server = await startWsServer({ ...options, jsonRpc: true });
   const result = await runScenario(parsed, planFor(server.url, plan), loadControl());
   const { intended, sent, received, lost, inFlight, unsent } = result.messages;
   expect(received + lost + inFlight).toBe(sent);
@@ -94,7 +94,7 @@ describe('the scenario json-rpc', () => {
   });
 
   it('loses a message whose reply does not come in time, and goes on', async () => {
-    const { result, server } = await run(CALLS, { fault: 'silent' });
+    const { result, server } = await run(CALLS, { fault: 'drop' });
     expect(server.faults).toBeGreaterThan(1);
     expect(result.messages.lost).toBe(server.faults);
     expect(errorsOf(result)).toMatchObject({
@@ -116,7 +116,7 @@ describe('the scenario json-rpc', () => {
     expect(server.faults).toBeGreaterThan(0);
     expect(result.connections.dropped).toBe(server.faults);
     expect(errorsOf(result)['close 1011']).toBe(server.faults);
-    expect(result.errors.find(({ kind }) => kind === 'close')?.first).toContain('tired');
+    expect(result.errors.find(({ kind }) => kind === 'close')?.first).toContain('had enough');
     expect(result.scenario?.iterations.failed).toBe(server.faults);
     expect(result.messages.lost).toBe(server.faults);
     expect(result.messages.unsent).toBeGreaterThan(0);
@@ -132,7 +132,7 @@ describe('the scenario json-rpc', () => {
   });
 
   it('takes what comes unasked and has no handler for an error', async () => {
-    const { result, server } = await run(CALLS, { fault: 'babble', every: 2 });
+    const { result, server } = await run(CALLS, { fault: 'not-json', every: 2 });
     expect(server.faults).toBeGreaterThan(0);
     expect(result.messages.wrong).toBe(server.faults);
     expect(result.errors[0]?.first).toBe('client 1 got a message that nothing expects: hm');
@@ -192,7 +192,7 @@ on:
     answer: { json: { id: 9, method: echo, params: ['{{what}}'] } }
   - { name: answered, json: { id: 9 }, exists: '$.result[0]' }
 `,
-      { fault: 'greets', plan: { connections: 3 } },
+      { fault: 'greet', plan: { connections: 3 } },
     );
     expect(server.received).toBe(3);
     expect(result.scenario?.unasked).toEqual([
@@ -216,7 +216,7 @@ steps:
 on:
   - { name: any news, json: { method: news } }
 `,
-      { fault: 'both', every: 1, plan: { connections: 1 } },
+      { fault: 'reply-and-notify', every: 1, plan: { connections: 1 } },
     );
     expect(result.errors).toEqual([]);
     const [label] = result.scenario?.labels ?? [];
@@ -237,7 +237,7 @@ on:
   });
 
   it('hands over what it has when it is interrupted', async () => {
-    await using server = await startJsonRpcServer();
+    await using server = await startWsServer({ jsonRpc: true });
     const controller = new AbortController();
     const plan = planFor(server.url);
     const phases = { ...plan.phases, durationMs: 60_000 };
@@ -256,7 +256,7 @@ on:
   });
 
   it('fails when nobody could connect', async () => {
-    const server = await startJsonRpcServer();
+    const server = await startWsServer({ jsonRpc: true });
     const { url } = server;
     await server[Symbol.asyncDispose]();
     const running = runScenario(parseScenario(CALLS, 'test.yaml'), planFor(url), loadControl());

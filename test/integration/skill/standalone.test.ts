@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocketServer, type ServerOptions } from 'ws';
+import { freePort } from '../../support/free-port.ts';
 import { REQUEST, RESPONSE } from '../../support/rfc-handshake.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -72,14 +73,9 @@ async function echoServer(options: ServerOptions = {}): Promise<string> {
   return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** The address of a server that has just gone. */
-async function closedPort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return `ws://127.0.0.1:${port}`;
+/** An address that nobody listens on. */
+async function closedAddress(): Promise<string> {
+  return `ws://127.0.0.1:${await freePort()}`;
 }
 
 function json(result: Result): unknown {
@@ -262,15 +258,14 @@ describe('the skill’s folder alone, far from any node_modules', () => {
       const installed = fileURLToPath(new URL(`node_modules/${name}`, root));
       symlinkSync(installed, path.join(project, 'node_modules', name), 'junction');
     }
-    const { hostname, port } = new URL(await closedPort());
-    const redis = `redis://${hostname}:${port}`;
+    const redis = `redis://127.0.0.1:${await freePort()}`;
     const result = await skill('benchmark-worker', '--redis', redis, '--json');
     expect(json(result)).toMatchObject({ error: { code: 'WSK_ERR_REDIS' } });
   });
 
   it('ends with 3 and no stack when nothing listens', async () => {
     const { skill } = copyAlone();
-    const result = await skill('test', '--url', await closedPort(), '--json');
+    const result = await skill('test', '--url', await closedAddress(), '--json');
     expect(result.exitCode).toBe(3);
     expect(json(result)).toMatchObject({ error: { code: 'WSK_ERR_REFUSED' } });
     expect(result.stderr).not.toMatch(/^\s+at /m);

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Probe } from './requirement.ts';
+import type { Probe } from '../requirement.ts';
 
-const fixtures = fileURLToPath(new URL('../fixtures/conformance-extended/', import.meta.url));
+const fixtures = fileURLToPath(new URL('../../fixtures/conformance-extended/', import.meta.url));
 
 const isWindows = process.platform === 'win32';
 

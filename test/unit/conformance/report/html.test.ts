@@ -7,7 +7,7 @@ import { reportAssets } from '../../../../src/conformance/report/report-assets.t
 import type { ConformanceRun } from '../../../../src/conformance/result.ts';
 import { knownVerdicts, resultsOf, runOf } from '../../../support/conformance-run.ts';
 import { sampleFailures } from '../../../support/conformance-samples.ts';
-import { HOSTILE, hostileRun } from '../../../support/hostile.ts';
+import { INJECTION, runWithInjection } from '../../../support/malformed-input.ts';
 
 const page = (run: ConformanceRun): string => renderHtml(run, new CaseFiles(run));
 
@@ -34,10 +34,10 @@ it('needs parts that cannot end the element they stand in', () => {
 });
 
 it('stays markup of its own, whatever a peer says', () => {
-  const html = page(hostileRun());
+  const html = page(runWithInjection());
   const calm = page(
     runOf(
-      hostileRun()
+      runWithInjection()
         .agents.flatMap(({ cases }) => cases)
         .slice(0, 0),
     ),
@@ -50,10 +50,10 @@ it('stays markup of its own, whatever a peer says', () => {
 });
 
 it('looks for placeholders in the template only', () => {
-  const html = page(hostileRun());
+  const html = page(runWithInjection());
   expect(html.match(/id="data"/g)).toHaveLength(1);
   expect(dataOf(html).agents[0]).toContain('{{data}}<!--script-->');
-  expect(HOSTILE).toContain('$&');
+  expect(INJECTION).toContain('$&');
   expect(dataOf(html).agents[0]).toContain('$&');
 });
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { renderMarkdown } from '../../../../src/conformance/report/markdown.ts';
 import { caseResult, runOf } from '../../../support/conformance-run.ts';
 import { lateUtf8Check, reservedBitAccepted } from '../../../support/conformance-samples.ts';
-import { hostileRun } from '../../../support/hostile.ts';
+import { runWithInjection } from '../../../support/malformed-input.ts';
 
 it('counts verdicts and tells what failed, with the RFC', () => {
   const run = runOf([caseResult({ id: '1.1.1' }), reservedBitAccepted(), lateUtf8Check()]);
@@ -90,7 +90,7 @@ it('stays short enough for a comment', () => {
 });
 
 it('shows what a peer says as code, in cells that hold it', () => {
-  const text = renderMarkdown(hostileRun());
+  const text = renderMarkdown(runWithInjection());
   const rows = text.split('\n').filter((line) => line.startsWith('| ') && line.includes('img'));
   expect(rows.length).toBeGreaterThan(0);
   for (const row of rows) {

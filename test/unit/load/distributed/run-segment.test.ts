@@ -3,7 +3,7 @@ import { executeShare } from '../../../../src/load/distributed/run-segment.ts';
 import type { ShareHost } from '../../../../src/load/distributed/run-segment.ts';
 import type { Invitation, Tidings } from '../../../../src/load/distributed/protocol.ts';
 import { VERSION } from '../../../../src/core/version.ts';
-import { freePort } from '../../../support/conformance-peers.ts';
+import { freePort } from '../../../support/free-port.ts';
 import { loadPlan } from '../../../support/load-results.ts';
 
 const INVITATION: Invitation = {

@@ -4,10 +4,10 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
 import type { ServerOptions } from 'ws';
-import type { ConnectionEvent } from '../../src/protocol/index.ts';
-import { listen } from '../../src/transport/index.ts';
-import type { Channel, Listener, ListenOptions } from '../../src/transport/index.ts';
-import type { Certificate } from './certificates.ts';
+import type { ConnectionEvent } from '../../../src/protocol/index.ts';
+import { listen } from '../../../src/transport/index.ts';
+import type { Channel, Listener, ListenOptions } from '../../../src/transport/index.ts';
+import type { Certificate } from '../certificates.ts';
 
 /** A server of a test; `await using` ends it. */
 export interface TestServer extends AsyncDisposable {

@@ -1,16 +1,14 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { autobahnTest } from '../../src/operations/autobahn-test/autobahn-test.ts';
 import { AutobahnTestInput } from '../../src/operations/autobahn-test/schema.ts';
 import type { AutobahnTestReport } from '../../src/operations/autobahn-test/schema.ts';
 import type { OperationContext } from '../../src/core/operation.ts';
+import { freePort } from './free-port.ts';
 import { operationContext } from './operation-context.ts';
+import { startPeer } from './peers/recorded-peers.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/conformance', import.meta.url));
@@ -34,42 +32,6 @@ export function verdictsById(groups: Readonly<Record<string, string>>): Record<s
   return Object.fromEntries(
     Object.entries(groups).flatMap(([verdict, ids]) => ids.split(' ').map((id) => [id, verdict])),
   );
-}
-
-/** Starts a peer of `test/fixtures/conformance`; `await using` ends it. */
-export function startPeer(file: string, ...args: string[]): ChildProcess & AsyncDisposable {
-  const child = spawn(process.execPath, [...nodeFlags(file), path.join(fixtures, file), ...args], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  return Object.assign(child, {
-    async [Symbol.asyncDispose](): Promise<void> {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    },
-  });
-}
-
-/** Node 20 has a WebSocket of its own behind a flag. */
-function nodeFlags(file: string): string[] {
-  const behindFlag = file.startsWith('node-') && !('WebSocket' in globalThis);
-  return behindFlag ? ['--experimental-websocket', '--no-warnings'] : [];
-}
-
-/** The URL of a peer that prints its port. */
-export async function urlOf(peer: ChildProcess): Promise<string> {
-  if (peer.stdout === null) throw new Error('the peer has no standard output');
-  const [line] = (await once(peer.stdout, 'data')) as [Buffer];
-  return `ws://127.0.0.1:${/\d+/.exec(String(line))?.[0] ?? ''}/`;
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 export interface SuiteRun {
