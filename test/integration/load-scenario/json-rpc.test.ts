@@ -43,7 +43,7 @@ async function run(
   return { result, server: counts };
 }
 
-/** One request after the other, 20 ms apart, each given up after 200 ms. */
+/** One request after the other, 20 ms apart, each given up after a second. */
 const CALLS = `
 steps:
   - connect
@@ -52,7 +52,7 @@ steps:
       every: 20ms
       steps:
         - send: { json: { id: '{{pass}}', method: add, params: [1, 2] } }
-        - expect: { json: { id: '{{pass}}' }, check: { json: { result: 3 } }, label: add, timeout: 200ms }
+        - expect: { json: { id: '{{pass}}' }, check: { json: { result: 3 } }, label: add, timeout: 1s }
 `;
 
 function errorsOf(result: LoadResult): Record<string, number> {
@@ -102,7 +102,7 @@ describe('the scenario json-rpc', () => {
       'lost no reply': server.faults,
     });
     expect(result.errors.find(({ kind }) => kind === 'scenario')?.first).toMatch(
-      /^client 1: add \(9:19\): expected id = "\{\{pass\}\}": nothing in 200 ms/,
+      /^client 1: add \(9:19\): expected id = "\{\{pass\}\}": nothing in 1000 ms/,
     );
     expect(result.connections.opened).toBe(10);
   });
