@@ -18,7 +18,7 @@ export interface WorkerProcess extends AsyncDisposable {
   readonly exited: Promise<number | NodeJS.Signals>;
 }
 
-/** Starts a worker and waits until it waits for runs. */
+/** Starts a worker and waits until it is ready. */
 async function startWorker(
   redis: string,
   name: string,
@@ -52,7 +52,7 @@ async function startWorker(
       await exited;
     },
   };
-  await worker.says('waits for runs');
+  await worker.says('waiting for runs');
   return worker;
 }
 

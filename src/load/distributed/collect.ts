@@ -4,32 +4,32 @@ import type { ResultPart } from '../aggregate.ts';
 import { decodeResult } from '../result.ts';
 import type { ErrorRow } from '../measure/errors.ts';
 import type { LoadResult } from '../result.ts';
-import type { Share } from './segments.ts';
+import type { Segment } from './segments.ts';
 
-/** A share that brought no result, in words. */
+/** A segment without a result, and why. */
 interface Missing {
-  readonly share: Share;
+  readonly segment: Segment;
   readonly reason: string;
 }
 
 /**
- * The merged result of all shares. What a lost worker had told is in an error row and a note, and
- * in no count, as nobody knows the rest.
+ * The merged result of all segments. What a lost worker had sent is in an error row and a note, not
+ * in the counts, which would be incomplete.
  *
- * @throws EnvironmentError when no share brought a result and the run was not cut short: the error
+ * @throws EnvironmentError when no segment has a result and the run was not interrupted: the error
  *   of the first worker that had one, else WSK_ERR_WORKERS
  */
-export function collect(shares: readonly Share[], interrupted: boolean): LoadResult {
+export function collect(segments: readonly Segment[], interrupted: boolean): LoadResult {
   const parts: ResultPart[] = [];
   const missing: Missing[] = [];
-  for (const share of shares) {
-    const part = partOf(share);
-    if ('reason' in part) missing.push({ share, reason: part.reason });
+  for (const segment of segments) {
+    const part = partOf(segment);
+    if ('reason' in part) missing.push({ segment, reason: part.reason });
     else parts.push(part);
   }
   if (parts.length === 0 && !interrupted) throwFirst(missing);
   const merged = mergeResults(parts);
-  // A worker that was told to leave hands in what it has: the run as a whole was not interrupted.
+  // A worker that was interrupted sends what it has: the run as a whole was not interrupted.
   const stopped = interrupted ? [] : parts.filter(({ result }) => result.interrupted);
   return {
     ...merged,
@@ -38,9 +38,9 @@ export function collect(shares: readonly Share[], interrupted: boolean): LoadRes
     interrupted,
     notes: [
       ...stopped.map((part) => stoppedRow(part).first),
-      ...missing.map((row) => `${errorRow(row).first}; its messages are in none of the counts`),
+      ...missing.map((row) => `${errorRow(row).first}; its messages are not counted`),
       ...merged.notes,
-      ...clockNotes(shares),
+      ...clockNotes(segments),
       ...(parts.length > 1
         ? ['p99 and max of a single second are the highest of any remote worker']
         : []),
@@ -48,38 +48,38 @@ export function collect(shares: readonly Share[], interrupted: boolean): LoadRes
   };
 }
 
-function partOf(share: Share): ResultPart | { readonly reason: string } {
-  const { end, worker } = share;
+function partOf(segment: Segment): ResultPart | { readonly reason: string } {
+  const { end, worker } = segment;
   switch (end?.kind) {
     case 'result':
       try {
         return {
-          machine: nameOf(share),
+          machine: nameOf(segment),
           result: decodeResult(end.text),
           clockOffsetMs: worker?.clock.offsetMs ?? 0,
         };
       } catch (error) {
-        return { reason: `answered ${(error as Error).message}` };
+        return { reason: `sent an unreadable result (${(error as Error).message})` };
       }
     case 'error':
-      return { reason: `could not run its share: ${end.message}` };
+      return { reason: `could not run its part: ${end.message}` };
     case 'lost':
     case 'refused':
       return { reason: end.reason };
     case 'dismissed':
-      return { reason: 'never heard of the start' };
+      return { reason: 'did not get the start' };
     case undefined:
       return { reason: 'did not answer' };
   }
 }
 
-function nameOf({ worker, index }: Share): string {
-  return worker?.name ?? `share ${index + 1}`;
+function nameOf({ worker, index }: Segment): string {
+  return worker?.name ?? `part ${index + 1}`;
 }
 
-function errorRow({ share, reason }: Missing): ErrorRow {
-  const { plan, seconds } = share;
-  const told = (count: 'sent' | 'received'): number =>
+function errorRow({ segment, reason }: Missing): ErrorRow {
+  const { plan, seconds } = segment;
+  const sumOf = (count: 'sent' | 'received'): number =>
     seconds.reduce((sum, sample) => sum + sample[count], 0);
   const load =
     plan.load.model === 'open'
@@ -87,10 +87,10 @@ function errorRow({ share, reason }: Missing): ErrorRow {
       : `${plan.load.depth} in flight each`;
   const soFar =
     seconds.length === 0
-      ? 'it had told nothing yet'
-      : `until second ${seconds.at(-1)?.second ?? 0} it had sent ${told('sent')} and received ${told('received')}`;
-  const first = `${nameOf(share)} ${reason}: ${plan.connections} connections with ${load} are missing, ${soFar}`;
-  return { kind: 'worker', detail: nameOf(share), count: 1, first };
+      ? 'it had sent no figures yet'
+      : `until second ${seconds.at(-1)?.second ?? 0} it had sent ${sumOf('sent')} and received ${sumOf('received')}`;
+  const first = `${nameOf(segment)} ${reason}: ${plan.connections} connections with ${load} are missing, ${soFar}`;
+  return { kind: 'worker', detail: nameOf(segment), count: 1, first };
 }
 
 function stoppedRow({ machine, result }: ResultPart): ErrorRow {
@@ -103,14 +103,14 @@ function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-/** A worker that answers with an error could not open one connection; of a lost one nothing is known. */
+/** A worker that returns an error opened no connection; of a lost one nothing is known. */
 function addMissing(
   counts: LoadResult['connections'],
   missing: readonly Missing[],
 ): LoadResult['connections'] {
   const connections = (rows: readonly Missing[]): number =>
-    rows.reduce((sum, { share }) => sum + share.plan.connections, 0);
-  const failed = missing.filter(({ share }) => share.end?.kind === 'error');
+    rows.reduce((sum, { segment }) => sum + segment.plan.connections, 0);
+  const failed = missing.filter(({ segment }) => segment.end?.kind === 'error');
   return {
     ...counts,
     requested: counts.requested + connections(missing),
@@ -118,8 +118,8 @@ function addMissing(
   };
 }
 
-function clockNotes(shares: readonly Share[]): string[] {
-  const clocks = shares.flatMap(({ worker }) =>
+function clockNotes(segments: readonly Segment[]): string[] {
+  const clocks = segments.flatMap(({ worker }) =>
     worker === undefined
       ? []
       : [
@@ -128,18 +128,18 @@ function clockNotes(shares: readonly Share[]): string[] {
   );
   return clocks.length === 0
     ? []
-    : [`time of Redis less that of a remote worker: ${clocks.join(', ')}`];
+    : [`clock of Redis minus clock of each remote worker: ${clocks.join(', ')}`];
 }
 
 function throwFirst(missing: readonly Missing[]): never {
-  for (const { share } of missing) {
-    if (share.end?.kind !== 'error') continue;
-    const { code, message } = share.end;
-    const text = `${message} (said by remote worker ${nameOf(share)})`;
+  for (const { segment } of missing) {
+    if (segment.end?.kind !== 'error') continue;
+    const { code, message } = segment.end;
+    const text = `${message} (reported by remote worker ${nameOf(segment)})`;
     throw new EnvironmentError(code, text, { cause: new Error(message) });
   }
   const text = missing.map((row) => errorRow(row).first).join('; ');
-  throw new EnvironmentError('WSK_ERR_WORKERS', `no remote worker brought a result: ${text}`, {
+  throw new EnvironmentError('WSK_ERR_WORKERS', `no remote worker sent a result: ${text}`, {
     cause: new Error(text),
   });
 }

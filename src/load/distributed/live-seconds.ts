@@ -1,13 +1,10 @@
 import { mergeSecond } from '../aggregate.ts';
 import type { SecondSample } from '../result.ts';
 
-/**
- * Puts the seconds of several machines together as they come: a second is told once all machines
- * that still run have told theirs.
- */
+/** Merges the seconds of several machines: reports one when all running machines have sent it. */
 export class LiveSeconds {
   readonly #onSecond: (sample: SecondSample) => void;
-  /** By machine: what it told last; those that are done wait for nobody. */
+  /** The last second of each running machine. */
   readonly #last = new Map<number, number>();
   readonly #open = new Map<number, SecondSample[]>();
 
@@ -19,16 +16,16 @@ export class LiveSeconds {
   add(machine: number, sample: SecondSample): void {
     this.#last.set(machine, sample.second);
     this.#open.set(sample.second, [...(this.#open.get(sample.second) ?? []), sample]);
-    this.#tell();
+    this.#report();
   }
 
-  /** This machine will tell nothing any more. */
+  /** This machine sends no more seconds. */
   end(machine: number): void {
     this.#last.delete(machine);
-    this.#tell();
+    this.#report();
   }
 
-  #tell(): void {
+  #report(): void {
     const complete = Math.min(...this.#last.values());
     for (const second of [...this.#open.keys()].sort((a, b) => a - b)) {
       if (second > complete) return;

@@ -6,21 +6,21 @@ import { LoadPlan } from '../plan.ts';
 import { SecondSample } from '../result.ts';
 
 /*
- * What coordinator and workers tell each other. A run is one BullMQ job for each share. A worker
- * that is free takes one, says that it is ready (progress of the job) and waits; when all shares
- * are taken the coordinator adds the orders to the jobs and publishes `start`. A worker then tells
- * each second (progress) and returns its outcome. A worker that is gone lets the lock of its job
- * run out, which BullMQ finds (`stalled`).
+ * The messages between coordinator and workers. Each segment of a run is one BullMQ job, created
+ * with an `Offer`. A free worker takes the job, sends `Join` (progress of the job) and waits. When
+ * every segment has a worker, the coordinator adds `Start` to the jobs and publishes the event
+ * `start`. A worker then sends `Stats` each second (progress) and returns its `Outcome`. The lock of
+ * a job expires when its worker is gone; BullMQ reports that as `stalled`.
  */
 
 export const QUEUE = 'benchmark';
 export const PREFIX = 'websocket-skill';
 
-/** A worker that has not renewed the lock of its job for so long is lost; not less, as a busy one is not. */
+/** A worker that does not renew the lock of its job for this long is lost. A busy one may take seconds. */
 export const LOCK_MS = 8000;
 export const STALLED_CHECK_MS = 1000;
 
-/** Custom events, beside those of BullMQ. */
+/** Events that the coordinator publishes beside those of BullMQ. */
 export interface RunEvents extends QueueEventsListener {
   readonly start: (args: RunEvent, id: string) => void;
   readonly cancel: (args: RunEvent, id: string) => void;
@@ -30,14 +30,14 @@ export interface RunEvent {
   readonly run: string;
 }
 
-/** What comes from elsewhere and is printed: on one line, and nothing that steers a terminal. */
+/** Text of another machine that is printed: one line, without control characters. */
 const Line = z
   .string()
   .max(2000)
   .transform((text) => text.replaceAll(/\p{Cc}+/gu, ' '));
 
-/** What a job holds from the start; nothing secret, as it may stay in Redis. */
-export const Invitation = z.object({
+/** What a job holds at first; nothing secret, as it may stay in Redis. */
+export const Offer = z.object({
   /** Of this package: results of another version may mean something else. */
   version: Line,
   run: z.string(),
@@ -45,44 +45,61 @@ export const Invitation = z.object({
   of: z.int(),
   /** Host and port of the target. */
   host: Line,
-  /** For how long to wait for the start. */
+  /** How long the worker waits for the start. */
   waitMs: z.number().min(0).max(86_400_000),
 });
-export type Invitation = z.output<typeof Invitation>;
+export type Offer = z.output<typeof Offer>;
 
-/** What is added to a job when all shares are taken; goes with the job when it is done. */
-export const Order = z.object({
+/** Added to a job when every segment has a worker; removed with the job when it is done. */
+export const Start = z.object({
   plan: LoadPlan,
-  /** Checked by the unit that runs it. */
+  /** Checked where it is run. */
   scenario: z.unknown(),
-  /** Of the measured traffic, on the clock of Redis. */
+  /** When the measured traffic begins: Unix time in milliseconds on the clock of Redis. */
   startAt: z.number(),
 });
-export type Order = z.output<typeof Order>;
+export type Start = z.output<typeof Start>;
 
-/** What a worker tells as the progress of its job. */
-export const Tidings = z.discriminatedUnion('type', [
-  z.object({
-    type: z.literal('ready'),
-    name: Line,
-    offsetMs: z.number(),
-    errorMs: z.number(),
-  }),
-  z.object({ type: z.literal('second'), sample: SecondSample }),
-]);
-export type Tidings = z.output<typeof Tidings>;
+/** A worker takes a segment and waits for the start. */
+const Join = z.object({
+  type: z.literal('join'),
+  name: Line,
+  offsetMs: z.number(),
+  errorMs: z.number(),
+});
+
+/** One second of a worker. */
+const Stats = z.object({ type: z.literal('stats'), sample: SecondSample });
+
+/** What a worker sends as the progress of its job. */
+export const WorkerMessage = z.discriminatedUnion('type', [Join, Stats]);
+export type WorkerMessage = z.output<typeof WorkerMessage>;
 
 const ErrorCodes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 
-/** What a worker's job comes to. */
+/** What a worker returns for its job. */
 export const Outcome = z.discriminatedUnion('kind', [
   /** `text` is what `encodeResult` wrote. */
   z.object({ kind: z.literal('result'), text: z.string() }),
-  /** Not one connection, or something of the kind. */
+  /** No connection could be opened, or the plan is invalid. */
   z.object({ kind: z.literal('error'), code: z.enum(ErrorCodes), message: Line }),
-  /** The worker does not want to: another version, a target that it may not load. */
+  /** Another version, or a target that this worker may not load. */
   z.object({ kind: z.literal('refused'), name: Line, reason: Line }),
-  /** The start never came, or was called off. */
+  /** The start was cancelled or did not come in time. */
   z.object({ kind: z.literal('dismissed') }),
 ]);
 export type Outcome = z.output<typeof Outcome>;
+
+/** One segment as its worker ran it, for the worker's own report. */
+export const SegmentRow = z.object({
+  /** Without the query, which may hold a secret. */
+  target: z.string(),
+  connections: z.number(),
+  sent: z.number(),
+  received: z.number(),
+  durationMs: z.number(),
+  verdict: z.enum(['pass', 'fail']),
+  /** What went wrong, or that the segment was interrupted. */
+  note: z.string(),
+});
+export type SegmentRow = z.output<typeof SegmentRow>;

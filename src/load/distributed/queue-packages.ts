@@ -5,10 +5,7 @@ import type * as bullmq from 'bullmq';
 import type { Redis } from 'ioredis';
 import { EnvironmentError } from '../../core/errors.ts';
 
-/*
- * The only place that loads BullMQ and ioredis. They are optional peers: nobody needs them who
- * loads a server from one machine.
- */
+/* The only place that loads BullMQ and ioredis, optional peers that only distributed runs need. */
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 
@@ -18,8 +15,8 @@ export interface QueuePackages {
 }
 
 /**
- * Loads the job engine: from beside this package, else from `cwd` (the package may be installed
- * globally and the engine in the project).
+ * Loads BullMQ and ioredis from beside this package, else from `cwd`: the package may be installed
+ * globally and they in the project.
  *
  * @throws EnvironmentError WSK_ERR_QUEUE_MISSING with the command that installs it
  */

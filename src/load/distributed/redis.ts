@@ -5,42 +5,42 @@ import { EnvironmentError } from '../../core/errors.ts';
 import { loadQueuePackages } from './queue-packages.ts';
 import type { QueuePackages } from './queue-packages.ts';
 
-/** How long Redis may take to be there at all. */
+/** Time limit of the first connection. */
 const CONNECT_MS = 5000;
 const RECONNECT_MS = 500;
-/** Questions for the time; the fastest answer says most. */
+/** Requests for the time; the fastest round trip is the most exact. */
 const CLOCK_SAMPLES = 9;
 
-/** For what still runs to end, and for a Redis that is gone. */
+/** Time limits for closing while Redis is connected, and while it is not. */
 const CLOSE_MS = 10_000;
 const CUT_MS = 1500;
 
-/** Something of BullMQ's that holds connections. */
+/** A part of BullMQ that holds connections. */
 type QueuePart = Pick<Queue, 'close' | 'disconnect'>;
 
-/** This machine's clock against the one all machines can see. */
+/** The difference between the clocks of this machine and of Redis. */
 export interface ClockOffset {
-  /** To be added to `Date.now()` to come to the time of Redis; milliseconds. */
+  /** Redis time minus `Date.now()`, in milliseconds. */
   readonly offsetMs: number;
-  /** By how much that can be wrong: half a round trip. */
+  /** Largest error of the offset: half a round trip. */
   readonly errorMs: number;
 }
 
-/** A connection to Redis that was answered, and the job engine to be used on it. */
+/** An open connection to Redis, and the packages to use on it. */
 export interface RedisLink {
   readonly packages: QueuePackages;
-  /** Reconnects by itself from now on. */
+  /** Reconnects by itself. */
   readonly client: Redis;
   readonly clock: ClockOffset;
-  /** For people: without user and password. */
+  /** Without user and password. */
   readonly address: string;
-  /** Of the events from now on. */
+  /** Events after this id are new. */
   readonly lastEventId: string;
-  /** Closes these, politely while Redis is there, and cuts off what is still open. */
+  /** Closes `parts` and the client; disconnects those that do not close in time. */
   readonly close: (parts: readonly QueuePart[]) => Promise<void>;
 }
 
-/** `url` without what must not be printed. */
+/** `url` without user and password. */
 export function printableRedisUrl(url: string): string {
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
@@ -49,8 +49,8 @@ export function printableRedisUrl(url: string): string {
 /**
  * Connects to the Redis at `url` and compares clocks; see loadQueuePackages for `cwd`.
  *
- * @throws EnvironmentError WSK_ERR_REDIS within seconds when it is not there or refuses,
- *   WSK_ERR_QUEUE_MISSING when the job engine is not installed
+ * @throws EnvironmentError WSK_ERR_REDIS within seconds when Redis cannot be reached or refuses,
+ *   WSK_ERR_QUEUE_MISSING when BullMQ or ioredis is not installed
  */
 export async function openRedis(url: string, cwd: string): Promise<RedisLink> {
   const packages = loadQueuePackages(cwd);
@@ -59,7 +59,7 @@ export async function openRedis(url: string, cwd: string): Promise<RedisLink> {
   const client = new packages.Redis(url, {
     lazyConnect: true,
     connectTimeout: CONNECT_MS,
-    // BullMQ wants its commands to wait for as long as Redis is away.
+    // BullMQ requires that commands wait while Redis is disconnected.
     maxRetriesPerRequest: null,
     retryStrategy: () => (connected ? RECONNECT_MS : null),
   });
@@ -72,8 +72,8 @@ export async function openRedis(url: string, cwd: string): Promise<RedisLink> {
     const lastEventId = `${Math.floor(Date.now() + clock.offsetMs)}-0`;
     const close = async (parts: readonly QueuePart[]): Promise<void> => {
       const isThere = client.status === 'ready';
-      // The next attempts to reconnect are the last, after which commands that wait fail: a client
-      // that is told to disconnect in between would keep them for ever.
+      // Let the current attempt to reconnect fail, which rejects waiting commands: `disconnect`
+      // between two attempts would leave them pending for ever.
       if (!isThere) {
         connected = false;
         await settles(once(client, 'end'), CUT_MS);
@@ -85,25 +85,22 @@ export async function openRedis(url: string, cwd: string): Promise<RedisLink> {
     return { packages, client, clock, address, lastEventId, close };
   } catch (error) {
     client.disconnect();
-    // An error of ioredis may hold the command and with it the password: only its text is kept.
+    // An error of ioredis may hold the command with the password: keep only its text.
     const { message } = lastError ?? (error as Error);
     throw new EnvironmentError('WSK_ERR_REDIS', `Redis at ${address}: ${message}`, {
       cause: new Error(message),
-      hint: 'is it running, and is the address right? redis-server starts one on port 6379',
+      hint: 'check that it runs and that the address is right; redis-server starts one on port 6379',
     });
   }
 }
 
-async function closeAll(parts: readonly QueuePart[], patienceMs: number): Promise<void> {
+async function closeAll(parts: readonly QueuePart[], timeoutMs: number): Promise<void> {
   const closed = Promise.allSettled(parts.map((part) => part.close()));
-  if (await settles(closed, patienceMs)) return;
+  if (await settles(closed, timeoutMs)) return;
   for (const part of parts) void part.disconnect().catch(() => undefined);
 }
 
-/**
- * Whether `promise` comes to an end, good or bad, within `ms`: a command waits for as long as Redis
- * is away.
- */
+/** Whether `promise` settles within `ms`: commands wait while Redis is disconnected. */
 export async function settles(promise: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {
@@ -120,7 +117,7 @@ export async function settles(promise: Promise<unknown>, ms: number): Promise<bo
   }
 }
 
-/** Calls `lost` when Redis has been away for `afterMs`, until the function it returns is called. */
+/** Calls `lost` when Redis is disconnected for `afterMs`; returns a function that ends the watch. */
 export function watchRedis(client: Redis, afterMs: number, lost: () => void): () => void {
   let timer: NodeJS.Timeout | undefined;
   const onClose = (): void => {

@@ -4,63 +4,65 @@ import { encodeResult } from '../result.ts';
 import type { LoadControl, LoadResult } from '../result.ts';
 import { runLocally } from '../run/index.ts';
 import type { Scenario } from '../scenario/index.ts';
-import { Invitation, Order } from './protocol.ts';
-import type { Outcome, Tidings } from './protocol.ts';
+import { Offer, Start } from './protocol.ts';
+import type { Outcome, SegmentRow, WorkerMessage } from './protocol.ts';
 import type { ClockOffset } from './redis.ts';
-import type { ShareRow } from '../../operations/benchmark-worker/schema.ts';
 import { hostAndPort } from '../../transport/address.ts';
 import { isAllowedTarget } from './target-patterns.ts';
 
-/** Longer than the coordinator waits, as it is the one that gives up first. */
+/** The worker waits longer than the coordinator, so that the coordinator gives up first. */
 const START_SLACK_MS = 10_000;
 
-/** What a share has to do with around it: the worker, its queue and who watches. */
-export interface ShareHost {
+/** The note of a segment that an interrupt ended early. */
+export const INTERRUPTED = 'ended early by an interrupt';
+
+/** What a segment needs of its worker and the queue. */
+export interface SegmentHost {
   readonly name: string;
   readonly allowTargets: readonly string[];
   readonly clock: ClockOffset;
   readonly signal: AbortSignal;
-  readonly tell: (tidings: Tidings) => Promise<void>;
-  /** What the job holds by now. */
+  readonly send: (message: WorkerMessage) => Promise<void>;
+  /** The present data of the job. */
   readonly read: () => Promise<unknown>;
-  /** Resolves with true at the start of `run`, with false when it is called off or too late. */
+  /** Resolves with true at the start of `run`, with false when cancelled or not in time. */
   readonly started: (run: string, timeoutMs: number) => Promise<boolean>;
-  /** A line for people. */
+  /** Prints a line of progress. */
   readonly say: (line: string) => void;
-  readonly onDone: (row: ShareRow) => void;
+  readonly onDone: (row: SegmentRow) => void;
 }
 
-/** Carries out one job, from the invitation in `data` to what it comes to; throws what the queue throws. */
-export async function executeShare(data: unknown, host: ShareHost): Promise<Outcome> {
+/** Runs one job, from the offer in `data` to its outcome; throws what the queue throws. */
+export async function runSegment(data: unknown, host: SegmentHost): Promise<Outcome> {
   const { name } = host;
-  const parsed = Invitation.safeParse(data);
+  const parsed = Offer.safeParse(data);
   const reason = parsed.success
     ? whyNot(parsed.data, host.allowTargets)
-    : 'does not understand what it is asked for: is it of the same version?';
+    : 'cannot read the offer: is it of the same version?';
   if (reason !== undefined || !parsed.success) {
-    host.say(`turned down a run: this worker ${reason ?? ''}`);
+    host.say(`refused a run: this worker ${reason ?? ''}`);
     return { kind: 'refused', name, reason: reason ?? '' };
   }
   const { run, waitMs } = parsed.data;
   const started = host.started(run, waitMs + START_SLACK_MS);
-  await host.tell({ type: 'ready', name, ...host.clock });
+  await host.send({ type: 'join', name, ...host.clock });
   if (!(await started)) return { kind: 'dismissed' };
-  const order = Order.safeParse(((await host.read()) as { order?: unknown } | undefined)?.order);
-  if (!order.success) {
-    const { path = [], message = '' } = order.error.issues[0] ?? {};
+  const start = Start.safeParse(((await host.read()) as { start?: unknown } | undefined)?.start);
+  if (!start.success) {
+    const { path = [], message = '' } = start.error.issues[0] ?? {};
     return invalid(`the plan is not valid: ${path.map(String).join('.')}: ${message}`);
   }
-  // The invitation names the host for people; this is what would be loaded.
-  if (!isAllowedTarget(hostAndPort(new URL(order.data.plan.target.url)), host.allowTargets)) {
+  // The offer names the host only for messages; this is the URL that would be loaded.
+  if (!isAllowedTarget(hostAndPort(new URL(start.data.plan.target.url)), host.allowTargets)) {
     return invalid(
-      `${hostAndPort(new URL(order.data.plan.target.url))} may not be loaded from here`,
+      `${hostAndPort(new URL(start.data.plan.target.url))} may not be loaded by this worker`,
     );
   }
-  return await load(order.data, host);
+  return await load(start.data, host);
 }
 
-function whyNot({ version, host }: Invitation, allowed: readonly string[]): string | undefined {
-  if (version !== VERSION) return `is of version ${VERSION} and was asked by version ${version}`;
+function whyNot({ version, host }: Offer, allowed: readonly string[]): string | undefined {
+  if (version !== VERSION) return `is of version ${VERSION}, the coordinator of version ${version}`;
   if (isAllowedTarget(host, allowed)) return undefined;
   return `may not load ${host}, only ${allowed.join(', ')}`;
 }
@@ -69,28 +71,28 @@ function invalid(message: string): Outcome {
   return { kind: 'error', code: 'WSK_ERR_INVALID_INPUT', message };
 }
 
-async function load(order: Order, host: ShareHost): Promise<Outcome> {
-  const { plan, startAt } = order;
+async function load(start: Start, host: SegmentHost): Promise<Outcome> {
+  const { plan, startAt } = start;
   const { origin, pathname } = new URL(plan.target.url);
   const target = `${origin}${pathname}`;
   const began = performance.now();
   const { connections } = plan;
-  host.say(`loads ${target} with ${describe(order)}`);
+  host.say(`loading ${target} with ${describe(start)}`);
   const row = { target, connections, sent: 0, received: 0 };
-  const done = (changes: Pick<ShareRow, 'verdict' | 'note'> & Partial<ShareRow>): void => {
+  const done = (changes: Pick<SegmentRow, 'verdict' | 'note'> & Partial<SegmentRow>): void => {
     const durationMs = performance.now() - began;
     host.onDone({ ...row, durationMs, ...changes });
-    host.say(`is done with ${target}${changes.note === '' ? '' : `: ${changes.note}`}`);
+    host.say(`finished ${target}${changes.note === '' ? '' : `: ${changes.note}`}`);
   };
   try {
-    const result = await carryOut(order, {
+    const result = await runPlan(start, {
       signal: host.signal,
       startAt: startAt - host.clock.offsetMs,
-      // A second that does not arrive is in the result all the same.
-      onSecond: (sample) => void host.tell({ type: 'second', sample }).catch(() => undefined),
+      // A second that does not arrive is still in the result.
+      onSecond: (sample) => void host.send({ type: 'stats', sample }).catch(() => undefined),
     });
     const { sent, received } = result.messages;
-    done({ sent, received, verdict: 'pass', note: result.interrupted ? 'cut short' : '' });
+    done({ sent, received, verdict: 'pass', note: result.interrupted ? INTERRUPTED : '' });
     return { kind: 'result', text: encodeResult(result) };
   } catch (error) {
     const { message } = error as Error;
@@ -100,7 +102,7 @@ async function load(order: Order, host: ShareHost): Promise<Outcome> {
   }
 }
 
-async function carryOut({ plan, scenario }: Order, control: LoadControl): Promise<LoadResult> {
+async function runPlan({ plan, scenario }: Start, control: LoadControl): Promise<LoadResult> {
   let checked: Scenario | null = null;
   if (scenario !== null) {
     const { checkScenario } = await import('../scenario/index.ts');
@@ -109,7 +111,7 @@ async function carryOut({ plan, scenario }: Order, control: LoadControl): Promis
   return await runLocally(plan, checked, control);
 }
 
-function describe({ plan, scenario }: Order): string {
+function describe({ plan, scenario }: Start): string {
   const { connections, load: model, phases } = plan;
   const work =
     scenario !== null

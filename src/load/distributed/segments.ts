@@ -2,26 +2,26 @@ import type { LoadPlan } from '../plan.ts';
 import type { SecondSample } from '../result.ts';
 import type { ClockOffset } from './redis.ts';
 import type { LiveSeconds } from './live-seconds.ts';
-import { Outcome, Tidings } from './protocol.ts';
+import { Outcome, WorkerMessage } from './protocol.ts';
 
-/** How a share ended: what its worker returned, or that the worker is gone. */
-export type ShareEnd = Outcome | { readonly kind: 'lost'; readonly reason: string };
+/** What the worker returned, or that the worker is gone. */
+export type SegmentEnd = Outcome | { readonly kind: 'lost'; readonly reason: string };
 
-/** One part of a run and what is known of it. */
-export interface Share {
+/** One part of a run and its state. */
+export interface Segment {
   readonly index: number;
   readonly plan: LoadPlan;
-  /** Of the BullMQ job; another one when the share is offered again. */
+  /** Of the BullMQ job; changes when the segment is offered again. */
   jobId: string;
   worker: { readonly name: string; readonly clock: ClockOffset } | undefined;
-  /** What its worker told so far. */
+  /** What its worker sent so far. */
   readonly seconds: SecondSample[];
-  end: ShareEnd | undefined;
+  end: SegmentEnd | undefined;
 }
 
-/** The shares of one run: takes in what comes from the queue and tells who waits for a change. */
-export class Shares {
-  readonly all: readonly Share[];
+/** The segments of one run: updated by events of the queue; `until` waits for a change. */
+export class Segments {
+  readonly all: readonly Segment[];
   readonly #live: LiveSeconds;
   readonly #waiting = new Set<() => void>();
 
@@ -37,52 +37,52 @@ export class Shares {
     this.#live = live;
   }
 
-  get running(): readonly Share[] {
+  get running(): readonly Segment[] {
     return this.all.filter(({ end }) => end === undefined);
   }
 
-  find(jobId: string): Share | undefined {
-    return this.running.find((share) => share.jobId === jobId);
+  find(jobId: string): Segment | undefined {
+    return this.running.find((segment) => segment.jobId === jobId);
   }
 
-  /** What a worker told while it runs; what it cannot mean is left out. */
-  hear(jobId: string, data: unknown): void {
-    const share = this.find(jobId);
-    const { data: tidings } = Tidings.safeParse(data);
-    if (share === undefined || tidings === undefined) return;
-    if (tidings.type === 'ready') {
-      const { name, offsetMs, errorMs } = tidings;
-      share.worker = { name: this.#uniqueName(name), clock: { offsetMs, errorMs } };
+  /** Takes a message of a worker; an invalid one is ignored. */
+  receive(jobId: string, data: unknown): void {
+    const segment = this.find(jobId);
+    const { data: message } = WorkerMessage.safeParse(data);
+    if (segment === undefined || message === undefined) return;
+    if (message.type === 'join') {
+      const { name, offsetMs, errorMs } = message;
+      segment.worker = { name: this.#uniqueName(name), clock: { offsetMs, errorMs } };
     } else {
-      share.seconds.push(tidings.sample);
-      this.#live.add(share.index, tidings.sample);
+      segment.seconds.push(message.sample);
+      this.#live.add(segment.index, message.sample);
     }
     this.#changed();
   }
 
-  /** What a worker returned. */
+  /** Takes what a worker returned. */
   complete(jobId: string, value: unknown): void {
     const { data: outcome } = Outcome.safeParse(value);
-    this.end(jobId, outcome ?? { kind: 'lost', reason: 'answered something else than a result' });
+    this.end(jobId, outcome ?? { kind: 'lost', reason: 'returned something that is not a result' });
   }
 
-  /** Puts an end to a share that has none; others keep theirs. */
-  end(jobId: string, end: ShareEnd): void {
-    const share = this.find(jobId);
-    if (share === undefined) return;
-    share.end = end;
-    this.#live.end(share.index);
+  /** Ends a running segment; one that has ended keeps its end. */
+  end(jobId: string, end: SegmentEnd): void {
+    const segment = this.find(jobId);
+    if (segment === undefined) return;
+    segment.end = end;
+    this.#live.end(segment.index);
     this.#changed();
   }
 
-  endAll(end: ShareEnd): void {
+  endAll(end: SegmentEnd): void {
     for (const { jobId } of this.running) this.end(jobId, end);
   }
 
-  /** Offers a share again, as nothing had come of it. */
-  renew(share: Share, jobId: string): void {
-    share.jobId = jobId;
-    share.worker = undefined;
+  /** Prepares a segment to be offered again. */
+  renew(segment: Segment, jobId: string): void {
+    segment.jobId = jobId;
+    segment.worker = undefined;
   }
 
   /** Resolves with true when `condition` holds, with false after `timeoutMs` or when aborted. */
@@ -114,7 +114,7 @@ export class Shares {
     for (const look of [...this.#waiting]) look();
   }
 
-  /** Names may be given twice; rows of a report must not be mixed up. */
+  /** Two workers may have the same name; rows of a report need distinct ones. */
   #uniqueName(name: string): string {
     const taken = new Set(this.all.map(({ worker }) => worker?.name));
     let unique = name;

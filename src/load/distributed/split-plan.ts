@@ -5,8 +5,8 @@ import type { LoadPlan } from '../plan.ts';
 const SEED_STEP = 0x9e3779b1;
 
 /**
- * Parts of `plan` for `count` machines: connections as evenly as can be, the rate by connections,
- * so that each connection carries the same wherever it is.
+ * Parts of `plan` for `count` machines: connections evenly, the rate in proportion to them, so that
+ * each connection carries the same load on every machine.
  *
  * @throws UsageError WSK_ERR_INVALID_INPUT for a plan that cannot be split
  */
@@ -14,7 +14,7 @@ export function splitPlan(plan: LoadPlan, count: number): LoadPlan[] {
   if (plan.mode === 'fanout') {
     throw new UsageError(
       'WSK_ERR_INVALID_INPUT',
-      'the mode fanout cannot be distributed: a receiver on another machine does not know when a message was published',
+      '--mode fanout cannot be distributed: a receiver on another machine does not know when a message was published',
     );
   }
   if (count > plan.connections) {
@@ -52,7 +52,7 @@ function segmentOf(
   };
 }
 
-/** So that connection n of the whole plan gets the token it would have got on one machine. */
+/** Connection n of the whole plan gets the same token as on one machine. */
 function rotate(tokens: readonly string[], by: number): readonly string[] {
   const first = tokens.length === 0 ? 0 : by % tokens.length;
   return [...tokens.slice(first), ...tokens.slice(0, first)];

@@ -1,18 +1,18 @@
 import { hostname } from 'node:os';
 import type { Job, Queue, QueueEvents, Worker } from 'bullmq';
 import type { OperationContext } from '../../core/operation.ts';
-import { executeShare } from '../../load/distributed/run-segment.ts';
+import { INTERRUPTED, runSegment } from '../../load/distributed/run-segment.ts';
 import { LOCK_MS, PREFIX, QUEUE, STALLED_CHECK_MS } from '../../load/distributed/protocol.ts';
-import type { Outcome, RunEvent, RunEvents } from '../../load/distributed/protocol.ts';
+import type { Outcome, RunEvent, RunEvents, SegmentRow } from '../../load/distributed/protocol.ts';
 import { openRedis, watchRedis } from '../../load/distributed/redis.ts';
 import type { RedisLink } from '../../load/distributed/redis.ts';
-import type { BenchmarkWorkerInput, BenchmarkWorkerReport, ShareRow } from './schema.ts';
+import type { BenchmarkWorkerInput, BenchmarkWorkerReport } from './schema.ts';
 
 /**
- * Carries out shares of distributed runs until interrupted, or one with `once`.
+ * Runs segments of distributed runs until interrupted, or one with `once`.
  *
- * A share that runs when this worker is interrupted is cut short, and what it measured is handed
- * in. Throws `EnvironmentError` when Redis is not there or the job engine is not installed.
+ * An interrupt ends a running segment early; what it measured is sent to the coordinator. Throws
+ * `EnvironmentError` when Redis cannot be reached or BullMQ is not installed.
  */
 export async function benchmarkWorker(
   input: BenchmarkWorkerInput,
@@ -20,29 +20,29 @@ export async function benchmarkWorker(
 ): Promise<BenchmarkWorkerReport> {
   const began = context.now();
   const link = await openRedis(input.redis, context.cwd);
-  const worker = new ShareWorker(input, context, link);
+  const worker = new SegmentWorker(input, context, link);
   try {
     await worker.work();
   } finally {
     await worker.leave();
   }
-  const { name, shares, refused } = worker;
-  const cut = context.signal.aborted && shares.some(({ note }) => note === 'cut short');
+  const { name, segments, refused } = worker;
+  const cut = context.signal.aborted && segments.some(({ note }) => note === INTERRUPTED);
   return {
     operation: 'benchmark-worker',
     status: cut ? 'interrupted' : 'passed',
     success: !cut,
     name,
     redis: link.address,
-    shares,
+    shares: segments,
     refused,
     durationMs: context.now() - began,
   };
 }
 
-class ShareWorker {
+class SegmentWorker {
   readonly name: string;
-  readonly shares: ShareRow[] = [];
+  readonly segments: SegmentRow[] = [];
   refused = 0;
   readonly #input: BenchmarkWorkerInput;
   readonly #context: OperationContext;
@@ -50,7 +50,7 @@ class ShareWorker {
   readonly #worker: Worker<unknown, Outcome>;
   readonly #queue: Queue;
   readonly #events: QueueEvents;
-  /** By job: the run it is a share of. */
+  /** The run of each job. */
   readonly #runs = new Map<string, string>();
   #stop: () => void = () => undefined;
   readonly #unwatch: () => void;
@@ -66,7 +66,7 @@ class ShareWorker {
     this.#events = new bullmq.QueueEvents(QUEUE, { ...base, lastEventId: link.lastEventId });
     this.#worker = new bullmq.Worker(
       QUEUE,
-      // BullMQ makes a signal for processors that take three arguments.
+      // BullMQ passes a signal only to processors that take three arguments.
       (job: Job<unknown, Outcome>, _token, signal) => this.#execute(job, signal ?? context.signal),
       {
         ...base,
@@ -75,11 +75,11 @@ class ShareWorker {
         autorun: false,
         lockDuration: LOCK_MS,
         stalledInterval: STALLED_CHECK_MS,
-        // A share that stalled is lost: nobody else can take it up in the middle of a run.
+        // A stalled segment is lost: no other worker can continue it in the middle of a run.
         maxStalledCount: 0,
       },
     );
-    // Redis that goes away is told by `#watch`.
+    // `#watch` handles a lost Redis.
     const ignore = (): void => undefined;
     this.#queue.on('error', ignore);
     this.#events.on('error', ignore);
@@ -87,7 +87,7 @@ class ShareWorker {
     this.#unwatch = this.#watch();
   }
 
-  /** Resolves when interrupted, or after the one share. */
+  /** Resolves when interrupted, or after the only segment with `once`. */
   async work(): Promise<void> {
     const { signal } = this.#context;
     const stopped = new Promise<void>((resolve) => {
@@ -101,12 +101,12 @@ class ShareWorker {
     signal.addEventListener('abort', interrupt, { once: true });
     await Promise.all([this.#events.waitUntilReady(), this.#worker.waitUntilReady()]);
     const running = this.#worker.run();
-    this.#say(`waits for runs at ${this.#link.address}`);
+    this.#say(`waiting for runs at ${this.#link.address}`);
     await Promise.race([stopped, running]);
     signal.removeEventListener('abort', interrupt);
   }
 
-  /** Hands in what is running and lets go of Redis. */
+  /** Waits for running segments to end, then closes Redis. */
   async leave(): Promise<void> {
     this.#unwatch();
     await this.#link.close([this.#worker, this.#events, this.#queue]);
@@ -114,31 +114,31 @@ class ShareWorker {
 
   async #execute(job: Job<unknown, Outcome>, signal: AbortSignal): Promise<Outcome> {
     const id = job.id ?? '';
-    const outcome = await executeShare(job.data, {
+    const outcome = await runSegment(job.data, {
       name: this.name,
       allowTargets: this.#input.allowTargets,
       clock: this.#link.clock,
       signal,
-      tell: (tidings) => job.updateProgress(tidings),
+      send: (message) => job.updateProgress(message),
       read: async () => (await this.#queue.getJob(id))?.data as unknown,
       started: (run, timeoutMs) => {
         this.#runs.set(id, run);
         return this.#started(run, timeoutMs, signal);
       },
       say: (line) => this.#say(line),
-      onDone: (row) => void this.shares.push(row),
+      onDone: (row) => void this.segments.push(row),
     });
     this.#runs.delete(id);
     if (outcome.kind === 'refused') this.refused += 1;
     if (this.#input.once && (outcome.kind === 'result' || outcome.kind === 'error')) {
-      // Now, as the next job would be taken together with the end of this one.
+      // Before this job ends, as BullMQ takes the next one together with that.
       await this.#worker.pause(true);
       this.#stop();
     }
     return outcome;
   }
 
-  /** Waits for the start of `run`; false when it is called off, or too late. */
+  /** Waits for the start of `run`; false when it is cancelled or does not come in time. */
   async #started(run: string, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
     return await new Promise((resolve) => {
       const settle = (began: boolean): void => {
@@ -158,17 +158,17 @@ class ShareWorker {
     });
   }
 
-  /** Returns what ends the watch on Redis. */
+  /** Returns a function that ends the watch. */
   #watch(): () => void {
     this.#events.on<RunEvents>('cancel', ({ run }: RunEvent) => {
       for (const [jobId, of] of this.#runs) if (of === run) this.#worker.cancelJob(jobId);
     });
-    // Whoever holds no lock any more is lost to the coordinator: the load must not go on unseen.
+    // The coordinator takes a worker without a lock for lost: its load must end.
     this.#worker.on('lockRenewalFailed', (jobIds) => {
       for (const jobId of jobIds) this.#worker.cancelJob(jobId);
     });
     return watchRedis(this.#link.client, LOCK_MS, () => {
-      this.#say(`lost Redis at ${this.#link.address}, which ends what runs`);
+      this.#say(`lost Redis at ${this.#link.address}: ending its runs`);
       this.#worker.cancelAllJobs();
     });
   }

@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import { SegmentRow } from '../../load/distributed/protocol.ts';
 import { TARGET_PATTERN } from '../../load/distributed/target-patterns.ts';
 
-/** Where Redis is; may hold user and password, so that it is never printed as it is. */
+/** May hold user and password: printed only by `printableRedisUrl`. */
 const RedisUrl = z
   .string()
   .refine((text) => URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol), {
@@ -34,30 +35,16 @@ export const BenchmarkWorkerInput = z.strictObject({
 });
 export type BenchmarkWorkerInput = z.output<typeof BenchmarkWorkerInput>;
 
-/** One share of a run, as this worker carried it out. */
-export const ShareRow = z.object({
-  /** Without a query, which may hold a secret. */
-  target: z.string(),
-  connections: z.number(),
-  sent: z.number(),
-  received: z.number(),
-  durationMs: z.number(),
-  verdict: z.enum(['pass', 'fail']),
-  /** What went wrong, or that it was cut short. */
-  note: z.string(),
-});
-export type ShareRow = z.output<typeof ShareRow>;
-
 export const BenchmarkWorkerReport = z.object({
   operation: z.literal('benchmark-worker'),
-  /** A share that this worker was told to leave, or could not connect, is a result of its run. */
+  /** A segment that fails is part of the result of its run: it does not fail the worker. */
   status: z.enum(['passed', 'interrupted']),
   success: z.boolean(),
   name: z.string(),
   /** Without user and password. */
   redis: z.string(),
-  shares: z.array(ShareRow),
-  /** Invitations that were turned down. */
+  shares: z.array(SegmentRow),
+  /** Offers that were refused. */
   refused: z.number(),
   durationMs: z.number(),
 });

@@ -9,7 +9,7 @@ export function viewBenchmarkWorker(report: BenchmarkWorkerReport): View {
     facts: [
       ['Redis', redis],
       ['runs', String(shares.length)],
-      ...(refused === 0 ? [] : [['turned down', String(refused)] as const]),
+      ...(refused === 0 ? [] : [['refused', String(refused)] as const]),
       ['duration', `${(durationMs / 1000).toFixed(1)} s`],
     ],
     ...(shares.length === 0
@@ -17,13 +17,13 @@ export function viewBenchmarkWorker(report: BenchmarkWorkerReport): View {
       : {
           table: {
             columns: ['target', 'verdict', 'connections', 'sent', 'received', 'note'],
-            rows: shares.map((share) => [
-              share.target,
-              share.verdict,
-              String(share.connections),
-              String(share.sent),
-              String(share.received),
-              share.note,
+            rows: shares.map((segment) => [
+              segment.target,
+              segment.verdict,
+              String(segment.connections),
+              String(segment.sent),
+              String(segment.received),
+              segment.note,
             ]),
           },
         }),

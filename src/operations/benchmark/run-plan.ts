@@ -69,7 +69,7 @@ async function carryOut(
   { input, scenario, context }: RunOptions,
 ): Promise<LoadResult> {
   if (input.distributed !== undefined) {
-    const { runDistributed } = await import('../../load/distributed/index.ts');
+    const { runDistributed } = await import('../../load/distributed/run-distributed.ts');
     const { distributed: redis, remoteWorkers: workers = 1, workerTimeoutMs: timeoutMs } = input;
     const expected = workers === 1 ? 'a benchmark-worker' : `${workers} benchmark-workers`;
     context.emit({ stage: `waiting for ${expected}` });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
-import { runDistributed } from '../../../src/load/distributed/index.ts';
+import { runDistributed } from '../../../src/load/distributed/run-distributed.ts';
 import { startWorkers, tokenPlan } from '../../support/load-distributed.ts';
 import { startWsServer } from '../../support/peers/ws-server.ts';
 import { loadControl } from '../../support/load-results.ts';
@@ -20,7 +20,7 @@ redisRequirement('the end of a distributed benchmark')('a distributed benchmark'
       { cwd: temporaryFolder() },
       (child) => {
         void once(child, 'spawn')
-          .then(() => workers.named('w1').says('loads ws://'))
+          .then(() => workers.named('w1').says('loading ws://'))
           .then(async () => {
             await expect
               .poll(async () => totalOf((await server.counts()).tokens), HANG)
@@ -57,10 +57,10 @@ redisRequirement('the end of a distributed benchmark')('a distributed benchmark'
     await expect(running).rejects.toMatchObject({
       code: 'WSK_ERR_WORKERS',
       message: expect.stringMatching(
-        /^no remote worker brought a result: w1 was lost with Redis at redis:\/\/127\.0\.0\.1:\d+: 2 connections with 50 messages\/s are missing, until second \d+ it had sent \d+/,
+        /^no remote worker sent a result: w1 was lost with Redis at redis:\/\/127\.0\.0\.1:\d+: 2 connections with 50 messages\/s are missing, until second \d+ it had sent \d+/,
       ) as string,
     });
-    await workers.named('w1').says('cut short');
+    await workers.named('w1').says('ended early by an interrupt');
     expect(workers.named('w1').stderr()).toContain('lost Redis at');
     expect(Object.values((await server.counts()).tokens).filter(({ open }) => open)).toEqual([]);
     workers.named('w1').kill('SIGTERM');
@@ -109,7 +109,7 @@ redisRequirement('the end of a distributed benchmark')('a distributed benchmark'
       .then(() => redis.kill('SIGKILL'));
     await expect(running).rejects.toMatchObject({
       code: 'WSK_ERR_REDIS',
-      message: `Redis at ${redis.url} went away before the start`,
+      message: `the connection to Redis at ${redis.url} was lost before the start`,
     });
   });
 });

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { runDistributed } from '../../../src/load/distributed/index.ts';
+import { runDistributed } from '../../../src/load/distributed/run-distributed.ts';
 import { freePort } from '../../support/free-port.ts';
 import { startWorkers, tokenPlan } from '../../support/load-distributed.ts';
 import { startWsServer } from '../../support/peers/ws-server.ts';
@@ -55,7 +55,7 @@ redisRequirement('the roll call of remote workers')('remote workers', () => {
     await expect(runDistributed(plan, options, loadControl())).rejects.toMatchObject({
       name: 'EnvironmentError',
       code: 'WSK_ERR_WORKERS',
-      message: '1 of 2 remote workers came within 1.5 s (w1)',
+      message: '1 of 2 remote workers joined within 1.5 s (w1)',
       hint: expect.not.stringContaining('s3cret') as string,
     });
     expect(await jobsIn(redis)).toEqual([]);
@@ -93,11 +93,11 @@ redisRequirement('the roll call of remote workers')('remote workers', () => {
       options,
       loadControl(),
     );
-    await workers.named('w1').says('loads ws://');
+    await workers.named('w1').says('loading ws://');
     const second = runDistributed(plan, { ...options, timeoutMs: 500 }, loadControl());
     await expect(second).rejects.toMatchObject({
       code: 'WSK_ERR_WORKERS',
-      message: '0 of 1 remote workers came within 0.5 s',
+      message: '0 of 1 remote workers joined within 0.5 s',
     });
     expect((await first).messages).toMatchObject({ sent: 300, received: 300 });
   });
@@ -119,7 +119,7 @@ redisRequirement('the roll call of remote workers')('remote workers', () => {
     const result = await running;
     expect(result.messages).toMatchObject({ sent: 30, received: 30 });
     expect(result.notes.join()).toMatch(/w2 .*/);
-    for (const worker of more.all) await worker.says('is done with');
+    for (const worker of more.all) await worker.says('finished');
     expect(result.notes.join()).not.toContain('w1');
   });
 
@@ -131,7 +131,7 @@ redisRequirement('the roll call of remote workers')('remote workers', () => {
       code: 'WSK_ERR_WORKERS',
       message: 'remote worker w1 may not load 127.0.0.1:8080, only *.example.com',
     });
-    await workers.named('w1').says('turned down a run');
+    await workers.named('w1').says('refused a run');
   });
 
   it('are called off when the coordinator is interrupted before they are all there', async () => {

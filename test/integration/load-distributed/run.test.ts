@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { freePort } from '../../support/free-port.ts';
-import { runDistributed } from '../../../src/load/distributed/index.ts';
+import { runDistributed } from '../../../src/load/distributed/run-distributed.ts';
 import { parseScenario } from '../../../src/load/scenario/index.ts';
 import type { SecondSample } from '../../../src/load/result.ts';
 import { startWorkers, tokenPlan } from '../../support/load-distributed.ts';
@@ -50,7 +50,7 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
       'w3',
     ]);
     expect(result.notes.join()).toMatch(
-      /time of Redis less that of a remote worker: w\d -?\d+\.\d ±/,
+      /clock of Redis minus clock of each remote worker: w\d -?\d+\.\d ±/,
     );
     const measured = seconds.filter(({ phase }) => phase === 'measure');
     expect(measured.length).toBeGreaterThanOrEqual(1);
@@ -61,14 +61,14 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
     for (const worker of workers.all) {
       expect(await worker.exited).toBe(0);
       expect(worker.stderr()).toMatch(
-        /loads ws:\/\/127\.0\.0\.1:\d+\/ with [34] connections, \d+ messages\/s/,
+        /loading ws:\/\/127\.0\.0\.1:\d+\/ with [34] connections, \d+ messages\/s/,
       );
       expect(worker.stdout()).toContain(`benchmark-worker ${worker.name}`);
       expect(worker.stdout() + worker.stderr()).not.toContain('s3cret');
     }
   });
 
-  it('notices a worker that is killed, names it and its share, and keeps the others', async () => {
+  it('notices a worker that is killed, names it and its part, and keeps the others', async () => {
     await using redis = await startRedis();
     await using server = await startWsServer();
     await using workers = await startWorkers(redis.url, ['w1', 'w2', 'w3']);
@@ -106,7 +106,7 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
         ) as string,
       },
     ]);
-    expect(result.notes[0]).toMatch(/^w2 was lost: .*; its messages are in none of the counts$/);
+    expect(result.notes[0]).toMatch(/^w2 was lost: .*; its messages are not counted$/);
     expect(await jobsIn(redis)).toEqual([]);
   });
 
@@ -134,7 +134,7 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
     expect(received((await server.counts()).tokens)).toBe(sent);
     expect(await jobsIn(redis)).toEqual([]);
     for (const worker of workers.all) {
-      await worker.says('cut short');
+      await worker.says('ended early by an interrupt');
       worker.kill('SIGTERM');
       expect(await worker.exited).toBe(130);
     }
@@ -212,7 +212,7 @@ redisRequirement('a distributed benchmark')('a distributed benchmark', () => {
       code: 'WSK_ERR_REFUSED',
       message: expect.stringContaining('remote worker w1') as string,
     });
-    expect(workers.named('w1').stderr()).toContain('is done with');
+    expect(workers.named('w1').stderr()).toContain('finished');
     expect(await jobsIn(redis)).toEqual([]);
   });
 });

@@ -1,49 +1,49 @@
 import { expect, it } from 'vitest';
 import { LiveSeconds } from '../../../../src/load/distributed/live-seconds.ts';
 import { printableRedisUrl } from '../../../../src/load/distributed/redis.ts';
-import { Shares } from '../../../../src/load/distributed/segments.ts';
+import { Segments } from '../../../../src/load/distributed/segments.ts';
 import { loadPlan } from '../../../support/load-results.ts';
 
-function shares(count: number): Shares {
+function segments(count: number): Segments {
   const plans = Array.from({ length: count }, () => loadPlan());
-  const all = new Shares(plans, new LiveSeconds(count, () => undefined));
-  all.all.forEach((share, index) => (share.jobId = `job ${index}`));
+  const all = new Segments(plans, new LiveSeconds(count, () => undefined));
+  all.all.forEach((segment, index) => (segment.jobId = `job ${index}`));
   return all;
 }
 
-const ready = (name: string) => ({ type: 'ready', name, offsetMs: 0, errorMs: 0 });
+const join = (name: string) => ({ type: 'join', name, offsetMs: 0, errorMs: 0 });
 
 it('tells workers of the same name apart', () => {
-  const all = shares(3);
-  for (const index of [0, 1, 2]) all.hear(`job ${index}`, ready('w'));
+  const all = segments(3);
+  for (const index of [0, 1, 2]) all.receive(`job ${index}`, join('w'));
   expect(all.all.map(({ worker }) => worker?.name)).toEqual(['w', 'w (2)', 'w (3)']);
 });
 
 it('leaves out what no worker can have meant', () => {
-  const all = shares(1);
-  all.hear('job 0', { type: 'second', sample: { second: 'x' } });
-  all.hear('job 7', ready('w'));
+  const all = segments(1);
+  all.receive('job 0', { type: 'stats', sample: { second: 'x' } });
+  all.receive('job 7', join('w'));
   expect(all.all[0]).toMatchObject({ worker: undefined, seconds: [] });
 });
 
-it('takes an answer of another shape for a lost share', () => {
-  const all = shares(1);
+it('takes an answer of another shape for a lost segment', () => {
+  const all = segments(1);
   all.complete('job 0', { kind: 'something' });
   expect(all.all[0]?.end).toEqual({
     kind: 'lost',
-    reason: 'answered something else than a result',
+    reason: 'returned something that is not a result',
   });
 });
 
-it('keeps the first end of a share', () => {
-  const all = shares(1);
+it('keeps the first end of a segment', () => {
+  const all = segments(1);
   all.end('job 0', { kind: 'lost', reason: 'was lost' });
   all.complete('job 0', { kind: 'dismissed' });
   expect(all.all[0]?.end).toMatchObject({ kind: 'lost' });
 });
 
 it('waits until a condition holds, for so long, or until aborted', async () => {
-  const all = shares(1);
+  const all = segments(1);
   const done = (): boolean => all.running.length === 0;
   expect(await all.until(done, 1)).toBe(false);
   const controller = new AbortController();

@@ -56,7 +56,7 @@ describe('the view of benchmark-worker', () => {
     });
   });
 
-  it('lists the shares it carried out and how many it turned down', () => {
+  it('lists the segments it ran and how many it refused', () => {
     const share = {
       target: 'ws://a/',
       connections: 2,
@@ -64,10 +64,12 @@ describe('the view of benchmark-worker', () => {
       received: 19,
       durationMs: 1000,
       verdict: 'pass' as const,
-      note: 'cut short',
+      note: 'ended early by an interrupt',
     };
     const view = viewBenchmarkWorker({ ...report, shares: [share], refused: 3 });
-    expect(view.facts).toContainEqual(['turned down', '3']);
-    expect(view.table?.rows).toEqual([['ws://a/', 'pass', '2', '20', '19', 'cut short']]);
+    expect(view.facts).toContainEqual(['refused', '3']);
+    expect(view.table?.rows).toEqual([
+      ['ws://a/', 'pass', '2', '20', '19', 'ended early by an interrupt'],
+    ]);
   });
 });
