@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { EnvironmentError, invalidInput } from '../core/errors.ts';
+import { makeFolder } from '../core/make-folder.ts';
 import { shellQuote } from '../core/shell-quote.ts';
 import { exists } from './json-file.ts';
 import { isAlive } from './process-alive.ts';
@@ -34,7 +35,7 @@ export async function createRunFolder(sdk: RunnerSdk, run: NewRun): Promise<stri
   const { process: found, runsDir } = run;
   if (run.runId !== undefined) await refuseTaken(path.join(runsDir, run.runId));
   try {
-    await mkdir(runsDir, { recursive: true });
+    makeFolder(runsDir);
     await removeAbandoned(runsDir);
     const staging = await mkdtemp(path.join(runsDir, `${STAGING}${process.pid}-`));
     try {

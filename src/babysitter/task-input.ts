@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
 import { UsageError } from '../core/errors.ts';
+import { makeFolder } from '../core/make-folder.ts';
 import { exists, readJson, writeJson } from './json-file.ts';
 
 /** Format of `tasks/<effectId>/input.json`; any other is refused. */
@@ -31,7 +31,7 @@ export async function writeTaskInput(
 ): Promise<void> {
   const file = taskInputFile(runDir, task.effectId);
   if (await exists(file)) return;
-  await mkdir(path.dirname(file), { recursive: true });
+  makeFolder(path.dirname(file));
   await writeJson(file, { schemaVersion: TASK_INPUT_VERSION, ...task });
 }
 

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Plan, PlannedFile } from './plan.ts';
+import { makeFolder } from '../core/make-folder.ts';
 
 /**
  * Makes all changes of `plan` or none: everything is first written to a staging folder on the same
@@ -23,7 +24,7 @@ export function writeFiles(plan: Plan): void {
 /** Creates the complete folder by one rename. */
 function writeNew({ root, files }: Plan, undo: UndoLog): void {
   const parent = dirname(root);
-  makeFolder(parent, undo);
+  makeFolderUndoably(parent, undo);
   const staging = join(parent, stagingName(basename(root)));
   try {
     stage(staging, files);
@@ -64,12 +65,12 @@ function moveIntoPlace({ path, change }: PlannedFile, { root, staging, undo }: M
     move(target, backup, undo);
   }
   if (change === 'remove') return;
-  makeFolder(dirname(target), undo);
+  makeFolderUndoably(dirname(target), undo);
   move(join(staging, 'new', path), target, undo);
 }
 
 function stage(folder: string, files: readonly PlannedFile[]): void {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   for (const { path, content } of files) {
     if (content === undefined) continue;
     makeFolder(dirname(join(folder, path)));
@@ -82,9 +83,9 @@ function stagingName(word: string): string {
   return `.wsgen-${word}-${randomBytes(6).toString('hex')}`;
 }
 
-function makeFolder(folder: string, undo?: UndoLog): void {
-  const first = mkdirSync(folder, { recursive: true });
-  if (first !== undefined) undo?.push(() => rmSync(first, { recursive: true, force: true }));
+function makeFolderUndoably(folder: string, undo: UndoLog): void {
+  const first = makeFolder(folder);
+  if (first !== undefined) undo.push(() => rmSync(first, { recursive: true, force: true }));
 }
 
 function move(from: string, to: string, undo: UndoLog): void {
