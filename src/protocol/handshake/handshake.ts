@@ -140,8 +140,15 @@ export function rejectionStatus(violation: Violation): number {
 }
 
 function basicCredentials(url: URL): string {
-  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  return `Basic ${Buffer.from(pair).toString('base64')}`;
+  const pair = `${percentDecode(url.username)}:${percentDecode(url.password)}`;
+  return `Basic ${Buffer.from(pair, 'latin1').toString('base64')}`;
+}
+
+/** The octets of URL text as Latin-1 characters; a % without two digits stays (WHATWG URL). */
+function percentDecode(text: string): string {
+  return text.replace(/%([0-9a-f]{2})/gi, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 16)),
+  );
 }
 
 /** `own` without the fields that `extra` replaces, then `extra`. */

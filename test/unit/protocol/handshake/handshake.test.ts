@@ -5,7 +5,12 @@ import {
   createResponse,
   rejectionStatus,
 } from '../../../../src/protocol/handshake/handshake.ts';
-import { HeadDecoder, checkRequest, violation } from '../../../../src/protocol/index.ts';
+import {
+  HeadDecoder,
+  checkRequest,
+  fieldValue,
+  violation,
+} from '../../../../src/protocol/index.ts';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
@@ -142,4 +147,14 @@ describe('rejectionStatus', () => {
     expect(rejectionStatus(violation('WSK_HEAD_TOO_BIG', data))).toBe(431);
     expect(rejectionStatus(violation('WSK_KEY', data))).toBe(400);
   });
+});
+
+it.each([
+  ['bob:pass', 'bob:pass'],
+  ['us%zzer:p%25w', 'us%zzer:p%w'],
+  ['%e2%82%ac:x', '\u20ac:x'],
+])('sends user and password %j of a URL as Basic credentials', (userInfo, pair) => {
+  const { head } = createRequest({ url: `ws://${userInfo}@localhost/`, key: KEY });
+  const credentials = fieldValue(head, 'authorization')?.replace('Basic ', '') ?? '';
+  expect(Buffer.from(credentials, 'base64').toString()).toBe(pair);
 });
