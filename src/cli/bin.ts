@@ -2,7 +2,7 @@ import { VERSION } from '../core/version.ts';
 import { commands } from './commands.ts';
 import { exitCodeOfError, ExitCode } from './exit-code.ts';
 import { parseCommandLine } from './parse.ts';
-import { errorDocument, renderError } from './render.ts';
+import { errorDocument, renderError, renderJson } from './render.ts';
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -15,7 +15,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return argv.length === 0 ? ExitCode.usage : ExitCode.passed;
   } catch (error) {
     process.stderr.write(renderError(error));
-    if (json) process.stdout.write(`${JSON.stringify(errorDocument(error), null, 2)}\n`);
+    if (json) process.stdout.write(renderJson(errorDocument(error)));
     return exitCodeOfError(error);
   }
 }

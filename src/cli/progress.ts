@@ -1,5 +1,7 @@
 import colors from 'picocolors';
 import type { Progress, ProgressPart } from '../core/operation.ts';
+import { redact } from '../core/redact.ts';
+import { printable } from '../report/printable.ts';
 
 const QUIET_MS = 1000;
 /** A list of parts is shown sooner and updated more often, as people watch it. */
@@ -115,12 +117,15 @@ export class ProgressPrinter {
     for (const { name, done, total, failed } of parts) {
       if (done < total || this.#partsDone.has(name)) continue;
       this.#partsDone.add(name);
-      this.#sink.write(`… ${name}: ${done}${failed === 0 ? '' : `, ${failed} failed`}\n`);
+      this.#sink.write(
+        `… ${printable(name)}: ${done}${failed === 0 ? '' : `, ${failed} failed`}\n`,
+      );
     }
   }
 }
 
-function summarize({ stage, done, total }: Progress): string {
+function summarize({ stage: unsafe, done, total }: Progress): string {
+  const stage = printable(redact(unsafe));
   if (done === undefined) return stage;
   return `${stage} ${done}${total === undefined ? '' : `/${total}`}`;
 }
@@ -132,7 +137,7 @@ const WIDEST_LINE = 2 + NAME_WIDTH + 1 + BAR_WIDTH + 12 + 14;
 function partLine({ name, done, total, failed }: ProgressPart): string {
   const filled = total === 0 ? BAR_WIDTH : Math.round((BAR_WIDTH * done) / total);
   const bar = `${'█'.repeat(filled)}${colors.dim('░'.repeat(BAR_WIDTH - filled))}`;
-  const label = name.slice(0, NAME_WIDTH).padEnd(NAME_WIDTH);
+  const label = printable(name).slice(0, NAME_WIDTH).padEnd(NAME_WIDTH);
   const count = `${done}/${total}`.padStart(10);
   return `  ${label} ${bar}${count}${failed === 0 ? '' : `  ${colors.red(`${failed} failed`)}`}`;
 }

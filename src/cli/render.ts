@@ -1,15 +1,19 @@
 import colors from 'picocolors';
 import { EnvironmentError, UsageError } from '../core/errors.ts';
 import type { Report, View } from '../core/operation.ts';
+import { redact } from '../core/redact.ts';
+import { printable, printableLines } from '../report/printable.ts';
 
 const REPORT_BUGS = 'this is a bug in websocket-skill: please report it with the lines above';
 
 /**
- * Lays a view out for a terminal of `width` characters.
+ * Lays a view out for a terminal of `width` characters. Text of peers and files is escaped, secrets
+ * are masked.
  *
  * Colours follow NO_COLOR, FORCE_COLOR and whether it is a terminal.
  */
-export function renderView(view: View, report: Report, width = 100): string {
+export function renderView(unsafe: View, report: Report, width = 100): string {
+  const view = safeView(unsafe);
   const blocks = [
     `${badge(report.status)} ${colors.bold(view.title)}`,
     renderFacts(view.facts ?? []),
@@ -18,6 +22,41 @@ export function renderView(view: View, report: Report, width = 100): string {
     (view.notes ?? []).map((note) => `  ${colors.dim('·')} ${note}`).join('\n'),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+const safe = (text: string): string => printable(redact(text));
+const safeLines = (text: string): string => printableLines(redact(text));
+
+function safeView({ title, facts = [], table, moreTables = [], notes = [] }: View): View {
+  const safeTable = ({ columns, rows }: View.Table): View.Table => ({
+    columns,
+    rows: rows.map((row) => row.map(safe)),
+  });
+  return {
+    title: safe(title),
+    facts: facts.map(([label, value]) => [safe(label), safe(value)]),
+    ...(table === undefined ? {} : { table: safeTable(table) }),
+    moreTables: moreTables.map(safeTable),
+    notes: notes.map(safeLines),
+  };
+}
+
+/** One JSON document; what a terminal would obey is escaped, secrets are masked. */
+export function renderJson(document: unknown): string {
+  const text = JSON.stringify(
+    document,
+    (_, value: unknown) => (typeof value === 'string' ? redact(value) : value),
+    2,
+  );
+  // JSON.stringify escapes C0 only.
+  return `${text.replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu, escapeUnits)}\n`;
+}
+
+function escapeUnits(character: string): string {
+  return Array.from(
+    { length: character.length },
+    (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
+  ).join('');
 }
 
 function badge(status: Report['status']): string {
@@ -93,11 +132,12 @@ function paintVerdict(cell: string): string {
 /** What stands on stderr: one line, a hint, and a stack only where the error is our own bug. */
 export function renderError(error: unknown): string {
   if (error instanceof UsageError || error instanceof EnvironmentError) {
-    const hint = error.hint === undefined ? '' : `\n  ${colors.yellow('hint')} ${error.hint}`;
-    return `${colors.red('error')} ${error.message} ${colors.dim(`[${error.code}]`)}${hint}\n`;
+    const hint =
+      error.hint === undefined ? '' : `\n  ${colors.yellow('hint')} ${safeLines(error.hint)}`;
+    return `${colors.red('error')} ${safeLines(error.message)} ${colors.dim(`[${error.code}]`)}${hint}\n`;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return `${stack}\n${REPORT_BUGS}\n`;
+  return `${safeLines(stack)}\n${REPORT_BUGS}\n`;
 }
 
 /** The one JSON document that `--json` prints for an error. */

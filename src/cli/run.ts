@@ -4,7 +4,7 @@ import type { OperationContext } from '../core/operation.ts';
 import { exitCodeOf, ExitCode } from './exit-code.ts';
 import type { Invocation } from './parse-flags.ts';
 import { ProgressPrinter } from './progress.ts';
-import { renderView } from './render.ts';
+import { renderJson, renderView } from './render.ts';
 
 /** Runs an operation, prints its report, and returns the exit code. */
 export async function run({ operation, args, json }: Invocation): Promise<number> {
@@ -23,7 +23,7 @@ export async function run({ operation, args, json }: Invocation): Promise<number
     progress.end();
     process.stdout.write(
       json
-        ? `${JSON.stringify(report, null, 2)}\n`
+        ? renderJson(report)
         : renderView(operation.view(report), report, process.stdout.columns),
     );
     return exitCodeOf(report);

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { EnvironmentError } from '../core/errors.ts';
+import { makeFolder } from '../core/make-folder.ts';
+import { redact } from '../core/redact.ts';
 
 /** One file of a report; rendered when it is its turn, so that only one is in memory. */
 export interface ReportFile {
@@ -11,7 +13,7 @@ export interface ReportFile {
 
 /**
  * Writes the files of a report into `folder`, which is made if it is not there, the last one first,
- * so that whoever sees the first one finds the others. Each is replaced in one step, whole.
+ * so that a reader of the first one finds the others. Secrets in their text are masked. Each is replaced in one step, whole.
  *
  * Returns their paths in the order of `files`; throws `EnvironmentError` WSK_ERR_OUTPUT_NOT_WRITABLE.
  */
@@ -19,9 +21,9 @@ export async function writeReportFiles(
   folder: string,
   files: readonly ReportFile[],
 ): Promise<string[]> {
-  await attempt(folder, () => mkdir(folder, { recursive: true }));
+  await attempt(folder, () => Promise.resolve().then(() => makeFolder(folder)));
   for (const { name, render } of [...files].reverse()) {
-    const text = render();
+    const text = redact(render());
     await attempt(folder, () => replace(path.join(folder, name), text));
   }
   return files.map(({ name }) => path.join(folder, name));

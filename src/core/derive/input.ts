@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { Settings } from '../settings.ts';
 import { invalidInput, UsageError } from '../errors.ts';
+import { redact } from '../redact.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import type { OperationDefinition, Report } from '../operation.ts';
 import { flagsOf, type Flag } from './flags.ts';
@@ -72,8 +73,8 @@ function isGeneric(issue: z.core.$ZodIssue): boolean {
   return ['invalid_type', 'invalid_value', 'too_big', 'too_small'].includes(issue.code);
 }
 
-/** What was given; a URL without user and password, which must not appear in a log. */
+/** What was given, without secrets. */
 function show(value: unknown): string {
   const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
-  return text.replace(/:\/\/[^"\s]*@/, '://***@');
+  return redact(text);
 }

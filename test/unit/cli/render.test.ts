@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { exitCodeOf, exitCodeOfError } from '../../../src/cli/exit-code.ts';
-import { errorDocument, renderError, renderView } from '../../../src/cli/render.ts';
+import { errorDocument, renderError, renderJson, renderView } from '../../../src/cli/render.ts';
 import { EnvironmentError, UsageError } from '../../../src/core/errors.ts';
 
 it('draws facts, a table and notes in columns', () => {
@@ -37,6 +37,30 @@ it('draws facts, a table and notes in columns', () => {
       '',
     ].join('\n'),
   );
+});
+
+const HOSTILE = '\u001b]0;owned\u0007\u001b[2J\u009b2J\u202e';
+const SECRET = 'ws://bob:s3cr3t@host/';
+
+it('escapes what a terminal obeys and masks secrets, wherever it comes from', () => {
+  const text = `${HOSTILE}${SECRET}`;
+  const table = { columns: ['a', 'b'], rows: [[text, text]] };
+  const report = { operation: 'x', status: 'failed', success: false } as const;
+  const view = { title: text, facts: [[text, text] as const], table, notes: [text] };
+  const error = new UsageError('WSK_ERR_INVALID_INPUT', text, { hint: text });
+  const printed = [
+    renderView({ ...view, moreTables: [table] }, report),
+    renderError(error),
+    renderError(new Error(text)),
+    renderJson(errorDocument(error)),
+    renderJson({ ...report, seen: text }),
+  ];
+  for (const one of printed) {
+    expect(one).not.toMatch(/[^\P{C}\n]/u);
+    expect(one).not.toContain('s3cr3t');
+    expect(one).toContain('ws://***@host/');
+  }
+  expect(JSON.parse(renderJson({ seen: HOSTILE }))).toEqual({ seen: HOSTILE });
 });
 
 it('shows a hint for a known error, and a stack only for our own bug', () => {
