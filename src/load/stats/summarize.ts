@@ -133,7 +133,7 @@ function secondRows(
 
 function serverNotes(server: ServerUse | null): string[] {
   if (server === null || server.endedAtSecond === null) return [];
-  return [`the server's process ${server.pid} was gone in second ${server.endedAtSecond}`];
+  return [`the server's process ${server.pid} ended in second ${server.endedAtSecond}`];
 }
 
 function scenarioOf({ scenario }: LoadResult): Pick<Measured, 'scenario'> {

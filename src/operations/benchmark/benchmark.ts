@@ -1,24 +1,24 @@
 import { resolve } from 'node:path';
 import type { OperationContext } from '../../core/operation.ts';
-import { carryOutAll } from './runs.ts';
-import { EnvironmentWatch, environmentNotes } from '../../load/host/environment-index.ts';
+import { runAll } from './runs.ts';
+import { EnvironmentWatch, environmentNotes } from '../../load/host/index.ts';
 import { histogramsOf, judge } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
 import type { BenchmarkReport } from '../../load/metrics.ts';
 import type { BenchmarkInput } from './schema.ts';
-import { prepare, projectSettings } from './plan/index.ts';
-import type { Prepared } from './plan/index.ts';
+import { prepare } from './plan/prepare.ts';
+import type { Prepared } from './plan/prepare.ts';
+import { projectSettings } from './plan/project.ts';
 import { driftNotes } from './soak.ts';
 import { commandOf, describeLoad } from './describe-load.ts';
 import { openTarget } from '../../target/target.ts';
 import type { Target } from '../../target/target.ts';
 
 /**
- * Loads a server and measures what its clients wait, how much it takes and what goes wrong, and
- * writes the reports.
+ * Load-tests a server: measures latency, throughput and errors, and writes the reports.
  *
- * Throws `UsageError` before anything is connected to, `EnvironmentError` when not one connection
- * could be opened or the reports cannot be written; whatever else goes wrong is in the report.
+ * Throws `UsageError` before it connects, `EnvironmentError` when no connection can be opened or
+ * the reports cannot be written; everything else that goes wrong is in the report.
  */
 export async function benchmark(
   input: BenchmarkInput,
@@ -31,7 +31,7 @@ export async function benchmark(
   const env = input.project === undefined ? {} : projectSettings(input, process.env);
   await using server = await openTarget(input, context, { env });
   const { scenario } = prepared;
-  const outcome = await carryOutAll({
+  const outcome = await runAll({
     ...{ input, context, scenario, prepared },
     reached: server,
   });
@@ -74,14 +74,16 @@ function reportOf({ input, prepared, server, env, outcome, environment }: Parts)
     comparison,
     search,
     environment: surroundings,
-    // Several runs may have the same to say.
-    notes: unique([
-      ...verdict.notes,
-      ...measured.notes,
-      ...startNotes(env),
-      ...environmentNotes(surroundings),
-      ...(mode === 'soak' ? driftNotes(measured) : []),
-    ]),
+    // Several runs may have the same note.
+    notes: [
+      ...new Set([
+        ...verdict.notes,
+        ...measured.notes,
+        ...startNotes(env),
+        ...environmentNotes(surroundings),
+        ...(mode === 'soak' ? driftNotes(measured) : []),
+      ]),
+    ],
     reports: [],
   };
 }
@@ -89,10 +91,6 @@ function reportOf({ input, prepared, server, env, outcome, environment }: Parts)
 function startNotes(env: Readonly<Record<string, string>>): string[] {
   const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   return settings.length === 0 ? [] : [`the project was started with ${settings.join(' ')}`];
-}
-
-function unique(lines: readonly string[]): string[] {
-  return [...new Set(lines)];
 }
 
 async function writeOut(

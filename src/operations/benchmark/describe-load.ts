@@ -1,27 +1,26 @@
 import { printableRedisUrl } from '../../load/distributed/redis.ts';
-import { flagOf } from './plan/flags.ts';
 import type { LoadPlan } from '../../load/plan.ts';
 import { shellQuote } from '../../core/shell-quote.ts';
 import { count, short } from '../../report/format.ts';
-import { BenchmarkInput } from './schema.ts';
+import { BenchmarkInput, flagOf } from './schema.ts';
 
-/** What stands in a published message for its place holder. */
+/** Length of what replaces `{{id}}` in a published message. */
 const ID_DIGITS = 16;
 
-/** Open or closed loop and its figures, in words; `scenario` is the name of the one that is run. */
+/** The load in one line: open or closed loop, rate, sizes; `scenario` is the name of the scenario. */
 export function describeLoad(plan: LoadPlan, scenario: string | null = null): string {
   const { mode, connections, load, fanout } = plan;
   const clients = connections === 1 ? '1 connection' : `${count(connections)} connections`;
   if (scenario !== null) {
     const pace = load.model === 'open' ? `, ${short(load.rate)} messages per second` : '';
-    return `${clients} that follow the scenario ${scenario}${pace}`;
+    return `${clients} running the scenario ${scenario}${pace}`;
   }
-  if (mode === 'idle') return `${clients}, quiet`;
+  if (mode === 'idle') return `${clients} without messages`;
   if (mode === 'connect') {
     const isPaced = load.model === 'open' && load.rate > 0;
     const pace = isPaced
       ? `${short(load.rate)} handshakes per second`
-      : 'handshakes as fast as they can be';
+      : 'handshakes as fast as possible';
     return `${pace}, up to ${clients} at once`;
   }
   const size = describeSize(plan);
@@ -51,10 +50,10 @@ function describeSize({ message, fanout }: LoadPlan): string {
   }
 }
 
-/** Whose values are secrets, in the command as in reports. */
+/** Headers whose values are secret. */
 const SECRET_HEADERS = /^(?:proxy-)?authorization$|^cookie$|key|token|secret/i;
 
-/** The command line that repeats this, for a POSIX shell; values of secret headers are left out. */
+/** The command line that repeats this run, for a POSIX shell, without values of secret headers. */
 export function commandOf(input: BenchmarkInput): string {
   const words = (Object.keys(BenchmarkInput.shape) as (keyof BenchmarkInput)[]).flatMap((field) => {
     const value = input[field];

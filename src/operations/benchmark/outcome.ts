@@ -1,34 +1,36 @@
 import type { Measured, BenchmarkReport } from '../../load/metrics.ts';
 import type { NamedHistogram, NamedHistograms } from '../../load/report/index.ts';
 import type { Run } from './run-plan.ts';
-import type { Prepared } from './plan/index.ts';
+import type { Prepared } from './plan/prepare.ts';
 import { judgeThresholds } from '../../load/stats/index.ts';
-import { failuresOf } from './verdict.ts';
+import { count } from '../../report/format.ts';
 
-/** What came of all runs of one invocation. */
+/** The results of all runs of one invocation. */
 export interface Outcome {
-  /** Those of the url or project, in their order. */
+  /** Runs of the url or project, in their order. */
   readonly runs: readonly Run[];
-  /** Those of the server it is compared with. */
+  /** Runs of the server it is compared with. */
   readonly otherRuns: readonly Run[];
   readonly measured: Measured;
   readonly repeats: BenchmarkReport['repeats'];
   readonly comparison: BenchmarkReport['comparison'];
   readonly search: BenchmarkReport['search'];
-  /** Cut short by a signal. */
+  /** Stopped early by a signal. */
   readonly interrupted: boolean;
 }
 
 type Verdict = Pick<BenchmarkReport, 'status' | 'success' | 'thresholds' | 'notes'>;
 
-/** Whether all that had to hold held, in every run; `strict` refuses a generator that was the limit. */
+/** The verdict over all runs; with `strict`, a generator that was the limit makes it invalid. */
 export function judge(outcome: Outcome, prepared: Prepared, strict: boolean): Verdict {
   const thresholds = judgeThresholds(prepared.thresholds, outcome.measured);
-  // Of a run that was cut short nobody knows what it would have come to.
-  const whole = [...outcome.runs, ...outcome.otherRuns].filter((run) => !run.result.interrupted);
-  const failures = whole.flatMap(failuresOf);
-  const missed =
-    outcome.search?.best === null ? [`no rate was found at which ${outcome.search.slo} holds`] : [];
+  // Interrupted runs have incomplete counts, so they cannot fail.
+  const completed = [...outcome.runs, ...outcome.otherRuns].filter(
+    (run) => !run.result.interrupted,
+  );
+  const failures = completed.flatMap(failuresOf);
+  const { search } = outcome;
+  const missed = search?.best === null ? [`no rate was found at which ${search.slo} holds`] : [];
   const saturated = saturationOf(outcome);
   const failed =
     failures.length > 0 ||
@@ -45,16 +47,10 @@ export function judge(outcome: Outcome, prepared: Prepared, strict: boolean): Ve
     status,
     success: status === 'passed',
     thresholds,
-    notes: [...failures, ...missed, ...limitOf(outcome)],
+    notes: [...failures, ...missed, ...(search?.limit === undefined ? [] : [search.limit])],
   };
 }
 
-/** What ended a search. */
-function limitOf({ search }: Outcome): string[] {
-  return search?.limit === undefined ? [] : [search.limit];
-}
-
-/** A search goes up to where the generator or the server gives up: its last good level counts. */
 function saturationOf({ measured, comparison }: Outcome): boolean {
   return measured.generator.saturated || comparison?.other.generator.saturated === true;
 }
@@ -72,4 +68,25 @@ function named({ result: { latency } }: Run, side: NamedHistogram['side']): Name
     const histogram = latency[name];
     return histogram === null ? [] : [{ name, side, histogram }];
   });
+}
+
+/** Why a run fails whatever its thresholds: the server or a worker was lost, or nothing was answered. */
+function failuresOf({ measured, plan, server }: Run): string[] {
+  const { connections, messages, errors } = measured;
+  const reasons: string[] = [];
+  if (server !== null && server.endedAtSecond !== null) {
+    reasons.push(`the server's process ${server.pid} ended in second ${server.endedAtSecond}`);
+  }
+  if (connections.opened > 0 && connections.dropped >= connections.opened) {
+    reasons.push(`all ${count(connections.opened)} connections were dropped before the end`);
+  }
+  const awaitsReplies = plan.mode === 'echo' || plan.mode === 'fanout';
+  if (awaitsReplies && messages.received === 0) {
+    const { sent } = messages;
+    reasons.push(
+      sent === 0 ? 'no message was sent' : `none of ${count(sent)} messages was answered`,
+    );
+  }
+  const lostWorkers = errors.filter(({ kind }) => kind === 'worker');
+  return [...reasons, ...lostWorkers.map(({ first }) => `a worker was lost: ${first}`)];
 }

@@ -8,9 +8,9 @@ import { findServer, ServerWatch } from '../../load/host/index.ts';
 import type { ServerUse } from '../../load/host/index.ts';
 import type { BenchmarkInput } from './schema.ts';
 import { summarize } from '../../load/stats/index.ts';
-import { describeSecond } from './describe-second.ts';
+import { count, duration } from '../../report/format.ts';
 
-/** One plan, carried out. */
+/** One plan and what it measured. */
 export interface Run {
   readonly plan: LoadPlan;
   readonly result: LoadResult;
@@ -26,9 +26,9 @@ export interface RunOptions {
 }
 
 /**
- * Carries out `plan` and sums up what was measured; `label` tells runs apart while they go on.
+ * Runs `plan` and sums up what was measured; `label` names the run in the live view.
  *
- * Throws `EnvironmentError` when not one connection could be opened.
+ * Throws `EnvironmentError` when no connection can be opened.
  */
 export async function runPlan(plan: LoadPlan, options: RunOptions, label = ''): Promise<Run> {
   const { input, context } = options;
@@ -51,19 +51,19 @@ export async function runPlan(plan: LoadPlan, options: RunOptions, label = ''): 
       });
     },
   };
-  const result = await carryOut(plan, control, options);
+  const result = await execute(plan, control, options);
   const server = watch?.use() ?? null;
   return { plan, result, measured: summarize(result, plan, server), server };
 }
 
 function serverOf(plan: LoadPlan, input: BenchmarkInput): number[] {
-  // A process that was named is that of the url, not of the server it is compared with.
+  // `--pid` is the process of `--url`, not of the server it is compared with.
   const pid = plan.target.url === input.compare ? undefined : input.pid;
   return findServer({ url: plan.target.url, pid });
 }
 
-/** Here, or split over machines; what that takes is loaded then alone. */
-async function carryOut(
+/** On this machine, or split over machines, whose code is loaded only then. */
+async function execute(
   plan: LoadPlan,
   control: LoadControl,
   { input, scenario, context }: RunOptions,
@@ -80,4 +80,21 @@ async function carryOut(
     );
   }
   return runLocally(plan, scenario, control);
+}
+
+/** One second in one line, for logs: `measure 12/60 s, 9,998/s, p50 0.240 ms, p99 1.10 ms`. */
+function describeSecond(sample: SecondSample, { mode, phases }: LoadPlan): string {
+  const { phase, second, opened, received, errors, connections, response } = sample;
+  const total = Math.ceil((phases.rampMs + phases.warmupMs + phases.durationMs) / 1000);
+  const parts = [
+    `${phase} ${Math.min(second, total)}/${total} s`,
+    ...(phase === 'connect' || mode === 'connect' ? [`${count(opened)} opened`] : []),
+    ...(mode === 'echo' || mode === 'fanout' ? [`${count(received)}/s`] : []),
+    ...(response === null
+      ? []
+      : [`p50 ${duration(response.p50 / 1e6)}`, `p99 ${duration(response.p99 / 1e6)}`]),
+    `${count(connections)} connections`,
+    ...(errors === 0 ? [] : [`${count(errors)} errors`]),
+  ];
+  return parts.join(', ');
 }

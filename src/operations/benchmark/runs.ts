@@ -4,61 +4,61 @@ import type { LoadPlan } from '../../load/plan.ts';
 import type { Measured } from '../../load/metrics.ts';
 import { runPlan } from './run-plan.ts';
 import type { Run, RunOptions } from './run-plan.ts';
-import type { Prepared, Reached } from './plan/index.ts';
+import type { Prepared, Reached } from './plan/prepare.ts';
 import { aggregate, compareRuns, findMax } from '../../load/stats/index.ts';
 
-/** Blocks A B B A of a comparison: eight runs of each server, the least for a sound interval. */
+/** Blocks A B B A of a comparison: eight runs of each server, as BCa intervals need. */
 const DEFAULT_BLOCKS = 4;
 
 const NO_COMPARISON = { otherRuns: [], repeats: null, comparison: null, search: null } as const;
 
-interface Campaign extends RunOptions {
+interface Options extends RunOptions {
   readonly prepared: Prepared;
   readonly reached: Reached;
 }
 
-/** Makes as many runs as the input asks for: one, several, those of a comparison or of a search. */
-export async function carryOutAll(campaign: Campaign): Promise<Outcome> {
-  const { input } = campaign;
-  if (input.findMax) return search(campaign);
-  if (input.compare !== undefined) return compare(campaign, input.compare);
+/** Makes all runs of the input: one, several, or those of a comparison or a search. */
+export async function runAll(options: Options): Promise<Outcome> {
+  const { input } = options;
+  if (input.findMax) return search(options);
+  if (input.compare !== undefined) return compare(options, input.compare);
   return input.repeat === undefined || input.repeat === 1
-    ? once(campaign)
-    : repeat(campaign, input.repeat);
+    ? once(options)
+    : repeat(options, input.repeat);
 }
 
-async function once(campaign: Campaign): Promise<Outcome> {
-  const run = await runPlan(planOf(campaign), campaign);
+async function once(options: Options): Promise<Outcome> {
+  const run = await runPlan(planOf(options), options);
   return {
     ...NO_COMPARISON,
     runs: [run],
     measured: run.measured,
-    interrupted: isCutShort(campaign, [run]),
+    interrupted: wasInterrupted(options, [run]),
   };
 }
 
-async function repeat(campaign: Campaign, times: number): Promise<Outcome> {
-  const plan = planOf(campaign);
+async function repeat(options: Options, times: number): Promise<Outcome> {
+  const plan = planOf(options);
   const runs: Run[] = [];
-  while (runs.length < times && !campaign.context.signal.aborted) {
-    runs.push(await runPlan(plan, campaign, `run ${runs.length + 1} of ${times}, `));
+  while (runs.length < times && !options.context.signal.aborted) {
+    runs.push(await runPlan(plan, options, `run ${runs.length + 1} of ${times}, `));
   }
-  // What was cut short would pull the figures of the whole ones down.
-  const whole = runs.filter(({ result }) => !result.interrupted);
-  const { repeats, median } = aggregate((whole.length > 0 ? whole : runs).map(measuredOf));
+  // Interrupted runs have incomplete counts.
+  const completed = runs.filter(({ result }) => !result.interrupted);
+  const { repeats, median } = aggregate((completed.length > 0 ? completed : runs).map(measuredOf));
   return {
     ...NO_COMPARISON,
     runs,
     measured: median,
     repeats,
-    interrupted: isCutShort(campaign, runs),
+    interrupted: wasInterrupted(options, runs),
   };
 }
 
-async function compare(campaign: Campaign, b: string): Promise<Outcome> {
-  const { input, prepared, reached, context } = campaign;
+async function compare(options: Options, b: string): Promise<Outcome> {
+  const { input, prepared, reached, context } = options;
   const blocks = input.repeat ?? DEFAULT_BLOCKS;
-  const a = { url: reached.url, plan: planOf(campaign), runs: [] as Run[] };
+  const a = { url: reached.url, plan: planOf(options), runs: [] as Run[] };
   const other = { url: b, plan: prepared.planFor({ ...reached, url: b }), runs: [] as Run[] };
   const compared = await compareRuns({
     a: a.url,
@@ -71,9 +71,9 @@ async function compare(campaign: Campaign, b: string): Promise<Outcome> {
       const { plan, runs } = side === 'a' ? a : other;
       const made = a.runs.length + other.runs.length + 1;
       const label = `run ${made} of ${blocks * 4}, ${side.toUpperCase()}, `;
-      const run = await runPlan(plan, campaign, label);
+      const run = await runPlan(plan, options, label);
       runs.push(run);
-      // A run that was cut short is no match for a whole one.
+      // An interrupted run cannot be compared with a complete one.
       context.signal.throwIfAborted();
       return run.measured;
     },
@@ -89,13 +89,13 @@ async function compare(campaign: Campaign, b: string): Promise<Outcome> {
     repeats,
     comparison: compared,
     search: null,
-    interrupted: isCutShort(campaign, [...a.runs, ...other.runs]),
+    interrupted: wasInterrupted(options, [...a.runs, ...other.runs]),
   };
 }
 
-async function search(campaign: Campaign): Promise<Outcome> {
-  const { prepared, context } = campaign;
-  const plan = planOf(campaign);
+async function search(options: Options): Promise<Outcome> {
+  const { prepared, context } = options;
+  const plan = planOf(options);
   const { load } = plan;
   const { slo } = prepared;
   if (slo === null || load.model !== 'open') throw new Error('a search without a rate or an SLO');
@@ -106,7 +106,7 @@ async function search(campaign: Campaign): Promise<Outcome> {
     signal: context.signal,
     run: async (rate) => {
       const label = `${Math.round(rate)} messages per second, `;
-      const run = await runPlan({ ...plan, load: { ...load, rate } }, campaign, label);
+      const run = await runPlan({ ...plan, load: { ...load, rate } }, options, label);
       runs.set(rate, run);
       return run.measured;
     },
@@ -116,7 +116,7 @@ async function search(campaign: Campaign): Promise<Outcome> {
   if (shown === undefined) throw context.signal.reason;
   return {
     ...NO_COMPARISON,
-    // Levels that did not hold have failed on purpose: they judge the rate, not the server.
+    // Levels that did not hold are part of the search and do not fail it.
     runs: best === undefined ? [] : [best],
     measured: shown.measured,
     search: found,
@@ -124,7 +124,7 @@ async function search(campaign: Campaign): Promise<Outcome> {
   };
 }
 
-function planOf({ prepared, reached }: Campaign): LoadPlan {
+function planOf({ prepared, reached }: Options): LoadPlan {
   return prepared.planFor(reached);
 }
 
@@ -132,6 +132,6 @@ function measuredOf({ measured }: Run): Measured {
   return measured;
 }
 
-function isCutShort({ context }: Campaign, runs: readonly Run[]): boolean {
+function wasInterrupted({ context }: Options, runs: readonly Run[]): boolean {
   return context.signal.aborted || runs.some(({ result }) => result.interrupted);
 }

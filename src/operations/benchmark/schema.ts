@@ -250,11 +250,18 @@ export const BenchmarkInput = z
   });
 export type BenchmarkInput = z.output<typeof BenchmarkInput>;
 
-/** A command line makes numbers of what looks like one only where the schema says so. */
+/** The command line passes a numeral as text where the schema expects text, a task may pass a number. */
 function toText(value: unknown): unknown {
   return typeof value === 'number' ? String(value) : value;
 }
 
 function pemFile(description: string) {
   return z.string().min(1).optional().describe(description).meta({ placeholder: 'file' });
+}
+
+/** `messagesPerSecond` -> `--messages-per-second`, `sourceIps` -> `--source-ip`. */
+export function flagOf(field: keyof BenchmarkInput): string {
+  const meta = BenchmarkInput.shape[field].meta();
+  const kebab = field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return `--${typeof meta?.['flag'] === 'string' ? meta['flag'] : kebab}`;
 }

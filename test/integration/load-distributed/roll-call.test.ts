@@ -80,7 +80,12 @@ redisRequirement('the roll call of remote workers')('remote workers', () => {
       loadControl(),
     );
     expect(result.messages.received).toBe(20);
-    expect(workers.named('w1').stderr().match(/loads/g)).toHaveLength(1);
+    expect(
+      workers
+        .named('w1')
+        .stderr()
+        .match(/loading/g),
+    ).toHaveLength(1);
   });
 
   it('that are busy do not come, and go on with what they do', async () => {

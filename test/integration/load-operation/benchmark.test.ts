@@ -72,7 +72,7 @@ describe('benchmark', () => {
     const args = ['--url', server.url, '--mode', 'idle', '--connections', '20', ...SHORT];
     const { code, report } = await runBenchmark(args);
     expect(code).toBe(0);
-    expect(report).toMatchObject({ mode: 'idle', load: '20 connections, quiet' });
+    expect(report).toMatchObject({ mode: 'idle', load: '20 connections without messages' });
     expect(report.measured.connections).toMatchObject({ opened: 20, dropped: 0 });
     expect(report.measured.messages.sent).toBe(0);
   });
@@ -177,7 +177,7 @@ describe('the verdict of benchmark', () => {
     expect(code).toBe(1);
     expect(report.measured.messages.received).toBeGreaterThan(0);
     expect(report.measured.connections.dropped).toBe(3);
-    expect(report.notes.join('\n')).toContain('every one of 3 connections was dropped');
+    expect(report.notes.join('\n')).toContain('all 3 connections were dropped');
     expect(report.measured.phases.measureMs).toBeLessThan(60_000);
     expectToAddUp(report);
   });
@@ -190,7 +190,7 @@ describe('the verdict of benchmark', () => {
     expect(code).toBe(1);
     expect(report.measured.messages.received).toBe(0);
     expect(report.measured.messages.lost).toBe(report.measured.messages.sent);
-    expect(report.notes.join('\n')).toMatch(/not one of \d+ messages was answered/);
+    expect(report.notes.join('\n')).toMatch(/none of \d+ messages was answered/);
   });
 
   it('is failed when the server hangs in the middle of the run', async () => {

@@ -1,11 +1,11 @@
-import { UsageError } from '../../../core/errors.ts';
-import { flagOf } from './flags.ts';
+import { invalidInput } from '../../../core/errors.ts';
+import { flagOf } from '../schema.ts';
 import type { BenchmarkInput } from '../schema.ts';
 
-/** Two flags that cannot both be meant, and what to do about it. */
-type Clash = readonly [a: keyof BenchmarkInput, b: keyof BenchmarkInput, hint: string];
+/** Two flags that exclude or need each other, and a hint. */
+type Pair = readonly [a: keyof BenchmarkInput, b: keyof BenchmarkInput, hint: string];
 
-const CLASHES: readonly Clash[] = [
+const CONFLICTS: readonly Pair[] = [
   ['rate', 'messagesPerSecond', '--rate is the total, --messages-per-second of each connection'],
   ['pipeline', 'rate', 'a closed loop goes as fast as replies come: leave --rate out'],
   ['pipeline', 'messagesPerSecond', 'a closed loop goes as fast as replies come'],
@@ -25,8 +25,8 @@ const CLASHES: readonly Clash[] = [
   ['ca', 'insecure', 'any certificate is accepted by --insecure'],
 ];
 
-/** Flags that mean something beside another one alone. */
-const NEEDS: readonly Clash[] = [
+/** The first needs the second. */
+const NEEDS: readonly Pair[] = [
   ['slo', 'findMax', 'use --threshold for a single run'],
   ['findMax', 'slo', 'as in --slo "p99<50ms"'],
   ['remoteWorkers', 'distributed', 'as in --distributed redis://localhost'],
@@ -34,27 +34,27 @@ const NEEDS: readonly Clash[] = [
   ['key', 'cert', 'a private key needs its certificate'],
 ];
 
-/** Throws `UsageError` WSK_ERR_INVALID_INPUT for flags that do not go together. */
-export function checkExclusive(input: BenchmarkInput): void {
-  for (const [a, b, hint] of CLASHES) {
+/** Throws `UsageError` WSK_ERR_INVALID_INPUT for flags that exclude or miss each other. */
+export function checkConflicts(input: BenchmarkInput): void {
+  for (const [a, b, hint] of CONFLICTS) {
     if (isGiven(input, a) && isGiven(input, b)) {
-      throw refusal(`${flagOf(a)} excludes ${flagOf(b)}`, hint);
+      throw invalidInput(`${flagOf(a)} excludes ${flagOf(b)}`, hint);
     }
   }
   if (input.compare !== undefined && input.repeat === 1) {
-    throw refusal(
+    throw invalidInput(
       '--repeat is 1, expected at least 2 blocks for --compare',
       'one block gives no interval',
     );
   }
   for (const [a, b, hint] of NEEDS) {
     if (isGiven(input, a) && !isGiven(input, b)) {
-      throw refusal(`${flagOf(a)} needs ${flagOf(b)}`, hint);
+      throw invalidInput(`${flagOf(a)} needs ${flagOf(b)}`, hint);
     }
   }
 }
 
-/** What makes no sense in a mode would be left out without a word. */
+/** Flags that have no meaning in a mode; they are refused, not ignored. */
 const NOT_IN_MODE: Readonly<Record<string, readonly (keyof BenchmarkInput)[]>> = {
   echo: ['publishers', 'join', 'publish'],
   soak: ['publishers', 'join', 'publish', 'findMax', 'compare'],
@@ -76,14 +76,13 @@ export function checkMode(input: BenchmarkInput, mode: string): void {
   const fit = Object.keys(NOT_IN_MODE).filter(
     (name) => NOT_IN_MODE[name]?.includes(wrong) === false,
   );
-  throw refusal(`${flagOf(wrong)} does not apply to mode ${mode}`, `use --mode ${fit.join('|')}`);
+  throw invalidInput(
+    `${flagOf(wrong)} does not apply to mode ${mode}`,
+    `use --mode ${fit.join('|')}`,
+  );
 }
 
 function isGiven(input: BenchmarkInput, field: keyof BenchmarkInput): boolean {
   const value = input[field];
   return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
-}
-
-function refusal(message: string, hint: string): UsageError {
-  return new UsageError('WSK_ERR_INVALID_INPUT', message, { hint });
 }

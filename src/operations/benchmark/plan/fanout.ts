@@ -1,31 +1,31 @@
-import { UsageError } from '../../../core/errors.ts';
+import { invalidInput } from '../../../core/errors.ts';
 import type { FanoutPlan } from '../../../load/plan.ts';
 import type { BenchmarkInput } from '../schema.ts';
 
-/** Stands for the digits by which a delivery is known. */
+/** Place of the digits that identify a delivery. */
 const ID = '{{id}}';
 const ID_DIGITS = 16;
 
-/** The longest text our chat servers take. */
+/** The longest text of a generated chat server. */
 const MAX_CHAT_TEXT = 4096;
 
 const ROOM = 'benchmark';
 
 /**
- * Who publishes and what, with the messages of our chat servers as the default.
+ * Who publishes and what, by default with the messages of a generated chat server.
  *
- * `rooms` says whether the server has them; one without sends each message to everybody.
+ * `rooms`: whether the server has rooms; one without sends each message to everybody.
  * Throws `UsageError` WSK_ERR_INVALID_INPUT.
  */
 export function fanoutOf(input: BenchmarkInput, { rooms }: { rooms: boolean }): FanoutPlan {
   const { publishers = 1, connections, toSelf } = input;
   if (publishers > connections) {
-    throw refusal(
+    throw invalidInput(
       `--publishers is ${publishers}, expected at most --connections, which is ${connections}`,
     );
   }
   if (connections === 1 && !toSelf) {
-    throw refusal('--connections is 1, expected a receiver beside the publisher');
+    throw invalidInput('--connections is 1, expected at least 2: a publisher and a receiver');
   }
   return {
     publishers,
@@ -40,12 +40,13 @@ function publishOf({ publish, size }: BenchmarkInput, rooms: boolean): string {
     const text = ID + 'x'.repeat(paddingOf(size));
     return JSON.stringify({ type: 'message', ...(rooms && { room: ROOM }), text });
   }
-  if (size !== undefined) throw refusal('--publish excludes --size', 'the text is sent as it is');
+  if (size !== undefined)
+    throw invalidInput('--publish excludes --size', '--publish is the whole text');
   const places = publish.split(ID).length - 1;
   if (places === 1) return publish;
-  throw refusal(
-    `--publish is ${JSON.stringify(publish)}, expected ${ID} in it once`,
-    `as in --publish '{"text":"${ID}"}': digits stand there, by which deliveries are matched`,
+  throw invalidInput(
+    `--publish is ${JSON.stringify(publish)}, expected it to contain ${ID} once`,
+    `as in --publish '{"text":"${ID}"}': ${ID} becomes the digits that identify the message`,
   );
 }
 
@@ -54,12 +55,8 @@ function paddingOf(size: string | undefined): number {
   if (size === undefined) return 0;
   const bytes = /^\d+$/.test(size) ? Number(size) : NaN;
   if (bytes >= ID_DIGITS && bytes <= MAX_CHAT_TEXT) return bytes - ID_DIGITS;
-  throw refusal(
-    `--size is ${JSON.stringify(size)}, expected ${ID_DIGITS} to ${MAX_CHAT_TEXT} bytes in the mode fanout`,
-    'with --publish, any text can be sent',
+  throw invalidInput(
+    `--size is ${JSON.stringify(size)}, expected ${ID_DIGITS} to ${MAX_CHAT_TEXT} bytes in mode fanout`,
+    '--publish sends a text of any size',
   );
-}
-
-function refusal(message: string, hint?: string): UsageError {
-  return new UsageError('WSK_ERR_INVALID_INPUT', message, hint === undefined ? {} : { hint });
 }

@@ -1,13 +1,13 @@
-import { UsageError } from '../../../core/errors.ts';
+import { invalidInput } from '../../../core/errors.ts';
 import type { ClosedLoad, Mode, OpenLoad, Phases } from '../../../load/plan.ts';
 import type { BenchmarkInput } from '../schema.ts';
 
 const DEFAULT_MESSAGES_PER_SECOND = 10;
 
-/** Messages of one run: what the counters of a histogram hold, each of them 32 bits. */
+/** Messages of one run: the counters of a histogram have 32 bits. */
 const MAX_MESSAGES = 0xffff_ffff;
 
-/** Messages per second no machine sends: a schedule finer than that is a slip of the pen. */
+/** Messages per second: more than any machine can send. */
 const MAX_RATE = 50_000_000;
 
 interface LoadOptions {
@@ -18,9 +18,9 @@ interface LoadOptions {
 }
 
 /**
- * At which rate, or how deep, messages are sent.
+ * The rate (open model) or the messages in flight (closed model).
  *
- * Throws `UsageError` WSK_ERR_INVALID_INPUT for a rate that a run of this duration cannot have.
+ * Throws `UsageError` WSK_ERR_INVALID_INPUT for a rate that this duration does not allow.
  */
 export function loadOf(
   input: BenchmarkInput,
@@ -30,7 +30,7 @@ export function loadOf(
   if (pipeline !== undefined) return { model: 'closed', depth: pipeline, seed };
   const rate = totalRate(input, senders);
   if (mode === 'scenario' && rate === undefined) return { model: 'closed', depth: 1, seed };
-  // Nothing is sent in these modes; a rate is one of handshakes, and none is as fast as they go.
+  // No messages in these modes: the rate is one of handshakes, 0 as fast as possible.
   if (mode === 'idle' || mode === 'connect') {
     return { model: 'open', rate: input.rate ?? 0, arrivals, seed };
   }
@@ -48,26 +48,22 @@ function checkRate(input: BenchmarkInput, total: number, phases: Phases): void {
   const flag = input.messagesPerSecond === undefined ? '--rate' : '--messages-per-second';
   const given = input.messagesPerSecond ?? input.rate ?? DEFAULT_MESSAGES_PER_SECOND;
   if (total > MAX_RATE) {
-    throw refusal(
+    throw invalidInput(
       `${flag} is ${given}, ${total} messages per second in all, expected at most ${MAX_RATE}`,
-      'a closed loop (--pipeline 16) shows how much there can be',
+      '--pipeline 16 (closed loop) finds the highest throughput',
     );
   }
   const messages = total * (seconds + phases.warmupMs / 1000);
   if (messages > MAX_MESSAGES) {
-    throw refusal(
+    throw invalidInput(
       `${flag} is ${given}, ${Math.round(messages)} messages in this duration, expected at most ${MAX_MESSAGES}`,
       `lower it, or --duration to ${Math.floor(MAX_MESSAGES / total)}s`,
     );
   }
   if (total * seconds < 1) {
-    throw refusal(
-      `${flag} is ${given}, at which not one message is due in ${seconds} s`,
+    throw invalidInput(
+      `${flag} is ${given}, so that no message is due in ${seconds} s`,
       `raise it, or --duration to ${Math.ceil(1 / total)}s`,
     );
   }
-}
-
-function refusal(message: string, hint: string): UsageError {
-  return new UsageError('WSK_ERR_INVALID_INPUT', message, { hint });
 }

@@ -1,42 +1,49 @@
-import type { LoadPlan, Mode } from '../../../load/plan.ts';
+import type { LoadPlan, Mode, Phases } from '../../../load/plan.ts';
 import type { Scenario } from '../../../load/scenario/scenario.ts';
 import type { BenchmarkInput } from '../schema.ts';
 import { parseThreshold, requireMeasurable } from '../../../load/stats/index.ts';
 import type { Threshold } from '../../../load/stats/index.ts';
 import { isLoopback, sourceAddressesOf } from '../../../load/host/source-addresses.ts';
 import { checkDescriptors } from '../../../load/host/descriptors.ts';
-import { checkExclusive, checkMode } from './conflicts.ts';
+import { checkConflicts, checkMode } from './conflicts.ts';
 import { fanoutOf } from './fanout.ts';
 import { loadOf } from './load.ts';
 import { readMachine } from '../../../load/host/machine.ts';
 import type { Machine } from '../../../load/host/machine.ts';
 import { messageOf } from './message.ts';
-import { phasesOf } from './phases.ts';
 import { accessOf } from './target.ts';
 import type { Access } from './target.ts';
-import { thresholdsOf } from './thresholds.ts';
-import { workersOf } from './workers.ts';
 
-/** A server that can be loaded. */
+/** A server that is ready for the load. */
 export interface Reached {
   readonly url: string;
-  /** Of a generated project; null for a server that nothing is known of. */
+  /** What a generated project does; null for any other server. */
   readonly contract: { readonly echo: boolean; readonly rooms: boolean } | null;
 }
 
-/** An input that was checked, with all that it names read. */
+/** A checked input, with the files that it names read. */
 export interface Prepared {
   readonly mode: (reached: Reached) => Mode | 'soak' | 'scenario';
   readonly scenario: Scenario | null;
   readonly thresholds: readonly Threshold[];
-  /** Of a search; null without one. */
+  /** For `--find-max`; null without it. */
   readonly slo: Threshold | null;
   readonly machine: Machine;
-  /** Throws `UsageError` for what only a URL tells, such as too few ports. */
+  /** Throws `UsageError` for faults that depend on the URL, such as too few ports. */
   readonly planFor: (reached: Reached) => LoadPlan;
 }
 
-/** Stands for the project's URL until it runs: the port is any. */
+const DEFAULT_DURATION_MS = 10_000;
+const SOAK_DURATION_MS = 3_600_000;
+const MAX_WARMUP_MS = 5000;
+
+/** Connections for which another thread pays off. */
+const CONNECTIONS_PER_WORKER = 500;
+
+/** A threshold about one of these allows errors. */
+const ABOUT_ERRORS = new Set(['errors', 'lost']);
+
+/** Stands for the project's URL until it runs, with any port. */
 const SOME_URL = 'ws://127.0.0.1:1/';
 const UNKNOWN = { echo: false, rooms: true };
 
@@ -50,7 +57,7 @@ export async function prepare(
   cwd: string,
   machine: Machine = readMachine(),
 ): Promise<Prepared> {
-  checkExclusive(input);
+  checkConflicts(input);
   const scenario = input.scenario === undefined ? null : await readScenario(input.scenario, cwd);
   const mode = (reached: Reached): Mode | 'soak' | 'scenario' => {
     if (scenario !== null) return 'scenario';
@@ -74,20 +81,20 @@ export async function prepare(
     planFor,
   };
   if (input.distributed === undefined) checkDescriptors(input.connections, machine.descriptors);
-  // A project is started after its plan is known to be one; whether it echoes, it says itself.
+  // Checks the plan before a project is started; whether the project echoes is known only then.
   const contract = input.publish === undefined && input.publishers === undefined ? null : UNKNOWN;
   planFor({ url: input.url ?? SOME_URL, contract: input.project === undefined ? null : contract });
   if (input.compare !== undefined) planFor({ url: input.compare, contract: null });
   return prepared;
 }
 
-/** Few runs have one, and its reader is not small. */
+/** Loads the reader of scenarios only when it is needed. */
 async function readScenario(name: string, cwd: string): Promise<Scenario> {
   const { loadScenario } = await import('../../../load/scenario/index.ts');
   return loadScenario(name, cwd);
 }
 
-/** A size of the mode fanout is one of the text that is published, and checked there. */
+/** In the mode fanout, `fanoutOf` checks the size, which is that of the published text. */
 function messageFor(input: BenchmarkInput, cwd: string): Promise<LoadPlan['message']> {
   return input.mode === 'fanout'
     ? messageOf({ size: undefined, text: true }, cwd)
@@ -121,7 +128,7 @@ function toPlan(input: BenchmarkInput, parts: Parts): LoadPlan {
     }),
     message: fanout === null ? message : { ...message, opcode: 1 },
     phases,
-    workers: workersOf(input.workers, { connections, cores: machine.cores }),
+    workers: workersOf(input, machine.cores),
     precise: input.precise,
     engine: input.compression ? 'client' : 'fast',
     fanout,
@@ -135,11 +142,32 @@ function addressesFor(
   return sourceAddressesOf({ url, connections, sourceIps, machine });
 }
 
-/** A source address of IPv4 cannot reach the ::1 that `localhost` may resolve to. */
+/** An IPv4 source address cannot reach the ::1 that `localhost` may resolve to. */
 function urlFor(url: string, sourceAddresses: readonly string[]): string {
   const parsed = new URL(url);
   const isIpv4 = sourceAddresses.some((address) => address.startsWith('127.'));
   if (!isIpv4 || !isLoopback(url) || parsed.hostname !== 'localhost') return url;
   parsed.hostname = '127.0.0.1';
   return parsed.href;
+}
+
+/** The given thresholds, and none of errors unless one of them allows errors. */
+function thresholdsOf(texts: readonly string[]): Threshold[] {
+  const given = texts.map(parseThreshold);
+  const allowsErrors = given.some(({ metric }) => ABOUT_ERRORS.has(metric));
+  return allowsErrors ? given : [...given, parseThreshold('errors<=0')];
+}
+
+function phasesOf(input: BenchmarkInput): Phases {
+  const { rampMs, drainMs, connectTimeoutMs } = input;
+  const durationMs =
+    input.durationMs ?? (input.mode === 'soak' ? SOAK_DURATION_MS : DEFAULT_DURATION_MS);
+  const warmupMs = input.warmupMs ?? Math.min(durationMs / 10, MAX_WARMUP_MS);
+  return { rampMs, warmupMs, durationMs, drainMs, connectTimeoutMs };
+}
+
+/** One core is left to the server and other programs. */
+function workersOf({ workers, connections }: BenchmarkInput, cores: number): number {
+  if (workers !== 'auto') return Math.min(Number(workers), connections);
+  return Math.max(1, Math.min(cores - 1, Math.floor(connections / CONNECTIONS_PER_WORKER)));
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { EnvironmentWatch, environmentNotes } from '../../../../src/load/host/environment-index.ts';
+import { EnvironmentWatch, environmentNotes } from '../../../../src/load/host/index.ts';
 import { otherShare } from '../../../../src/load/host/cpu-times.ts';
 import { Environment } from '../../../../src/load/metrics.ts';
 

@@ -119,7 +119,7 @@ describe('summarize', () => {
 
   it('says when the server was gone', () => {
     const { notes } = summarize(RESULT, loadPlan(), { ...SERVER, endedAtSecond: 4 });
-    expect(notes).toEqual(['a note', "the server's process 77 was gone in second 4"]);
+    expect(notes).toEqual(['a note', "the server's process 77 ended in second 4"]);
   });
 
   it('carries over what a scenario measured', () => {

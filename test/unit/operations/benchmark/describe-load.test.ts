@@ -59,10 +59,10 @@ describe('the load in words', () => {
       } as const,
       'open loop: 100 messages per second from 2 of 10 connections, 16 bytes of text',
     ],
-    [{ mode: 'idle' } as const, '10 connections, quiet'],
+    [{ mode: 'idle' } as const, '10 connections without messages'],
     [
       { mode: 'connect', load: { model: 'open', rate: 0, arrivals: 'constant', seed: 1 } } as const,
-      'handshakes as fast as they can be, up to 10 connections at once',
+      'handshakes as fast as possible, up to 10 connections at once',
     ],
   ])('of %j', (changes, words) => {
     expect(describeLoad(loadPlan(changes))).toBe(words);
@@ -70,7 +70,7 @@ describe('the load in words', () => {
 
   it('of a scenario names it, and its rate if it has one', () => {
     expect(describeLoad(loadPlan(), 'chat')).toBe(
-      '10 connections that follow the scenario chat, 100 messages per second',
+      '10 connections running the scenario chat, 100 messages per second',
     );
   });
 });

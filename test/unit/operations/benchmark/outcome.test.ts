@@ -6,7 +6,7 @@ import type { Measured } from '../../../../src/load/metrics.ts';
 import type { LoadResult } from '../../../../src/load/result.ts';
 import type { Run } from '../../../../src/operations/benchmark/run-plan.ts';
 import type { ServerUse } from '../../../../src/load/host/index.ts';
-import type { Prepared } from '../../../../src/operations/benchmark/plan/index.ts';
+import type { Prepared } from '../../../../src/operations/benchmark/plan/prepare.ts';
 import { parseThreshold, summarize } from '../../../../src/load/stats/index.ts';
 import { histogramOf, loadPlan, loadResult } from '../../../support/load-results.ts';
 
@@ -74,10 +74,10 @@ describe('the verdict of a run', () => {
     const messages = { ...loadResult().messages, intended: 9, sent: 9, lost: 9 };
     expect(judged(runOf({ messages }))).toMatchObject({
       status: 'failed',
-      notes: ['not one of 9 messages was answered'],
+      notes: ['none of 9 messages was answered'],
     });
     expect(judged(runOf({ messages: loadResult().messages })).notes).toEqual([
-      'not one message was sent',
+      'no message was sent',
     ]);
   });
 
@@ -89,11 +89,11 @@ describe('the verdict of a run', () => {
   it('is failed when every connection was dropped, or the process is gone', () => {
     const connections = { requested: 10, opened: 10, failed: 0, dropped: 10 };
     expect(judged(runOf({ connections })).notes).toEqual([
-      'every one of 10 connections was dropped before the end',
+      'all 10 connections were dropped before the end',
     ]);
     expect(judged(runOf({}, { server: GONE }))).toMatchObject({
       status: 'failed',
-      notes: ["the server's process 7 was gone in second 4"],
+      notes: ["the server's process 7 ended in second 4"],
     });
   });
 

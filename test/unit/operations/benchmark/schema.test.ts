@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Settings } from '../../../../src/core/settings.ts';
 import { resolveInput } from '../../../../src/core/derive/input.ts';
-import { flagOf } from '../../../../src/operations/benchmark/plan/flags.ts';
+import { flagOf } from '../../../../src/operations/benchmark/schema.ts';
 import { operation } from '../../../../src/operations/benchmark/operation.ts';
 import { usageErrorOf } from '../../../support/usage-error.ts';
 

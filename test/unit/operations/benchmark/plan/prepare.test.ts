@@ -179,7 +179,7 @@ describe('a plan', () => {
 describe('a rate', () => {
   it('is refused when not one message would be due', async () => {
     const error = await refusal({ rate: 0.05, durationMs: '10s' });
-    expect(error.message).toBe('--rate is 0.05, at which not one message is due in 10 s');
+    expect(error.message).toBe('--rate is 0.05, so that no message is due in 10 s');
     expect(error.hint).toBe('raise it, or --duration to 20s');
   });
 
@@ -267,7 +267,7 @@ describe('bad input', () => {
     [{ mode: 'connect', pipeline: 1 }, '--pipeline does not apply to mode connect'],
     [{ mode: 'fanout', binary: true }, '--binary does not apply to mode fanout'],
     [{ mode: 'fanout', publishers: 101 }, '--publishers is 101, expected at most --connections'],
-    [{ mode: 'fanout', publish: 'x' }, '--publish is "x", expected {{id}} in it once'],
+    [{ mode: 'fanout', publish: 'x' }, '--publish is "x", expected it to contain {{id}} once'],
     [{ mode: 'fanout', publish: '{{id}}', size: 20 }, '--publish excludes --size'],
     [{ mode: 'fanout', size: 15 }, '--size is "15", expected 16 to 4096 bytes'],
     [{ size: 'uniform:9-8' }, '--size is "uniform:9-8", expected bytes up to'],

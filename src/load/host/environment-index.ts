@@ -1,1 +1,0 @@
-export { EnvironmentWatch, environmentNotes } from './environment.ts';
