@@ -5,15 +5,15 @@ import { EnvironmentError } from '../core/errors.ts';
 import { makeFolder } from '../core/make-folder.ts';
 import { redact } from '../core/redact.ts';
 
-/** One file of a report; rendered when it is its turn, so that only one is in memory. */
+/** One file of a report, rendered just before it is written, so that only one is in memory. */
 export interface ReportFile {
   readonly name: string;
   readonly render: () => string;
 }
 
 /**
- * Writes the files of a report into `folder`, which is made if it is not there, the last one first,
- * so that a reader of the first one finds the others. Secrets in their text are masked. Each is replaced in one step, whole.
+ * Writes the files of a report into `folder`, which is created if it is missing. The first file comes
+ * last, so that all files it refers to exist. Each file is replaced atomically, with secrets masked.
  *
  * Returns their paths in the order of `files`; throws `EnvironmentError` WSK_ERR_OUTPUT_NOT_WRITABLE.
  */
@@ -29,7 +29,7 @@ export async function writeReportFiles(
   return files.map(({ name }) => path.join(folder, name));
 }
 
-/** Replaces `file` by a new one in one step. */
+/** Replaces `file` atomically. */
 async function replace(file: string, text: string): Promise<void> {
   const temporary = path.join(path.dirname(file), `.${randomUUID()}.tmp`);
   try {

@@ -1,4 +1,4 @@
-/** What a figure is of; decides digits and the sign behind it. */
+/** The unit of a figure. */
 export type Unit = 'ms' | '/s' | 'bytes' | 'count' | 'cores' | '%' | 'ratio' | 'µs' | 's';
 
 const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
@@ -12,17 +12,17 @@ export function figure(value: number): string {
   return size < 0.001 ? value.toFixed(6).replace(/0+$/, '') : value.toPrecision(3);
 }
 
-/** Five significant digits: enough to see on which side of a bound a figure is. */
+/** Five significant digits, enough to compare a figure with a threshold. */
 export function exact(value: number): string {
   return Math.abs(value) >= 1e5 ? WHOLE.format(value) : String(Number(value.toPrecision(5)));
 }
 
-/** A whole number with its thousands set off. */
+/** A whole number with commas between thousands. */
 export function count(value: number): string {
   return WHOLE.format(value);
 }
 
-/** Up to three significant digits, none of them an idle zero: `64`, `0.5`, `99.9`. */
+/** Up to three significant digits, without trailing zeros: `64`, `0.5`, `99.9`. */
 export function short(value: number): string {
   const text = figure(value);
   return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
@@ -37,7 +37,7 @@ export function bytes(value: number): string {
   return `${at === 0 ? count(size) : figure(size)} ${units[at] ?? ''}`;
 }
 
-/** Milliseconds as people say them: `0.240 ms`, `12.3 s`, `5 min 20 s`. */
+/** Milliseconds in readable units: `0.240 ms`, `12.3 s`, `5 min 20 s`. */
 export function duration(ms: number): string {
   if (ms < 1000) return `${figure(ms)} ms`;
   if (ms < 120_000) return `${short(ms / 1000)} s`;
@@ -53,7 +53,7 @@ export function duration(ms: number): string {
     .join(' ');
 }
 
-/** A share of 0 to 1 as `99.93 %`; only the whole is 100 %. */
+/** A share of 0 to 1 as `99.93 %`; only 1 is `100 %`. */
 export function percent(share: number): string {
   const value = share * 100;
   const text = value >= 99.995 && share < 1 ? '99.99' : value.toFixed(value < 0.1 ? 3 : 2);
@@ -83,8 +83,8 @@ export function withUnit(value: number, unit: Unit): string {
 }
 
 /**
- * Fills up with figure spaces behind the point, so that right-aligned figures stand point under
- * point without digits that nobody measured.
+ * Appends spaces as wide as digits, so that the points of right-aligned figures are in one column
+ * without digits that were not measured.
  */
 export function alignPoints(texts: readonly string[]): string[] {
   const decimals = (text: string): number => /^[^.]*\.(\d+)$/.exec(text)?.[1]?.length ?? 0;

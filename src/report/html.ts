@@ -1,13 +1,13 @@
 import { printable } from './printable.ts';
 
-/** Text that is markup already: made by `html`, or by `markup` of text we wrote. */
+/** Markup, made by `html`, or by `markup` from a constant text. */
 export interface Markup {
   readonly markup: string;
 }
 
 type Part = string | number | Markup | readonly Markup[] | undefined | false;
 
-/** Takes `text` as markup; never text of a peer. */
+/** Takes `text` as markup without escaping; never call it with text of a peer. */
 export function markup(text: string): Markup {
   return { markup: text };
 }

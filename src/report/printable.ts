@@ -1,6 +1,6 @@
 /**
- * Makes text that may come from a peer fit for people: control characters, invisible ones and
- * those that turn the direction of writing are shown as `\u202e`.
+ * Makes text of a peer safe to read: control characters, invisible characters and those that change
+ * the direction of writing become escapes such as `\u202e`.
  *
  * This is not an escape for HTML, XML or Markdown; each renderer does its own.
  */

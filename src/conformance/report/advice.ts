@@ -1,6 +1,6 @@
 import { VIOLATION_ADVICE, type Advice } from './violation-advice.ts';
 
-/** What the advice of a case is chosen by. */
+/** What the choice of advice depends on. */
 interface Outcome {
   readonly id: string;
   readonly behavior: string;
@@ -30,7 +30,7 @@ function ofCases(
   return { title, fix, when: (outcome) => ids.test(outcome.id) && when(outcome) };
 }
 
-/** What may be wrong with the messages of a connection; the first row that fits counts. */
+/** Faults of the messages of a connection; the first row that matches is used. */
 const BEHAVIOR: readonly Row[] = [
   {
     title: 'The connection never opened',
@@ -59,18 +59,18 @@ const BEHAVIOR: readonly Row[] = [
   ),
   ofCases(
     /^2\./,
-    'Pings are not answered as they should be',
+    'Pings are not answered correctly',
     'Answer every Ping with one Pong that carries the same payload, in the order of arrival, also between other frames.',
   ),
   ofCases(
     /^3\./,
     'A reserved bit was accepted',
-    'Fail the connection with 1002 when RSV1-3 are set and no negotiated extension gives them a meaning. What came before such a frame is best answered first.',
+    'Fail the connection with 1002 when RSV1-3 are set and no negotiated extension gives them a meaning. Answer the messages before such a frame first.',
   ),
   ofCases(
     /^4\./,
     'A reserved opcode was accepted',
-    'Fail the connection with 1002 at opcodes 3-7 and 11-15. What came before such a frame is best answered first.',
+    'Fail the connection with 1002 at opcodes 3-7 and 11-15. Answer the messages before such a frame first.',
   ),
   ofCases(
     /^5\.(1|2)$/,
@@ -79,7 +79,7 @@ const BEHAVIOR: readonly Row[] = [
   ),
   ofCases(
     /^5\.([3-8]|19|20)$/,
-    'A fragmented message was not put together',
+    'A fragmented message was not reassembled',
     'Collect the continuation frames up to FIN and answer control frames in between at once.',
   ),
   ofCases(
@@ -89,13 +89,13 @@ const BEHAVIOR: readonly Row[] = [
   ),
   ofCases(
     /^6\.4\./,
-    'Broken UTF-8 is noticed late',
-    'Validate text while it arrives, byte by byte, and fail with 1007 at the first byte that cannot be right; waiting for the end of the message is allowed, but lets a peer fill the memory.',
+    'Invalid UTF-8 is detected late',
+    'Validate text while it arrives, byte by byte, and fail with 1007 at the first invalid byte; waiting for the end of the message is allowed, but lets a peer fill the memory.',
     ({ behavior }) => behavior === 'NON-STRICT',
   ),
   ofCases(
     /^6\./,
-    'Broken UTF-8 was accepted',
+    'Invalid UTF-8 was accepted',
     'Check every text message and fail the connection with 1007: no overlong forms, surrogates, code points above U+10FFFF or cut sequences, also when a sequence is split over frames.',
     (outcome) => notOk(outcome) && outcome.mustFail,
   ),
@@ -116,7 +116,7 @@ const BEHAVIOR: readonly Row[] = [
   ),
   ofCases(
     /^7\.5\./,
-    'A close reason with broken UTF-8 was accepted',
+    'A close reason with invalid UTF-8 was accepted',
     'Check the reason like any text and fail the connection with 1007 (1002 is tolerated).',
   ),
   ofCases(
@@ -126,7 +126,7 @@ const BEHAVIOR: readonly Row[] = [
   ),
   ofCases(
     /^7\./,
-    'The closing handshake is not as it should be',
+    'The closing handshake is wrong',
     'Answer a Close frame with the same code or with 1000, once, and close TCP afterwards.',
   ),
   ofCases(
@@ -142,11 +142,11 @@ const BEHAVIOR: readonly Row[] = [
   ofCases(
     /^10\./,
     'A message in automatic fragments was not echoed',
-    'Put continuation frames together regardless of how many there are.',
+    'Reassemble continuation frames, however many there are.',
   ),
   ofCases(
     /^12\./,
-    'Compressed messages do not survive the echo',
+    'A compressed message was not echoed correctly',
     'Append 00 00 ff ff before inflating, keep the window between messages unless no_context_takeover was agreed, and set RSV1 only on the first frame.',
   ),
   ofCases(
@@ -156,8 +156,8 @@ const BEHAVIOR: readonly Row[] = [
   ),
   ofCases(
     /^x\.1\./,
-    'An opening request that breaks a rule was taken, or a good one was not',
-    'Check the request line and every field of RFC 6455 section 4.2.1 before answering 101: each field once, field names and tokens without regard to case, a key of 16 octets, version 13 or a 426 that names it; read until the empty line, and keep what comes behind it.',
+    'An invalid opening request was accepted, or a valid one was refused',
+    'Check the request line and every field of RFC 6455 section 4.2.1 before answering 101: each field once, field names and tokens without regard to case, a key of 16 octets, version 13 or a 426 that names it; read until the empty line, and keep the bytes after it.',
   ),
   ofCases(
     /^x\.2\./,
@@ -166,32 +166,32 @@ const BEHAVIOR: readonly Row[] = [
   ),
   ofCases(
     /^x\.3\./,
-    'An opening response that breaks a rule was taken, or a good one was not',
-    'Fail the connection unless status, Upgrade, Connection and Sec-WebSocket-Accept are as RFC 6455 section 4.1 has them, and over a subprotocol or an extension that was not asked for.',
+    'An invalid opening response was accepted, or a valid one was refused',
+    'Fail the connection unless status, Upgrade, Connection and Sec-WebSocket-Accept are as RFC 6455 section 4.1 requires, and when the response has a subprotocol or an extension that was not requested.',
   ),
   ofCases(
     /^x\.4\./,
-    'A frame header that breaks a rule was taken',
-    'Look at all of the header before the payload: the mask bit that fits the role, reserved bits only where an extension gives them a meaning, a known opcode, a 64-bit length below 2^63.',
+    'An invalid frame header was accepted',
+    'Check the whole header before the payload: the mask bit of the role, reserved bits only where an extension gives them a meaning, a known opcode, a 64-bit length below 2^63.',
   ),
   ofCases(
     /^x\.5\./,
     'A message that came slowly or in very many pieces was lost',
-    'Keep what was read of a header or a payload until the rest is there, answer pings in between, and let no time-out depend on a whole message.',
+    'Keep the part of a header or payload that was read until the rest arrives, answer pings in between, and let no time-out depend on a whole message.',
   ),
   ofCases(
     /^x\.6\./,
     'A compressed message was handled wrongly',
-    'Fail the connection over a DEFLATE stream that is broken or larger than the limit, inflate across blocks and fragments with the agreed window, and set RSV1 on the first frame alone.',
+    'Fail the connection at a DEFLATE stream that is broken or larger than the limit, inflate across blocks and fragments with the agreed window, and set RSV1 only on the first frame.',
   ),
   ofCases(
     /^x\.7\./,
-    'The closing handshake is not as it should be',
-    'Answer a Close frame once with the same code, fail the connection over codes that may not be sent and over reasons that are not UTF-8, and read nothing behind a Close frame.',
+    'The closing handshake is wrong',
+    'Answer a Close frame once with the same code, fail the connection at codes that must not be sent and at reasons that are not UTF-8, and read nothing after a Close frame.',
   ),
 ];
 
-/** What may be wrong with the way a connection ended. */
+/** Faults of how a connection ended. */
 const CLOSE: readonly Row[] = [
   {
     title: 'The closing handshake was cut off',
@@ -199,36 +199,36 @@ const CLOSE: readonly Row[] = [
     when: ({ behaviorClose }) => behaviorClose === 'UNCLEAN',
   },
   {
-    title: 'The close code is not one that fits',
-    fix: 'Close with 1002 after a protocol error and 1007 after broken text; answer a Close frame with its own code or with 1000.',
+    title: 'The close code is wrong',
+    fix: 'Close with 1002 after a protocol error and 1007 after invalid text; answer a Close frame with its own code or with 1000.',
     when: ({ behaviorClose }) => behaviorClose === 'WRONG CODE',
   },
   {
     title: 'The server leaves closing TCP to the client',
-    fix: 'Close the TCP connection as soon as both Close frames are through; clients wait for the server to do so.',
+    fix: 'Close the TCP connection after both Close frames; clients wait for the server to do so.',
     when: ({ behaviorClose }) => behaviorClose === 'FAILED BY CLIENT',
   },
   {
-    title: 'The peer went on where it should have failed the connection',
-    fix: 'Send a Close frame with the fitting code at the frame that breaks the rules, and read nothing more.',
+    title: 'The peer did not fail the connection',
+    fix: 'At the frame that breaks the rules, send a Close frame with the right code and read nothing more.',
     when: ({ behaviorClose, opened, mustFail }) => behaviorClose === 'FAILED' && opened && mustFail,
   },
   {
-    title: 'The peer ended the connection by itself',
+    title: 'The peer closed the connection first',
     fix: 'Nothing in this exchange is forbidden: find out why the peer closed it (a limit, an exception, a timeout).',
     when: ({ behaviorClose, opened }) => behaviorClose === 'FAILED' && opened,
   },
 ];
 
 /**
- * Chooses what to tell whoever has to mend the case; nothing for a pass. What the peer's own frames
- * break says more than what the case is about.
+ * Chooses the advice for a case; none for a pass. A violation by the peer's own frames explains more
+ * than the subject of the case.
  */
 export function adviceFor(outcome: Outcome): Advice[] {
   const broken = VIOLATION_ADVICE[outcome.violation ?? ''];
   const behavior = BEHAVIOR.find(({ when }) => when(outcome));
   if (broken !== undefined) return outcome.mustFail ? listed(behavior, broken) : [broken];
-  // A plain FAILED says nothing that is not known when the messages were wrong as well.
+  // If the messages were wrong too, a plain FAILED adds nothing.
   const told = behavior !== undefined && outcome.behaviorClose === 'FAILED';
   const close = told ? undefined : CLOSE.find(({ when }) => when(outcome));
   return listed(behavior, close);

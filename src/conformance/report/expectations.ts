@@ -1,14 +1,14 @@
 import type { AgentResults, CaseResult, ConformanceRun, ExpectedFailure } from '../result.ts';
 import { isFailure, verdictOf } from '../verdict.ts';
 
-/** A result that the reader of a report has to know of. */
+/** A result that fails at the run's strictness. */
 export interface Problem {
   readonly result: CaseResult;
   /** The reason from the file of expected failures; undefined for an unexpected one. */
   readonly expected: string | undefined;
 }
 
-/** What fails at the run's strictness, expected or not, in the order of the cases. */
+/** Results that fail at the run's strictness, expected or not, in the order of the cases. */
 export function problemsOf(run: ConformanceRun, { cases }: AgentResults): Problem[] {
   return cases
     .filter((result) => isFailure(verdictOf(result), run.options.failOn))
@@ -25,7 +25,7 @@ export function expectedReason(run: ConformanceRun, result: CaseResult): string 
   )?.reason;
 }
 
-/** Rows whose case does not fail any more: they fail the run until they are removed. */
+/** Rows whose case no longer fails: they fail the run until they are removed. */
 export function staleRows(run: ConformanceRun): readonly ExpectedFailure[] {
   return run.expectedFailures.filter(({ outcome }) => outcome === 'stale');
 }

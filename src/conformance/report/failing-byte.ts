@@ -24,9 +24,9 @@ export interface FailingBytes {
 type Fault = Omit<FailingBytes, 'frame'>;
 
 /**
- * Finds the byte to show first in the log of a case that is no pass: the peer's own breach of the
- * protocol or the illegal byte of the tester that the peer did not refuse, whichever came first,
- * else the first byte of an echo that is not what was sent. Undefined where no byte is to blame.
+ * Finds the byte at which a case failed: the first of the peer's own violation and the tester's
+ * illegal byte that the peer did not refuse, else the first byte at which an echo differs from what
+ * was sent. Undefined if no byte explains the failure.
  */
 export function findFailingBytes(
   result: CaseResult,
@@ -123,7 +123,8 @@ function headerFault(frame: FrameRow, role: RunOptions['role'], inMessage: boole
 function closeFault({ payload, headerBytes }: FrameRow): Fault | undefined {
   const bytes = Buffer.from(payload.hex, 'hex');
   if (payload.length === 0) return undefined;
-  if (bytes.length < 2) return { at: headerBytes, length: 1, text: 'half a close code' };
+  if (bytes.length < 2)
+    return { at: headerBytes, length: 1, text: 'the close code has only one byte' };
   const code = bytes.readUInt16BE(0);
   if (!isSendableCloseCode(code)) {
     return { at: headerBytes, length: 2, text: `close code ${code} may not be sent` };
@@ -211,7 +212,7 @@ function locate(frames: readonly FrameRow[], at: number): FailingBytes | undefin
   for (const frame of frames) {
     const size = frame.payload.length;
     if (at < start + size) {
-      const text = 'from here on it is not what was sent';
+      const text = 'from here the echo differs from what was sent';
       return { frame, at: frame.headerBytes + at - start, length: 1, text };
     }
     start += size;

@@ -5,26 +5,26 @@ import { findFailingBytes, type FrameRow, type FailingBytes } from './failing-by
 import { printable } from '../../report/printable.ts';
 import { headerHex, rebuildFrames, wholePayload } from './rebuild-frames.ts';
 
-/** A line of the frame log as a reader sees it. */
+/** A line of the frame log. */
 export interface LogLine {
   readonly direction: 'out' | 'in' | 'timer';
   /** Since the start of the case, in whole milliseconds. */
   readonly ms: number;
   readonly kind: string;
-  /** What is out of the ordinary: `fin 0`, `rsv 100`. */
+  /** Unusual header fields: `fin 0`, `rsv 100`. */
   readonly flags?: string;
   readonly text: string;
   /** The bytes of the frame in which the exchange went wrong. */
   readonly dump?: Dump;
 }
 
-/** Header as it was on the wire, payload without its mask, both in hex. */
+/** The header as sent and the payload unmasked, both in hex. */
 export interface Dump {
   readonly header: string;
   readonly payload: string;
-  /** Bytes of payload that are left out behind `payload`. */
+  /** How many bytes of payload are left out after `payload`. */
   readonly more: number;
-  /** First offending byte, counted from the start of the header, and how many there are. */
+  /** First failing byte, counted from the start of the header, and how many follow it. */
   readonly at: number;
   readonly length: number;
   /** What is wrong with them. */
@@ -60,7 +60,7 @@ export function frameLog(result: CaseResult, role: RunOptions['role']): FrameLog
   return cut(lines, at);
 }
 
-/** Leaves out the middle of a long log, but not the line `at`. */
+/** Leaves out the middle of a long log, except line `at`. */
 function cut(lines: readonly LogLine[], at: number): FrameLog {
   const omitted = lines.length - FIRST_LINES - LAST_LINES;
   if (omitted <= 1) return { lines, omitted: 0, gap: 0 };

@@ -16,10 +16,10 @@ import { pageData } from './page-data.ts';
 import { reasonOf } from './reason.ts';
 import { reportAssets } from './report-assets.ts';
 
-/** Rows of tables that are written for readers without scripts, and of the comparison. */
+/** Rows of the table for browsers without scripts, and of the comparison. */
 const MAX_ROWS = 200;
 
-/** Up to how many improvements are shown unfolded. */
+/** With more improvements than this, their table starts closed. */
 const MAX_OPEN = 12;
 
 /** The name of a verdict as a class of the style sheet. */
@@ -100,12 +100,13 @@ function metaLine({ options, agents, startedAt, durationMs }: ConformanceRun): s
 function notes(run: ConformanceRun): Markup[] {
   const stale = staleRows(run);
   return [
-    ...(run.interrupted ? ['The run was interrupted: cases that are missing were not run.'] : []),
+    ...(run.interrupted ? ['The run was interrupted: the missing cases did not run.'] : []),
     ...(run.options.quick ? ['Quick run: sections 12 and 13 ran with fewer messages.'] : []),
     ...(run.machineTooBusy === null ? [] : [run.machineTooBusy]),
     ...run.notes,
     ...stale.map(
-      (row) => `Case ${row.case} does not fail any more: remove its row (${row.reason}).`,
+      (row) =>
+        `Case ${row.case} no longer fails: remove its row from the file of expected failures (${row.reason}).`,
     ),
   ].map((note) => html`<p class="note">${note}</p>`);
 }
@@ -212,7 +213,7 @@ function changeTable(changes: readonly Change[], several: boolean): Markup {
     ${rest > 0 && html`<p>and ${rest} more</p>`}`;
 }
 
-/** What failed, for readers without scripts. */
+/** What failed, for browsers without scripts. */
 function failureTable(run: ConformanceRun): Markup {
   const problems = run.agents.flatMap((agent) => problemsOf(run, agent));
   if (problems.length === 0) {

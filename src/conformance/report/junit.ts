@@ -9,8 +9,8 @@ import { sectionOf, sectionTitle } from '../sections.ts';
 /**
  * Renders JUnit XML: one test suite for each agent and section.
  *
- * What fails at the run's strictness is a failure; an expected failure, and a case that needs
- * what the peer does not implement, is skipped with its reason.
+ * A case that fails at the run's strictness is a failure. An expected failure and an unimplemented
+ * case are skipped, with the reason.
  */
 export function renderJunit(run: ConformanceRun): string {
   const suites = [...run.agents.flatMap((agent) => sectionSuites(run, agent)), ...staleSuite(run)];
@@ -58,7 +58,7 @@ function staleSuite(run: ConformanceRun): JunitSuite[] {
     milliseconds: 0,
     failure: {
       type: 'stale',
-      message: 'the case does not fail any more: remove its row from the file of expected failures',
+      message: 'the case no longer fails: remove its row from the file of expected failures',
       text: `reason given: ${row.reason}`,
     },
   }));

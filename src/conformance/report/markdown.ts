@@ -42,7 +42,7 @@ function headline(run: ConformanceRun, problems: readonly Problem[]): string {
 
 function notices(run: ConformanceRun): string[] {
   return [
-    ...(run.interrupted ? ['**Interrupted**: cases that are missing were not run.'] : []),
+    ...(run.interrupted ? ['**Interrupted**: the missing cases did not run.'] : []),
     ...(run.options.quick ? ['**Quick**: sections 12 and 13 ran with fewer messages.'] : []),
     ...(run.machineTooBusy === null ? [] : [`**Busy machine**: ${code(run.machineTooBusy)}`]),
     ...run.notes.map((note) => `Note: ${code(note)}`),
@@ -109,7 +109,7 @@ function comparisonBlock(run: ConformanceRun, comparison: Comparison): string {
   return changes === '' ? heading : `${heading}\n\n${changes}`;
 }
 
-/** With a single agent its name is said once, in the table of counts. */
+/** A single agent is named only in the table of counts. */
 function agentCell({ agents }: { readonly agents: readonly AgentResults[] }, agent: string) {
   return agents.length > 1 ? [code(agent)] : [];
 }
@@ -122,7 +122,7 @@ function section(title: string, content: string): string {
   return content === '' ? '' : `## ${title}\n\n${content}`;
 }
 
-/** Nothing for no rows; above `MAX_ROWS` the rest is only counted. */
+/** Empty for no rows; rows above `MAX_ROWS` are only counted. */
 function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return '';
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;

@@ -15,7 +15,7 @@ import { sectionOf, sectionTitle } from '../sections.ts';
 /** What the page's script reads; plain JSON. */
 export type PageData = ReturnType<typeof pageData>;
 
-/** Characters of logs and heads in a page; what is beyond stays in the files of the cases. */
+/** Characters of logs and heads in a page; the rest is only in the files of the cases. */
 const LOG_BUDGET = 1_800_000;
 const MAX_EVENTS = 20;
 const MAX_HEAD = 4000;
@@ -144,7 +144,7 @@ function eventTexts(events: CaseResult['received']): string[] {
   return events.length > MAX_EVENTS ? [...shown, `and ${events.length - MAX_EVENTS} more`] : shown;
 }
 
-/** What is known of the end of the connection, and of how the case was run. */
+/** How the connection ended and how the case was run. */
 function closeFacts(result: CaseResult): (readonly [string, string])[] {
   const { close, expectedClose } = result;
   const wanted = expectedClose?.closeCode.join(', ') ?? '';
@@ -156,7 +156,7 @@ function closeFacts(result: CaseResult): (readonly [string, string])[] {
     ['clean', close.wasClean ? 'yes' : printable(`no: ${close.wasNotCleanReason ?? ''}`)],
     ...(close.droppedByMe ? [['TCP', 'closed by the tester'] as const] : []),
     ...(result.guard === null ? [] : [['ended by a guard', printable(result.guard)] as const]),
-    ...(result.retry === 'alone' ? [['run', 'again, alone'] as const] : []),
+    ...(result.retry === 'alone' ? [['run', 'a second time, alone'] as const] : []),
     ...(result.quick ? [['messages', 'fewer than Autobahn sends (--quick)'] as const] : []),
   ];
 }

@@ -2,7 +2,7 @@ import type { CaseEvent, CaseResult } from '../result.ts';
 import { describeEvent, describeEvents } from '../describe-event.ts';
 import { printable } from '../../report/printable.ts';
 
-/** What the judge says of lists of events; which events these were, it leaves out. */
+/** Autobahn's results for lists of events; they do not name the events. */
 const EVENTS_DIFFER = /^actual events differ/i;
 const EVENTS_MATCH = /^actual events match/i;
 
@@ -14,7 +14,7 @@ export function reasonOf(result: CaseResult): string {
   const close = result.behaviorClose === 'OK' ? [] : [closeReason(result)];
   const breach = result.findings.slice(0, 1).map(({ violation }) => violation.message);
   const guard = result.guard === null ? [] : [result.guard];
-  // Where the peer had to fail the connection, what it did instead is the second thing to say.
+  // If the peer had to fail the connection, how the connection ended comes first.
   const reasons =
     result.expectedClose?.closedByMe === false
       ? [...close, ...behavior, ...breach.map((text) => `the peer itself: ${text}`), ...guard]
@@ -37,7 +37,7 @@ function behaviorReason(judged: CaseResult): string[] {
   return EVENTS_MATCH.test(result) || result === judged.resultClose ? [] : [clause(result)];
 }
 
-/** A wait more than expected: the peer took its time to fail the connection. */
+/** The reason if the connection was still open after the expected events. */
 function tooLate(wanted: readonly CaseEvent[], received: readonly CaseEvent[]) {
   const last = received[wanted.length];
   return last?.type === 'timeout' && wanted.every((event, at) => isSame(event, received[at]))
@@ -45,7 +45,7 @@ function tooLate(wanted: readonly CaseEvent[], received: readonly CaseEvent[]) {
     : undefined;
 }
 
-/** Of an echo that has the right type and length, only where it differs is worth a word. */
+/** The first difference of an echo that has the right type and length. */
 function spoiledEcho(wanted: readonly CaseEvent[], received: readonly CaseEvent[]) {
   const index = received.findIndex((event, at) => !isSame(event, wanted[at]));
   const [event, expected] = [received[index], wanted[index]];
@@ -73,7 +73,7 @@ function closeReason({ behaviorClose, resultClose, close, expectedClose }: CaseR
   }
   if (behaviorClose === 'FAILED' && expectedClose !== null) {
     return expectedClose.closedByMe
-      ? 'the peer closed the connection, the tester should have'
+      ? 'the peer closed the connection; it had to wait for the tester to close it'
       : 'the peer did not fail the connection';
   }
   if (behaviorClose === 'UNCLEAN') {
@@ -82,7 +82,7 @@ function closeReason({ behaviorClose, resultClose, close, expectedClose }: CaseR
   return clause(resultClose);
 }
 
-/** A sentence of Autobahn's in the middle of one of ours. */
+/** A sentence of Autobahn as part of another one: lower case, no full stop. */
 function clause(sentence: string): string {
   return `${sentence.slice(0, 1).toLowerCase()}${sentence.slice(1).replace(/\.$/, '')}`;
 }

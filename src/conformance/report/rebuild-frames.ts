@@ -63,7 +63,7 @@ export function wholePayload({ payload, repeatTo }: FrameRow): Clip {
   return clip(head, repeatTo);
 }
 
-/** Enough of a repeated unit to fill a clip, and more than anybody reads. */
+/** Enough repeated units to fill a clip. */
 const CLIPPED_UNITS = 256;
 
 /** The header of `frame` in hex: from the octets of the log, else made again from its fields. */

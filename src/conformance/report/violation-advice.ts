@@ -1,7 +1,7 @@
-/** How to mend one class of faults. */
+/** How to fix one class of faults. */
 export interface Advice {
   readonly title: string;
-  /** One or two sentences for whoever writes the peer. */
+  /** One or two sentences for the developer of the peer. */
   readonly fix: string;
 }
 
@@ -9,7 +9,7 @@ function advice(title: string, fix: string): Advice {
   return { title, fix };
 }
 
-/** What to do about rules that the peer's own frames break, by the code of the violation. */
+/** Advice for rules that the peer's own frames break, by code of the violation. */
 export const VIOLATION_ADVICE: Readonly<Partial<Record<string, Advice>>> = {
   WSK_RESERVED_BITS: advice(
     'The peer sets reserved bits',
@@ -64,7 +64,7 @@ export const VIOLATION_ADVICE: Readonly<Partial<Record<string, Advice>>> = {
     'Encode text as UTF-8, or send the bytes in a binary message; cut messages between frames only, not characters between messages.',
   ),
   WSK_CLOSE_PAYLOAD: advice(
-    'The peer sends half a close code',
+    'The peer sends a close code of one byte',
     'Send no payload, or the 2 bytes of a code and then the reason.',
   ),
   WSK_CLOSE_CODE: advice(

@@ -149,7 +149,7 @@ browserRequirement('the report page')('the page of a run', () => {
     const page = await open(mixedRun(), { hash: '#case=6.3.1' });
     expect(await page.locator('#detail mark').allInnerTexts()).toEqual(['a0']);
     expect(await page.locator('#detail .why').innerText()).toContain('not UTF-8 from this byte');
-    expect(await page.locator('#detail .fix').innerText()).toContain('Broken UTF-8 was accepted');
+    expect(await page.locator('#detail .fix').innerText()).toContain('Invalid UTF-8 was accepted');
     const link = page.locator('#detail a');
     expect(await link.getAttribute('href')).toBe(
       'https://www.rfc-editor.org/rfc/rfc6455#section-8.1',

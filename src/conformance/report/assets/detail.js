@@ -1,6 +1,6 @@
-// One case of one agent: why, how to mend it, what the RFC says, and the frame log.
+// One case of one agent: why it failed, how to fix it, what the RFC says, and the frame log.
 
-/** What is read of a case that passed: there is no more to it than the definition. */
+/** The content of the detail; a case that passed has only its definition. */
 function detailContent(index, agent, onClose) {
   const one = report.cases[index];
   const result = report.results[agent]?.[index] ?? null;
@@ -155,7 +155,7 @@ function logRow({ direction, kind, flags, text, dump, ms }) {
 
 const DUMP_WIDTH = 16;
 
-/** The header on a line of its own, then the payload; the offending bytes are marked. */
+/** The header on a line of its own, then the payload; the failing bytes are marked. */
 function hexDump({ header, payload, more, at, length }) {
   const headerBytes = toBytes(header);
   const bytes = toBytes(payload);

@@ -1,12 +1,12 @@
 // The matrix of cases and agents, grouped by section; runs of passes are folded into one row.
 
-/** From how many agents on a cell is only a mark. */
+/** With more agents than this, a cell shows only its mark. */
 const MANY_AGENTS = 4;
-/** Passes in a row that are worth folding. */
+/** Fewer passes in a row than this are not folded. */
 const MIN_PACK = 3;
 const many = report.agents.length > MANY_AGENTS;
 
-/** Sections and packs the reader has turned over; sections of passes only start closed. */
+/** Sections and packs that the reader opened or closed; sections with only passes start closed. */
 const turnedSections = new Set();
 const openPacks = new Set();
 
@@ -65,7 +65,7 @@ function isOpen(section, indexes) {
   return startsClosed === turnedSections.has(section.id);
 }
 
-/** Passes are folded while nobody looks for something. */
+/** Passes are folded while no filter is set. */
 function isFolding() {
   return filters.fold && filters.verdicts.size === 0 && filters.words.length === 0;
 }
@@ -129,14 +129,14 @@ function packsOf(indexes) {
   return packs;
 }
 
-/** A pass with every agent, and not a new one. */
+/** A pass of every agent that has not changed. */
 function isQuietCase(index) {
   return resultsOf(index).every(
     (result) => result?.verdict === 'pass' && result.change === undefined,
   );
 }
 
-/** A picture of how many there are. */
+/** One square for each case. */
 function squares(indexes) {
   return element(
     'span',

@@ -3,7 +3,7 @@
 const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const KIB = 1024;
 
-/** Three significant digits, without idle zeros. */
+/** Three significant digits, without trailing zeros. */
 function digits(value) {
   if (value === 0) return '0';
   if (Math.abs(value) >= 99.95) return WHOLE.format(value);

@@ -8,7 +8,7 @@ function colour(value) {
   return getComputedStyle(probe).color;
 }
 
-/** Every chart of the page, to be drawn again when colours or sizes change. */
+/** Every chart of the page; all are drawn again when colours or sizes change. */
 const charts = [];
 
 class Drawing {
@@ -44,7 +44,7 @@ class Drawing {
           'aria-pressed': String(this.shown[at]),
           onclick: (event) => this.toggle(at, event.currentTarget),
         },
-        element('i', { class: `swatch ${series.style} tone-${series.tone}` }),
+        swatch(series),
         series.label,
         this.values[at],
       ),
@@ -252,6 +252,13 @@ function namePhases(plot, inks) {
     ctx.fillText(label, start + 5 * pixel, bbox.top + bbox.height - 7 * pixel);
   }
   ctx.restore();
+}
+
+/** The policy forbids style attributes in markup, but not styles that a script sets. */
+function swatch({ style, tone }) {
+  const made = element('i', { class: `swatch ${style}` });
+  made.style.setProperty('--tone', `var(--tone-${tone})`);
+  return made;
 }
 
 function drawCharts() {

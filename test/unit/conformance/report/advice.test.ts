@@ -29,16 +29,16 @@ it('has a row for every case', () => {
 
 it('tells text that should have been refused from text that was refused wrongly', () => {
   const failed = { id: '6.11.5', behavior: 'FAILED' };
-  expect(titles({ ...failed, mustFail: true })).toEqual(['Broken UTF-8 was accepted']);
+  expect(titles({ ...failed, mustFail: true })).toEqual(['Invalid UTF-8 was accepted']);
   expect(titles({ ...failed, mustFail: false })).toEqual(['Valid text was refused or changed']);
   expect(titles({ id: '6.4.1', behavior: 'NON-STRICT', mustFail: true })).toEqual([
-    'Broken UTF-8 is noticed late',
+    'Invalid UTF-8 is detected late',
   ]);
 });
 
 it('tells how to close a connection', () => {
   expect(titles({ behaviorClose: 'UNCLEAN' })).toEqual(['The closing handshake was cut off']);
-  expect(titles({ behaviorClose: 'WRONG CODE' })).toEqual(['The close code is not one that fits']);
+  expect(titles({ behaviorClose: 'WRONG CODE' })).toEqual(['The close code is wrong']);
   expect(titles({ behaviorClose: 'FAILED BY CLIENT' })).toEqual([
     'The server leaves closing TCP to the client',
   ]);

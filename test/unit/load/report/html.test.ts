@@ -85,7 +85,9 @@ it('draws one curve in a closed loop, where response and service are the same', 
     chart(html, id)?.series.map(({ label }) => label);
   expect(labels('percentiles')).toEqual(['response', 'lateness']);
   expect(labels('histogram')).toEqual(['response']);
-  expect(bodyOf(html)).toContain('This load has no schedule, so times count from when a message was sent');
+  expect(bodyOf(html)).toContain(
+    'This load has no schedule, so times count from when a message was sent',
+  );
 });
 
 it('says why a run failed that no threshold failed, and doubts one that passed saturated', () => {
