@@ -53,6 +53,11 @@ export function duration(ms: number): string {
     .join(' ');
 }
 
+/** An ISO time in UTC as `2026-11-27 17:34 UTC`. */
+export function minute(iso: string): string {
+  return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
+}
+
 /** A share of 0 to 1 as `99.93 %`; only 1 is `100 %`. */
 export function percent(share: number): string {
   const value = share * 100;

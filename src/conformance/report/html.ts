@@ -1,3 +1,4 @@
+import { minute } from '../../report/format.ts';
 import { html, type Markup } from '../../report/html.ts';
 import { renderPage } from '../../report/page.ts';
 import { printable } from '../../report/printable.ts';
@@ -91,9 +92,8 @@ function heading(run: ConformanceRun): string {
 
 function metaLine({ options, agents, startedAt, durationMs }: ConformanceRun): string {
   const count = new Set(agents.flatMap(({ cases }) => cases.map(({ id }) => id))).size;
-  const started = `${startedAt.slice(0, 10)} ${startedAt.slice(11, 16)} UTC`;
   return printable(
-    `${count} case${count === 1 ? '' : 's'} against the ${options.role} at ${options.target}, ${started}, ${(durationMs / 1000).toFixed(1)} s`,
+    `${count} case${count === 1 ? '' : 's'} against the ${options.role} at ${options.target}, ${minute(startedAt)}, ${(durationMs / 1000).toFixed(1)} s`,
   );
 }
 

@@ -1,6 +1,6 @@
 import type { BenchmarkReport } from '../metrics.ts';
 import type { Figure } from './chart.ts';
-import { duration } from '../../report/format.ts';
+import { duration, minute } from '../../report/format.ts';
 import { histogramFigure } from './histogram-figure.ts';
 import { html, type Markup } from '../../report/html.ts';
 import { renderPage } from '../../report/page.ts';
@@ -90,6 +90,5 @@ function heading({ target, comparison }: BenchmarkReport): string {
 }
 
 function metaLine({ mode, load, startedAt, durationMs }: BenchmarkReport): string {
-  const started = `${startedAt.slice(0, 10)} ${startedAt.slice(11, 16)} UTC`;
-  return `${mode} · ${load} · ${started} · took ${duration(durationMs)}`;
+  return `${mode} · ${load} · ${minute(startedAt)} · took ${duration(durationMs)}`;
 }

@@ -17,7 +17,6 @@ export interface Axis {
 }
 
 interface Line extends Omit<ChartSeries, 'values'> {
-  readonly side: Side;
   readonly value: (span: Span) => number | null;
 }
 
@@ -29,10 +28,17 @@ interface TimeChart {
   readonly unit: Unit;
   readonly logarithmic?: boolean;
   readonly wide?: boolean;
-  readonly lines: (side: Side) => Omit<Line, 'side'>[];
+  readonly lines: (side: Side) => Line[];
 }
 
 const MiB = 1024 * 1024;
+
+const INTENDED: Line = {
+  label: 'intended',
+  tone: 'grey',
+  style: 'dashed',
+  value: (span) => span.intended,
+};
 
 const CHARTS: readonly TimeChart[] = [
   {
@@ -45,7 +51,7 @@ const CHARTS: readonly TimeChart[] = [
     lines: (side) => [
       line(side, 'p50', '-soft', (span) => span.p50),
       line(side, 'p99', '', (span) => span.p99),
-      { ...line(side, 'highest', '-faint', (span) => span.max), hidden: side.label !== '' },
+      line(side, 'highest', '-faint', (span) => span.max, { hidden: side.label !== '' }),
     ],
   },
   {
@@ -55,22 +61,10 @@ const CHARTS: readonly TimeChart[] = [
     unit: '/s',
     wide: true,
     lines: (side) => [
-      { ...line(side, 'sent', '-soft', (span) => span.sent), hidden: side.label !== '' },
-      {
-        ...line(side, 'received', '', (span) => span.received),
-        style: side.label === '' ? 'area' : 'line',
-      },
+      line(side, 'sent', '-soft', (span) => span.sent, { hidden: side.label !== '' }),
+      line(side, 'received', '', (span) => span.received, areaOf(side)),
       // Drawn last, so that it is visible where all three are equal.
-      ...(side.key === 'b'
-        ? []
-        : [
-            {
-              label: 'intended',
-              tone: 'grey',
-              style: 'dashed',
-              value: (span: Span) => span.intended,
-            } as const,
-          ]),
+      ...(side.key === 'b' ? [] : [INTENDED]),
     ],
   },
   {
@@ -80,11 +74,10 @@ const CHARTS: readonly TimeChart[] = [
     unit: 'count',
     wide: true,
     lines: (side) => [
-      {
-        ...line(side, 'errors', '', (span) => span.errors),
+      line(side, 'errors', '', (span) => span.errors, {
         tone: side.label === '' ? 'bad' : side.key,
         style: 'step-area',
-      },
+      }),
     ],
   },
   {
@@ -93,11 +86,8 @@ const CHARTS: readonly TimeChart[] = [
     note: 'Connections that are open at the end of each second, and that were opened in it.',
     unit: 'count',
     lines: (side) => [
-      {
-        ...line(side, 'open', '', (span) => span.connections),
-        style: side.label === '' ? 'area' : 'line',
-      },
-      { ...line(side, 'opened', '-soft', (span) => span.opened), style: 'dashed' },
+      line(side, 'open', '', (span) => span.connections, areaOf(side)),
+      line(side, 'opened', '-soft', (span) => span.opened, { style: 'dashed' }),
     ],
   },
   {
@@ -115,7 +105,7 @@ const CHARTS: readonly TimeChart[] = [
     unit: 'cores',
     lines: (side) => [
       line(side, 'generator', '', (span) => span.generatorCpu),
-      { ...line(side, 'server', '-soft', (span) => span.serverCpu), style: 'dashed' },
+      line(side, 'server', '-soft', (span) => span.serverCpu, { style: 'dashed' }),
     ],
   },
   {
@@ -125,7 +115,7 @@ const CHARTS: readonly TimeChart[] = [
     unit: 'bytes',
     lines: (side) => [
       line(side, 'generator', '', (span) => span.generatorRssBytes || null),
-      { ...line(side, 'server', '-soft', (span) => span.serverRssBytes), style: 'dashed' },
+      line(side, 'server', '-soft', (span) => span.serverRssBytes, { style: 'dashed' }),
     ],
   },
   {
@@ -142,9 +132,15 @@ function line(
   label: string,
   shade: '' | '-soft' | '-faint',
   value: Line['value'],
-): Omit<Line, 'side'> {
+  looks: Partial<Line> = {},
+): Line {
   const named = side.label === '' ? label : `${side.label} ${label}`;
-  return { label: named, tone: `${side.key}${shade}`, style: 'line', value };
+  return { label: named, tone: `${side.key}${shade}`, style: 'line', value, ...looks };
+}
+
+/** Areas of two runs would hide each other. */
+function areaOf({ label }: Side): Partial<Line> {
+  return { style: label === '' ? 'area' : 'line' };
 }
 
 /** Every chart over time that has values, by its id, and their axis. */
@@ -192,8 +188,8 @@ function drawn(
   { fine, coarse, step }: { fine: Aligned; coarse: Aligned; step: number },
 ): Figure[] {
   const lines = sides
-    .flatMap((side) => chart.lines(side).map((one): Line => ({ ...one, side })))
-    .map((one) => ({ one, values: valuesOf(one, fine) }))
+    .flatMap((side) => chart.lines(side).map((one) => ({ side, ...one })))
+    .map((one) => ({ ...one, values: valuesOf(one, fine) }))
     // A closed loop has no schedule, and the process of a remote server cannot be measured.
     .filter(({ values }) => values.some((value) => value !== null && value > 0));
   if (lines.length === 0) return [];
@@ -202,14 +198,14 @@ function drawn(
     step === 1
       ? chart.note
       : `${chart.note} Each point covers ${step} seconds: rates are means, latencies are those of the worst second.`;
-  const series = lines.map(({ one: { label, tone, style, hidden = false }, values }) => ({
+  const series = lines.map(({ label, tone, style, hidden = false, values }) => ({
     label,
     tone,
     style,
     hidden,
     values,
   }));
-  const columns = lines.map(({ one }) => valuesOf(one, coarse));
+  const columns = lines.map((one) => valuesOf(one, coarse));
   return [
     {
       chart: { id, x: { kind: 'time' }, unit, logarithmic, series },
@@ -225,7 +221,10 @@ function drawn(
   ];
 }
 
-function valuesOf({ side, value }: Line, { seconds, bySide }: Aligned): (number | null)[] {
+function valuesOf(
+  { side, value }: Line & { side: Side },
+  { seconds, bySide }: Aligned,
+): (number | null)[] {
   const own = bySide.get(side);
   return seconds.map((second) => {
     const span = own?.get(second);
