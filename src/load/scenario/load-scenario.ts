@@ -13,13 +13,13 @@ export const BUILT_IN_SCENARIOS: Readonly<Record<string, string>> = {
   'json-rpc': JSON_RPC,
 };
 
-/** What tells a path from a name. */
+/** A path, not a name. */
 const PATH = /[/\\]|\.ya?ml$/i;
 
 /**
  * The scenario of this name, or the one in this file (relative to `cwd`), checked.
  *
- * Throws `UsageError` WSK_ERR_INVALID_INPUT for faults, WSK_ERR_FILE_NOT_READABLE for no file.
+ * Throws `UsageError` WSK_ERR_INVALID_INPUT for faults, WSK_ERR_FILE_NOT_READABLE without the file.
  */
 export function loadScenario(nameOrPath: string, cwd: string): Scenario {
   const builtIn = Object.hasOwn(BUILT_IN_SCENARIOS, nameOrPath)

@@ -4,11 +4,11 @@ import type { Template, TemplatePart } from './scenario.ts';
 const PLACEHOLDER = /\{\{(.*?)\}\}/gs;
 const REFERENCE = /^([A-Za-z_][\w-]*)(.*)$/s;
 
-/** What a template cannot be made of: said without its place, which the caller knows. */
+/** A faulty template; the caller adds the place. */
 export class TemplateError extends Error {}
 
 /**
- * Splits `{{name}}` and `{{name.key[0]}}` off a plain text.
+ * Splits a text at `{{name}}` and `{{name.key[0]}}`.
  *
  * @throws TemplateError
  */
@@ -17,8 +17,8 @@ export function textTemplate(text: string): Template {
 }
 
 /**
- * Turns a value of YAML into a template of its JSON text: a string that is nothing but `{{name}}`
- * becomes the variable's value with its type, any other placeholder a part of the string.
+ * Makes a template of the JSON text of a YAML value. A string that is only `{{name}}` becomes the
+ * variable's value with its type, any other placeholder a part of the string.
  *
  * @throws TemplateError
  */
@@ -91,13 +91,13 @@ export function referencesOf(template: Template): Exclude<TemplatePart, string>[
   return template.filter((part) => typeof part === 'object');
 }
 
-/** Where values of variables come from; undefined: it has none. */
+/** The value of a variable; undefined: it has none. */
 export type Lookup = (name: string) => unknown;
 
-/** A variable that has no value at the time a template is filled in. */
+/** A variable without a value when its template is rendered. */
 export class UnsetVariable extends Error {}
 
-/** Fills a template in. Throws `UnsetVariable` for one without a value. */
+/** Renders a template. Throws `UnsetVariable` for a variable without a value. */
 export function render(template: Template, lookup: Lookup): string {
   let text = '';
   for (const part of template) text += typeof part === 'string' ? part : fill(part, lookup);

@@ -1,14 +1,14 @@
 /**
  * Reads comma-separated values (RFC 4180): the first row names the columns.
  *
- * Throws an `Error` that tells the line for a row of another length or a quote without an end.
+ * Throws an `Error` that names the row, for another number of fields or a quote that does not end.
  */
 export function parseCsv(text: string): Record<string, string>[] {
   const [head, ...rows] = rowsOf(text.replace(/^\uFEFF/, ''));
-  if (head === undefined || rows.length === 0) throw new Error('it has no row beneath its head');
+  if (head === undefined || rows.length === 0) throw new Error('it has no row below the header');
   return rows.map((row, i) => {
     if (row.length !== head.length) {
-      throw new Error(`row ${i + 2} has ${row.length} fields, the head has ${head.length}`);
+      throw new Error(`row ${i + 2} has ${row.length} fields, the header has ${head.length}`);
     }
     return Object.fromEntries(head.map((name, column) => [name, row[column] as string]));
   });

@@ -1,15 +1,15 @@
 import { LineCounter, isMap, isNode, isPair, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Document } from 'yaml';
 import type * as z from 'zod';
-import { UsageError } from '../../../core/errors.ts';
+import { invalidInput } from '../../../core/errors.ts';
 import { didYouMean } from '../../../core/did-you-mean.ts';
 
 export type Path = readonly (string | number)[];
 
-/** Faults beyond these are not worth reading: they are often the work of the first. */
+/** Further faults often follow from the first ones. */
 const MAX_FAULTS = 20;
 
-/** A YAML text that knows where each of its values stands, and collects what is wrong with them. */
+/** A YAML text with the place of each value; collects faults with their places. */
 export class LocatedDocument {
   readonly file: string;
   readonly value: unknown;
@@ -17,7 +17,7 @@ export class LocatedDocument {
   readonly #lines = new LineCounter();
   readonly #faults: { readonly offset: number; readonly text: string }[] = [];
 
-  /** Throws a `UsageError` for what is no YAML. */
+  /** Throws a `UsageError` for a text that is no YAML. */
   constructor(text: string, file: string) {
     this.file = file;
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
@@ -28,7 +28,7 @@ export class LocatedDocument {
     this.value = this.#toJs();
   }
 
-  /** Notes that the value at `path` is wrong; a hint goes behind, in brackets. */
+  /** Reports a fault of the value at `path`; the hint follows in brackets. */
   fault(path: Path, message: string, hint?: string): void {
     this.#add(this.#offsetOf(path), hint === undefined ? message : `${message} (${hint})`);
   }
@@ -43,7 +43,7 @@ export class LocatedDocument {
     return this.#place(this.#offsetOf(path));
   }
 
-  /** What `schema` makes of `value`, which stands at `path`; undefined after noting what is wrong. */
+  /** Parses `value` at `path` with `schema`; undefined after reporting its faults. */
   read<Schema extends z.ZodType>(
     schema: Schema,
     value: unknown,
@@ -55,13 +55,13 @@ export class LocatedDocument {
     return undefined;
   }
 
-  /** Throws all faults as one `UsageError` WSK_ERR_INVALID_INPUT, a line each, in their order. */
+  /** Throws all faults as one `UsageError` WSK_ERR_INVALID_INPUT, one per line, in their order. */
   throwIfFaulty(): void {
     if (this.#faults.length === 0) return;
     const sorted = this.#faults.toSorted((a, b) => a.offset - b.offset);
     const lines = sorted.slice(0, MAX_FAULTS).map(({ text }) => text);
     if (sorted.length > MAX_FAULTS) lines.push(`and ${sorted.length - MAX_FAULTS} more`);
-    throw new UsageError('WSK_ERR_INVALID_INPUT', lines.join('\n'));
+    throw invalidInput(lines.join('\n'));
   }
 
   #issue(issue: z.core.$ZodIssue, path: Path, keys: readonly string[]): void {
@@ -99,7 +99,7 @@ export class LocatedDocument {
     return `${line}:${col}`;
   }
 
-  /** Of the value at `path`, or of the deepest part of the path that is there. */
+  /** Of the value at `path`, or of the deepest part of the path that exists. */
   #offsetOf(path: Path): number {
     let at: unknown = this.#document.contents;
     let offset = startOf(at) ?? 0;

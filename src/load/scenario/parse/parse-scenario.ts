@@ -3,8 +3,7 @@ import type { ClientKind, Handler, Scenario, Step, Variable } from '../scenario.
 import { LocatedDocument } from './located-document.ts';
 import type { Path } from './located-document.ts';
 import { readCaptures, readMatcher } from './read-matcher.ts';
-import { readPayload } from './read-payload.ts';
-import { StepReader } from './read-steps.ts';
+import { StepReader, readPayload } from './read-steps.ts';
 import { readVariables } from './read-variables.ts';
 import { Scope } from './scope.ts';
 import { ClientShape, HandlerShape, RootShape } from './shapes.ts';
@@ -35,7 +34,7 @@ interface RawClient {
   readonly path: Path;
 }
 
-/** A scenario of a single kind of client may do without the list. */
+/** A scenario with one kind of client may have its steps at the top level. */
 function rawClients(
   document: LocatedDocument,
   root: ReturnType<typeof RootShape.parse>,
@@ -64,7 +63,7 @@ function readClient(
   const scope = new Scope(document, variables, capturesOf(document, shape.steps, stepsPath));
   const steps = readSteps(scope, shape.steps, stepsPath);
   const on = (shape.on ?? []).flatMap((handler, i) => {
-    // Handlers run at any time: what the steps capture may not be there yet.
+    // Handlers may run before the steps capture a value.
     const own = new Scope(document, variables, new Map());
     const read = readHandler(own, handler, [...path, 'on', i]);
     return read === undefined ? [] : [read];
@@ -76,14 +75,14 @@ function readSteps(scope: Scope, list: readonly unknown[], path: Path): Step[] {
   const connects = (raw: unknown): boolean =>
     raw === 'connect' || (typeof raw === 'object' && raw !== null && 'connect' in raw);
   if (list.length === 0 || holds(list, connects)) return new StepReader(scope).read(list, path);
-  // Without any connect the connection is opened first. Read as if it stood there, at no place.
+  // Without a connect step the connection is opened first.
   const reader = new StepReader(scope);
   const [first] = reader.read(['connect'], path.slice(0, -1));
   const rest = reader.read(list, path);
   return first === undefined ? rest : [first, ...rest];
 }
 
-/** Whether any raw step, also one inside of loops, fits. */
+/** Whether any raw step, loops included, fits. */
 function holds(list: readonly unknown[], fits: (raw: unknown) => boolean): boolean {
   return list.some((raw) => fits(raw) || holds(loopSteps(raw), fits));
 }
@@ -100,7 +99,7 @@ function fieldOf(value: unknown, key: string): unknown {
     : undefined;
 }
 
-/** Everything the steps capture, with the place, to tell a name too early from a wrong one. */
+/** All captured names with their places: a name used too early is another fault than an unknown one. */
 function capturesOf(
   document: LocatedDocument,
   list: readonly unknown[],

@@ -6,7 +6,7 @@ import type { Scope } from './scope.ts';
 import { CaptureShape } from './shapes.ts';
 import type { MatcherShape } from './shapes.ts';
 
-/** Reads the condition on a message that the keys of `shape` make up. */
+/** Reads the condition on a message. */
 export function readMatcher(scope: Scope, shape: MatcherShape, path: Path): Matcher {
   const json = Object.entries(shape.json ?? {}).map(([key, value]) => ({
     path: readPath(scope, key, [...path, 'json', key]),
@@ -27,7 +27,7 @@ export function readMatcher(scope: Scope, shape: MatcherShape, path: Path): Matc
     scope.document.fault(path, `no condition on the message, expected one of ${keys}`);
   }
   if (words !== '' && shape.any !== undefined) {
-    scope.document.keyFault([...path, 'any'], 'any stands beside other conditions');
+    scope.document.keyFault([...path, 'any'], 'any excludes other conditions');
   }
   return { ...matcher, words: words === '' ? 'any message' : words };
 }
@@ -83,12 +83,12 @@ function readBase64(scope: Scope, text: string | undefined, path: Path): string 
   return text;
 }
 
-/** Notes a text that is no base64. */
+/** Reports a text that is no base64. */
 export function checkBase64(scope: Scope, text: string, path: Path): void {
   if (!BASE64.test(text)) scope.document.fault(path, `binary is ${quote(text)}, expected base64`);
 }
 
-/** Reads `capture:`, each entry a path or `{ regex, group }`, and makes its names known. */
+/** Reads `capture:`, each entry a path or `{ regex, group }`, and defines its names. */
 export function readCaptures(
   scope: Scope,
   captures: Readonly<Record<string, unknown>> | undefined,
@@ -125,7 +125,7 @@ function jsonCapture(
   return { name, from: { kind: 'json', path: path ?? [] } };
 }
 
-/** Matching an alternative that is empty tells which groups an expression has. */
+/** Matching with an added empty alternative lists the groups of an expression. */
 function checkGroup(
   scope: Scope,
   { source, group, at }: { source: string; group: number | string; at: Path },

@@ -7,19 +7,27 @@ import type {
   Template,
   ThinkStep,
 } from '../scenario.ts';
+import { didYouMean } from '../../../core/did-you-mean.ts';
 import type { Path } from './located-document.ts';
 import { quote } from './located-document.ts';
 import { messagesOf } from '../messages-of.ts';
 import { durationRange } from './range.ts';
-import { readCaptures, readMatcher } from './read-matcher.ts';
-import { readPayload } from './read-payload.ts';
-import type { Draft } from './replies.ts';
-import { Replies } from './replies.ts';
+import { checkBase64, readCaptures, readMatcher } from './read-matcher.ts';
 import type { Scope } from './scope.ts';
-import { CloseShape, ConnectShape, ExpectShape, LoopShape, MatcherShape } from './shapes.ts';
-import { stepName } from './step-name.ts';
+import {
+  CloseShape,
+  ConnectShape,
+  ExpectShape,
+  LoopShape,
+  MatcherShape,
+  SendShape,
+} from './shapes.ts';
 
-/** How long a reply is waited for where nothing else is said. */
+/** In the order of messages to the user. */
+export const STEP_NAMES = ['connect', 'send', 'expect', 'think', 'loop', 'close'] as const;
+type StepName = (typeof STEP_NAMES)[number];
+
+/** Default of `timeout`. */
 const EXPECT_TIMEOUT_MS = 10_000;
 
 /** Reads the steps of one client in their order. */
@@ -86,7 +94,7 @@ export class StepReader {
   #needConnection(path: Path, name: string): void {
     if (this.#connected) return;
     this.#scope.document.fault(path, `${name} without a connection, expected a connect before it`);
-    // Once is enough.
+    // Report it once.
     this.#connected = true;
   }
 
@@ -224,4 +232,83 @@ function waits(step: Step): boolean {
     case 'close':
       return false;
   }
+}
+
+/** The only key of a raw step; undefined after reporting a fault. */
+function stepName(scope: Scope, raw: unknown, path: Path): StepName | undefined {
+  const { document } = scope;
+  if (raw === 'connect' || raw === 'close') return raw;
+  if (typeof raw === 'string') {
+    const known = STEP_NAMES.some((name) => name === raw);
+    if (known) document.fault(path, `${raw} needs a value`);
+    else document.fault(path, `unknown step ${quote(raw)}`, didYouMean(raw, STEP_NAMES));
+    return undefined;
+  }
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+    document.fault(path, `${quote(raw)} is not a step, expected one of ${STEP_NAMES.join(', ')}`);
+    return undefined;
+  }
+  const keys = Object.keys(raw);
+  const unknown = keys.filter((key) => !STEP_NAMES.some((name) => name === key));
+  for (const key of unknown) {
+    // Beside a known step, it is likely a key that is not indented enough.
+    const hint = unknown.length < keys.length ? 'indent it more?' : didYouMean(key, STEP_NAMES);
+    document.keyFault([...path, key], `unknown step ${quote(key)}`, hint);
+  }
+  if (unknown.length > 0) return undefined;
+  const [key, second] = keys;
+  if (second !== undefined) {
+    document.keyFault([...path, second], `${second} and ${key} are one step, expected a "-" each`);
+    return undefined;
+  }
+  if (key === undefined) document.fault(path, 'a step is empty');
+  return key as StepName | undefined;
+}
+
+/** A send whose `awaited` is still open. */
+type Draft = { -readonly [Key in keyof SendStep]: SendStep[Key] };
+
+/** Finds for each expectation the send that it is the reply to, within one list of steps. */
+class Replies {
+  readonly #unanswered: Draft[] = [];
+  #latest: Draft | undefined;
+
+  send(step: Draft): void {
+    this.#unanswered.push(step);
+  }
+
+  expect(): Pick<ExpectStep, 'replyTo' | 'completes'> {
+    const next = this.#unanswered.shift();
+    if (next !== undefined) {
+      next.awaited = true;
+      this.#latest = next;
+      return { replyTo: next.id, completes: true };
+    }
+    // A further message, such as a broadcast, is measured from the same send.
+    return { replyTo: this.#latest?.id ?? null, completes: false };
+  }
+}
+
+/** Reads the payload of a send or an answer. */
+export function readPayload(
+  scope: Scope,
+  raw: unknown,
+  path: Path,
+): Pick<SendStep, 'opcode' | 'payload'> | undefined {
+  const value = typeof raw === 'string' || typeof raw === 'number' ? { text: raw } : raw;
+  const shape = scope.document.read(SendShape, value, path);
+  if (shape === undefined) return undefined;
+  const given = Object.keys(value as object);
+  if (given.length !== 1) {
+    const seen = given.length === 0 ? 'nothing to send' : given.join(' and ');
+    scope.document.fault(path, `${seen}, expected one of text, json, binary`);
+    return undefined;
+  }
+  if (shape.text !== undefined)
+    return { opcode: 1, payload: scope.text(shape.text, [...path, 'text']) };
+  const { binary } = shape;
+  if (binary === undefined)
+    return { opcode: 1, payload: scope.json(shape.json, [...path, 'json']) };
+  if (!binary.includes('{{')) checkBase64(scope, binary, [...path, 'binary']);
+  return { opcode: 2, payload: scope.text(binary, [...path, 'binary']) };
 }

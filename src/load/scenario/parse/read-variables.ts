@@ -18,13 +18,13 @@ export function isVariableName(document: LocatedDocument, name: string, path: Pa
   if (!NAME.test(name)) {
     document.keyFault(
       path,
-      `${quote(name)} is not a name of a variable`,
+      `${quote(name)} is not a valid variable name`,
       'letters, digits, _ and -',
     );
     return false;
   }
   if (!BUILT_IN_VARIABLES.some((builtIn) => builtIn === name)) return true;
-  document.keyFault(path, `${name} is a variable that is always there, expected another name`);
+  document.keyFault(path, `${name} is a built-in variable, expected another name`);
   return false;
 }
 
@@ -41,7 +41,7 @@ export function readVariables(
     }
     const shape = document.read(VariableShape, raw, path);
     const source = shape && readSource(document, shape, path);
-    // One that is wrong is known all the same: its uses are not wrong, too.
+    // A faulty variable stays defined, so that its uses are not reported too.
     return [{ name, per: shape?.per ?? 'client', source: source ?? { kind: 'uuid' } }];
   });
 }
@@ -60,7 +60,7 @@ type Shape = ReturnType<typeof VariableShape.parse>;
 
 const SOURCES = ['integer', 'text', 'uuid', 'sequence', 'choice', 'list', 'csv'] as const;
 
-/** Keys that only some sources know. */
+/** Keys that only some sources have. */
 const EXTRAS = { step: ['sequence'], order: ['list', 'csv'] } as const;
 
 function readSource(document: LocatedDocument, shape: Shape, path: Path): Source | undefined {
@@ -117,7 +117,7 @@ function readCsv(document: LocatedDocument, name: string, path: Path): object[] 
   }
 }
 
-/** What is wrong with using `key` of the variable: a column that is not there. */
+/** The fault of using `key` of the variable: an unknown column. */
 export function columnFault(
   { source }: Variable,
   key: string | number | undefined,

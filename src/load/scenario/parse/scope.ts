@@ -4,11 +4,11 @@ import type { Template, Variable } from '../scenario.ts';
 import type { LocatedDocument, Path } from './located-document.ts';
 import { BUILT_IN_VARIABLES, columnFault, isVariableName } from './read-variables.ts';
 
-/** The variables that a client knows while its steps are read, one after the other. */
+/** The variables that are defined at the present step while a client is read. */
 export class Scope {
   readonly document: LocatedDocument;
   readonly #variables: ReadonlyMap<string, Variable>;
-  /** Captured by a step that was read. */
+  /** Captured by an earlier step. */
   readonly #captured = new Set<string>();
   /** Captured by any step of the client, with its place. */
   readonly #captures: ReadonlyMap<string, string>;
@@ -23,18 +23,18 @@ export class Scope {
     this.#captures = captures;
   }
 
-  /** Makes a captured variable known; false after noting why that cannot be. */
+  /** Defines a captured variable; false after reporting a fault. */
   declare(name: string, path: Path): boolean {
     if (!isVariableName(this.document, name, path)) return false;
     if (this.#variables.has(name)) {
-      this.document.keyFault(path, `${name} is a variable of data, expected another name`);
+      this.document.keyFault(path, `${name} is already a variable of data, expected another name`);
       return false;
     }
     this.#captured.add(name);
     return true;
   }
 
-  /** Takes names for known, whatever they are. */
+  /** Takes names as defined. */
   assume(names: readonly string[]): void {
     for (const name of names) this.#captured.add(name);
   }

@@ -213,9 +213,9 @@ describe('a fault is told with its file, line and column', () => {
       's.yaml:2:1: on belongs to one of the clients',
     ],
     [
-      'a variable that is always there',
+      'a built-in variable',
       'data: { uuid: 1 }\nsteps: [connect]',
-      's.yaml:1:9: uuid is a variable that is always there, expected another name',
+      's.yaml:1:9: uuid is a built-in variable, expected another name',
     ],
     [
       'a variable without a source',

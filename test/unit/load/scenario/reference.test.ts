@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { parseScenario } from '../../../../src/load/scenario/index.ts';
-import { STEP_NAMES } from '../../../../src/load/scenario/parse/step-name.ts';
+import { STEP_NAMES } from '../../../../src/load/scenario/parse/read-steps.ts';
 import { BUILT_IN_VARIABLES } from '../../../../src/load/scenario/parse/read-variables.ts';
 import { MatcherShape, VariableShape } from '../../../../src/load/scenario/parse/shapes.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';

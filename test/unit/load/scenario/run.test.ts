@@ -162,9 +162,9 @@ describe('comma-separated values', () => {
   });
 
   it.each([
-    ['a,b\n1', 'row 2 has 1 fields, the head has 2'],
+    ['a,b\n1', 'row 2 has 1 fields, the header has 2'],
     ['a\n"x', 'row 2 has a quote out of place'],
-    ['a,b\n', 'it has no row beneath its head'],
+    ['a,b\n', 'it has no row below the header'],
   ])('%j are refused', (text, message) => {
     expect(() => parseCsv(text)).toThrow(message);
   });
