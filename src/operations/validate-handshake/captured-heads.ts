@@ -65,10 +65,10 @@ async function readHeadFile<Kind extends keyof HeadOf>(
   });
 }
 
-/** Editors and copied text tend to lose the empty line at the end. */
+/** Editors and copied text tend to lose the empty line at the end, and the CR of every line. */
 function completed(bytes: Buffer): Buffer {
-  const text = bytes.toString('latin1');
-  if (/\r?\n\r?\n/.test(text)) return bytes;
-  const lineBreak = text.includes('\r\n') ? '\r\n' : '\n';
-  return Buffer.from(text.replace(/(\r?\n)?$/, lineBreak + lineBreak), 'latin1');
+  const saved = bytes.toString('latin1');
+  const text = saved.includes('\r\n') ? saved : saved.replaceAll('\n', '\r\n');
+  const whole = /\r?\n\r?\n/.test(text) ? text : text.replace(/(\r?\n)?$/, '\r\n\r\n');
+  return Buffer.from(whole, 'latin1');
 }

@@ -68,6 +68,9 @@ const GENERAL_RULES: readonly Rule<Answer>[] = [
   fieldsRule('response', '6455#4.2.2'),
 ];
 
+/** RFC 9110 sections 6.4.1 and 8.6, RFC 9112 section 6.1: a 1xx response has no content. */
+const CONTENT_FIELDS = ['Content-Length', 'Transfer-Encoding'] as const;
+
 /** For status 101: HTTP defines what other responses mean. */
 const SWITCHING_RULES: readonly Rule<Answer>[] = [
   {
@@ -85,6 +88,19 @@ const SWITCHING_RULES: readonly Rule<Answer>[] = [
     code: 'WSK_CONNECTION',
     expected: 'Upgrade among its tokens',
     check: values('Connection', (all) => listIncludes(all, 'upgrade')),
+  },
+  {
+    id: 'response-no-content',
+    rfc: '9110#8.6',
+    rule: 'A response of 101 has neither Content-Length nor Transfer-Encoding.',
+    code: 'WSK_HEAD_SYNTAX',
+    expected: 'neither, as nginx and the client of .NET break over them',
+    // Clients that know no better than RFC 6455 go on.
+    fatal: false,
+    check: (answer) => {
+      const found = CONTENT_FIELDS.filter((name) => fieldValues(answer, name).length > 0);
+      return verdict(found.length === 0, found.length === 0 ? 'neither' : found.join(' and '));
+    },
   },
   {
     id: 'response-accept-once',

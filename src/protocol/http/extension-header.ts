@@ -67,12 +67,15 @@ function splitOutsideQuotes(text: string, piece: RegExp): string[] {
   }
 }
 
-/** 9.1: token [ "=" (token | quoted-string) ], and what the quotes hold "MUST conform to token". */
+/**
+ * 9.1: token [ "=" (token | quoted-string) ], and what the quotes hold "MUST conform to token". The
+ * grammar is that of RFC 2616, whose 2.1 allows white space between any two of them.
+ */
 function parseParam(text: string): ExtensionParam | undefined {
   const equals = text.indexOf('=');
   if (equals < 0) return isToken(text) ? { name: text } : undefined;
-  const name = text.slice(0, equals);
-  const raw = text.slice(equals + 1);
+  const name = text.slice(0, equals).trimEnd();
+  const raw = text.slice(equals + 1).trimStart();
   const quoted = /^"((?:[^"\\]|\\.)*)"$/.exec(raw)?.[1];
   const value = quoted === undefined ? raw : quoted.replace(/\\(.)/g, '$1');
   return isToken(name) && isToken(value) ? { name, value } : undefined;

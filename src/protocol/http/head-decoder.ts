@@ -10,6 +10,8 @@ interface HeadOf {
   readonly response: ResponseHead;
 }
 
+const SWITCHING_PROTOCOLS = 101;
+
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -31,6 +33,8 @@ export class HeadDecoder<Kind extends keyof HeadOf = keyof HeadOf> {
   #bytes: Buffer = Buffer.alloc(0);
   #head: HeadOf[Kind] | undefined;
   #violation: Violation | undefined;
+  /** Of interim responses; they count towards the limit, or they could go on without end. */
+  #interimBytes = 0;
 
   constructor(kind: Kind, limits: Partial<Pick<Limits, 'headerBytes' | 'headerCount'>> = {}) {
     this.#kind = kind;
@@ -47,23 +51,37 @@ export class HeadDecoder<Kind extends keyof HeadOf = keyof HeadOf> {
     if (this.#violation !== undefined) return;
     const searched = this.#bytes.length;
     this.#bytes = Buffer.concat([this.#bytes, bytes]);
-    if (this.#head !== undefined) return;
+    if (this.#head === undefined) this.#search(searched);
+  }
+
+  #search(searched: number): void {
     if (!this.#looksLikeHttp()) {
       this.#failNotHttp(this.#bytes.toString('latin1'));
       return;
     }
     const end = findEnd(this.#bytes, searched);
-    const limit = this.#limits.headerBytes;
+    const limit = this.#limits.headerBytes - this.#interimBytes;
     if ((end < 0 ? this.#bytes.length : end) > limit) {
       const seen = `${end < 0 ? this.#bytes.length : end} bytes of head`;
       this.#violation = violation('WSK_HEAD_TOO_BIG', { seen, expected: `at most ${limit}` });
     } else if (end >= 0) {
       this.#decode(this.#bytes.toString('latin1', 0, end));
       this.#bytes = this.#bytes.subarray(end);
+      if (this.#isInterim()) {
+        this.#interimBytes += end;
+        this.#head = undefined;
+        this.#search(0);
+      }
     }
   }
 
-  /** The head, once it is complete. */
+  /** RFC 9110 section 15.2: a client has to parse 1xx responses before the final one. */
+  #isInterim(): boolean {
+    const head = this.#head;
+    return head?.kind === 'response' && head.status < 200 && head.status !== SWITCHING_PROTOCOLS;
+  }
+
+  /** The head, once it is complete; of several responses the first that is 101 or not 1xx. */
   head(): HeadOf[Kind] | undefined {
     return this.#head;
   }

@@ -15,7 +15,7 @@ const CASES: readonly (readonly [fault: Fault, failed: readonly string[], seen: 
   ['accept-no-key', ['no-key', 'key-in-folded-line'], /answered 101/],
   [
     'accept-short-key',
-    ['empty-key', 'short-key', 'key-of-17-bytes', 'key-that-is-no-base64'],
+    ['empty-key', 'short-key', 'key-of-17-bytes', 'key-that-is-not-base64'],
     /answered 101/,
   ],
   ['accept-two-keys', ['two-keys'], /answered 101/],
@@ -23,7 +23,7 @@ const CASES: readonly (readonly [fault: Fault, failed: readonly string[], seen: 
   ['accept-no-version', ['no-version'], /answered 101/],
   [
     'accept-any-version',
-    ['two-versions', 'version-12', 'version-that-is-no-number'],
+    ['two-versions', 'version-12', 'version-that-is-not-number'],
     /101 for version "13, 12"/,
   ],
   [

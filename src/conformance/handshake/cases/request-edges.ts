@@ -145,6 +145,7 @@ const EDGES: readonly Row[] = [
 function early(): Grade[] {
   return [
     nonStrict({ is: 'refused' }, 'a client that does not wait may be refused, TCP makes it likely'),
+    nonStrict({ is: 'hung-up' }, 'a client that does not wait may be dropped'),
     nonStrict({ is: 'open' }, 'what came with the request was lost'),
     nonStrict({ is: 'failed', codes: [1002] }, 'what came with the request was lost or refused'),
   ];

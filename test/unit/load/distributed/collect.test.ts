@@ -61,7 +61,9 @@ it('counts the connections of a worker that could not connect as failed', () => 
 
 it('takes an answer that is no result for a missing segment', () => {
   const result = collect([segment(1, done()), segment(2, { kind: 'result', text: '{}' })], false);
-  expect(result.errors[0]?.first).toMatch(/^w2 sent an unreadable result \(not a result of a run: /);
+  expect(result.errors[0]?.first).toMatch(
+    /^w2 sent an unreadable result \(not a result of a run: /,
+  );
 });
 
 it('names a worker that was stopped and keeps its counts', () => {

@@ -54,6 +54,7 @@ const BREACHES: Record<string, string[][]> = {
   'response-fields': [['X-A : b']],
   'response-upgrade': [['Upgrade:'], ['Upgrade: h2c'], ['Upgrade: websocket, h2c']],
   'response-connection': [['Connection:'], ['Connection: close']],
+  'response-no-content': [['Content-Length: 0'], ['Transfer-Encoding: chunked']],
   'response-accept-once': [['Sec-WebSocket-Accept:']],
   'response-accept': [
     ['Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo='],

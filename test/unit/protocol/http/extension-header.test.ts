@@ -27,6 +27,9 @@ describe('parseExtensions', () => {
       ],
     ],
     ['a;b="c"', [{ name: 'a', params: [{ name: 'b', value: 'c' }] }]],
+    // RFC 2616 section 2.1: implied *LWS.
+    ['a; b = c', [{ name: 'a', params: [{ name: 'b', value: 'c' }] }]],
+    ['a;b\t= "c"', [{ name: 'a', params: [{ name: 'b', value: 'c' }] }]],
     ['a;b="\\c\\d"', [{ name: 'a', params: [{ name: 'b', value: 'cd' }] }]],
     [
       'a;b=1;b=2',
@@ -71,7 +74,6 @@ describe('parseExtensions', () => {
     ['a b', '"a b" is not an extension name'],
     ['a;b c', '"b c" is not a parameter'],
     ['a;b=', '"b=" is not a parameter'],
-    ['a;b =c', '"b =c" is not a parameter'],
     ['a;=c', '"=c" is not a parameter'],
     ['a;b=c=d', '"b=c=d" is not a parameter'],
     ['a;b=""', '"b=\\"\\"" is not a parameter'],

@@ -42,6 +42,30 @@ describe('HeadDecoder', () => {
     expect(response('HTTP/1.1 101\r\n\r\n')).toMatchObject({ status: 101, reason: '' });
   });
 
+  it('passes over interim responses, in any pieces', () => {
+    const text =
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n' +
+      'HTTP/1.1 401 Unauthorized\r\nA: b\r\n\r\nrest';
+    for (let cut = 0; cut <= text.length; cut++) {
+      const decoder = new HeadDecoder('response');
+      decoder.receive(Buffer.from(text.slice(0, cut), 'latin1'));
+      decoder.receive(Buffer.from(text.slice(cut), 'latin1'));
+      expect(decoder.head(), `cut at ${cut}`).toMatchObject({
+        status: 401,
+        fields: [{ name: 'A', value: 'b' }],
+      });
+      expect(decoder.rest().toString('latin1'), `cut at ${cut}`).toBe('rest');
+    }
+  });
+
+  it('refuses interim responses without end', () => {
+    const decoder = new HeadDecoder('response');
+    for (let count = 0; count < 10_000 && decoder.violation === undefined; count += 1) {
+      decoder.receive(Buffer.from('HTTP/1.1 102 Processing\r\n\r\n'));
+    }
+    expect(decoder.violation?.code).toBe('WSK_HEAD_TOO_BIG');
+  });
+
   it('reads the same head from any pieces, and keeps what comes behind it', () => {
     const text = 'HTTP/1.1 101 x\r\nA: b\r\n\r\n\x81\x01a';
     for (let cut = 0; cut <= text.length; cut++) {
