@@ -1,4 +1,4 @@
-import { UsageError } from '../../core/errors.ts';
+import { invalidInput } from '../../core/errors.ts';
 import type { LoadPlan } from '../plan.ts';
 
 /** Makes seeds of neighbouring segments differ in many bits (2^32 divided by the golden ratio). */
@@ -12,14 +12,12 @@ const SEED_STEP = 0x9e3779b1;
  */
 export function splitPlan(plan: LoadPlan, count: number): LoadPlan[] {
   if (plan.mode === 'fanout') {
-    throw new UsageError(
-      'WSK_ERR_INVALID_INPUT',
+    throw invalidInput(
       '--mode fanout cannot be distributed: a receiver on another machine does not know when a message was published',
     );
   }
   if (count > plan.connections) {
-    throw new UsageError(
-      'WSK_ERR_INVALID_INPUT',
+    throw invalidInput(
       `${plan.connections} connections cannot be split over ${count} remote workers`,
     );
   }

@@ -1,30 +1,30 @@
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { UsageError } from '../../core/errors.ts';
+import { invalidInput } from '../../core/errors.ts';
 import { hostOf, portOf } from '../../transport/address.ts';
 import { listenersAt, readProcess } from './proc.ts';
 
 interface Wanted {
   readonly url: string;
-  /** As given; undefined: whoever listens at the port of the URL. */
+  /** Given with `--pid`; undefined: the process that listens at the port of the URL. */
   readonly pid?: number | undefined;
 }
 
 /**
- * The processes of the server, the one that is named in reports first; none when it is elsewhere,
- * cannot be read, or is this very process, whose share nobody can tell from the generator's.
+ * The processes of the server, first the one that reports name. None when the server is on another
+ * machine, cannot be read, or is this process, whose use includes that of the load generator.
  *
- * Throws `UsageError` WSK_ERR_INVALID_INPUT for a `pid` that is not there.
+ * Throws `UsageError` WSK_ERR_INVALID_INPUT for a `pid` that cannot be read.
  */
 export function findServer({ url, pid }: Wanted): number[] {
   if (pid !== undefined) {
     if (readProcess(pid) !== undefined) return [pid];
-    throw new UsageError('WSK_ERR_INVALID_INPUT', `--pid is ${pid}, which can be read nowhere`, {
-      hint:
-        process.platform === 'linux'
-          ? 'is it running, and on this machine?'
-          : 'a server is only watched on Linux',
-    });
+    throw invalidInput(
+      `--pid is ${pid}, a process that cannot be read`,
+      process.platform === 'linux'
+        ? 'check that it runs, and on this machine'
+        : 'a server process is only watched on Linux',
+    );
   }
   const parsed = new URL(url);
   if (!isThisMachine(hostOf(parsed))) return [];

@@ -1,5 +1,6 @@
 import { isIP, isIPv4 } from 'node:net';
-import { UsageError } from '../../core/errors.ts';
+import { invalidInput } from '../../core/errors.ts';
+import type { UsageError } from '../../core/errors.ts';
 import { hostOf, portOf } from '../../transport/address.ts';
 import type { Machine } from './machine.ts';
 import { countTimeWait } from './machine.ts';
@@ -16,16 +17,15 @@ interface Reach {
 /**
  * The local addresses to connect from; empty: the system's choice.
  *
- * Throws `UsageError` WSK_ERR_INVALID_INPUT for an address that is not this machine's, and for more
- * connections than there are ports: a connection is told from others to the same server by its
- * local address and port alone.
+ * Throws `UsageError` WSK_ERR_INVALID_INPUT for an address that this machine does not have, and for
+ * more connections than ports: only local address and port distinguish connections to one server.
  */
 export function sourceAddressesOf(reach: Reach): string[] {
   const { sourceIps, connections } = reach;
   const perAddress = portsPerAddress(reach);
   if (sourceIps.includes('auto')) {
     if (sourceIps.length > 1)
-      throw refusal('--source-ip is auto and more, expected one of the two');
+      throw invalidInput('--source-ip is auto and addresses, expected one of the two');
     return automatic(reach, perAddress);
   }
   for (const address of sourceIps) checkAddress(address, reach);
@@ -34,7 +34,7 @@ export function sourceAddressesOf(reach: Reach): string[] {
   return [...sourceIps];
 }
 
-/** Whether `url` names this very machine by a loopback address. */
+/** Whether the host of `url` is a loopback address. */
 export function isLoopback(url: string): boolean {
   const host = hostOf(new URL(url));
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
@@ -49,15 +49,15 @@ function portsPerAddress({ url, machine, proc }: Reach): number {
 }
 
 /**
- * 127.0.0.0/8 is this machine's without any configuration on Linux; to a server elsewhere there are
- * only the addresses that the machine has.
+ * On Linux all of 127.0.0.0/8 are local addresses without configuration; for a server elsewhere
+ * there are only the addresses of this machine.
  */
 function automatic(reach: Reach, perAddress: number): string[] {
   const { url, connections, machine } = reach;
   const count = Math.ceil(connections / perAddress);
   if (count <= 1) return [];
   if (isLoopback(url) && hostOf(new URL(url)) !== '::1' && machine.platform === 'linux') {
-    // The server's own 127.0.0.1 is left to it.
+    // 127.0.0.1 stays free for the server.
     return Array.from({ length: count }, (_, at) => `127.1.${at >> 8}.${(at & 255) + 1}`);
   }
   const host = hostOf(new URL(url));
@@ -72,15 +72,15 @@ function automatic(reach: Reach, perAddress: number): string[] {
 function checkAddress(address: string, { url, machine }: Reach): void {
   const family = isIP(address);
   const described = `--source-ip holds ${JSON.stringify(address)}`;
-  if (family === 0) throw refusal(`${described}, expected addresses of this machine, or auto`);
+  if (family === 0) throw invalidInput(`${described}, expected addresses of this machine, or auto`);
   const target = isIP(hostOf(new URL(url)));
   if (target !== 0 && target !== family) {
-    throw refusal(`${described}, which is IPv${family}; the server's address is IPv${target}`);
+    throw invalidInput(`${described}, which is IPv${family}; the server's address is IPv${target}`);
   }
   const local = address === '::1' || address.startsWith('127.');
   if (local || machine.addresses.includes(address)) return;
   const known = machine.addresses.slice(0, 4).join(', ');
-  throw refusal(
+  throw invalidInput(
     `${described}, which is not an address of this machine`,
     known === '' ? undefined : `this machine has ${known}`,
   );
@@ -91,15 +91,11 @@ function tooMany(
   { capacity, perAddress }: { capacity: number; perAddress: number },
 ): UsageError {
   const from = Math.max(1, sourceIps.includes('auto') ? 1 : sourceIps.length);
-  return refusal(
+  return invalidInput(
     `--connections is ${connections}, expected at most ${capacity}: ${perAddress} free ports ` +
       `(net.ipv4.ip_local_port_range) on ${from === 1 ? 'one local address' : `${from} addresses`}`,
     isLoopback(url)
-      ? '--source-ip auto takes as many addresses of 127.0.0.0/8 as are needed'
+      ? '--source-ip auto uses as many addresses of 127.0.0.0/8 as needed'
       : 'give this machine more addresses and name them in --source-ip, or split the load with --distributed',
   );
-}
-
-function refusal(message: string, hint?: string): UsageError {
-  return new UsageError('WSK_ERR_INVALID_INPUT', message, hint === undefined ? {} : { hint });
 }

@@ -1,7 +1,7 @@
 import type { Comparison, Measured } from '../metrics.ts';
-import { aggregate } from './aggregate.ts';
 import { bootstrapMedian, medianOf } from './bootstrap.ts';
 import { FIGURES, valuesOf, type Figure } from './figures.ts';
+import { summarizeRuns } from './summarize.ts';
 
 /** One block has no spread. */
 export const LEAST_BLOCKS = 2;
@@ -21,16 +21,16 @@ export interface CompareOptions {
   readonly blocks: number;
   /** Percent by which they have to differ for a verdict. */
   readonly minEffect: number;
-  /** Makes one run; what it throws ends the comparison. The URLs may be the same, the sides not. */
+  /** Makes one run; an error ends the comparison. The URLs may be equal. */
   readonly run: (url: string, side: 'a' | 'b') => Promise<Measured>;
   /** Numbers of 0 to 1, 1 not included. */
   readonly random: () => number;
 }
 
 /**
- * Runs A and B in turns and compares each figure that all runs have. Blocks A B B A cancel what
- * drifts evenly, so that a busy neighbour who comes half way falls on both; all of A before all of
- * B would make a verdict of him.
+ * Runs A and B in turns and compares each figure that all runs have. Blocks A B B A cancel a linear
+ * drift, such as another program that takes more and more of the machine; all of A before all of B
+ * would report it as a difference.
  */
 export async function compareRuns(options: CompareOptions): Promise<Comparison> {
   const { a, b, blocks, run } = options;
@@ -41,7 +41,7 @@ export async function compareRuns(options: CompareOptions): Promise<Comparison> 
     runs.a.push(await run(a, 'a'));
   }
   const rows = FIGURES.flatMap((figure) => rowOf(figure, runs, options));
-  return { a, b, rows, other: aggregate(runs.b).median };
+  return { a, b, rows, other: summarizeRuns(runs.b).median };
 }
 
 type Row = Comparison['rows'][number];
@@ -70,9 +70,8 @@ function rowOf(
 /**
  * B / A of each block, which holds two runs of either, as median and interval.
  *
- * Student's interval of the logarithms and not a bootstrap: with the 2 to 8 blocks that people wait
- * for, equal servers under drifting load get a verdict in 3 to 5 % of comparisons with this, and in
- * 42 % (2 blocks) to 12 % (4 blocks) with that.
+ * Student's t interval of the logarithms: with 2 to 8 blocks, equal servers under a drifting load
+ * get a verdict in 3 to 5 % of comparisons; with a bootstrap in 42 % (2 blocks) to 12 % (4 blocks).
  */
 function ratioOf(a: readonly number[], b: readonly number[]): Row['ratio'] {
   const logs: number[] = [];

@@ -1,4 +1,3 @@
-export { aggregate } from './aggregate.ts';
 export { bootstrapMedian } from './bootstrap.ts';
 export { LEAST_BLOCKS, compareRuns } from './compare.ts';
 export type { CompareOptions } from './compare.ts';
@@ -7,6 +6,6 @@ export type { Figure } from './figures.ts';
 export { findMax } from './find-max.ts';
 export type { FindMaxOptions } from './find-max.ts';
 export { judgeSaturation } from './saturation.ts';
-export { percentilesOf, summarize } from './summarize.ts';
+export { percentilesOf, summarize, summarizeRuns } from './summarize.ts';
 export { judgeThresholds, parseThreshold, requireMeasurable } from './threshold.ts';
 export type { Threshold } from './threshold.ts';

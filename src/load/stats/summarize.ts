@@ -1,13 +1,19 @@
 import type { Histogram } from '../measure/histogram.ts';
 import type { LoadPlan } from '../plan.ts';
-import type { Measured, Percentiles, SecondRow } from '../metrics.ts';
+import type { Interval, Measured, Percentiles, SecondRow } from '../metrics.ts';
+import { createRandom } from '../random.ts';
 import type { LoadResult, SecondSample } from '../result.ts';
 import type { ServerSecond, ServerUse } from '../host/index.ts';
+import { bootstrapMedian } from './bootstrap.ts';
+import { FIGURES, valuesOf } from './figures.ts';
 import { littlesLaw } from './littles-law.ts';
 import { perSecond, requestedRate } from './rate.ts';
 import { judgeSaturation } from './saturation.ts';
 
 const NS_PER_MS = 1e6;
+
+/** Fixed, so that the same runs give the same intervals. */
+const BOOTSTRAP_SEED = 1;
 
 /** With fewer connections, what the server allocates anyway is more than what they cost. */
 const CONNECTIONS_TO_DIVIDE_BY = 100;
@@ -149,4 +155,33 @@ function scenarioOf({ scenario }: LoadResult): Pick<Measured, 'scenario'> {
       unasked: [...scenario.unasked],
     },
   };
+}
+
+/**
+ * The figures of several runs, by name, and the run with the median p99 (of an even number, the
+ * lower of the two); without latencies, the run with the median connect rate. Throws `RangeError`
+ * without runs.
+ */
+export function summarizeRuns(runs: readonly Measured[]): {
+  repeats: Record<string, Interval>;
+  median: Measured;
+} {
+  const random = createRandom(BOOTSTRAP_SEED);
+  const repeats: Record<string, Interval> = {};
+  for (const figure of FIGURES) {
+    const values = valuesOf(figure, runs);
+    if (values !== null) repeats[figure.name] = bootstrapMedian(values, random);
+  }
+  return { repeats, median: medianRun(runs) };
+}
+
+function medianRun(runs: readonly Measured[]): Measured {
+  const sorted = runs.toSorted((a, b) => rank(a) - rank(b));
+  const median = sorted[(sorted.length - 1) >> 1];
+  if (median === undefined) throw new RangeError('the median of no runs');
+  return median;
+}
+
+function rank({ latency, connections }: Measured): number {
+  return (latency.response ?? latency.service)?.p99 ?? -connections.perSecond;
 }

@@ -1,8 +1,9 @@
-import { UsageError } from '../../core/errors.ts';
+import { invalidInput } from '../../core/errors.ts';
+import type { UsageError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import type { LoadPlan } from '../plan.ts';
 import type { Measured, ThresholdRow } from '../metrics.ts';
-import { METRICS, type Metric, type RowUnit } from './metrics.ts';
+import { METRICS, type Metric, type RowUnit } from './threshold-metrics.ts';
 
 const OPERATORS = {
   '<': (value: number, bound: number) => value < bound,
@@ -11,7 +12,7 @@ const OPERATORS = {
   '>=': (value: number, bound: number) => value >= bound,
 } as const;
 
-/** A rule of what has to hold: `p99<20ms`. */
+/** A condition that must hold: `p99<20ms`. */
 export interface Threshold {
   /** As it was given. */
   readonly text: string;
@@ -22,7 +23,7 @@ export interface Threshold {
   readonly unit: RowUnit;
 }
 
-/** Any text has this form; what is missing in it is empty. */
+/** Matches any text; missing parts are empty. */
 const FORM = /^(\s*)([^\s<>=!]*)(\s*)([<>=!]*)(\s*)([-+.\d]*(?:e[-+]?\d+)?)(\s*)(.*?)\s*$/su;
 
 /**
@@ -37,11 +38,11 @@ export function parseThreshold(text: string): Threshold {
   const metric = METRICS.get(name.toLowerCase());
   if (metric === undefined) throw unknownMetric(text, columnOf(1), name);
   if (!isOperator(sign)) {
-    throw refusal(text, columnOf(3), `${quoted(sign)} where <, <=, > or >= is expected`);
+    throw invalidAt(text, columnOf(3), `${quoted(sign)} where <, <=, > or >= is expected`);
   }
   const bound = number === '' ? NaN : Number(number);
   if (!Number.isFinite(bound) || bound < 0) {
-    throw refusal(text, columnOf(5), `${quoted(number)} where a number from 0 on is expected`);
+    throw invalidAt(text, columnOf(5), `${quoted(number)} where a number from 0 on is expected`);
   }
   const unit = Object.hasOwn(metric.suffixes, suffix) ? metric.suffixes[suffix] : undefined;
   if (unit === undefined) throw wrongUnit(text, columnOf(7), { metric, suffix });
@@ -49,7 +50,7 @@ export function parseThreshold(text: string): Threshold {
     text,
     metric: metric.name,
     operator: sign,
-    // Without the tail that a product of two decimals leaves: 0.07 % is 0.0007.
+    // Rounds off the error of the product: 0.07 % is 0.0007.
     bound: Number((bound * unit[1]).toPrecision(15)),
     unit: unit[0],
   };
@@ -57,21 +58,20 @@ export function parseThreshold(text: string): Threshold {
 
 /**
  * Throws `UsageError` WSK_ERR_INVALID_INPUT if a run of `plan` cannot measure what one of the
- * thresholds is about, as the rate in a closed loop.
+ * thresholds is about, such as the rate in a closed loop.
  */
 export function requireMeasurable(thresholds: readonly Threshold[], plan: LoadPlan): void {
   for (const { text, metric } of thresholds) {
     const missing = METRICS.get(metric)?.missingIn(plan);
     if (missing !== undefined) {
-      throw new UsageError(
-        'WSK_ERR_INVALID_INPUT',
+      throw invalidInput(
         `threshold ${JSON.stringify(text)}: ${metric} is not measured: ${missing}`,
       );
     }
   }
 }
 
-/** Holds each threshold against what was measured; what was not measured fails. */
+/** The verdict of each threshold; one about a figure that was not measured fails. */
 export function judgeThresholds(
   thresholds: readonly Threshold[],
   measured: Measured,
@@ -89,7 +89,7 @@ function isOperator(sign: string): sign is keyof typeof OPERATORS {
 
 function unknownMetric(text: string, column: number, name: string): UsageError {
   const seen = name === '' ? 'no metric' : `unknown metric ${quoted(name)}`;
-  return refusal(text, column, seen, didYouMean(name.toLowerCase(), [...METRICS.keys()]));
+  return invalidAt(text, column, seen, didYouMean(name.toLowerCase(), [...METRICS.keys()]));
 }
 
 function wrongUnit(
@@ -100,17 +100,13 @@ function wrongUnit(
   const units = Object.keys(metric.suffixes).map((unit) => (unit === '' ? 'no unit' : unit));
   const seen = suffix === '' ? 'no unit' : `unit ${quoted(suffix)}`;
   const wanted = new Intl.ListFormat('en', { type: 'disjunction' }).format(units);
-  return refusal(text, column, `${seen}, ${metric.name} takes ${wanted}`);
+  return invalidAt(text, column, `${seen}, ${metric.name} takes ${wanted}`);
 }
 
 function quoted(text: string): string {
   return text === '' ? 'nothing' : JSON.stringify(text);
 }
 
-function refusal(text: string, column: number, seen: string, hint?: string): UsageError {
-  return new UsageError(
-    'WSK_ERR_INVALID_INPUT',
-    `threshold ${JSON.stringify(text)}, column ${column}: ${seen}`,
-    hint === undefined ? {} : { hint },
-  );
+function invalidAt(text: string, column: number, found: string, hint?: string): UsageError {
+  return invalidInput(`threshold ${JSON.stringify(text)}, column ${column}: ${found}`, hint);
 }

@@ -5,7 +5,7 @@ import type { Measured } from '../../load/metrics.ts';
 import { runPlan } from './run-plan.ts';
 import type { Run, RunOptions } from './run-plan.ts';
 import type { Prepared, Reached } from './plan/prepare.ts';
-import { aggregate, compareRuns, findMax } from '../../load/stats/index.ts';
+import { compareRuns, findMax, summarizeRuns } from '../../load/stats/index.ts';
 
 /** Blocks A B B A of a comparison: eight runs of each server, as BCa intervals need. */
 const DEFAULT_BLOCKS = 4;
@@ -45,7 +45,9 @@ async function repeat(options: Options, times: number): Promise<Outcome> {
   }
   // Interrupted runs have incomplete counts.
   const completed = runs.filter(({ result }) => !result.interrupted);
-  const { repeats, median } = aggregate((completed.length > 0 ? completed : runs).map(measuredOf));
+  const { repeats, median } = summarizeRuns(
+    (completed.length > 0 ? completed : runs).map(measuredOf),
+  );
   return {
     ...NO_COMPARISON,
     runs,
@@ -81,7 +83,7 @@ async function compare(options: Options, b: string): Promise<Outcome> {
     if (context.signal.aborted && a.runs.length > 0) return null;
     throw error;
   });
-  const { repeats, median } = aggregate(a.runs.map(measuredOf));
+  const { repeats, median } = summarizeRuns(a.runs.map(measuredOf));
   return {
     runs: a.runs,
     otherRuns: other.runs,

@@ -48,7 +48,7 @@ onLinux('does not watch itself, a server elsewhere, or a port where nobody liste
 
 it('refuses a process that is not there', () => {
   expect(() => findServer({ url: 'ws://127.0.0.1:1/', pid: 2 ** 30 })).toThrow(
-    '--pid is 1073741824, which can be read nowhere',
+    '--pid is 1073741824, a process that cannot be read',
   );
 });
 

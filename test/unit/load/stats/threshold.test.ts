@@ -6,7 +6,7 @@ import {
   parseThreshold,
   requireMeasurable,
 } from '../../../../src/load/stats/threshold.ts';
-import { METRICS } from '../../../../src/load/stats/metrics.ts';
+import { METRICS } from '../../../../src/load/stats/threshold-metrics.ts';
 import { histogramOf, loadPlan, loadResult } from '../../../support/load-results.ts';
 import { usageErrorOf } from '../../../support/usage-error.ts';
 

@@ -274,7 +274,10 @@ describe('bad input', () => {
     [{ size: 'uniform:9' }, '--size is "uniform:9", expected bytes up to'],
     [{ size: '-1' }, '--size is "-1", expected bytes up to'],
     [{ size: '99999999' }, '--size is "99999999", expected bytes up to'],
-    [{ sourceIps: ['auto', '127.0.0.1'] }, '--source-ip is auto and more'],
+    [
+      { sourceIps: ['auto', '127.0.0.1'] },
+      '--source-ip is auto and addresses, expected one of the two',
+    ],
     [{ sourceIps: ['here'] }, '--source-ip holds "here", expected addresses of this machine'],
     [{ sourceIps: ['::1'] }, '--source-ip holds "::1", which is IPv6'],
     [
