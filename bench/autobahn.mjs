@@ -1,5 +1,5 @@
 // node bench/autobahn.mjs [limits|full|strict]: how long the suite takes, and what it costs.
-// Each contest runs the command line as users do, reports included, in a process of its own.
+// Each benchmark runs the command line as users do, reports included, in a process of its own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -10,13 +10,13 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const fixtures = path.join(root, 'test/fixtures/conformance');
 
-/** Peak memory of the tester that is acceptable in every contest, in megabytes. */
+/** Peak memory of the tester that is acceptable in every benchmark, in megabytes. */
 const MEMORY_MB = 300;
 
 /** The real suite needs 862 seconds for all 517 cases against the same peer. */
 const REAL_SUITE_S = 862;
 
-const CONTESTS = {
+const BENCHMARKS = {
   strict: {
     name: '247 cases (no 9, 12, 13), strict peer',
     peer: ['wrong-server.mjs', '0', 'none'],
@@ -95,17 +95,17 @@ console.log(
     `load ${loadavg()[0].toFixed(1)} before the start\n`,
 );
 let failed = false;
-for (const [key, contest] of Object.entries(CONTESTS)) {
+for (const [key, benchmark] of Object.entries(BENCHMARKS)) {
   if (only !== undefined && only !== key) continue;
-  const { report, memoryMb, cpu, peerCpu } = await measure(contest);
+  const { report, memoryMb, cpu, peerCpu } = await measure(benchmark);
   const seconds = report.durationMs / 1000;
   const verdicts = Object.entries(report.verdicts)
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `${count} ${name}`);
   const good =
-    seconds <= contest.barS && memoryMb < MEMORY_MB && (peerCpu === undefined || cpu < peerCpu);
+    seconds <= benchmark.barS && memoryMb < MEMORY_MB && (peerCpu === undefined || cpu < peerCpu);
   failed ||= !good;
-  console.log(`${contest.name}: ${seconds.toFixed(2)} s (bar ${contest.barS.toFixed(1)} s)`);
+  console.log(`${benchmark.name}: ${seconds.toFixed(2)} s (bar ${benchmark.barS.toFixed(1)} s)`);
   console.log(`  ${verdicts.join(', ')}`);
   console.log(
     `  tester: ${(cpu / 1e6).toFixed(1)} s of CPU${peerCpu === undefined ? '' : `, peer: ${(peerCpu / 1e6).toFixed(1)} s`}; ` +

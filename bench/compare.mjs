@@ -17,7 +17,7 @@ const WARM_UP_ROUNDS = 5;
  * @property {() => unknown} prepare makes what one run consumes; not timed
  * @property {(prepared: unknown) => number} run does the work; returns the payload bytes delivered
  *
- * @param {{ name: string, ours: Side, theirs: Side, messages: number, bytes: number }} contest
+ * @param {{ name: string, ours: Side, theirs: Side, messages: number, bytes: number }} benchmark
  */
 export function compare({ name, ours, theirs, messages, bytes }) {
   const rounds = [];

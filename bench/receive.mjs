@@ -14,7 +14,7 @@ const LIMIT_BYTES = 100 * 1024 * 1024;
  * `Connection` with its event queue; theirs is the `Receiver` of ws, which ws gives its bytes by the
  * same `write`, with synchronous events as by default.
  */
-export function receiveContest({ name, opcode, payload, messages }) {
+export function receiveBenchmark({ name, opcode, payload, messages }) {
   const stream = Buffer.concat(
     Array.from({ length: messages }, () =>
       encodeFrame({ opcode, payload, maskingKey: randomFillSync(Buffer.alloc(4)) }),

@@ -1,8 +1,8 @@
 // npm run bench: the protocol core against the Receiver and Sender of ws, in one process.
 import { readFileSync } from 'node:fs';
 import { compare } from './compare.mjs';
-import { receiveContest } from './receive.mjs';
-import { sendContest } from './send.mjs';
+import { receiveBenchmark } from './receive.mjs';
+import { sendBenchmark } from './send.mjs';
 
 /** The slowest that is acceptable, as a share of the speed of ws. */
 const BAR = 1;
@@ -11,22 +11,22 @@ const text = 'The quick brown fox jumps over the lazy dog, and does so again.!';
 const mixed = 'Τὴ γλῶσσα μοῦ ἔδωσαν ἑλληνικὴ: 😀'.padEnd(38, '.');
 const binary = Buffer.alloc(64 * 1024, 'websocket');
 
-const contests = [
-  receiveContest({
+const benchmarks = [
+  receiveBenchmark({
     name: 'receive 64 B text',
     opcode: 1,
     payload: Buffer.from(text),
     messages: 60_000,
   }),
-  receiveContest({
+  receiveBenchmark({
     name: 'receive 64 B text, not ASCII',
     opcode: 1,
     payload: Buffer.from(mixed),
     messages: 60_000,
   }),
-  receiveContest({ name: 'receive 64 KiB binary', opcode: 2, payload: binary, messages: 600 }),
-  sendContest({ name: 'send 64 B text', data: text, messages: 60_000 }),
-  sendContest({ name: 'send 64 KiB binary', data: binary, messages: 600 }),
+  receiveBenchmark({ name: 'receive 64 KiB binary', opcode: 2, payload: binary, messages: 600 }),
+  sendBenchmark({ name: 'send 64 B text', data: text, messages: 60_000 }),
+  sendBenchmark({ name: 'send 64 KiB binary', data: binary, messages: 600 }),
 ];
 
 const { version } = JSON.parse(
@@ -34,11 +34,11 @@ const { version } = JSON.parse(
 );
 console.log(`Node ${process.version}, ws ${version}; medians of rounds A B B A, masked frames\n`);
 console.log(
-  'contest                           ours ns/msg   ws ns/msg   speed of ws x (min .. max)',
+  'benchmark                         ours ns/msg   ws ns/msg   speed of ws x (min .. max)',
 );
 let failed = false;
-for (const contest of contests) {
-  const { name, ourNs, theirNs, ratio, lowest, highest } = compare(contest);
+for (const benchmark of benchmarks) {
+  const { name, ourNs, theirNs, ratio, lowest, highest } = compare(benchmark);
   failed ||= ratio < BAR;
   console.log(
     `${name.padEnd(34)}${ourNs.toFixed(0).padStart(11)}${theirNs.toFixed(0).padStart(12)}   ` +

@@ -8,7 +8,7 @@ import { Sender } from 'ws';
  * Both sides check nothing but sizes, take random masking keys from a pool of the same size, leave
  * the caller's data alone and write out after every message.
  */
-export function sendContest({ name, data, messages }) {
+export function sendBenchmark({ name, data, messages }) {
   const prepare = () => new NullSocket();
   const binary = typeof data !== 'string';
   return {

@@ -1,4 +1,4 @@
-// What the contests need of the machine: pinned processes, what they use, and how many there may be.
+// What the benchmarks need of the machine: pinned processes, what they use, and how many there may be.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -113,7 +113,7 @@ export function descriptorLimit() {
 export function compile(name) {
   const program = path.join(scratch, name);
   if (!statSync(program, { throwIfNoEntry: false })) {
-    const source = path.join(here, 'yardstick', `${name}.c`);
+    const source = path.join(here, 'baseline', `${name}.c`);
     execFileSync(which('cc') ? 'cc' : 'gcc', ['-O2', '-o', program, source]);
   }
   return program;

@@ -1,20 +1,20 @@
-// node bench/load/run.mjs [contest...] [--rounds N] [--peers a,b] [--quiet]: our benchmark against
+// node bench/load/run.mjs [benchmark...] [--rounds N] [--peers a,b] [--quiet]: our benchmark against
 // other load generators, and against bars. Build first: the command line of dist/ is measured.
 // Prints every figure with its bar, and at the end all of them in Markdown; exits with 1 when one is
 // below its bar. A peer that is not here is named with the reason: ./peers/install.mjs brings some.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { closed1, closed16 } from './contests/closed.mjs';
-import { memory, ports } from './contests/memory.mjs';
-import { open } from './contests/open.mjs';
-import { stall, stalls } from './contests/stall.mjs';
-import { wire } from './contests/wire.mjs';
-import { workers } from './contests/workers.mjs';
+import { closed1, closed16 } from './benchmarks/closed.mjs';
+import { memory, ports } from './benchmarks/memory.mjs';
+import { open } from './benchmarks/open.mjs';
+import { stall, stalls } from './benchmarks/stall.mjs';
+import { wire } from './benchmarks/wire.mjs';
+import { workers } from './benchmarks/workers.mjs';
 import { canPin, descriptorLimit, loadAverage } from './machine.mjs';
 import { peers } from './peers/index.mjs';
 import { markdown } from './table.mjs';
 
-const CONTESTS = {
+const BENCHMARKS = {
   'closed-1': closed1,
   'closed-16': closed16,
   open,
@@ -34,12 +34,14 @@ const { values, positionals } = parseArgs({
     quiet: { type: 'boolean', default: false },
   },
 });
-const unknown = positionals.filter((name) => !(name in CONTESTS));
+const unknown = positionals.filter((name) => !(name in BENCHMARKS));
 if (unknown.length > 0) {
-  console.error(`no contest ${unknown.join(', ')}; there are ${Object.keys(CONTESTS).join(', ')}`);
+  console.error(
+    `no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}`,
+  );
   process.exit(2);
 }
-const wanted = positionals.length > 0 ? positionals : Object.keys(CONTESTS);
+const wanted = positionals.length > 0 ? positionals : Object.keys(BENCHMARKS);
 
 console.log(
   `node ${process.version}, ${cpus()[0].model}, ${cpus().length} cores, ulimit -n ${descriptorLimit()}; ` +
@@ -59,7 +61,7 @@ const options = {
 const all = [];
 for (const name of wanted) {
   console.log(`\n${name} (load average ${loadAverage()})`);
-  const rows = await CONTESTS[name](options);
+  const rows = await BENCHMARKS[name](options);
   for (const { what, figure, bar, verdict } of rows) {
     console.log(`  ${what.padEnd(52)} ${figure.padEnd(36)} ${bar.padEnd(12)} ${verdict}`);
   }

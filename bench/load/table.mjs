@@ -1,7 +1,7 @@
 // Rows of figures, each with the bar that it is held to, in Markdown.
 
 /**
- * @param {string} contest
+ * @param {string} benchmark
  * @param {string} what
  * @param {{ median: number, low: number, high: number, runs: number } | undefined} figure undefined:
  * it was not measured
@@ -9,7 +9,7 @@
  * run; `digits`; `why` it was not measured; `note`
  */
 export function row(
-  contest,
+  benchmark,
   what,
   figure,
   { atLeast, atMost, always = false, digits = 2, why = '', note = '' } = {},
@@ -22,7 +22,7 @@ export function row(
       : `>= ${number(atLeast)}`;
   if (figure === undefined) {
     return {
-      contest,
+      benchmark,
       what,
       figure: '-',
       bar,
@@ -36,7 +36,7 @@ export function row(
   const extremes =
     figure.runs > 1 ? ` (${shown(figure.low)} to ${shown(figure.high)}, ${figure.runs} runs)` : '';
   const verdict = bar === '' ? note : met ? 'ok' : 'BELOW THE BAR';
-  return { contest, what, figure: `${shown(figure.median)}${extremes}`, bar, verdict };
+  return { benchmark, what, figure: `${shown(figure.median)}${extremes}`, bar, verdict };
 }
 
 /** Those that are here and can carry the load, and the others with the reason. */
@@ -54,9 +54,11 @@ export function present(peers, load, only) {
 
 export function markdown(rows) {
   const lines = rows.map((each) => `| ${Object.values(each).join(' | ')} |`);
-  return ['| contest | figure | median (spread) | bar | |', '| - | - | - | - | - |', ...lines].join(
-    '\n',
-  );
+  return [
+    '| benchmark | figure | median (spread) | bar | |',
+    '| - | - | - | - | - |',
+    ...lines,
+  ].join('\n');
 }
 
 function number(value, digits = 2) {

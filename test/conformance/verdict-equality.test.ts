@@ -13,7 +13,7 @@ import { sampleMark, testsAll } from '../support/test-all.ts';
 
 /**
  * Our verdicts beside those of the real suite, for peers of every kind: in order, strict in another
- * way, wrong, and never dropping TCP. `bench/oracle.mjs` does the same for all of them.
+ * way, wrong, and never dropping TCP. `bench/compare-with-autobahn.mjs` does the same for all of them.
  */
 
 const recorded = recordedVerdicts();

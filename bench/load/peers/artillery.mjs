@@ -31,7 +31,7 @@ export const artillery = {
     const payload = 'a'.repeat(bytes);
     // Something to take from it makes it wait for the reply.
     const send = { payload, capture: { regexp: 'a+', as: 'reply' } };
-    // Longer than any contest: it is stopped once it has been measured.
+    // Longer than any benchmark: it is stopped once it has been measured.
     const flow = [{ loop: [{ send }], count: 10_000_000 }];
     const config = { target: url, phases: [{ duration: 1, arrivalCount: connections }] };
     writeFileSync(script, JSON.stringify({ config, scenarios: [{ engine: 'ws', flow }] }));

@@ -3,7 +3,7 @@ import { interleave, measure, spread } from '../measure.mjs';
 import { ours } from '../ours.mjs';
 import { peers } from '../peers/index.mjs';
 import { present, row } from '../table.mjs';
-import { yardstick } from '../yardstick/index.mjs';
+import { baseline } from '../baseline/index.mjs';
 
 const LOADS = [5000, 20_000].flatMap((rate) =>
   [64, 1000].map((connections) => ({ rate, connections, bytes: 32 })),
@@ -16,9 +16,9 @@ export async function open(options) {
 }
 
 async function openAt(load, { rounds: count, say, only }) {
-  const contest = `open ${load.rate / 1000}k/s x ${load.connections}`;
+  const benchmark = `open ${load.rate / 1000}k/s x ${load.connections}`;
   const { able, skipped } = present(peers, load, only);
-  const arms = [ours(), yardstick, ...able].map((peer) => ({
+  const arms = [ours(), baseline, ...able].map((peer) => ({
     name: peer.name,
     run: () => measure(peer, load, { server: 'ws' }),
   }));
@@ -32,36 +32,36 @@ async function openAt(load, { rounds: count, say, only }) {
   return [
     ...names.flatMap((name) => [
       row(
-        contest,
+        benchmark,
         `${name}: reached, %`,
         of(name, (r) => (100 * r.rate) / load.rate),
       ),
       row(
-        contest,
+        benchmark,
         `${name}: CPU per message, us`,
         of(name, (r) => r.cpuUs),
       ),
       row(
-        contest,
+        benchmark,
         `${name}: p50, ms`,
         of(name, (r) => r.p50),
         { digits: 3 },
       ),
       row(
-        contest,
+        benchmark,
         `${name}: p99, ms`,
         of(name, (r) => r.p99),
         { digits: 3 },
       ),
     ]),
-    row(contest, 'CPU per message, ours / k6', cost('k6'), { atMost: 0.5 }),
-    row(contest, 'CPU per message, ours / C client with a 1 ms timer', cost('C client')),
-    row(contest, 'CPU per message, ours / tcpkali', cost('tcpkali'), {
+    row(benchmark, 'CPU per message, ours / k6', cost('k6'), { atMost: 0.5 }),
+    row(benchmark, 'CPU per message, ours / C client with a 1 ms timer', cost('C client')),
+    row(benchmark, 'CPU per message, ours / tcpkali', cost('tcpkali'), {
       ...bar({ atMost: 2 }),
       why: skipped.get('tcpkali') ?? failed.get('tcpkali'),
     }),
     row(
-      contest,
+      benchmark,
       'ours: reached by the report, %',
       of('ours', (r) => 100 * r.reached),
       {
@@ -69,7 +69,7 @@ async function openAt(load, { rounds: count, say, only }) {
       },
     ),
     row(
-      contest,
+      benchmark,
       'ours: response p50, ms',
       of('ours', (r) => r.p50),
       {
@@ -78,7 +78,7 @@ async function openAt(load, { rounds: count, say, only }) {
       },
     ),
     row(
-      contest,
+      benchmark,
       'ours: response p99, ms',
       of('ours', (r) => r.p99),
       {
@@ -87,7 +87,7 @@ async function openAt(load, { rounds: count, say, only }) {
       },
     ),
     row(
-      contest,
+      benchmark,
       'ours: share of a core, %',
       of('ours', (r) => 100 * r.cpuShare),
       {
@@ -95,6 +95,6 @@ async function openAt(load, { rounds: count, say, only }) {
         digits: 1,
       },
     ),
-    ...[...failed, ...skipped].map(([name, why]) => row(contest, name, undefined, { why })),
+    ...[...failed, ...skipped].map(([name, why]) => row(benchmark, name, undefined, { why })),
   ];
 }

@@ -1,5 +1,5 @@
 // The least that a WebSocket echo server can cost: one thread, epoll, one read and one write for
-// all the frames that came together. The server that no generator of the contests is limited by.
+// all the frames that came together. The server that no generator of the benchmarks is limited by.
 //
 //   echo-server [port, 0: any] [processes that share the port, 1]
 //

@@ -1,10 +1,10 @@
-// The yardstick as one of the generators.
+// The baseline as one of the generators.
 import { compile } from '../machine.mjs';
 
 /** Messages in flight on a connection in the open model: more than any server here falls behind. */
 const MOST_IN_FLIGHT = 4096;
 
-export const yardstick = {
+export const baseline = {
   name: 'C client',
   command: ({ port, connections, depth = MOST_IN_FLIGHT, rate, bytes, seconds }) =>
     [compile('echo-client'), port, connections, depth, bytes, seconds, ...(rate ? [rate] : [])].map(

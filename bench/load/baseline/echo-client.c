@@ -1,5 +1,5 @@
 // The least that a WebSocket load generator can cost: one thread, epoll, masked frames made once,
-// one write for all the messages that a read allows. What a core can do, for the contests' bars.
+// one write for all the messages that a read allows. What a core can do, for the benchmarks' bars.
 //
 //   echo-client <port> <connections> <depth> <payload bytes> <seconds> [messages per second]
 //

@@ -3,7 +3,7 @@ import { interleave, measure, spread } from '../measure.mjs';
 import { ours } from '../ours.mjs';
 import { peers } from '../peers/index.mjs';
 import { present, row } from '../table.mjs';
-import { yardstick } from '../yardstick/index.mjs';
+import { baseline } from '../baseline/index.mjs';
 
 const CONNECTIONS = 64;
 const BYTES = 32;
@@ -15,7 +15,7 @@ const OURS_AT_DEPTH_16 = 1_000_000;
 async function closed(depth, { rounds, say, only }) {
   const load = { connections: CONNECTIONS, depth, bytes: BYTES };
   const { able, skipped } = present(peers, load, only);
-  const arms = [ours(), yardstick, ...able].map((peer) => ({
+  const arms = [ours(), baseline, ...able].map((peer) => ({
     name: peer.name,
     run: () => measure(peer, load),
   }));
@@ -24,17 +24,17 @@ async function closed(depth, { rounds, say, only }) {
 }
 
 /** A row for each arm, its rate and cost; then the bars, of ratios within each round. */
-function rows(contest, { rounds, failed, skipped }, bars) {
+function rows(benchmark, { rounds, failed, skipped }, bars) {
   const names = [...new Set(rounds.flatMap((round) => [...round.keys()]))];
   const figures = names.flatMap((name) => [
     row(
-      contest,
+      benchmark,
       `${name}: round trips/s`,
       spread(rounds, (r) => r.get(name)?.rate),
       { digits: 0 },
     ),
     row(
-      contest,
+      benchmark,
       `${name}: CPU per message, us`,
       spread(rounds, (r) => r.get(name)?.cpuUs),
       {
@@ -43,7 +43,7 @@ function rows(contest, { rounds, failed, skipped }, bars) {
     ),
   ]);
   const notes = [...failed, ...skipped].map(([name, why]) =>
-    row(contest, name, undefined, { why }),
+    row(benchmark, name, undefined, { why }),
   );
   return [...figures, ...bars, ...notes];
 }
@@ -52,9 +52,9 @@ const ratio = (peer) => (round) => round.get('ours')?.rate / round.get(peer)?.ra
 
 /** The same ratio by what a message costs, which holds on a machine that does other things, too. */
 const thrift = (peer) => (round) => round.get(peer)?.cpuUs / round.get('ours')?.cpuUs;
-const byCpu = (contest, { rounds }) =>
+const byCpu = (benchmark, { rounds }) =>
   ['k6', 'C client'].map((peer) =>
-    row(contest, `ours / ${peer}, messages for the same CPU time`, spread(rounds, thrift(peer))),
+    row(benchmark, `ours / ${peer}, messages for the same CPU time`, spread(rounds, thrift(peer))),
   );
 
 export async function closed1(options) {

@@ -1,4 +1,4 @@
-// node bench/oracle.mjs [server|client|ws|all] [flags]: how far our verdicts agree with Autobahn's.
+// node bench/compare-with-autobahn.mjs [server|client|ws|all] [flags]: how far our verdicts agree with Autobahn's.
 // Runs the suite against every peer whose verdicts by the real suite are on record, prints each
 // difference and the agreement in per cent; exits with 1 below 100.
 import { spawn } from 'node:child_process';
@@ -14,7 +14,7 @@ import { AutobahnTestInput } from '../dist/src/operations/autobahn-test/schema.j
 const root = fileURLToPath(new URL('..', import.meta.url));
 const fixtures = path.join(root, 'test/fixtures/conformance');
 const recorded = JSON.parse(readFileSync(path.join(fixtures, 'autobahn-verdicts.json'), 'utf8'));
-const output = mkdtempSync(path.join(tmpdir(), 'autobahn-oracle-'));
+const output = mkdtempSync(path.join(tmpdir(), 'autobahn-comparison-'));
 
 /** Clients of one kind at the same time, each with a share of the cases. */
 const CLIENTS = 8;
