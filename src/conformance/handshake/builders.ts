@@ -27,6 +27,22 @@ export interface Row extends Partial<Omit<ExchangeScript, 'kind' | 'expect' | 'o
   readonly peers?: CaseDefinition['peers'];
 }
 
+/** A case that changes one head: id, title, what the tester sends, edits, and an RFC section. */
+export type HeadRow = readonly [
+  id: string,
+  title: string,
+  sends: string,
+  edits: readonly HeadEdit[],
+  rfc?: string,
+];
+
+export function headRow(
+  [id, title, sends, edits, rfc]: HeadRow,
+  rest: Omit<Row, 'id' | 'title' | 'sends' | 'opening'>,
+): Row {
+  return { ...rest, id, title, sends, opening: { edits }, rfc: rfc ?? rest.rfc };
+}
+
 /** Milliseconds a peer has to react, as in most of Autobahn's cases and its close handshake. */
 const WAIT_MS = 2000;
 

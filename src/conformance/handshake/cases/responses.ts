@@ -1,4 +1,3 @@
-import type { HeadEdit } from '../../script.ts';
 import {
   CLIENTS,
   UNOPENED,
@@ -6,6 +5,7 @@ import {
   drop,
   goesOn,
   gotText,
+  headRow,
   line,
   nonStrict,
   ok,
@@ -15,146 +15,123 @@ import {
   start,
   text,
 } from '../builders.ts';
-import type { Row } from '../builders.ts';
+import type { HeadRow, Row } from '../builders.ts';
 
 /** x.3: responses that a client has to refuse or take. */
-
-interface Response {
-  readonly id: string;
-  readonly title: string;
-  readonly sends: string;
-  readonly edits: readonly HeadEdit[];
-  readonly rfc?: string;
-}
 
 const ACCEPT = 'Sec-WebSocket-Accept';
 const EXTENSIONS = 'Sec-WebSocket-Extensions';
 
 /** 4.1: of each of these "the client MUST _Fail the WebSocket Connection_". */
-const WRONG: readonly Response[] = [
-  {
-    id: 'x.3.1.2',
-    title: 'a list in Upgrade',
-    sends: 'Answers with Upgrade: websocket, h2c.',
-    edits: [set('Upgrade', 'websocket, h2c')],
-  },
-  {
-    id: 'x.3.1.3',
-    title: 'no Upgrade',
-    sends: 'Answers without Upgrade.',
-    edits: [drop('Upgrade')],
-  },
-  {
-    id: 'x.3.1.4',
-    title: 'another Upgrade',
-    sends: 'Answers with Upgrade: h2c.',
-    edits: [set('Upgrade', 'h2c')],
-  },
-  {
-    id: 'x.3.1.5',
-    title: 'no Connection',
-    sends: 'Answers without Connection.',
-    edits: [drop('Connection')],
-  },
-  {
-    id: 'x.3.1.6',
-    title: 'Connection without Upgrade',
-    sends: 'Answers with Connection: keep-alive.',
-    edits: [set('Connection', 'keep-alive')],
-  },
-  { id: 'x.3.1.7', title: 'no accept', sends: `Answers without ${ACCEPT}.`, edits: [drop(ACCEPT)] },
-  {
-    id: 'x.3.1.8',
-    title: 'a wrong accept',
-    sends: `Answers with a ${ACCEPT} of another key.`,
-    edits: [set(ACCEPT, 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=')],
-  },
-  {
-    id: 'x.3.1.9',
-    title: 'the key as accept',
-    sends: `Answers with the key itself in ${ACCEPT}.`,
-    edits: [set(ACCEPT, '{key}')],
-  },
-  {
-    id: 'x.3.1.10',
-    title: 'an accept in other letters',
-    sends: `Answers with the right ${ACCEPT} in lower case, which base64 makes another one.`,
-    edits: [set(ACCEPT, '{accept in lower case}')],
-  },
-  {
-    id: 'x.3.1.11',
-    title: 'an accept in a folded line',
-    sends: `Answers with ${ACCEPT} in a continuation line of another field, hence without it.`,
-    edits: [drop(ACCEPT), line('X-Folded: a'), line(` ${ACCEPT}: {accept}`)],
-  },
-  {
-    id: 'x.3.1.12',
-    title: 'a subprotocol that was not offered',
-    sends: 'Answers with the subprotocol wsk.unknown.v0.',
-    edits: [set('Sec-WebSocket-Protocol', 'wsk.unknown.v0')],
-  },
-  {
-    id: 'x.3.1.13',
-    title: 'an extension that was not offered',
-    sends: 'Answers with the extension x-wsk-unknown.',
-    edits: [set(EXTENSIONS, 'x-wsk-unknown')],
-  },
-  {
-    id: 'x.3.1.14',
-    title: 'permessage-deflate with an unknown parameter',
-    sends: 'Answers with permessage-deflate and a parameter that does not exist.',
-    edits: [set(EXTENSIONS, 'permessage-deflate; wsk_unknown')],
-    rfc: '7692#7.1',
-  },
-  {
-    id: 'x.3.1.15',
-    title: 'permessage-deflate with a window of 16 bits',
-    sends: 'Answers with permessage-deflate; server_max_window_bits=16.',
-    edits: [set(EXTENSIONS, 'permessage-deflate; server_max_window_bits=16')],
-    rfc: '7692#7.1.2.1',
-  },
-  {
-    id: 'x.3.1.16',
-    title: 'permessage-deflate twice',
-    sends: 'Answers with permessage-deflate two times, which both would claim RSV1.',
-    edits: [set(EXTENSIONS, 'permessage-deflate, permessage-deflate')],
-    rfc: '7692#5',
-  },
+const WRONG: readonly HeadRow[] = [
+  [
+    'x.3.1.2',
+    'a list in Upgrade',
+    'Answers with Upgrade: websocket, h2c.',
+    [set('Upgrade', 'websocket, h2c')],
+  ],
+  ['x.3.1.3', 'no Upgrade', 'Answers without Upgrade.', [drop('Upgrade')]],
+  ['x.3.1.4', 'another Upgrade', 'Answers with Upgrade: h2c.', [set('Upgrade', 'h2c')]],
+  ['x.3.1.5', 'no Connection', 'Answers without Connection.', [drop('Connection')]],
+  [
+    'x.3.1.6',
+    'Connection without Upgrade',
+    'Answers with Connection: keep-alive.',
+    [set('Connection', 'keep-alive')],
+  ],
+  ['x.3.1.7', 'no accept', `Answers without ${ACCEPT}.`, [drop(ACCEPT)]],
+  [
+    'x.3.1.8',
+    'a wrong accept',
+    `Answers with a ${ACCEPT} of another key.`,
+    [set(ACCEPT, 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=')],
+  ],
+  [
+    'x.3.1.9',
+    'the key as accept',
+    `Answers with the key itself in ${ACCEPT}.`,
+    [set(ACCEPT, '{key}')],
+  ],
+  [
+    'x.3.1.10',
+    'an accept in other letters',
+    `Answers with the right ${ACCEPT} in lower case, which base64 makes another one.`,
+    [set(ACCEPT, '{accept in lower case}')],
+  ],
+  [
+    'x.3.1.11',
+    'an accept in a folded line',
+    `Answers with ${ACCEPT} in a continuation line of another field, hence without it.`,
+    [drop(ACCEPT), line('X-Folded: a'), line(` ${ACCEPT}: {accept}`)],
+  ],
+  [
+    'x.3.1.12',
+    'a subprotocol that was not offered',
+    'Answers with the subprotocol wsk.unknown.v0.',
+    [set('Sec-WebSocket-Protocol', 'wsk.unknown.v0')],
+  ],
+  [
+    'x.3.1.13',
+    'an extension that was not offered',
+    'Answers with the extension x-wsk-unknown.',
+    [set(EXTENSIONS, 'x-wsk-unknown')],
+  ],
+  [
+    'x.3.1.14',
+    'permessage-deflate with an unknown parameter',
+    'Answers with permessage-deflate and a parameter that does not exist.',
+    [set(EXTENSIONS, 'permessage-deflate; wsk_unknown')],
+    '7692#7.1',
+  ],
+  [
+    'x.3.1.15',
+    'permessage-deflate with a window of 16 bits',
+    'Answers with permessage-deflate; server_max_window_bits=16.',
+    [set(EXTENSIONS, 'permessage-deflate; server_max_window_bits=16')],
+    '7692#7.1.2.1',
+  ],
+  [
+    'x.3.1.16',
+    'permessage-deflate twice',
+    'Answers with permessage-deflate two times, which both would claim RSV1.',
+    [set(EXTENSIONS, 'permessage-deflate, permessage-deflate')],
+    '7692#5',
+  ],
 ];
 
 /** What a client has to take. */
-const RIGHT: readonly Response[] = [
-  { id: 'x.3.2.1', title: 'an ordinary response', sends: 'Answers as everybody does.', edits: [] },
-  {
-    id: 'x.3.2.2',
-    title: 'names in lower case',
-    sends: 'Answers with the names of all fields in lower case.',
-    edits: [{ edit: 'letters', to: 'lower' }],
-  },
-  {
-    id: 'x.3.2.3',
-    title: 'values in other letters',
-    sends: 'Answers with Upgrade: WebSocket and Connection: upgrade.',
-    edits: [set('Upgrade', 'WebSocket'), set('Connection', 'upgrade')],
-  },
-  {
-    id: 'x.3.2.4',
-    title: 'a list in Connection',
-    sends: 'Answers with Connection: keep-alive, Upgrade.',
-    edits: [set('Connection', 'keep-alive, Upgrade')],
-  },
-  {
-    id: 'x.3.2.5',
-    title: 'another reason phrase',
-    sends: 'Answers 101 with the reason phrase "Sure, why not".',
-    edits: [start('HTTP/1.1 101 Sure, why not')],
-  },
-  {
-    id: 'x.3.2.6',
-    title: 'fields the other way round',
-    sends: 'Answers with the fields in reverse order.',
-    edits: [{ edit: 'reverse' }],
-  },
+const RIGHT: readonly HeadRow[] = [
+  ['x.3.2.1', 'an ordinary response', 'Answers as everybody does.', []],
+  [
+    'x.3.2.2',
+    'names in lower case',
+    'Answers with the names of all fields in lower case.',
+    [{ edit: 'letters', to: 'lower' }],
+  ],
+  [
+    'x.3.2.3',
+    'values in other letters',
+    'Answers with Upgrade: WebSocket and Connection: upgrade.',
+    [set('Upgrade', 'WebSocket'), set('Connection', 'upgrade')],
+  ],
+  [
+    'x.3.2.4',
+    'a list in Connection',
+    'Answers with Connection: keep-alive, Upgrade.',
+    [set('Connection', 'keep-alive, Upgrade')],
+  ],
+  [
+    'x.3.2.5',
+    'another reason phrase',
+    'Answers 101 with the reason phrase "Sure, why not".',
+    [start('HTTP/1.1 101 Sure, why not')],
+  ],
+  [
+    'x.3.2.6',
+    'fields the other way round',
+    'Answers with the fields in reverse order.',
+    [{ edit: 'reverse' }],
+  ],
 ];
 
 const EDGES: readonly Row[] = [
@@ -205,13 +182,7 @@ const EDGES: readonly Row[] = [
 const ARE_YOU_OPEN = send(ping('is this open?'), text('is this open?'));
 
 export const RESPONSES: readonly Row[] = [
-  ...WRONG.map(({ edits, ...response }): Row => ({
-    rfc: '6455#4.1',
-    ...response,
-    opening: { edits },
-    send: [ARE_YOU_OPEN],
-    expect: UNOPENED,
-  })),
+  ...WRONG.map((row) => headRow(row, { rfc: '6455#4.1', send: [ARE_YOU_OPEN], expect: UNOPENED })),
   {
     id: 'x.3.1.1',
     title: 'status 200',
@@ -234,12 +205,6 @@ export const RESPONSES: readonly Row[] = [
     send: [ARE_YOU_OPEN],
     expect: UNOPENED,
   },
-  ...RIGHT.map(({ edits, ...response }): Row => ({
-    rfc: '6455#4.1',
-    ...response,
-    opening: { edits },
-    ending: 'greet',
-    expect: goesOn(),
-  })),
+  ...RIGHT.map((row) => headRow(row, { rfc: '6455#4.1', ending: 'greet', expect: goesOn() })),
   ...EDGES,
 ].map((row) => ({ ...row, peers: CLIENTS }));
