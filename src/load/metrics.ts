@@ -67,7 +67,7 @@ export const SecondRow = SecondCounts.extend({
 export type SecondRow = z.output<typeof SecondRow>;
 
 /** One measured run; of several runs, the one whose p99 is the median. */
-export const Measured = z.object({
+export const Metrics = z.object({
   target: z.string(),
   engine: z.string(),
   /** In the mode connect, a message is a handshake; in fanout, it is a delivery. */
@@ -147,7 +147,7 @@ export const Measured = z.object({
     })
     .optional(),
 });
-export type Measured = z.output<typeof Measured>;
+export type Metrics = z.output<typeof Metrics>;
 
 export const Environment = z.object({
   node: z.string(),
@@ -180,7 +180,7 @@ export const Comparison = z.object({
       verdict: z.enum(['a is better', 'b is better', 'no difference shown']),
     }),
   ),
-  other: Measured,
+  other: Metrics,
 });
 export type Comparison = z.output<typeof Comparison>;
 
@@ -214,7 +214,7 @@ export const BenchmarkReport = z.object({
   command: z.string(),
   /** Open or closed loop and its figures, in words. */
   load: z.string(),
-  measured: Measured,
+  measured: Metrics,
   /** Null for a single run: figures by name (`rate`, `p50`, `p99`, `cpuPerMessageUs`). */
   repeats: z.record(z.string(), Interval).nullable(),
   comparison: Comparison.nullable(),

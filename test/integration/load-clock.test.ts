@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { runLoad } from '../../src/load/run/index.ts';
 import type { LoadPlan } from '../../src/load/plan.ts';
-import type { Measured } from '../../src/load/metrics.ts';
+import type { Metrics } from '../../src/load/metrics.ts';
 import type { SecondSample } from '../../src/load/result.ts';
 import { judgeSaturation, percentilesOf } from '../../src/load/stats/index.ts';
 import { loadControl, loadPlan } from '../support/load-results.ts';
@@ -109,7 +109,7 @@ describe('a generator that is stopped', () => {
 
 interface Generator extends AsyncDisposable {
   readonly measuring: Promise<void>;
-  readonly verdict: Promise<Measured['generator']>;
+  readonly verdict: Promise<Metrics['generator']>;
   readonly kill: (signal: NodeJS.Signals) => void;
 }
 
@@ -130,7 +130,7 @@ function startGenerator(plan: LoadPlan): Generator {
         reject(new Error(`the generator ended before it was ${event}`));
       });
     });
-  const verdict = line('done').then((entry) => entry['generator'] as Measured['generator']);
+  const verdict = line('done').then((entry) => entry['generator'] as Metrics['generator']);
   // Whoever waits for the first sees why there will be no second.
   verdict.catch(() => undefined);
   return {

@@ -1,10 +1,10 @@
 import type { LoadPlan } from '../../src/load/plan.ts';
-import type { BenchmarkReport, Measured } from '../../src/load/metrics.ts';
+import type { BenchmarkReport, Metrics } from '../../src/load/metrics.ts';
 import { summarize } from '../../src/load/stats/index.ts';
 import { loadPlan, loadResult } from './load-results.ts';
 
 /** What a run in which nothing happened measured, with `changes`. */
-export function measuredOf(changes: Partial<Measured> = {}, plan: LoadPlan = loadPlan()): Measured {
+export function measuredOf(changes: Partial<Metrics> = {}, plan: LoadPlan = loadPlan()): Metrics {
   return { ...summarize(loadResult(), plan, null), ...changes };
 }
 

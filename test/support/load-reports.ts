@@ -1,6 +1,6 @@
 import { Histogram } from '../../src/load/measure/histogram.ts';
 import type { NamedHistogram, NamedHistograms } from '../../src/load/report/index.ts';
-import type { BenchmarkReport, Measured, Percentiles, SecondRow } from '../../src/load/metrics.ts';
+import type { BenchmarkReport, Metrics, Percentiles, SecondRow } from '../../src/load/metrics.ts';
 import { INJECTION } from './malformed-input.ts';
 import { Random } from './random.ts';
 
@@ -19,7 +19,7 @@ export interface RunShape {
 }
 
 export interface SampleRun {
-  readonly measured: Measured;
+  readonly measured: Metrics;
   readonly histograms: Record<NamedHistogram['name'], Histogram>;
 }
 
@@ -73,7 +73,7 @@ function measuredOf(
   histograms: SampleRun['histograms'],
   { seconds, rate, typicalMs, stallMs }: Required<Omit<RunShape, 'seed'>>,
   random: Random,
-): Measured {
+): Metrics {
   const sent = rate * seconds;
   return {
     target: 'ws://localhost:8080/',
@@ -309,7 +309,7 @@ export function comparedRuns(): { report: BenchmarkReport; histograms: NamedHist
 /** A run in which whatever others can write is markup, quotes and control characters. */
 export function hostileReport(): { report: BenchmarkReport; histograms: NamedHistograms } {
   const run = sampleRun({ seconds: 10 });
-  const measured: Measured = {
+  const measured: Metrics = {
     ...run.measured,
     target: INJECTION,
     engine: INJECTION,

@@ -1,9 +1,9 @@
-import type { Measured } from '../../src/load/metrics.ts';
+import type { Metrics } from '../../src/load/metrics.ts';
 import { summarize } from '../../src/load/stats/index.ts';
 import { histogramOf, loadPlan, loadResult } from './load-results.ts';
 
 /** A run that got `rate` replies per second, all of them after `p99` milliseconds. */
-export function measuredRun(rate: number, p99: number, changes: Partial<Measured> = {}): Measured {
+export function measuredRun(rate: number, p99: number, changes: Partial<Metrics> = {}): Metrics {
   const empty = loadResult();
   const result = loadResult({
     phases: { connectMs: 1000, warmupMs: 0, measureMs: 1000, drainMs: 0 },

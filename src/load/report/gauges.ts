@@ -1,4 +1,4 @@
-import type { BenchmarkReport, Measured } from '../metrics.ts';
+import type { BenchmarkReport, Metrics } from '../metrics.ts';
 import { sidesOf, type Side } from './sides.ts';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -16,11 +16,11 @@ export interface Gauge {
 
 /** A gauge with one value for each run, or with one for each value of `label`. */
 type OfRun =
-  | readonly [name: string, help: string, value: (run: Measured) => number | null]
+  | readonly [name: string, help: string, value: (run: Metrics) => number | null]
   | readonly [
       name: string,
       help: string,
-      values: (run: Measured) => Readonly<Record<string, number | null>>,
+      values: (run: Metrics) => Readonly<Record<string, number | null>>,
       label: string,
     ];
 

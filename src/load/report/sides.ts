@@ -1,12 +1,12 @@
 import type { Histogram } from '../measure/histogram.ts';
-import type { BenchmarkReport, Measured } from '../metrics.ts';
+import type { BenchmarkReport, Metrics } from '../metrics.ts';
 
 /** A run that the report shows: the only one, or one of the two that are compared. */
 export interface Side {
   readonly key: 'a' | 'b';
   /** Empty for the only one. */
   readonly label: '' | 'A' | 'B';
-  readonly measured: Measured;
+  readonly measured: Metrics;
 }
 
 /** A histogram of a run and what it counts. */

@@ -1,4 +1,4 @@
-import type { Comparison, Measured } from '../metrics.ts';
+import type { Comparison, Metrics } from '../metrics.ts';
 import { bootstrapMedian, medianOf } from './bootstrap.ts';
 import { FIGURES, valuesOf, type Figure } from './figures.ts';
 import { summarizeRuns } from './summarize.ts';
@@ -22,7 +22,7 @@ export interface CompareOptions {
   /** Percent by which they have to differ for a verdict. */
   readonly minEffect: number;
   /** Makes one run; an error ends the comparison. The URLs may be equal. */
-  readonly run: (url: string, side: 'a' | 'b') => Promise<Measured>;
+  readonly run: (url: string, side: 'a' | 'b') => Promise<Metrics>;
   /** Numbers of 0 to 1, 1 not included. */
   readonly random: () => number;
 }
@@ -34,7 +34,7 @@ export interface CompareOptions {
  */
 export async function compareRuns(options: CompareOptions): Promise<Comparison> {
   const { a, b, blocks, run } = options;
-  const runs: { a: Measured[]; b: Measured[] } = { a: [], b: [] };
+  const runs: { a: Metrics[]; b: Metrics[] } = { a: [], b: [] };
   for (let block = 0; block < Math.max(LEAST_BLOCKS, blocks); block++) {
     runs.a.push(await run(a, 'a'));
     runs.b.push(await run(b, 'b'), await run(b, 'b'));
@@ -49,7 +49,7 @@ type Row = Comparison['rows'][number];
 /** None for a figure that a run did not measure, or that has no ratio. */
 function rowOf(
   figure: Figure,
-  runs: { a: Measured[]; b: Measured[] },
+  runs: { a: Metrics[]; b: Metrics[] },
   { minEffect, random }: CompareOptions,
 ): Row[] {
   const a = valuesOf(figure, runs.a);

@@ -1,7 +1,7 @@
-import type { Measured } from '../metrics.ts';
+import type { Metrics } from '../metrics.ts';
 
 /** What `failuresOf` needs. */
-export type Counted = Pick<Measured, 'connections' | 'messages' | 'errors' | 'mode'>;
+export type Counted = Pick<Metrics, 'connections' | 'messages' | 'errors' | 'mode'>;
 
 /** Kinds of errors that no other counter holds. */
 const UNCOUNTED = new Set(['scenario', 'worker']);

@@ -1,4 +1,4 @@
-import type { Measured } from '../metrics.ts';
+import type { Metrics } from '../metrics.ts';
 import { failureRatio } from './failures.ts';
 
 /** A figure that several runs have, each its own. */
@@ -8,7 +8,7 @@ export interface Figure {
   /** Null for what is not compared, and of repeats alone. */
   readonly better: 'lower' | 'higher' | null;
   /** Null when this run did not measure it. */
-  readonly of: (measured: Measured) => number | null;
+  readonly of: (measured: Metrics) => number | null;
 }
 
 /** Of repeats and comparisons, in the order of their rows. */
@@ -64,7 +64,7 @@ function connectFigure(name: string, key: 'p50' | 'p99', better: Figure['better'
 }
 
 /** Response, or in a closed loop, which has no schedule to be late against, service. */
-function latency({ latency: { response, service } }: Measured): Measured['latency']['response'] {
+function latency({ latency: { response, service } }: Metrics): Metrics['latency']['response'] {
   return response ?? service;
 }
 
@@ -73,7 +73,7 @@ function positive(value: number): number | null {
 }
 
 /** The figure of every run, unless one did not measure it. */
-export function valuesOf(figure: Figure, runs: readonly Measured[]): number[] | null {
+export function valuesOf(figure: Figure, runs: readonly Metrics[]): number[] | null {
   const values = runs.map((run) => figure.of(run)).filter((value) => value !== null);
   return values.length === runs.length && values.length > 0 ? values : null;
 }

@@ -1,5 +1,5 @@
 import { EnvironmentError } from '../../core/errors.ts';
-import type { Measured, Search } from '../metrics.ts';
+import type { Metrics, Search } from '../metrics.ts';
 import { judgeThresholds, type Threshold } from './threshold.ts';
 
 /** Levels that lie closer are the same. */
@@ -13,7 +13,7 @@ export interface FindMaxOptions {
   readonly slo: Threshold;
   /** Messages per second to begin with. */
   readonly start: number;
-  readonly run: (rate: number) => Promise<Measured>;
+  readonly run: (rate: number) => Promise<Metrics>;
   readonly signal: AbortSignal;
 }
 
@@ -131,7 +131,7 @@ class RateSearch {
   }
 }
 
-function levelOf(rate: number, measured: Measured, slo: Threshold): Level {
+function levelOf(rate: number, measured: Metrics, slo: Threshold): Level {
   const saturated = measured.generator.saturated;
   const reasons = [...shortfalls(measured), ...broken(slo, measured)];
   const held = reasons.length === 0 && !saturated;
@@ -139,7 +139,7 @@ function levelOf(rate: number, measured: Measured, slo: Threshold): Level {
   return { rate, held, detail, saturated };
 }
 
-function reasonsText({ generator }: Measured, reasons: readonly string[]): string {
+function reasonsText({ generator }: Metrics, reasons: readonly string[]): string {
   const saturated = generator.saturated
     ? [`GENERATOR SATURATED: ${generator.reasons.join('; ')}`]
     : [];
@@ -147,7 +147,7 @@ function reasonsText({ generator }: Measured, reasons: readonly string[]): strin
 }
 
 /** What a server that holds the rate does not do. */
-function shortfalls({ rate, messages, connections }: Measured): string[] {
+function shortfalls({ rate, messages, connections }: Metrics): string[] {
   const { reached } = rate;
   const counts = [
     [messages.lost, 'messages were lost'],
@@ -162,13 +162,13 @@ function shortfalls({ rate, messages, connections }: Measured): string[] {
   ];
 }
 
-function broken(slo: Threshold, measured: Measured): string[] {
+function broken(slo: Threshold, measured: Metrics): string[] {
   const [row] = judgeThresholds([slo], measured);
   if (row === undefined || row.verdict === 'pass') return [];
   return [row.value === null ? `${row.metric} was not measured` : figures(slo, measured)];
 }
 
-function figures(slo: Threshold, measured: Measured): string {
+function figures(slo: Threshold, measured: Metrics): string {
   const [row] = judgeThresholds([slo], measured);
   const value = row?.value ?? null;
   return value === null ? '' : `${slo.metric} is ${Number(value.toPrecision(3))} ${slo.unit}`;

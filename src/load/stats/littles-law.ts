@@ -1,5 +1,5 @@
 import type { LoadPlan } from '../plan.ts';
-import type { Measured } from '../metrics.ts';
+import type { Metrics } from '../metrics.ts';
 import type { LoadResult } from '../result.ts';
 
 const NS_PER_MS = 1e6;
@@ -10,7 +10,7 @@ const TOLERANCE = 0.1;
  * known, so that a clock which measures something else shows. Null where it does not apply: in
  * open loop, in a scenario, in modes other than echo, without replies.
  */
-export function littlesLaw(result: LoadResult, plan: LoadPlan): Measured['littlesLaw'] {
+export function littlesLaw(result: LoadResult, plan: LoadPlan): Metrics['littlesLaw'] {
   const { service } = result.latency;
   const { received } = result.messages;
   if (plan.load.model === 'open' || plan.mode !== 'echo') return null;

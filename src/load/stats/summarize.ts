@@ -1,6 +1,6 @@
 import type { Histogram } from '../measure/histogram.ts';
 import type { LoadPlan } from '../plan.ts';
-import type { Interval, Measured, Percentiles, SecondRow } from '../metrics.ts';
+import type { Interval, Metrics, Percentiles, SecondRow } from '../metrics.ts';
 import { createRandom } from '../random.ts';
 import type { LoadResult, SecondSample } from '../result.ts';
 import type { ServerSecond, ServerUse } from '../host/index.ts';
@@ -19,7 +19,7 @@ const BOOTSTRAP_SEED = 1;
 const CONNECTIONS_TO_DIVIDE_BY = 100;
 
 /** A run as reports show it, judged: milliseconds in place of histograms, rates, server joined. */
-export function summarize(result: LoadResult, plan: LoadPlan, server: ServerUse | null): Measured {
+export function summarize(result: LoadResult, plan: LoadPlan, server: ServerUse | null): Metrics {
   const { connections, messages, latency, generator } = result;
   return {
     target: plan.target.url,
@@ -73,7 +73,7 @@ export function percentilesOf(histogram: Histogram | null): Percentiles | null {
   };
 }
 
-function rateOf(result: LoadResult, plan: LoadPlan): Measured['rate'] {
+function rateOf(result: LoadResult, plan: LoadPlan): Metrics['rate'] {
   const { messages, phases } = result;
   const requested = requestedRate(result, plan);
   return {
@@ -98,7 +98,7 @@ function handshakesPerSecond({ phases, seconds, connections }: LoadResult, plan:
 function serverOf(
   { messages, connections }: LoadResult,
   server: ServerUse | null,
-): Measured['server'] {
+): Metrics['server'] {
   if (server === null) return null;
   const { pid, command, cpuMs, peakRssBytes, peakDescriptors, startRssBytes } = server;
   const growth = peakRssBytes - startRssBytes;
@@ -142,7 +142,7 @@ function serverNotes(server: ServerUse | null): string[] {
   return [`the server's process ${server.pid} ended in second ${server.endedAtSecond}`];
 }
 
-function scenarioOf({ scenario }: LoadResult): Pick<Measured, 'scenario'> {
+function scenarioOf({ scenario }: LoadResult): Pick<Metrics, 'scenario'> {
   if (scenario === undefined) return {};
   return {
     scenario: {
@@ -162,9 +162,9 @@ function scenarioOf({ scenario }: LoadResult): Pick<Measured, 'scenario'> {
  * lower of the two); without latencies, the run with the median connect rate. Throws `RangeError`
  * without runs.
  */
-export function summarizeRuns(runs: readonly Measured[]): {
+export function summarizeRuns(runs: readonly Metrics[]): {
   repeats: Record<string, Interval>;
-  median: Measured;
+  median: Metrics;
 } {
   const random = createRandom(BOOTSTRAP_SEED);
   const repeats: Record<string, Interval> = {};
@@ -175,13 +175,13 @@ export function summarizeRuns(runs: readonly Measured[]): {
   return { repeats, median: medianRun(runs) };
 }
 
-function medianRun(runs: readonly Measured[]): Measured {
+function medianRun(runs: readonly Metrics[]): Metrics {
   const sorted = runs.toSorted((a, b) => rank(a) - rank(b));
   const median = sorted[(sorted.length - 1) >> 1];
   if (median === undefined) throw new RangeError('the median of no runs');
   return median;
 }
 
-function rank({ latency, connections }: Measured): number {
+function rank({ latency, connections }: Metrics): number {
   return (latency.response ?? latency.service)?.p99 ?? -connections.perSecond;
 }

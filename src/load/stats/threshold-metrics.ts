@@ -1,5 +1,5 @@
 import type { LoadPlan } from '../plan.ts';
-import type { Measured, Percentiles, ThresholdRow } from '../metrics.ts';
+import type { Metrics, Percentiles, ThresholdRow } from '../metrics.ts';
 import { failureRatio, failuresOf } from './failures.ts';
 
 export type RowUnit = ThresholdRow['unit'];
@@ -12,7 +12,7 @@ export interface Metric {
   readonly name: string;
   readonly suffixes: Suffixes;
   /** In the unit of the row; null when it was not measured. */
-  readonly valueOf: (measured: Measured, unit: RowUnit) => number | null;
+  readonly valueOf: (measured: Metrics, unit: RowUnit) => number | null;
   /** Why a run of this plan cannot measure it; undefined if it can. */
   readonly missingIn: (plan: LoadPlan) => string | undefined;
 }
@@ -34,7 +34,7 @@ const STATISTICS: readonly (readonly [name: string, key: Exclude<keyof Percentil
 
 const LATENCIES: readonly (readonly [
   prefix: string,
-  key: keyof Measured['latency'],
+  key: keyof Metrics['latency'],
   missingIn: Metric['missingIn'],
 ])[] = [
   ['', 'response', withoutMessages],

@@ -2,7 +2,7 @@ import { invalidInput } from '../../core/errors.ts';
 import type { UsageError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import type { LoadPlan } from '../plan.ts';
-import type { Measured, ThresholdRow } from '../metrics.ts';
+import type { Metrics, ThresholdRow } from '../metrics.ts';
 import { METRICS, type Metric, type RowUnit } from './threshold-metrics.ts';
 
 const OPERATORS = {
@@ -74,7 +74,7 @@ export function requireMeasurable(thresholds: readonly Threshold[], plan: LoadPl
 /** The verdict of each threshold; one about a figure that was not measured fails. */
 export function judgeThresholds(
   thresholds: readonly Threshold[],
-  measured: Measured,
+  measured: Metrics,
 ): ThresholdRow[] {
   return thresholds.map(({ text, metric, operator, bound, unit }) => {
     const value = METRICS.get(metric)?.valueOf(measured, unit) ?? null;

@@ -1,4 +1,4 @@
-import type { Measured, BenchmarkReport } from '../../load/metrics.ts';
+import type { Metrics, BenchmarkReport } from '../../load/metrics.ts';
 import type { NamedHistogram, NamedHistograms } from '../../load/report/index.ts';
 import type { Run } from './run-plan.ts';
 import type { Prepared } from './plan/prepare.ts';
@@ -11,7 +11,7 @@ export interface Outcome {
   readonly runs: readonly Run[];
   /** Runs of the server it is compared with. */
   readonly otherRuns: readonly Run[];
-  readonly measured: Measured;
+  readonly measured: Metrics;
   readonly repeats: BenchmarkReport['repeats'];
   readonly comparison: BenchmarkReport['comparison'];
   readonly search: BenchmarkReport['search'];

@@ -1,6 +1,6 @@
 import type { OperationContext } from '../../core/operation.ts';
 import type { LoadPlan } from '../../load/plan.ts';
-import type { Measured } from '../../load/metrics.ts';
+import type { Metrics } from '../../load/metrics.ts';
 import type { LoadControl, LoadResult, SecondSample } from '../../load/result.ts';
 import { runLocally } from '../../load/run/index.ts';
 import type { Scenario } from '../../load/scenario/scenario.ts';
@@ -14,7 +14,7 @@ import { count, duration } from '../../report/format.ts';
 export interface Run {
   readonly plan: LoadPlan;
   readonly result: LoadResult;
-  readonly measured: Measured;
+  readonly measured: Metrics;
   readonly server: ServerUse | null;
 }
 

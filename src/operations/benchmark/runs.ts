@@ -1,7 +1,7 @@
 import { createRandom } from '../../load/random.ts';
 import type { Outcome } from './outcome.ts';
 import type { LoadPlan } from '../../load/plan.ts';
-import type { Measured } from '../../load/metrics.ts';
+import type { Metrics } from '../../load/metrics.ts';
 import { runPlan } from './run-plan.ts';
 import type { Run, RunOptions } from './run-plan.ts';
 import type { Prepared, Reached } from './plan/prepare.ts';
@@ -130,7 +130,7 @@ function planOf({ prepared, reached }: Options): LoadPlan {
   return prepared.planFor(reached);
 }
 
-function measuredOf({ measured }: Run): Measured {
+function measuredOf({ measured }: Run): Metrics {
   return measured;
 }
 

@@ -1,4 +1,4 @@
-import type { Measured } from '../../load/metrics.ts';
+import type { Metrics } from '../../load/metrics.ts';
 import { bytes, duration, figure } from '../../report/format.ts';
 
 /** Fewer seconds say nothing about a trend. */
@@ -8,7 +8,7 @@ const LEAST_SECONDS = 20;
 const MUCH = 1.1;
 
 /** What grew over a long run: memory and descriptors of the server, and what clients wait. */
-export function driftNotes({ seconds }: Measured): string[] {
+export function driftNotes({ seconds }: Metrics): string[] {
   const rows = seconds.filter(({ phase }) => phase === 'measure');
   if (rows.length < LEAST_SECONDS) return ['too short a soak to say what grows'];
   const quarter = Math.floor(rows.length / 4);

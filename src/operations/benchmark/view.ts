@@ -1,5 +1,5 @@
 import type { View } from '../../core/operation.ts';
-import type { BenchmarkReport, Measured, Percentiles } from '../../load/metrics.ts';
+import type { BenchmarkReport, Metrics, Percentiles } from '../../load/metrics.ts';
 import { bytes, count, duration, figure, percent, short, withUnit } from '../../report/format.ts';
 
 /** What is counted as a message and its reply in modes that have no round trips. */
@@ -40,7 +40,7 @@ export function viewBenchmark(report: BenchmarkReport): View {
 
 type Fact = readonly [label: string, value: string];
 
-function rateFacts({ rate, messages }: Measured, unit: string): Fact[] {
+function rateFacts({ rate, messages }: Metrics, unit: string): Fact[] {
   if (messages.intended === 0) return [];
   const [out, back] = unit === 'handshake' ? ['started', 'completed'] : ['sent', 'received'];
   const { requested, reached } = rate;
@@ -49,7 +49,7 @@ function rateFacts({ rate, messages }: Measured, unit: string): Fact[] {
   return [['rate', `${short(rate.sent)}/s ${out}${of}${share}, ${short(rate.received)}/s ${back}`]];
 }
 
-function connectionsOf({ connections }: Measured): string {
+function connectionsOf({ connections }: Metrics): string {
   const { opened, requested, failed, dropped, perSecond } = connections;
   return [
     `${count(opened)} of ${count(requested)} opened, ${short(perSecond)}/s`,
@@ -58,7 +58,7 @@ function connectionsOf({ connections }: Measured): string {
   ].join(', ');
 }
 
-function messageFacts({ messages, fairness }: Measured, unit: string): Fact[] {
+function messageFacts({ messages, fairness }: Metrics, unit: string): Fact[] {
   if (messages.intended === 0 || unit === 'handshake') return [];
   const rest = (
     [
@@ -89,7 +89,7 @@ function messageFacts({ messages, fairness }: Measured, unit: string): Fact[] {
   return facts;
 }
 
-function serverFacts({ server, phases }: Measured): Fact[] {
+function serverFacts({ server, phases }: Metrics): Fact[] {
   if (server === null) return [];
   const parts = [
     `process ${server.pid}`,
@@ -106,7 +106,7 @@ function serverFacts({ server, phases }: Measured): Fact[] {
   return [['server', parts.join(', ')]];
 }
 
-function generatorOf({ generator, phases, latency, engine }: Measured, unit: string): string {
+function generatorOf({ generator, phases, latency, engine }: Metrics, unit: string): string {
   const late = latency.lateness;
   return [
     ...(phases.measureMs === 0 ? [] : [generator.saturated ? 'SATURATED' : 'not the limit']),
@@ -125,7 +125,7 @@ function percentOfCore(cpuMs: number, measureMs: number): string {
   return measureMs === 0 ? '–' : `${Math.round((cpuMs / measureMs) * 100)} % of a core`;
 }
 
-function saturationNotes({ generator }: Measured): string[] {
+function saturationNotes({ generator }: Metrics): string[] {
   if (!generator.saturated) return [];
   const held =
     generator.heldRate === null ? '' : `, which can hold ${short(generator.heldRate)} messages/s`;
@@ -148,7 +148,7 @@ const ROWS = [
 ] as const;
 
 /** Response and service side by side: the difference is what a closed script would not see. */
-function latencyTable({ latency }: Measured): View.Table[] {
+function latencyTable({ latency }: Metrics): View.Table[] {
   const all = [
     ['response', latency.response],
     ['service', latency.service],
@@ -171,7 +171,7 @@ function latencyTable({ latency }: Measured): View.Table[] {
   ];
 }
 
-function errorTable({ errors }: Measured): View.Table[] {
+function errorTable({ errors }: Metrics): View.Table[] {
   if (errors.length === 0) return [];
   return [
     {

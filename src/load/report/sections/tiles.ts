@@ -1,4 +1,4 @@
-import type { BenchmarkReport, Measured } from '../../metrics.ts';
+import type { BenchmarkReport, Metrics } from '../../metrics.ts';
 import type { Side } from '../sides.ts';
 import { count, duration, percent, short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
@@ -20,8 +20,8 @@ export function countedTitle(mode: Mode): string {
 
 interface Tile {
   readonly label: string;
-  readonly value: (measured: Measured) => string;
-  readonly sub: (measured: Measured) => string;
+  readonly value: (measured: Metrics) => string;
+  readonly sub: (measured: Metrics) => string;
 }
 
 function rateTile(mode: Mode): Tile {
@@ -63,7 +63,7 @@ function errorTile(mode: Mode): Tile {
 /** The kind of time to show: response if measured, else service, else connect. */
 function principal({
   latency: { response, service },
-}: Measured): 'response' | 'service' | 'connect' {
+}: Metrics): 'response' | 'service' | 'connect' {
   if (response !== null) return 'response';
   return service === null ? 'connect' : 'service';
 }

@@ -1,4 +1,4 @@
-import type { Measured } from '../../metrics.ts';
+import type { Metrics } from '../../metrics.ts';
 import { prefix, type Side } from '../sides.ts';
 import type { Figure } from '../chart.ts';
 import { bytes, count, figure, short } from '../../../report/format.ts';
@@ -19,7 +19,7 @@ import { countedTitle, type Mode } from './tiles.ts';
 /** A row for each figure, a column for each run. */
 function bySide(
   sides: readonly Side[],
-  rows: readonly (readonly [label: string, value: (measured: Measured) => string])[],
+  rows: readonly (readonly [label: string, value: (measured: Metrics) => string])[],
   label: string,
 ): Markup {
   const columns = ['', ...numeric(...sides.map((side) => side.label))];

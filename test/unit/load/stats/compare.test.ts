@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../../../src/load/random.ts';
-import type { Comparison, Measured } from '../../../../src/load/metrics.ts';
+import type { Comparison, Metrics } from '../../../../src/load/metrics.ts';
 import { compareRuns } from '../../../../src/load/stats/compare.ts';
 import { measuredRun } from '../../../support/measured.ts';
 
 /** Compares with runs that `run` makes of the URL and the number of the run. */
 async function compare(
-  run: (url: string, at: number, side: 'a' | 'b') => Measured,
+  run: (url: string, at: number, side: 'a' | 'b') => Metrics,
   { blocks = 4, minEffect = 5 } = {},
 ): Promise<Comparison> {
   let at = 0;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EnvironmentError } from '../../../../src/core/errors.ts';
-import type { Measured, Search } from '../../../../src/load/metrics.ts';
+import type { Metrics, Search } from '../../../../src/load/metrics.ts';
 import { findMax } from '../../../../src/load/stats/find-max.ts';
 import { parseThreshold } from '../../../../src/load/stats/threshold.ts';
 import { measuredRun } from '../../../support/measured.ts';
@@ -12,7 +12,7 @@ interface Options {
 }
 
 async function search(
-  run: (rate: number, at: number) => Measured,
+  run: (rate: number, at: number) => Metrics,
   { start = 1000, slo = 'p99<50ms', signal = new AbortController().signal }: Options = {},
 ): Promise<Search> {
   let at = 0;
@@ -27,10 +27,10 @@ async function search(
 
 /** A server whose latency jumps beyond `limit` messages per second. */
 function serverUpTo(limit: number) {
-  return (rate: number): Measured => measuredRun(Math.round(rate), rate <= limit ? 2 : 400);
+  return (rate: number): Metrics => measuredRun(Math.round(rate), rate <= limit ? 2 : 400);
 }
 
-function saturated(run: Measured): Measured {
+function saturated(run: Metrics): Metrics {
   const generator = { ...run.generator, saturated: true, reasons: ['messages left late'] };
   return { ...run, generator };
 }

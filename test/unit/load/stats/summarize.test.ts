@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Measured } from '../../../../src/load/metrics.ts';
+import { Metrics } from '../../../../src/load/metrics.ts';
 import type { ServerUse } from '../../../../src/load/host/index.ts';
 import { percentilesOf, summarize } from '../../../../src/load/stats/summarize.ts';
 import { histogramOf, loadPlan, loadResult, secondSample } from '../../../support/load-results.ts';
@@ -53,8 +53,8 @@ const SERVER: ServerUse = {
 
 describe('summarize', () => {
   it('gives what the report declares', () => {
-    expect(() => Measured.parse(summarize(RESULT, loadPlan(), SERVER))).not.toThrow();
-    expect(() => Measured.parse(summarize(loadResult(), CLOSED, null))).not.toThrow();
+    expect(() => Metrics.parse(summarize(RESULT, loadPlan(), SERVER))).not.toThrow();
+    expect(() => Metrics.parse(summarize(loadResult(), CLOSED, null))).not.toThrow();
   });
 
   it('takes rates per second of the measured phase', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { histogramsOf, judge } from '../../../../src/operations/benchmark/outcome.ts';
 import type { Outcome } from '../../../../src/operations/benchmark/outcome.ts';
 import type { LoadPlan } from '../../../../src/load/plan.ts';
-import type { Measured } from '../../../../src/load/metrics.ts';
+import type { Metrics } from '../../../../src/load/metrics.ts';
 import type { LoadResult } from '../../../../src/load/result.ts';
 import type { Run } from '../../../../src/operations/benchmark/run-plan.ts';
 import type { ServerUse } from '../../../../src/load/host/index.ts';
@@ -27,7 +27,7 @@ function outcomeOf(runs: readonly Run[], changes: Partial<Outcome> = {}): Outcom
   return {
     runs,
     otherRuns: [],
-    measured: runs[0]?.measured as Measured,
+    measured: runs[0]?.measured as Metrics,
     repeats: null,
     comparison: null,
     search: null,

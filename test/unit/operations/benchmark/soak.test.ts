@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import type { Measured } from '../../../../src/load/metrics.ts';
+import type { Metrics } from '../../../../src/load/metrics.ts';
 import { driftNotes } from '../../../../src/operations/benchmark/soak.ts';
 import { secondSample, loadPlan, loadResult } from '../../../support/load-results.ts';
 import { summarize } from '../../../../src/load/stats/index.ts';
 
 /** Forty seconds in which the server's memory grows by `growth` MiB each. */
-function soak(growth: number, seconds = 40): Measured {
+function soak(growth: number, seconds = 40): Metrics {
   const samples = Array.from({ length: seconds }, (_, at) => secondSample(at + 1));
   const measured = summarize(loadResult({ seconds: samples }), loadPlan(), null);
   return {
