@@ -50,9 +50,9 @@ export interface Observation {
   readonly guard: string | null;
 }
 
-/** The head of a handshake, and what came with it. */
+/** The request of a client for a WebSocket. */
 export interface PeerRequest {
   readonly head: RequestHead;
+  /** The head as it was on the wire. */
   readonly text: string;
-  readonly rest: Buffer;
 }

@@ -16,7 +16,7 @@ import { openSocket } from './open-socket.ts';
 import type { TlsOptions } from './open-socket.ts';
 import { readBody } from './read-body.ts';
 import { readHead } from './read-head.ts';
-import type { HeadResult } from './read-head.ts';
+import type { NoHead } from './read-head.ts';
 import type { Wire } from './wire.ts';
 
 /** The parameters a client offers with permessage-deflate. */
@@ -114,12 +114,7 @@ function looksLikeTls(bytes: Buffer): boolean {
   return (bytes[0] === 0x15 || bytes[0] === 0x16) && bytes[1] === 0x03;
 }
 
-function noHeadError(
-  url: URL,
-  wire: Wire,
-  result: Exclude<HeadResult<'response'>, { head: ResponseHead }>,
-  timeoutMs: number,
-): EnvironmentError {
+function noHeadError(url: URL, wire: Wire, result: NoHead, timeoutMs: number): EnvironmentError {
   const { failed, received } = result;
   const got = received.length === 0 ? 'nothing' : `only ${quoteBytes(received)}`;
   const plain = url.protocol === 'ws:';

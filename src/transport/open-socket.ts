@@ -24,19 +24,12 @@ export interface OpenSocketOptions {
 }
 
 /**
- * Opens TCP, and TLS for `wss:`, to the host and port of `url`.
+ * Opens TCP, and TLS for `wss:`, to the host and port of `url`. A connection whose other side has
+ * ended stays open.
  *
  * Throws `EnvironmentError` with WSK_ERR_DNS, _REFUSED, _TLS, _TIMEOUT or _CONNECTION_LOST.
  */
 export async function openSocket(url: URL, options: OpenSocketOptions = {}): Promise<Wire> {
-  return new Wire(await connectSocket(url, options));
-}
-
-/**
- * As `openSocket`, but returns the socket: nothing reads from it, and half-open connections stay
- * open.
- */
-export async function connectSocket(url: URL, options: OpenSocketOptions = {}): Promise<Socket> {
   const { timeoutMs = 5000, signal } = options;
   signal?.throwIfAborted();
   const secure = url.protocol === 'wss:';
@@ -53,7 +46,7 @@ export async function connectSocket(url: URL, options: OpenSocketOptions = {}): 
     signal?.throwIfAborted();
     throw explain(error as NodeJS.ErrnoException, { url, secure, timeoutMs, socket });
   }
-  return socket;
+  return new Wire(socket);
 }
 
 function createSocket(url: URL): Socket {

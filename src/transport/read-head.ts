@@ -7,17 +7,14 @@ interface HeadOf {
   readonly response: ResponseHead;
 }
 
-/** The head that came, or why none did with the bytes that came in its place. */
-export type HeadResult<Kind extends keyof HeadOf> =
+/** The head and its bytes, or why none came and the bytes that came in its place. */
+export type HeadResult<Kind extends keyof HeadOf> = { readonly received: Buffer } & (
   | { readonly head: HeadOf[Kind] }
-  | {
-      readonly failed: 'timeout' | 'closed' | 'violation';
-      readonly received: Buffer;
-      readonly violation?: Violation;
-    };
+  | { readonly failed: 'timeout' | 'closed' | 'violation'; readonly violation?: Violation }
+);
 
-/** How much of an answer that is no head is kept for the error message. */
-const KEPT_BYTES = 512;
+/** A result without a head. */
+export type NoHead = Exclude<HeadResult<'request' | 'response'>, { head: unknown }>;
 
 /** Reads the head of a request or response; what follows it stays on the wire. */
 export async function readHead<Kind extends keyof HeadOf>(
@@ -27,19 +24,23 @@ export async function readHead<Kind extends keyof HeadOf>(
 ): Promise<HeadResult<Kind>> {
   const decoder = new HeadDecoder<Kind>(kind);
   const deadline = performance.now() + timeoutMs;
-  let received: Buffer = Buffer.alloc(0);
+  // The decoder's limit on the size of a head bounds this, too.
+  const pieces: Buffer[] = [];
   for (;;) {
     const bytes = await wire.read(Math.max(0, deadline - performance.now()));
-    if (bytes === 'timeout') return { failed: 'timeout', received };
-    if (bytes === 'eof') return { failed: 'closed', received };
-    if (received.length < KEPT_BYTES)
-      received = Buffer.concat([received, bytes.subarray(0, KEPT_BYTES)]);
+    if (bytes === 'timeout') return { failed: 'timeout', received: Buffer.concat(pieces) };
+    if (bytes === 'eof') return { failed: 'closed', received: Buffer.concat(pieces) };
+    pieces.push(bytes);
     decoder.receive(bytes);
     const { violation } = decoder;
-    if (violation !== undefined) return { failed: 'violation', received, violation };
+    if (violation !== undefined) {
+      return { failed: 'violation', received: Buffer.concat(pieces), violation };
+    }
     const head = decoder.head();
     if (head === undefined) continue;
-    wire.unread(decoder.rest());
-    return { head };
+    const received = Buffer.concat(pieces);
+    const rest = decoder.rest();
+    wire.unread(rest);
+    return { head, received: received.subarray(0, received.length - rest.length) };
   }
 }

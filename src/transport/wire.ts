@@ -70,6 +70,15 @@ export class Wire implements AsyncDisposable {
   }
 
   /**
+   * Ends the use of the wire and returns the bytes that were put back: from now on the caller reads
+   * the socket itself.
+   */
+  release(): Buffer {
+    this.socket.off('readable', this.#wake).off('drain', this.#wake);
+    return Buffer.concat(this.#unread.splice(0));
+  }
+
+  /**
    * Writes `chunks` at once and waits until the socket's buffer has space again.
    *
    * Resolves to false if the stream broke, or the peer did not read enough within `stallMs`.

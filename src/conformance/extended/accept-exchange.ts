@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import {
   acceptKey,
   acceptOffer,
@@ -7,7 +6,7 @@ import {
   parseExtensions,
 } from '../../protocol/index.ts';
 import type { DeflateSupport, RequestHead } from '../../protocol/index.ts';
-import { Wire } from '../../transport/index.ts';
+import type { Wire } from '../../transport/index.ts';
 import { VERSION } from '../../core/version.ts';
 import { CaseLog } from '../wire/frame-log.ts';
 import type { CaseResult } from '../result.ts';
@@ -24,15 +23,14 @@ import { toExchangeResult } from './result.ts';
 
 /** Runs one extended case with a client that asked for it; the request was found in order. */
 export async function acceptExchange(
-  socket: Socket,
+  opened: Wire,
   request: PeerRequest,
   { task, script, agent }: { task: CaseTask; script: ExchangeScript; agent: string },
 ): Promise<CaseResult> {
   const startedAt = new Date();
   const began = performance.now();
-  await using wire = new Wire(socket);
+  await using wire = opened;
   using guard = new Guard(wire, script.waitMs);
-  wire.unread(request.rest);
   const log = new CaseLog();
   const session = new Session({ script, wire, role: 'server', log });
   const { deflate } = script.opening;

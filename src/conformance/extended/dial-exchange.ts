@@ -19,8 +19,8 @@ import type {
   Violation,
 } from '../../protocol/index.ts';
 import { EnvironmentError } from '../../core/errors.ts';
-import { openSocket } from '../../transport/index.ts';
-import type { OpenSocketOptions, TlsOptions } from '../../transport/index.ts';
+import { openSocket, quoteBytes, readHead } from '../../transport/index.ts';
+import type { HeadResult, NoHead, OpenSocketOptions, TlsOptions } from '../../transport/index.ts';
 import { VERSION } from '../../core/version.ts';
 import { CaseLog } from '../wire/frame-log.ts';
 import type { CaseResult } from '../result.ts';
@@ -30,8 +30,6 @@ import { asRequest, editHead, encodeHead } from '../handshake/head-draft.ts';
 import type { HeadDraft } from '../handshake/head-draft.ts';
 import type { Observation, OpeningResult } from '../observation.ts';
 import { NOT_RUN, greet, play } from './run-script.ts';
-import { readAnswer } from '../handshake/read-opening.ts';
-import type { Answer } from '../handshake/read-opening.ts';
 import type { ExchangeScript } from '../script.ts';
 import { sendHead } from '../handshake/send-head.ts';
 import { Session } from './session.ts';
@@ -81,7 +79,7 @@ export async function observeServer(
   const session = new Session({ script, wire, role: 'client', log });
   const request = draftRequest(script, target);
   await sendHead(request, { opening: script.opening, wire, conn: session.conn });
-  const answer = await readAnswer(wire, script.waitMs);
+  const answer = await readHead(wire, 'response', script.waitMs);
   signal.throwIfAborted();
   const opened = judgeAnswer(answer, request, knownBreach);
   const goesOn = script.ending !== 'opening' && isInOrder(opened.opening);
@@ -97,7 +95,7 @@ export async function observeServer(
     seen: { opening: opened.opening, ...played, served, lacking, guard: guard.reason },
     server: opened.server,
     request: clipText(encodeHead(request).toString('latin1')),
-    response: answer.text,
+    response: answer.received.toString('latin1', 0, KEPT_BYTES),
     log,
     sentClose: session.conn.sentClose,
   };
@@ -123,6 +121,9 @@ export async function dialExchange(
     httpResponse: observed.response === '' ? null : observed.response,
   });
 }
+
+/** Bytes of an answer that are kept for the report. */
+const KEPT_BYTES = 16 * 1024;
 
 /** Most of a request that a report shows. */
 const SHOWN_CHARACTERS = 4096;
@@ -160,10 +161,13 @@ interface Opened {
   readonly server: string | undefined;
 }
 
-function judgeAnswer(answer: Answer, request: HeadDraft, knownBreach: string | undefined): Opened {
-  if (answer.head === undefined) {
-    const opening = answer.is === 'not-http' ? answer : ({ is: answer.is } as const);
-    return { opening, deflate: undefined, server: undefined };
+function judgeAnswer(
+  answer: HeadResult<'response'>,
+  request: HeadDraft,
+  knownBreach: string | undefined,
+): Opened {
+  if (!('head' in answer)) {
+    return { opening: withoutHead(answer), deflate: undefined, server: undefined };
   }
   const { head } = answer;
   const server = fieldValue(head, 'server');
@@ -180,6 +184,17 @@ function judgeAnswer(answer: Answer, request: HeadDraft, knownBreach: string | u
     deflate,
     server,
   };
+}
+
+function withoutHead({ failed, received }: NoHead): OpeningResult {
+  switch (failed) {
+    case 'closed':
+      return { is: 'hung-up' };
+    case 'timeout':
+      return { is: 'unanswered' };
+    case 'violation':
+      return { is: 'not-http', what: quoteBytes(received) };
+  }
 }
 
 /** No server can know an extension that cases have made up, not even one that they offered. */
@@ -221,8 +236,8 @@ async function isServed(
       log: new CaseLog(),
     });
     await wire.write([encodeHead(draftRequest(ordinary, target))]);
-    const answer = await readAnswer(wire, SERVED_MS);
-    if (answer.head?.status !== 101) return false;
+    const answer = await readHead(wire, 'response', SERVED_MS);
+    if (!('head' in answer) || answer.head.status !== 101) return false;
     if (!script.echoes) return true;
     return (await greet(session.conn, { ...script, waitMs: SERVED_MS })) !== undefined;
   } catch (error) {

@@ -1,59 +1,16 @@
-import type { Socket } from 'node:net';
-import {
-  HeadDecoder,
-  createRejection,
-  createResponse,
-  fieldValue,
-  fieldValues,
-} from '../../protocol/index.ts';
+import { createRejection, createResponse, fieldValue, fieldValues } from '../../protocol/index.ts';
 import type { RequestHead } from '../../protocol/index.ts';
+import type { Wire } from '../../transport/index.ts';
 import { VERSION } from '../../core/version.ts';
 import type { DeflateCache } from '../autobahn/corpus/deflate-cache.ts';
 import { answerOffers, wishesOf } from '../autobahn/negotiate.ts';
 import { PEER_DROPPED } from '../autobahn/close-state.ts';
+import type { PeerRequest } from '../observation.ts';
 import type { CaseResult } from '../result.ts';
 import { drive } from './socket-driver.ts';
 import { openCase } from './open-case.ts';
 import { toResult } from './case-result.ts';
 import type { CaseTask } from '../case.ts';
-
-/** Milliseconds a client has for its request. */
-const OPEN_TIMEOUT_MS = 5000;
-
-/** A client's request and what came with it. */
-export interface Request {
-  readonly head: RequestHead;
-  readonly text: string;
-  readonly rest: Buffer;
-}
-
-/** Reads the request of a client; undefined if it sends none in time, or something else. */
-export function readRequest(socket: Socket): Promise<Request | undefined> {
-  const decoder = new HeadDecoder('request');
-  let text = '';
-  return new Promise((resolve) => {
-    const settle = (request: Request | undefined): void => {
-      clearTimeout(timer);
-      socket.off('data', onData).off('end', onEnd).off('close', onEnd);
-      socket.pause();
-      resolve(request);
-    };
-    const onData = (chunk: Buffer): void => {
-      text += chunk.toString('latin1');
-      decoder.receive(chunk);
-      const head = decoder.head();
-      if (decoder.violation !== undefined) settle(undefined);
-      if (head === undefined) return;
-      const rest = decoder.rest();
-      settle({ head, text: text.slice(0, text.length - rest.length), rest });
-    };
-    const onEnd = (): void => {
-      settle(undefined);
-    };
-    const timer = setTimeout(onEnd, OPEN_TIMEOUT_MS);
-    socket.on('data', onData).once('end', onEnd).once('close', onEnd);
-  });
-}
 
 /** What is wrong with a request for a WebSocket, as Autobahn judges it; undefined: nothing. */
 export function requestProblem(head: RequestHead): string | undefined {
@@ -85,8 +42,8 @@ export interface AcceptOptions {
 
 /** Runs one case with a client that asked for it; the request was found in order. */
 export async function acceptCase(
-  socket: Socket,
-  request: Request,
+  wire: Wire,
+  request: PeerRequest,
   task: CaseTask,
   { agent, cache }: AcceptOptions,
 ): Promise<CaseResult> {
@@ -95,7 +52,7 @@ export async function acceptCase(
   const answer = answerOffers(request.head, wishesOf(task.definition));
   const common = { task, agent, role: 'server', startedAt, httpRequest: request.text } as const;
   if (!answer.ok) {
-    socket.end(createRejection({ status: 400, body: answer.reason }));
+    wire.socket.end(createRejection({ status: 400, body: answer.reason }));
     return toResult({
       ...common,
       durationMs: performance.now() - began,
@@ -112,9 +69,9 @@ export async function acceptCase(
   const preopen = { sent: response.length, received: request.text.length };
   const { deflate } = answer;
   const connection = openCase(task, { role: 'server', deflate, cache, preopen });
-  socket.write(response);
+  wire.socket.write(response);
   const opened = performance.now();
-  await drive(socket, connection, request.rest);
+  await drive(wire, connection);
   return toResult({
     ...common,
     durationMs: performance.now() - opened,

@@ -1,32 +1,24 @@
 import { randomBytes } from 'node:crypto';
-import type { Socket } from 'node:net';
-import { HeadDecoder, createKey, createRequest, fieldValue } from '../../protocol/index.ts';
-import type { HeaderList } from '../../protocol/index.ts';
-import { connectSocket } from '../../transport/index.ts';
-import type { TlsOptions } from '../../transport/index.ts';
+import { createKey, createRequest, fieldValue } from '../../protocol/index.ts';
+import { openSocket, readHead } from '../../transport/index.ts';
+import type { NoHead, Wire } from '../../transport/index.ts';
 import { VERSION } from '../../core/version.ts';
 import type { DeflateCache } from '../autobahn/corpus/deflate-cache.ts';
 import { judgeResponse, offerDeflate, wishesOf } from '../autobahn/negotiate.ts';
 import type { CaseConnection } from '../autobahn/connection.ts';
 import { PEER_DROPPED } from '../autobahn/close-state.ts';
+import type { ExchangeTarget } from '../extended/dial-exchange.ts';
 import type { CaseResult, CloseFacts } from '../result.ts';
 import { drive } from './socket-driver.ts';
 import { openCase } from './open-case.ts';
 import { toResult } from './case-result.ts';
 import type { CaseTask } from '../case.ts';
 
-/** How to reach the server under test. */
-export interface DialTarget {
-  readonly url: URL;
-  readonly headers: HeaderList;
-  readonly protocols: readonly string[];
-  readonly tls: TlsOptions;
-  /** The name in the report; undefined: what the server calls itself. */
-  readonly agent: string | undefined;
+/** How to reach the server under test, and what its connections share. */
+export interface DialTarget extends ExchangeTarget {
   readonly cache: DeflateCache;
   /** Seconds a silent peer is waited for in a case that would wait longer. */
   readonly idleS: () => number | undefined;
-  readonly signal: AbortSignal;
 }
 
 /** Milliseconds the opening handshake may take, TCP included. */
@@ -42,17 +34,12 @@ export async function dialCase(task: CaseTask, target: DialTarget): Promise<Case
   const startedAt = new Date();
   const began = performance.now();
   const { url, signal } = target;
-  const socket = await connectSocket(url, {
-    tls: target.tls,
-    timeoutMs: OPEN_TIMEOUT_MS,
-    signal,
-  });
-  socket.setNoDelay(true);
+  const wire = await openSocket(url, { tls: target.tls, timeoutMs: OPEN_TIMEOUT_MS, signal });
   try {
-    const handshake = await shakeHands(socket, task, target);
+    const handshake = await shakeHands(wire, task, target);
     const opened = performance.now();
     const { connection } = handshake;
-    if (connection !== undefined) await drive(socket, connection, handshake.rest);
+    if (connection !== undefined) await drive(wire, connection);
     signal.throwIfAborted();
     return toResult({
       task,
@@ -66,7 +53,7 @@ export async function dialCase(task: CaseTask, target: DialTarget): Promise<Case
       ...(handshake.failure === undefined ? {} : { neverOpen: handshake.failure }),
     });
   } finally {
-    socket.destroy();
+    wire.destroy();
   }
 }
 
@@ -76,12 +63,11 @@ interface Opening {
   /** What the server calls itself. */
   readonly server: string | undefined;
   readonly connection: CaseConnection | undefined;
-  readonly rest: Buffer;
   /** Why there is no connection. */
   readonly failure: Partial<CloseFacts> | undefined;
 }
 
-async function shakeHands(socket: Socket, task: CaseTask, target: DialTarget): Promise<Opening> {
+async function shakeHands(wire: Wire, task: CaseTask, target: DialTarget): Promise<Opening> {
   const wishes = wishesOf(task.definition);
   const key = createKey(randomBytes(16));
   const request = createRequest({
@@ -97,16 +83,13 @@ async function shakeHands(socket: Socket, task: CaseTask, target: DialTarget): P
     response,
     server: undefined,
     connection: undefined,
-    rest: Buffer.alloc(0),
     failure,
   });
-  socket.write(request.bytes);
-  const { decoder, received, ended } = await readResponse(socket);
-  const head = decoder.head();
-  const text = received === '' ? null : received;
-  if (head === undefined)
-    return failed(explainMissingHead(ended, decoder.violation?.message), text);
-  const response = received.slice(0, received.length - decoder.rest().length);
+  wire.socket.write(request.bytes);
+  const result = await readHead(wire, 'response', OPEN_TIMEOUT_MS);
+  const response = result.received.length === 0 ? null : result.received.toString('latin1');
+  if (!('head' in result)) return failed(explainMissingHead(result), response);
+  const { head } = result;
   const { protocols } = target;
   const agreement = judgeResponse(head, { key, offers: wishes.length > 0, protocols });
   if (!agreement.ok) {
@@ -121,52 +104,14 @@ async function shakeHands(socket: Socket, task: CaseTask, target: DialTarget): P
       deflate: agreement.deflate,
       cache: target.cache,
       idleS: target.idleS(),
-      preopen: { sent: request.bytes.length, received: response.length },
+      preopen: { sent: request.bytes.length, received: result.received.length },
     }),
-    rest: decoder.rest(),
     failure: undefined,
   };
 }
 
-interface ResponseRead {
-  readonly decoder: HeadDecoder<'response'>;
-  /** Everything that came, as Latin-1. */
-  readonly received: string;
-  readonly ended: 'head' | 'closed' | 'timeout';
-}
-
-/** Reads until there is a head, the peer is gone or the time is up. */
-function readResponse(socket: Socket): Promise<ResponseRead> {
-  const decoder = new HeadDecoder('response');
-  let received = '';
-  return new Promise((resolve) => {
-    const settle = (ended: ResponseRead['ended']): void => {
-      clearTimeout(timer);
-      socket.off('data', onData).off('end', onEnd).off('close', onEnd);
-      // Nothing may be lost between this listener and the next one.
-      socket.pause();
-      resolve({ decoder, received, ended });
-    };
-    const onData = (chunk: Buffer): void => {
-      received += chunk.toString('latin1');
-      decoder.receive(chunk);
-      if (decoder.head() !== undefined || decoder.violation !== undefined) settle('head');
-    };
-    const onEnd = (): void => {
-      settle('closed');
-    };
-    const timer = setTimeout(() => {
-      settle('timeout');
-    }, OPEN_TIMEOUT_MS);
-    socket.on('data', onData).once('end', onEnd).once('close', onEnd);
-  });
-}
-
-function explainMissingHead(
-  ended: ResponseRead['ended'],
-  violation: string | undefined,
-): Partial<CloseFacts> {
-  switch (ended) {
+function explainMissingHead({ failed, violation }: NoHead): Partial<CloseFacts> {
+  switch (failed) {
     case 'closed':
       return { wasNotCleanReason: PEER_DROPPED };
     case 'timeout':
@@ -175,7 +120,7 @@ function explainMissingHead(
         wasOpenHandshakeTimeout: true,
         wasNotCleanReason: 'peer did not finish (in time) the opening handshake',
       };
-    case 'head':
-      return { droppedByMe: true, wasNotCleanReason: violation ?? 'no response' };
+    case 'violation':
+      return { droppedByMe: true, wasNotCleanReason: violation?.message ?? 'no response' };
   }
 }

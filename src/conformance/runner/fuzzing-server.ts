@@ -2,16 +2,20 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { EnvironmentError } from '../../core/errors.ts';
 import { createRejection, createResponse } from '../../protocol/index.ts';
+import { Wire, readHead } from '../../transport/index.ts';
 import type { CaseDefinition, CaseTask } from '../case.ts';
 import { close, message } from '../autobahn/cases/steps.ts';
 import { CaseConnection } from '../autobahn/connection.ts';
 import { BY_TESTER } from '../autobahn/by-tester.ts';
 import { DeflateCache } from '../autobahn/corpus/deflate-cache.ts';
 import { acceptExchange } from '../extended/index.ts';
+import type { PeerRequest } from '../observation.ts';
 import type { CaseResult } from '../result.ts';
-import { acceptCase, readRequest, requestProblem } from './accept-case.ts';
-import type { Request } from './accept-case.ts';
+import { acceptCase, requestProblem } from './accept-case.ts';
 import { drive } from './socket-driver.ts';
+
+/** Milliseconds a client has for its request. */
+const OPEN_TIMEOUT_MS = 5000;
 
 export interface FuzzingServerOptions {
   /** The selected cases in order; a client asks for them by their place in this list, from 1. */
@@ -80,79 +84,79 @@ export class FuzzingServer implements AsyncDisposable {
 
   async #serve(socket: Socket): Promise<void> {
     this.#sockets.add(socket);
-    socket.on('error', () => undefined);
     socket.once('close', () => this.#sockets.delete(socket));
-    socket.setNoDelay(true);
-    const request = await readRequest(socket);
-    if (request === undefined) {
-      socket.destroy();
+    const wire = new Wire(socket);
+    const result = await readHead(wire, 'request', OPEN_TIMEOUT_MS);
+    if (!('head' in result)) {
+      wire.destroy();
       return;
     }
-    const problem = requestProblem(request.head);
-    if (problem === undefined) await this.#route(socket, request);
-    else refuse(socket, 400, problem);
+    const problem = requestProblem(result.head);
+    const request = { head: result.head, text: result.received.toString('latin1') };
+    if (problem === undefined) await this.#route(wire, request);
+    else refuse(wire, 400, problem);
   }
 
-  async #route(socket: Socket, request: Request): Promise<void> {
+  async #route(wire: Wire, request: PeerRequest): Promise<void> {
     const { pathname, searchParams } = new URL(request.head.target, 'http://tester');
     switch (pathname) {
       case '/getCaseCount':
-        return say(socket, request, String(this.#options.cases.length));
+        return say(wire, request, String(this.#options.cases.length));
       case '/runCase':
-        return this.#runCase(socket, request, searchParams);
+        return this.#runCase(wire, request, searchParams);
       case '/getCaseInfo':
-        return this.#sayInfo(socket, request, searchParams);
+        return this.#sayInfo(wire, request, searchParams);
       case '/getCaseStatus':
-        return this.#sayStatus(socket, request, searchParams);
+        return this.#sayStatus(wire, request, searchParams);
       case '/updateReports':
         await this.#options.onReport();
-        await say(socket, request, undefined);
+        await say(wire, request, undefined);
         if (/^(?:true|yes)$/.test(searchParams.get('shutdownOnComplete') ?? ''))
           this.#options.onStop();
         return;
       case '/stopServer':
-        socket.destroy();
+        wire.destroy();
         this.#options.onStop();
         return;
       default:
-        refuse(socket, 404, `${pathname} is none of the paths of a fuzzing server`);
+        refuse(wire, 404, `${pathname} is none of the paths of a fuzzing server`);
     }
   }
 
-  async #runCase(socket: Socket, request: Request, query: URLSearchParams): Promise<void> {
+  async #runCase(wire: Wire, request: PeerRequest, query: URLSearchParams): Promise<void> {
     const task = this.#taskOf(query);
     const agent = query.get('agent');
     if (task === undefined || agent === null) {
-      refuse(socket, 500, 'expected ?case=<number> or ?casetuple=<id>, and &agent=<name>');
+      refuse(wire, 500, 'expected ?case=<number> or ?casetuple=<id>, and &agent=<name>');
       return;
     }
     const key = keyOf(agent, task);
     this.#results.delete(key);
     const { script } = task.definition;
     const result = await (script.kind === 'exchange'
-      ? acceptExchange(socket, request, { task, script, agent })
-      : acceptCase(socket, request, task, { agent, cache: this.#cache }));
+      ? acceptExchange(wire, request, { task, script, agent })
+      : acceptCase(wire, request, task, { agent, cache: this.#cache }));
     this.#results.set(key, result);
     this.#options.onResult(result);
     for (const tell of this.#waiting.get(key) ?? []) tell(result);
     this.#waiting.delete(key);
   }
 
-  async #sayInfo(socket: Socket, request: Request, query: URLSearchParams): Promise<void> {
+  async #sayInfo(wire: Wire, request: PeerRequest, query: URLSearchParams): Promise<void> {
     const task = this.#taskOf(query);
     if (task === undefined) {
-      refuse(socket, 500, 'expected ?case=<number>');
+      refuse(wire, 500, 'expected ?case=<number>');
       return;
     }
     const { id, description } = task.definition;
-    await say(socket, request, JSON.stringify({ id, description }));
+    await say(wire, request, JSON.stringify({ id, description }));
   }
 
-  async #sayStatus(socket: Socket, request: Request, query: URLSearchParams): Promise<void> {
+  async #sayStatus(wire: Wire, request: PeerRequest, query: URLSearchParams): Promise<void> {
     const task = this.#taskOf(query);
     const agent = query.get('agent');
     if (task === undefined || agent === null) {
-      refuse(socket, 500, 'expected ?case=<number> and &agent=<name>');
+      refuse(wire, 500, 'expected ?case=<number> and &agent=<name>');
       return;
     }
     const key = keyOf(agent, task);
@@ -161,7 +165,7 @@ export class FuzzingServer implements AsyncDisposable {
       (await new Promise<CaseResult>((resolve) => {
         this.#waiting.set(key, [...(this.#waiting.get(key) ?? []), resolve]);
       }));
-    await say(socket, request, JSON.stringify({ behavior: result.behavior }));
+    await say(wire, request, JSON.stringify({ behavior: result.behavior }));
   }
 
   #taskOf(query: URLSearchParams): CaseTask | undefined {
@@ -180,12 +184,12 @@ function keyOf(agent: string, { definition }: CaseTask): string {
   return `${definition.id} ${agent}`;
 }
 
-function refuse(socket: Socket, status: number, reason: string): void {
-  socket.end(createRejection({ status, body: reason }));
+function refuse(wire: Wire, status: number, reason: string): void {
+  wire.socket.end(createRejection({ status, body: reason }));
 }
 
 /** Accepts the connection, says `text`, if there is any, and closes without a code. */
-async function say(socket: Socket, request: Request, text: string | undefined): Promise<void> {
+async function say(wire: Wire, request: PeerRequest, text: string | undefined): Promise<void> {
   const definition: CaseDefinition = {
     id: 'say',
     title: 'an answer of the fuzzing server',
@@ -199,12 +203,12 @@ async function say(socket: Socket, request: Request, text: string | undefined): 
       close: BY_TESTER,
     },
   };
-  socket.write(createResponse({ request: request.head }));
+  wire.socket.write(createResponse({ request: request.head }));
   const connection = new CaseConnection({
     definition,
     role: 'server',
     maskSource: () => Buffer.alloc(4),
     now: performance.now(),
   });
-  await drive(socket, connection, request.rest);
+  await drive(wire, connection);
 }

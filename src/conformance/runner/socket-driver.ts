@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Wire } from '../../transport/index.ts';
 import type { CaseConnection } from '../autobahn/connection.ts';
 
 /** How long TCP may take to go away after what was written last is to be flushed. */
@@ -8,13 +9,13 @@ const FLUSH_MS = 1000;
 const SLICE_BYTES = 1024 * 1024;
 
 /**
- * Moves octets and time between a socket and a case until TCP is gone; `rest` came with the
- * handshake. Resolves when the case has been told that it is.
+ * Runs a case on a socket whose handshake is done: passes bytes and the time to it until TCP is
+ * gone. Resolves when the case has been told of that.
  */
-export function drive(socket: Socket, connection: CaseConnection, rest: Buffer): Promise<void> {
+export function drive(wire: Wire, connection: CaseConnection): Promise<void> {
   return new Promise((resolve) => {
-    const driver = new Driver(socket, connection, resolve);
-    driver.start(rest);
+    const driver = new Driver(wire.socket, connection, resolve);
+    driver.start(wire.release());
   });
 }
 

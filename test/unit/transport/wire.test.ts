@@ -47,6 +47,18 @@ describe('Wire', () => {
     expect(wire.bytesReceived).toBe(3);
   });
 
+  it('hands the socket over with what was unread, and loses nothing that comes later', async () => {
+    const { wire, peer } = await connected();
+    peer.write('head and ');
+    const bytes = (await wire.read(1000)) as Buffer;
+    wire.unread(bytes.subarray(4));
+    peer.write('body');
+    const pieces = [wire.release()];
+    wire.socket.on('data', (piece: Buffer) => pieces.push(piece));
+    wire.socket.resume();
+    await expect.poll(() => Buffer.concat(pieces).toString()).toBe(' and body');
+  });
+
   it('holds no more than a few buffers of what nobody reads', async () => {
     const { wire, peer } = await connected();
     const flood = Buffer.alloc(64 * 1024 * 1024);
