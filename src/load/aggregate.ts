@@ -7,7 +7,7 @@ export interface ResultPart {
   /** Names the machine's rows in the merged result; differs from part to part. */
   readonly machine: string;
   readonly result: LoadResult;
-  /** To be added to the machine's clock to come to the clock that all have in common. */
+  /** Common clock minus the machine's clock. */
   readonly clockOffsetMs?: number;
 }
 
@@ -18,7 +18,7 @@ export interface ResultPart {
  * Of no parts, an empty result. Percentiles of single seconds cannot be merged: p50 is the mean by
  * replies, p99 and max are the highest of any machine.
  */
-export function mergeResults(parts: readonly ResultPart[]): LoadResult {
+export function aggregateResults(parts: readonly ResultPart[]): LoadResult {
   const results = parts.map(({ result }) => result);
   const scenario = mergeScenarios(results.flatMap((result) => result.scenario ?? []));
   return {
@@ -143,7 +143,7 @@ function mergeSeconds(parts: readonly ResultPart[]): SecondSample[] {
     .sort((a, b) => a.second - b.second);
 }
 
-/** One second of all machines; the first of `samples` says which. */
+/** Merges the same second of all machines. */
 export function mergeSecond(samples: readonly [SecondSample, ...SecondSample[]]): SecondSample {
   const replied = samples.flatMap(({ response, received }) =>
     response === null ? [] : [{ ...response, weight: Math.max(1, received) }],
@@ -168,7 +168,7 @@ export function mergeSecond(samples: readonly [SecondSample, ...SecondSample[]])
   };
 }
 
-/** The median of all connections is not known: it is taken as the mean of medians by connections. */
+/** The median is the mean of the machines' medians, weighted by connections: the exact one is unknown. */
 function mergeFairness(results: readonly LoadResult[]): LoadResult['fairness'] {
   const rows = results.flatMap(({ fairness, connections }) =>
     fairness === null ? [] : [{ ...fairness, weight: Math.max(1, connections.opened) }],
@@ -181,7 +181,7 @@ function mergeFairness(results: readonly LoadResult[]): LoadResult['fairness'] {
   };
 }
 
-/** What all machines say is said once, the rest by name. */
+/** A note of all machines stands once, others with the machine's name. */
 function mergeNotes(parts: readonly ResultPart[]): string[] {
   const all = new Set(parts.flatMap(({ result }) => result.notes));
   return [...all].flatMap((note) => {

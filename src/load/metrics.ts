@@ -32,7 +32,7 @@ export const ThresholdRow = z.object({
   /** As it was given: `p99<20ms`. */
   threshold: z.string(),
   metric: z.string(),
-  /** What was measured, in the unit of the threshold; null, and a fail, if nothing was. */
+  /** In the unit of the threshold; null, and a fail, if it was not measured. */
   value: z.number().nullable(),
   bound: z.number(),
   unit: z.enum(['ms', '%', 'ratio', '/s', 'count']),
@@ -128,7 +128,7 @@ export const Metrics = z.object({
   phases: PhaseTimes,
   seconds: z.array(SecondRow),
   notes: z.array(z.string()),
-  /** For a scenario alone; see `ScenarioResult`. */
+  /** For scenarios only; see `ScenarioResult`. */
   scenario: z
     .object({
       name: z.string(),
@@ -176,7 +176,7 @@ export const Comparison = z.object({
       a: Interval,
       b: Interval,
       ratio: z.object({ median: z.number(), low: z.number(), high: z.number() }),
-      /** Only when the interval leaves out 1 and the effect is above the least that counts. */
+      /** A difference needs an interval without 1 and an effect above `--min-effect`. */
       verdict: z.enum(['a is better', 'b is better', 'no difference shown']),
     }),
   ),
@@ -184,7 +184,7 @@ export const Comparison = z.object({
 });
 export type Comparison = z.output<typeof Comparison>;
 
-/** What `--find-max` tried. */
+/** The levels that `--find-max` ran. */
 export const Search = z.object({
   slo: z.string(),
   /** Messages per second; null when not even the lowest held. */
@@ -197,7 +197,7 @@ export const Search = z.object({
       detail: z.string(),
     }),
   ),
-  /** What keeps the rate from being higher, in one sentence: the server, the generator, a signal. */
+  /** What limits the rate, in one sentence: the server, the generator, an interrupt. */
   limit: z.string().optional(),
 });
 export type Search = z.output<typeof Search>;
@@ -210,7 +210,7 @@ export const BenchmarkReport = z.object({
   status: z.enum(['passed', 'failed', 'interrupted', 'invalid']),
   success: z.boolean(),
   startedAt: z.string(),
-  /** The command line that repeats this. */
+  /** The command line that repeats this run. */
   command: z.string(),
   /** Open or closed loop and its figures, in words. */
   load: z.string(),

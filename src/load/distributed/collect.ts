@@ -1,5 +1,5 @@
 import { EnvironmentError } from '../../core/errors.ts';
-import { mergeResults } from '../aggregate.ts';
+import { aggregateResults } from '../aggregate.ts';
 import type { ResultPart } from '../aggregate.ts';
 import { decodeResult } from '../result.ts';
 import type { ErrorRow } from '../measure/errors.ts';
@@ -28,7 +28,7 @@ export function collect(segments: readonly Segment[], interrupted: boolean): Loa
     else parts.push(part);
   }
   if (parts.length === 0 && !interrupted) throwFirst(missing);
-  const merged = mergeResults(parts);
+  const merged = aggregateResults(parts);
   // A worker that was interrupted sends what it has: the run as a whole was not interrupted.
   const stopped = interrupted ? [] : parts.filter(({ result }) => result.interrupted);
   return {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Queue, QueueEvents, QueueEventsProducer, Worker } from 'bullmq';
 import { EnvironmentError } from '../../core/errors.ts';
 import { VERSION } from '../../core/version.ts';
-import { mergeResults } from '../aggregate.ts';
+import { aggregateResults } from '../aggregate.ts';
 import type { LoadPlan } from '../plan.ts';
 import type { LoadControl, LoadResult } from '../result.ts';
 import { collect } from './collect.ts';
@@ -64,7 +64,7 @@ export async function runDistributed(
 }
 
 function nothingMeasured(plan: LoadPlan): LoadResult {
-  const empty = mergeResults([]);
+  const empty = aggregateResults([]);
   return {
     ...empty,
     connections: { ...empty.connections, requested: plan.connections },

@@ -6,7 +6,7 @@ export interface CpuTimes {
   readonly allMs: number;
 }
 
-/** Reads what all cores did until now; what is neither idle nor waits for a disk is busy. */
+/** Reads the CPU times of all cores; neither idle nor waiting for a disk is busy. */
 export function readCpuTimes(): CpuTimes {
   const times = cpus().map(({ times: each }) => each);
   const busyMs = times.reduce((sum, t) => sum + t.user + t.nice + t.sys + t.irq, 0);

@@ -12,10 +12,10 @@ interface Limits {
   readonly ports: { readonly low: number; readonly high: number } | null;
 }
 
-/** Above this share of all cores, what others do shows in the figures. */
+/** Other programs that use more than this share of all cores distort the figures. */
 const MUCH = 0.1;
 
-/** The machine under which figures came to be; made before the first run. */
+/** Describes the machine during the runs; made before the first. */
 export class EnvironmentWatch {
   readonly #limits: Limits;
   readonly #loadAverage = loadavg()[0] ?? 0;
@@ -47,11 +47,13 @@ export class EnvironmentWatch {
   }
 }
 
-/** What to say of an environment whose figures are in doubt. */
+/** Notes on an environment that makes figures doubtful. */
 export function environmentNotes({ otherCpu }: z.output<typeof Environment>): string[] {
   if (otherCpu === null || otherCpu <= MUCH) return [];
   const share = `${Math.round(otherCpu * 100)} %`;
-  return [`other programs used ${share} of this machine's cores during the run: expect noise`];
+  return [
+    `other programs used ${share} of this machine's cores during the run: the figures are less exact`,
+  ];
 }
 
 function readGovernor(): string | null {

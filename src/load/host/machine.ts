@@ -2,19 +2,19 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 
-/** What this machine lets one process have; null where it does not say. */
+/** Limits of this machine for one process; null where unknown. */
 export interface Machine {
   readonly cores: number;
   /** Node raises the soft limit to the hard one as it starts. */
   readonly descriptors: number | null;
-  /** Ports the system gives to connections of ours, both included. */
+  /** Range of local ports for outgoing connections, both included. */
   readonly ports: { readonly low: number; readonly high: number } | null;
-  /** Addresses of this machine but the loopback's. */
+  /** Addresses of this machine, without loopback. */
   readonly addresses: readonly string[];
   readonly platform: NodeJS.Platform;
 }
 
-/** Reads the limits of this process and machine; `proc` is where Linux tells them. */
+/** Reads the limits of this process and machine; `proc` is where Linux lists them. */
 export function readMachine(proc = '/proc'): Machine {
   return {
     cores: availableParallelism(),
@@ -40,8 +40,8 @@ function portRange(proc: string): Machine['ports'] {
 }
 
 /**
- * Ports to `port` that the system still holds after connections that this side closed (TIME_WAIT);
- * none where it may give them out again (`tcp_tw_reuse`: 1 always, 2 on the loopback).
+ * Local ports still reserved by closed connections to `port` (TIME_WAIT); 0 where the system may
+ * reuse them (`tcp_tw_reuse`: 1 always, 2 on the loopback).
  */
 export function countTimeWait(
   port: number,

@@ -1,21 +1,21 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Linux counts CPU time in these for programs, whatever the kernel's own clock is (USER_HZ). */
+/** Unit of CPU time in /proc (USER_HZ), independent of the kernel's own tick. */
 const TICK_MS = 10;
 
-/** What `/proc/<pid>` tells of a process at one moment. */
+/** What `/proc/<pid>` shows at one moment. */
 export interface ProcessReading {
   /** User and system time since it started, in milliseconds. */
   readonly cpuMs: number;
   readonly rssBytes: number;
 }
 
-/** Reads a process; undefined when there is none, or none that may be read. */
+/** Reads a process; undefined when it does not exist or may not be read. */
 export function readProcess(pid: number, proc = '/proc'): ProcessReading | undefined {
   try {
     const fields = statOf(pid, proc);
-    // A zombie has ended, and only its parent has not noticed.
+    // A zombie (Z) or dead process (X) has ended.
     if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
     return {
       cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS,
@@ -66,7 +66,7 @@ export function commandOf(pid: number, proc = '/proc'): string {
   }
 }
 
-/** Every process there is. */
+/** All processes. */
 export function allProcesses(proc = '/proc'): number[] {
   try {
     return readdirSync(proc)
@@ -77,7 +77,7 @@ export function allProcesses(proc = '/proc'): number[] {
   }
 }
 
-/** Of `pids` and all that they started: those that run. `except` and what that started are left out. */
+/** The running processes of `pids` and their descendants, without `except` and its descendants. */
 export function withDescendants(
   pids: readonly number[],
   { except, proc = '/proc' }: { except: number; proc?: string },

@@ -2,7 +2,7 @@ import type { SecondSample } from '../result.ts';
 import { commandOf, countDescriptors, readProcess, withDescendants } from './proc.ts';
 import type { ServerSecond, ServerUse } from './server-use.ts';
 
-/** Samples between two looks for new processes of the server, which cost a look at every process. */
+/** Samples between two searches for new server processes, which read every process. */
 const FAMILY_SAMPLES = 5;
 
 interface Reading {
@@ -45,7 +45,7 @@ export class ServerWatch {
     const before = this.#last;
     this.#last = now;
     const cpuMs = [...now.cpuMs].reduce(
-      // What a new process used before it was seen counts from its own start.
+      // A new process counts from its start.
       (sum, [pid, used]) => sum + Math.max(0, used - (before.cpuMs.get(pid) ?? 0)),
       0,
     );
@@ -60,7 +60,7 @@ export class ServerWatch {
     });
   }
 
-  /** What was seen so far. */
+  /** What was sampled so far. */
   use(): ServerUse {
     const seconds = this.#seconds;
     return {
@@ -84,7 +84,7 @@ export class ServerWatch {
     let rssBytes = 0;
     let descriptors: number | null = null;
     if (this.#readings % FAMILY_SAMPLES === 0) {
-      // The process that runs the benchmark may have been started by the server's.
+      // This process may be a descendant of the server's.
       this.#family = withDescendants(this.#pids, { except: process.pid });
     }
     this.#readings += 1;

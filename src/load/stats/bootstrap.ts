@@ -3,7 +3,7 @@ import type { Interval } from '../metrics.ts';
 /** An interval of 95 %. */
 const TAIL = 0.025;
 const RESAMPLES = 2000;
-/** Below, the jackknife that BCa needs has too little to stand on. */
+/** With fewer runs, the jackknife of BCa is unreliable. */
 const BCA_RUNS = 8;
 
 /**
@@ -68,7 +68,7 @@ function normalShare(z: number): number {
   return z < 0 ? tail : 1 - tail;
 }
 
-/** The inverse of `normalShare`, by bisection: it is asked three times for an interval. */
+/** The inverse of `normalShare`, by bisection: called only three times per interval. */
 function normalQuantile(share: number): number {
   let low = -8;
   let high = 8;

@@ -1,23 +1,21 @@
 import type { Metrics } from '../metrics.ts';
 
-/** What `failuresOf` needs. */
 export type Counted = Pick<Metrics, 'connections' | 'messages' | 'errors' | 'mode'>;
 
-/** Kinds of errors that no other counter holds. */
+/** Kinds of errors that have no counter of their own. */
 const UNCOUNTED = new Set(['scenario', 'worker']);
 
 /**
  * Everything that went wrong: connections that failed or were dropped, messages that were lost,
  * never sent, answered wrongly, twice or out of order, expectations of a scenario that were not
- * met, workers that were lost. A message whose only reply was wrong is two of them, as it never got
- * its own.
+ * met, workers that were lost. A message whose only reply was wrong counts twice: wrong and lost.
  */
 export function failuresOf({ connections, messages, errors, mode }: Counted): number {
   const others = errors.filter(({ kind }) => UNCOUNTED.has(kind));
   return (
     connections.failed +
     connections.dropped +
-    // In this mode, what is lost is a connection that failed.
+    // In mode connect, a lost message is a failed connection, counted above.
     (mode === 'connect' ? 0 : messages.lost) +
     messages.unsent +
     messages.wrong +
@@ -27,7 +25,7 @@ export function failuresOf({ connections, messages, errors, mode }: Counted): nu
   );
 }
 
-/** Failures for each thing that was asked for: a message that was due, or a connection. */
+/** Failures per requested message or connection. */
 export function failureRatio(measured: Counted): number {
   const { messages, connections, mode } = measured;
   const asked = connections.requested + (mode === 'connect' ? messages.unsent : messages.intended);

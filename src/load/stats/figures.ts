@@ -1,11 +1,11 @@
 import type { Metrics } from '../metrics.ts';
 import { failureRatio } from './failures.ts';
 
-/** A figure that several runs have, each its own. */
+/** A figure of repeats and comparisons. */
 export interface Figure {
   readonly name: string;
   readonly unit: string;
-  /** Null for what is not compared, and of repeats alone. */
+  /** Null: shown for repeats, not compared. */
   readonly better: 'lower' | 'higher' | null;
   /** Null when this run did not measure it. */
   readonly of: (measured: Metrics) => number | null;
@@ -14,14 +14,13 @@ export interface Figure {
 /** Of repeats and comparisons, in the order of their rows. */
 export const FIGURES: readonly Figure[] = [
   { name: 'rate', unit: '/s', better: 'higher', of: ({ rate }) => positive(rate.received) },
-  // Each row that is compared is one more chance to find a difference where there is none, and the
-  // far tail differs most from run to run.
+  // Each compared row is another chance of a false difference, and the far tail varies most.
   latencyFigure('p50', 'lower'),
   latencyFigure('p90', null),
   latencyFigure('p99', 'lower'),
   latencyFigure('p999', null),
   latencyFigure('max', null),
-  // A ratio of errors has no meaning where one side has none; one of what went right has.
+  // A ratio of errors is undefined when one side has none; a ratio of answers is not.
   { name: 'answered', unit: '%', better: 'higher', of: (run) => 100 - failureRatio(run) * 100 },
   { name: 'errors', unit: '%', better: null, of: (run) => failureRatio(run) * 100 },
   connectFigure('connectP50', 'p50', 'lower'),
@@ -63,7 +62,7 @@ function connectFigure(name: string, key: 'p50' | 'p99', better: Figure['better'
   return { name, unit: 'ms', better, of: ({ latency: { connect } }) => connect?.[key] ?? null };
 }
 
-/** Response, or in a closed loop, which has no schedule to be late against, service. */
+/** Response; service in a closed loop, which has no schedule. */
 function latency({ latency: { response, service } }: Metrics): Metrics['latency']['response'] {
   return response ?? service;
 }
@@ -72,7 +71,7 @@ function positive(value: number): number | null {
   return value > 0 ? value : null;
 }
 
-/** The figure of every run, unless one did not measure it. */
+/** The figure of every run; null if a run did not measure it. */
 export function valuesOf(figure: Figure, runs: readonly Metrics[]): number[] | null {
   const values = runs.map((run) => figure.of(run)).filter((value) => value !== null);
   return values.length === runs.length && values.length > 0 ? values : null;

@@ -5,7 +5,7 @@ import { judgeThresholds, type Threshold } from './threshold.ts';
 /** Levels that lie closer are the same. */
 const CLOSE = 1.05;
 const LEAST_REACHED = 0.99;
-/** From any start up to the highest rate there is, or down to one message in a quarter hour. */
+/** Enough to get from any start to the highest rate, or to one message in a quarter of an hour. */
 const MOST_STEPS = 30;
 const LOWEST_RATE = 0.001;
 
@@ -21,14 +21,14 @@ interface Level {
   readonly rate: number;
   readonly held: boolean;
   readonly detail: string;
-  /** Whether the generator, not the server, did not hold it. */
+  /** Whether the generator was the limit, not the server. */
   readonly saturated: boolean;
 }
 
 /**
  * The highest rate at which the threshold holds, 99 % of the messages are sent, none is lost and
  * the generator is not the limit: doubled until it does not hold, then bisected to 5 %, then run
- * once more, as a rate that holds by luck is none.
+ * once more, so that a rate that held by chance does not count.
  */
 export async function findMax(options: FindMaxOptions): Promise<Search> {
   const search = new RateSearch(options);
@@ -39,14 +39,14 @@ export async function findMax(options: FindMaxOptions): Promise<Search> {
     if (error instanceof Stopped) {
       return { ...search.found, best: search.highest(), limit: 'the search was stopped' };
     }
-    // A server that a rate brought down is what a search finds; one that never was there is not.
+    // A server that fails under a rate is a result; one that cannot be reached at first is an error.
     if (!(error instanceof EnvironmentError) || search.found.levels.length === 0) throw error;
-    const limit = `the server was gone after these levels: ${error.message}`;
+    const limit = `the server was no longer reachable after these levels: ${error.message}`;
     return { ...search.found, best: search.highest(), limit };
   }
 }
 
-/** The signal came. */
+/** The search was interrupted. */
 class Stopped extends Error {}
 
 class RateSearch {
@@ -76,11 +76,11 @@ class RateSearch {
     return best;
   }
 
-  /** In one sentence, why not more than `best`. */
+  /** In one sentence, what keeps the rate at `best`. */
   limitOf(best: number | null): string {
     const above = this.#levels.filter(({ rate, held }) => !held && (best === null || rate > best));
     const [lowest] = above.toSorted((a, b) => a.rate - b.rate);
-    if (lowest === undefined) return `no rate was found that does not hold`;
+    if (lowest === undefined) return 'every rate that was tried holds';
     const at = `at ${lowest.rate} messages per second: ${lowest.detail}`;
     return lowest.saturated
       ? `the generator is the limit, the server may hold more; ${at}`
@@ -110,7 +110,7 @@ class RateSearch {
     }
   }
 
-  /** A level the generator did not hold is run twice: a stall may have been a neighbour's doing. */
+  /** A level that the generator did not hold is run twice: another program may have caused a stall. */
   async #tries(rate: number): Promise<boolean> {
     if (await this.#holds(rate)) return true;
     return this.#levels.at(-1)?.saturated === true && this.#holds(rate);
@@ -119,7 +119,7 @@ class RateSearch {
   async #holds(rate: number): Promise<boolean> {
     this.#stopIfAborted();
     const measured = await this.#options.run(rate);
-    // What was cut short says nothing of the rate.
+    // An interrupted run says nothing about the rate.
     this.#stopIfAborted();
     const level = levelOf(rate, measured, this.#options.slo);
     this.#levels.push(level);
@@ -146,7 +146,7 @@ function reasonsText({ generator }: Metrics, reasons: readonly string[]): string
   return [...saturated, ...reasons].join('; ');
 }
 
-/** What a server that holds the rate does not do. */
+/** Losses that show that the server does not hold the rate. */
 function shortfalls({ rate, messages, connections }: Metrics): string[] {
   const { reached } = rate;
   const counts = [

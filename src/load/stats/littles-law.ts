@@ -6,9 +6,9 @@ const NS_PER_MS = 1e6;
 const TOLERANCE = 0.1;
 
 /**
- * Little's law: what is in flight is rate times the time in flight. In a closed loop the first is
- * known, so that a clock which measures something else shows. Null where it does not apply: in
- * open loop, in a scenario, in modes other than echo, without replies.
+ * Little's law: messages in flight = rate x time in flight. A closed loop fixes the first, so the law
+ * checks the measured times. Null where it does not apply: open loop, scenarios, modes other than
+ * echo, no replies.
  */
 export function littlesLaw(result: LoadResult, plan: LoadPlan): Metrics['littlesLaw'] {
   const { service } = result.latency;

@@ -4,13 +4,13 @@ import { requestedRate } from './rate.ts';
 
 const NS_PER_MS = 1e6;
 
-/** Messages may leave so late, whatever the server is like. */
+/** Lateness that is always allowed. */
 const LATENESS_NS = 1 * NS_PER_MS;
-/** Or by this share of what is measured. */
+/** Or this share of the response time. */
 const LATENESS_SHARE = 0.2;
 /**
- * In a single second, whatever the server is like then: a stall of 50 ms makes 5 % of its messages
- * late, at any rate, but too few of a longer run to move its p99.
+ * Limit of a single second: a stall of 50 ms makes 5 % of its messages late, at any rate, but too few
+ * of a long run to change its p99.
  */
 const STALL_NS = 20 * NS_PER_MS;
 const LEAST_REACHED = 0.99;
@@ -31,13 +31,13 @@ export interface Saturation {
  * were due, a worker used up its core in closed loop, or collected garbage for more than 1 % of the
  * time.
  *
- * In the mode connect, the last two alone: there, lateness is the server's, too.
+ * In mode connect only the last two: there, the server causes lateness too.
  *
- * Lateness is what tells: utilisation and delay of the event loop stay low over stalls that move
- * the p99 of the response by all of their length.
+ * Utilisation and delay of the event loop do not show stalls that raise the p99 of the response by
+ * their whole length; lateness does.
  */
 export function judgeSaturation(result: LoadResult, plan: LoadPlan): Saturation {
-  // Handshakes that are due wait for a place, so that there it is the server that makes them late.
+  // A due handshake waits until another ends, so a slow server makes it late.
   const own = plan.mode === 'connect' ? [] : [...lateness(result), ...stalls(result)];
   const reasons = [...own, ...reach(result, plan), ...cpu(result, plan), ...garbage(result)];
   const saturated = reasons.length > 0;
@@ -71,7 +71,7 @@ function stalls({ seconds }: LoadResult): string[] {
 
 function reach({ messages: { intended, sent, unsent } }: LoadResult, plan: LoadPlan): string[] {
   if (plan.mode === 'connect' || plan.load.model === 'closed' || intended === 0) return [];
-  // For what no open connection was there to carry, the generator is not to blame.
+  // Messages without an open connection are not the generator's fault.
   const reached = (sent + unsent) / intended;
   if (reached >= LEAST_REACHED) return [];
   return [`it sent ${percent(reached)} of the messages that were due, the limit is 99 %`];
@@ -98,8 +98,7 @@ function garbage({ generator }: LoadResult): string[] {
 
 /**
  * In open loop, the highest rate of a second in which messages left in time, if at least half of
- * them were such; else what it sent when it could not send more. A core that is used up is scaled
- * down to the share that may be used.
+ * them did; else the rate that was sent, scaled to the share of a core that may be used.
  */
 function heldRate(result: LoadResult, plan: LoadPlan): number | null {
   const { measureMs } = result.phases;
@@ -118,7 +117,7 @@ function heldRate(result: LoadResult, plan: LoadPlan): number | null {
 
 /** Share of its core that the busiest worker needed. */
 function busiestShare({ generator }: LoadResult, { precise }: LoadPlan): number {
-  // One that spins uses all of it, whatever it sends.
+  // A busy-waiting worker uses the whole core at any rate.
   if (precise) return MOST_CPU;
   return Math.max(0, ...generator.workers.map(({ cpuMs, measureMs }) => cpuMs / measureMs));
 }

@@ -15,7 +15,7 @@ const NS_PER_MS = 1e6;
 /** Fixed, so that the same runs give the same intervals. */
 const BOOTSTRAP_SEED = 1;
 
-/** With fewer connections, what the server allocates anyway is more than what they cost. */
+/** With fewer, the server's own allocations outweigh those of the connections. */
 const CONNECTIONS_TO_DIVIDE_BY = 100;
 
 /** A run as reports show it, judged: milliseconds in place of histograms, rates, server joined. */
@@ -54,7 +54,7 @@ export function summarize(result: LoadResult, plan: LoadPlan, server: ServerUse 
   };
 }
 
-/** In milliseconds; null when there is nothing in it. */
+/** In milliseconds; null for an empty histogram. */
 export function percentilesOf(histogram: Histogram | null): Percentiles | null {
   const count = histogram?.count ?? 0;
   if (histogram === null || count === 0) return null;
@@ -85,7 +85,7 @@ function rateOf(result: LoadResult, plan: LoadPlan): Metrics['rate'] {
   };
 }
 
-/** While connecting, which in the mode `connect` is what is measured. */
+/** Of the connect phase; in mode `connect`, of the measured phase. */
 function handshakesPerSecond({ phases, seconds, connections }: LoadResult, plan: LoadPlan): number {
   if (plan.mode !== 'connect') return perSecond(connections.opened, phases.connectMs);
   const measured = seconds.filter(({ phase }) => phase === 'measure');

@@ -1,16 +1,16 @@
 import type { Metrics } from '../../load/metrics.ts';
 import { bytes, duration, figure } from '../../report/format.ts';
 
-/** Fewer seconds say nothing about a trend. */
+/** Fewer seconds show no trend. */
 const LEAST_SECONDS = 20;
 
-/** Growth from the first to the last quarter that is worth a line. */
+/** Growth from the first to the last quarter that is reported. */
 const MUCH = 1.1;
 
 /** What grew over a long run: memory and descriptors of the server, and what clients wait. */
 export function driftNotes({ seconds }: Metrics): string[] {
   const rows = seconds.filter(({ phase }) => phase === 'measure');
-  if (rows.length < LEAST_SECONDS) return ['too short a soak to say what grows'];
+  if (rows.length < LEAST_SECONDS) return ['the soak was too short to show growth'];
   const quarter = Math.floor(rows.length / 4);
   const [first, last] = [rows.slice(0, quarter), rows.slice(-quarter)];
   const drift = (
@@ -29,7 +29,9 @@ export function driftNotes({ seconds }: Metrics): string[] {
     ...drift("the server's descriptors", ({ serverDescriptors }) => serverDescriptors, figure),
     ...drift('the p99 of the response', ({ p99 }) => p99, duration),
   ];
-  return notes.length > 0 ? notes : ['nothing grew by a tenth from the first quarter to the last'];
+  return notes.length > 0
+    ? notes
+    : ['nothing grew by 10 % or more from the first quarter to the last'];
 }
 
 function median(values: readonly (number | null)[]): number | null {

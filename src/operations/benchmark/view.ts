@@ -2,10 +2,10 @@ import type { View } from '../../core/operation.ts';
 import type { BenchmarkReport, Metrics, Percentiles } from '../../load/metrics.ts';
 import { bytes, count, duration, figure, percent, short, withUnit } from '../../report/format.ts';
 
-/** What is counted as a message and its reply in modes that have no round trips. */
+/** What counts as a message in modes without round trips. */
 const UNITS: Readonly<Record<string, string>> = { connect: 'handshake', fanout: 'delivery' };
 
-/** Rows of errors a terminal gets; the page has all of them. */
+/** Rows of errors in the terminal; the page has all. */
 const MAX_ERRORS = 10;
 
 /** Lays out the report of `benchmark`. */
@@ -44,7 +44,7 @@ function rateFacts({ rate, messages }: Metrics, unit: string): Fact[] {
   if (messages.intended === 0) return [];
   const [out, back] = unit === 'handshake' ? ['started', 'completed'] : ['sent', 'received'];
   const { requested, reached } = rate;
-  const of = requested === null || requested === 0 ? '' : ` of ${short(requested)}/s asked for`;
+  const of = requested === null || requested === 0 ? '' : ` of ${short(requested)}/s requested`;
   const share = of === '' || reached === null ? '' : ` (${percent(reached)})`;
   return [['rate', `${short(rate.sent)}/s ${out}${of}${share}, ${short(rate.received)}/s ${back}`]];
 }
@@ -83,7 +83,7 @@ function messageFacts({ messages, fairness }: Metrics, unit: string): Fact[] {
     const { min, median, max } = fairness;
     facts.push([
       'fairness',
-      `from ${count(min)} to ${count(max)} replies per connection, ${count(median)} in the middle`,
+      `from ${count(min)} to ${count(max)} replies per connection, median ${count(median)}`,
     ]);
   }
   return facts;
@@ -147,7 +147,7 @@ const ROWS = [
   ['max', 'max'],
 ] as const;
 
-/** Response and service side by side: the difference is what a closed script would not see. */
+/** Response beside service: the difference is the wait that a closed loop hides. */
 function latencyTable({ latency }: Metrics): View.Table[] {
   const all = [
     ['response', latency.response],
@@ -175,7 +175,7 @@ function errorTable({ errors }: Metrics): View.Table[] {
   if (errors.length === 0) return [];
   return [
     {
-      columns: ['error', 'count', 'first of them'],
+      columns: ['error', 'count', 'first example'],
       rows: errors
         .slice(0, MAX_ERRORS)
         .map(({ kind, detail, count: amount, first }) => [

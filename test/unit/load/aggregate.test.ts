@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { mergeResults } from '../../../src/load/aggregate.ts';
+import { aggregateResults } from '../../../src/load/aggregate.ts';
 import type { LoadResult } from '../../../src/load/result.ts';
 import { histogramOf, loadResult, secondSample } from '../../support/load-results.ts';
 
 function merge(a: Partial<LoadResult>, b: Partial<LoadResult>): LoadResult {
-  return mergeResults([
+  return aggregateResults([
     { machine: 'a', result: loadResult(a) },
     { machine: 'b', result: loadResult(b) },
   ]);
@@ -117,7 +117,7 @@ it('adds the same second of all machines and takes the highest of its percentile
 
 it('aligns seconds by when each machine started, on the clock they have in common', () => {
   const seconds = [secondSample(0, { sent: 1 }), secondSample(1, { sent: 2 })];
-  const merged = mergeResults([
+  const merged = aggregateResults([
     { machine: 'a', result: loadResult({ startedAt: '2026-01-01T00:00:10.000Z', seconds }) },
     {
       machine: 'b',
@@ -209,7 +209,7 @@ it('merges scenarios by label and handler', () => {
 });
 
 it('makes an empty result of no parts', () => {
-  const merged = mergeResults([]);
+  const merged = aggregateResults([]);
   expect(merged.messages.sent).toBe(0);
   expect(merged.latency.connect.count).toBe(0);
   expect(Number.isNaN(Date.parse(merged.startedAt))).toBe(false);

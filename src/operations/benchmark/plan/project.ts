@@ -1,9 +1,8 @@
 import type { BenchmarkInput } from '../schema.ts';
 
 /**
- * Settings under which a generated project takes the load: all of it comes from one address and
- * few clients, which its limits for one client are there to refuse. What the environment of this
- * process says already stays.
+ * Settings that let a generated project take the load: all of it comes from one address and few
+ * clients, which the project's limits per client would refuse. Variables that are set stay.
  */
 export function projectSettings(
   { connections }: Pick<BenchmarkInput, 'connections'>,

@@ -30,7 +30,7 @@ it('counts as others what neither generator nor server used', () => {
 it('warns of noise where others used more than a tenth', () => {
   const environment = new EnvironmentWatch({ cores: 2, descriptors: 1, ports: null }).read(0);
   expect(environmentNotes({ ...environment, otherCpu: 0.34 })).toEqual([
-    "other programs used 34 % of this machine's cores during the run: expect noise",
+    "other programs used 34 % of this machine's cores during the run: the figures are less exact",
   ]);
   expect(environmentNotes({ ...environment, otherCpu: 0.1 })).toEqual([]);
   expect(environmentNotes({ ...environment, otherCpu: null })).toEqual([]);

@@ -164,7 +164,9 @@ describe('findMax', () => {
   it('reports a server that a rate brought down', async () => {
     const { best, limit } = await search((rate) => (rate > 4000 ? gone() : serverUpTo(1e9)(rate)));
     expect(best).toBe(4000);
-    expect(limit).toContain('the server was gone after these levels: nothing listens');
+    expect(limit).toContain(
+      'the server was no longer reachable after these levels: nothing listens',
+    );
   });
 
   it('throws when the server never was there', async () => {

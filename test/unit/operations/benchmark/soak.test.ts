@@ -27,7 +27,7 @@ it('names what grew from the first to the last quarter', () => {
 
 it('says that nothing grew, or that nobody can tell', () => {
   expect(driftNotes(soak(0))).toEqual([
-    'nothing grew by a tenth from the first quarter to the last',
+    'nothing grew by 10 % or more from the first quarter to the last',
   ]);
-  expect(driftNotes(soak(1, 19))).toEqual(['too short a soak to say what grows']);
+  expect(driftNotes(soak(1, 19))).toEqual(['the soak was too short to show growth']);
 });

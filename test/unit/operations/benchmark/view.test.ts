@@ -52,7 +52,7 @@ it('shows response and service side by side, counts and thresholds', () => {
     }),
   );
   expect(text).toContain(
-    'rate         1,000/s sent of 1,000/s asked for (99.95 %), 998/s received',
+    'rate         1,000/s sent of 1,000/s requested (99.95 %), 998/s received',
   );
   expect(text).toContain('connections  99 of 100 opened, 500/s, 1 failed, 2 dropped');
   expect(text).toContain('messages     10,000 sent, 9,998 received, 2 lost');
