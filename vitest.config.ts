@@ -17,12 +17,16 @@ export default defineConfig(({ mode }) => ({
     projects: [
       {
         extends: true,
-        test: { name: 'integration', include: ['test/**/*.test.ts'], exclude: ['test/unit/**'] },
+        test: {
+          name: 'integration',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/{unit,package}/**'],
+        },
       },
       {
         extends: true,
         // One process takes many files: to import src anew for each costs more than their tests.
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false },
+        test: { name: 'unit', include: ['test/{unit,package}/**/*.test.ts'], isolate: false },
       },
     ],
   },

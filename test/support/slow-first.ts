@@ -3,16 +3,22 @@ import type { TestSpecification } from 'vitest/node';
 
 /** Files that take half a minute and more, the longest first. */
 const SLOW = [
-  'conformance/verdict-equality',
-  'conformance/real-peers',
-  'conformance/extended-real-peers',
-  'conformance/awkward-servers',
-  'conformance/generated-servers',
-  'integration/load-accounting',
   'templates/contract',
+  'templates/own-tests',
+  'conformance/verdict-equality',
+  'integration/load-accounting',
   'templates/mutants',
   'contract/websocket-server',
+  'fuzz/protocol-mutations',
+  'contract/kill',
+  'integration/load-operation/benchmark',
+  'conformance/awkward-servers',
+  'integration/load-engine/run-load',
+  'contract/babysitter-cli',
   'conformance/extended',
+  'conformance/real-peers',
+  'conformance/extended-real-peers',
+  'conformance/generated-servers',
 ].map((name) => `/test/${name}.test.ts`);
 
 /** Starts the slow files first, so that all workers end at about the same time. */
