@@ -23,26 +23,69 @@ export interface Probe {
   readonly script: ExchangeScript;
 }
 
-/** Names of probes that their titles do not give. */
-const NAMES: Readonly<Record<string, string>> = {
+/** Ids of the rows in `validate-handshake`, behind `probe-`. Users name them: they never change. */
+const PROBE_IDS: Readonly<Record<string, string>> = {
+  'x.1.1.1': 'no-upgrade',
   'x.1.1.2': 'other-upgrade',
+  'x.1.1.3': 'no-connection',
+  'x.1.1.4': 'connection-without-upgrade',
+  'x.1.1.5': 'no-key',
+  'x.1.1.6': 'empty-key',
   'x.1.1.7': 'short-key',
+  'x.1.1.8': 'key-of-17-bytes',
+  'x.1.1.9': 'key-not-base64',
+  'x.1.1.10': 'two-keys',
+  'x.1.1.11': 'no-version',
+  'x.1.1.12': 'two-versions',
+  'x.1.1.13': 'http-1.0',
+  'x.1.1.14': 'post',
+  'x.1.1.15': 'no-host',
+  'x.1.1.16': 'two-hosts',
+  'x.1.1.17': 'white-space-before-colon',
+  'x.1.1.18': 'key-in-folded-line',
   'x.1.2.1': 'version-12',
+  'x.1.2.2': 'version-not-a-number',
+  'x.1.2.3': 'version-of-draft',
+  'x.1.3.1': 'ordinary-request',
+  'x.1.3.2': 'names-in-lower-case',
   'x.1.3.3': 'field-case',
   'x.1.3.4': 'upgrade-case',
   'x.1.3.5': 'connection-case',
   'x.1.3.6': 'connection-list',
+  'x.1.3.7': 'two-connection-fields',
   'x.1.3.8': 'field-order',
+  'x.1.3.9': 'absolute-target',
+  'x.1.3.10': 'much-white-space',
+  'x.1.4.1': 'list-in-upgrade',
+  'x.1.4.2': 'folded-field',
+  'x.1.4.3': 'subprotocol-in-folded-line',
+  'x.1.4.4': 'field-of-8-kib',
+  'x.1.4.5': 'field-of-1-mib',
+  'x.1.4.6': '80-fields',
+  'x.1.4.7': 'head-without-end',
   'x.1.4.8': 'packets',
+  'x.1.4.9': 'request-octet-by-octet',
   'x.1.4.10': 'pipelined',
+  'x.1.4.11': 'half-frame-behind-request',
   'x.1.5.1': 'subprotocol',
+  'x.1.5.2': 'subprotocols-in-two-fields',
   'x.1.5.3': 'unknown-extension',
+  'x.1.5.4': 'extensions-in-two-fields',
   'x.2.1.1': 'deflate-unknown-parameter',
   'x.2.1.2': 'deflate-bad-value',
+  'x.2.1.3': 'deflate-window-of-7-bits',
+  'x.2.1.4': 'deflate-window-with-leading-zero',
+  'x.2.1.5': 'deflate-window-without-value',
+  'x.2.1.6': 'deflate-value-where-there-is-none',
   'x.2.1.7': 'deflate-repeated',
+  'x.2.1.8': 'deflate-second-offer-behind-illegal-one',
+  'x.2.1.9': 'deflate-header-that-breaks-its-grammar',
   'x.2.2.1': 'deflate-no-takeover',
   'x.2.2.2': 'deflate-server-window',
   'x.2.2.3': 'deflate-client-window',
+  'x.2.2.4': 'deflate-client-max-window-bits-of-10',
+  'x.2.2.5': 'deflate-quoted-value',
+  'x.2.2.6': 'deflate-smallest-window',
 };
 
 /** The catalogue without what needs an echo: the answer to the request decides. */
@@ -50,7 +93,7 @@ export function serverProbes(): Probe[] {
   return SERVER_HANDSHAKES.map((row) => {
     const { description, expectation, script } = toCase({ ...withoutEcho(row), echoes: false });
     return {
-      id: `probe-${NAMES[row.id] ?? nameOf(row)}`,
+      id: `probe-${PROBE_IDS[row.id] ?? row.id}`,
       rfc: row.rfc,
       sends: description,
       expected: expectation.replace(/^Expected: /, ''),
@@ -77,12 +120,4 @@ function asAnswer(grade: Grade): Grade[] {
     default:
       return [grade];
   }
-}
-
-function nameOf({ id, title }: Row): string {
-  const text = id.startsWith('x.2.') ? `deflate ${title}` : title;
-  return text
-    .toLowerCase()
-    .replace(/\b(an?|the) /g, '')
-    .replace(/[^a-z0-9.]+/g, '-');
 }

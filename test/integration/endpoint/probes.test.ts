@@ -15,7 +15,7 @@ const CASES: readonly (readonly [fault: Fault, failed: readonly string[], seen: 
   ['accept-no-key', ['no-key', 'key-in-folded-line'], /answered 101/],
   [
     'accept-short-key',
-    ['empty-key', 'short-key', 'key-of-17-bytes', 'key-that-is-not-base64'],
+    ['empty-key', 'short-key', 'key-of-17-bytes', 'key-not-base64'],
     /answered 101/,
   ],
   ['accept-two-keys', ['two-keys'], /answered 101/],
@@ -23,7 +23,7 @@ const CASES: readonly (readonly [fault: Fault, failed: readonly string[], seen: 
   ['accept-no-version', ['no-version'], /answered 101/],
   [
     'accept-any-version',
-    ['two-versions', 'version-12', 'version-that-is-not-number'],
+    ['two-versions', 'version-12', 'version-not-a-number'],
     /101 for version "13, 12"/,
   ],
   [
@@ -90,6 +90,7 @@ describe('probes of validate-handshake', () => {
     expect(ids).toEqual(serverProbes().map(({ id }) => id));
     expect(ids).toHaveLength(SERVER_HANDSHAKES.length);
     expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.filter((id) => id.startsWith('probe-x.'))).toEqual([]);
   });
 
   it.concurrent.each(CASES)('fail for a server that %s: %j', async (fault, failed, seen) => {
