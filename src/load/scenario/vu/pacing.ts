@@ -2,7 +2,6 @@ import { createRandom } from '../../random.ts';
 import type { LoadPlan } from '../../plan.ts';
 import type { CompiledKind } from './compiled.ts';
 import type { VuTracker } from './tracker.ts';
-import type { VU } from './vu.ts';
 
 /** When the passes of one virtual user are due, over all its connections. */
 export class Pace {
@@ -28,6 +27,12 @@ export class Pace {
   }
 }
 
+/** What pacing knows of a virtual user. */
+interface PacedUser {
+  readonly index: number;
+  readonly compiled: CompiledKind;
+}
+
 /**
  * The paces of virtual users. In the open model the rate is divided among the users that have a loop
  * with a schedule or, without such a loop, among the iterations of all; in the closed model such a
@@ -40,7 +45,7 @@ export class Pacing {
   readonly #plan: LoadPlan;
   /** Position among the virtual users with a schedule, by their index. */
   readonly #ranks = new Map<number, number>();
-  readonly #paces = new Map<VU, Pace>();
+  readonly #paces = new Map<PacedUser, Pace>();
   #startMs = 0;
 
   /** `kinds` has the kind of each virtual user of the plan, by index. */
@@ -60,7 +65,7 @@ export class Pacing {
   }
 
   /** The pace of `vu`, the same at each call; undefined for none. */
-  of(client: VU): Pace | undefined {
+  of(client: PacedUser): Pace | undefined {
     const rank = this.#ranks.get(client.index);
     if (rank === undefined) return undefined;
     const known = this.#paces.get(client);
