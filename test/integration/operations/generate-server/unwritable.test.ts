@@ -1,0 +1,132 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { EnvironmentError } from '../../../../src/core/errors.ts';
+import { CHAT, expectRefusal, generate, snapshot } from '../../../support/generate.ts';
+import { asUnprivileged } from '../../../support/unprivileged.ts';
+import { requirement } from '../../../support/requirement.ts';
+import { cannotMount, smallDisk } from '../../../support/full-disk.ts';
+import { temporaryFolder } from '../../../support/temporary-folder.ts';
+
+const root = fileURLToPath(new URL('../../../..', import.meta.url));
+const NOT_WRITABLE = 'WSK_ERR_OUTPUT_NOT_WRITABLE';
+
+describe('an output that cannot be written', () => {
+  it.each([
+    ['the folder is a file', 'chat', 'chat'],
+    ['a folder above is a file', 'file', 'file/chat'],
+    ['a folder within is a file', 'chat/src', 'chat'],
+  ])('is refused when %s', async (_, file, output) => {
+    const cwd = temporaryFolder();
+    mkdirSync(path.dirname(path.join(cwd, file)), { recursive: true });
+    writeFileSync(path.join(cwd, file), 'in the way');
+    const error = await expectRefusal(cwd, { ...CHAT, output }, NOT_WRITABLE);
+    expect(error).toBeInstanceOf(EnvironmentError);
+    expect(error.cause).toBeInstanceOf(Error);
+    expect(error.message).toMatch(/nothing was changed/);
+    expect(error.hint).toMatch(/a file where a folder is needed/);
+  });
+
+  it.each([
+    ['a file within', CHAT, 'chat/README.md'],
+    ['the single file', { output: 'echo.js' }, 'echo.js'],
+  ] as const)('is refused when a folder is in the place of %s', async (_, input, folder) => {
+    const cwd = temporaryFolder();
+    mkdirSync(path.join(cwd, folder), { recursive: true });
+    const error = await expectRefusal(cwd, { ...input, force: true }, NOT_WRITABLE);
+    expect(error.hint).toMatch(/a folder where a file is needed/);
+  });
+
+  it('is refused for a link that leads nowhere', async () => {
+    const cwd = temporaryFolder();
+    symlinkSync('/nowhere/at/all', path.join(cwd, 'chat'));
+    await expectRefusal(cwd, CHAT, NOT_WRITABLE);
+  });
+
+  it('takes the name of a present file for a single file, and does not overwrite it', async () => {
+    const cwd = temporaryFolder();
+    writeFileSync(path.join(cwd, 'server'), 'mine');
+    await expectRefusal(cwd, { type: 'echo', output: 'server' }, 'WSK_ERR_FILE_EXISTS');
+  });
+
+  it('is refused when the folder may not be written', async () => {
+    const cwd = temporaryFolder();
+    const other = temporaryFolder();
+    // Reads the templates while it still may.
+    await generate(other, CHAT);
+    mkdirSync(path.join(cwd, 'mine'));
+    chmodSync(path.join(cwd, 'mine'), 0o555);
+    await asUnprivileged(cwd, async () => {
+      await expectRefusal(cwd, { ...CHAT, output: 'mine/chat' }, NOT_WRITABLE);
+      await expectRefusal(cwd, { ...CHAT, output: 'mine' }, NOT_WRITABLE);
+    });
+  });
+
+  it('is as before when a file cannot be replaced after others were', async () => {
+    const cwd = temporaryFolder();
+    const { output } = await generate(cwd, CHAT);
+    writeFileSync(path.join(output, 'Dockerfile'), 'mine');
+    writeFileSync(path.join(output, 'src/main.ts'), 'mine too');
+    chmodSync(path.join(output, 'src'), 0o555);
+    await asUnprivileged(cwd, async () => {
+      const input = { ...CHAT, features: ['rooms' as const], force: true };
+      await expectRefusal(cwd, input, NOT_WRITABLE);
+    });
+    chmodSync(path.join(output, 'src'), 0o755);
+  });
+});
+
+/** What is in the target before: nothing, or a project to be overwritten. */
+const TARGETS = [
+  { target: 'a new folder', isPresent: false },
+  { target: 'a folder with other content', isPresent: true },
+];
+
+function occupy(cwd: string): void {
+  mkdirSync(path.join(cwd, 'chat/src'), { recursive: true });
+  writeFileSync(path.join(cwd, 'chat/README.md'), 'mine');
+  writeFileSync(path.join(cwd, 'chat/src/mine.ts'), 'mine');
+}
+
+requirement('a full disk', cannotMount)('a full disk', () => {
+  it.each(TARGETS)('leaves $target as it is', async ({ isPresent }) => {
+    // Space for some of the files, not for all.
+    const cwd = smallDisk(64 * 1024);
+    if (isPresent) occupy(cwd);
+    const error = await expectRefusal(cwd, { ...CHAT, force: true }, NOT_WRITABLE);
+    expect(error.message).toMatch(/ENOSPC/);
+    expect(error.hint).toMatch(/free some space/);
+  });
+
+  it('leaves the present file when a single file does not fit', async () => {
+    const cwd = smallDisk(32 * 1024);
+    writeFileSync(path.join(cwd, 'echo.js'), 'mine');
+    await expectRefusal(cwd, { output: 'echo.js', force: true }, NOT_WRITABLE);
+  });
+});
+
+describe('a limit on the size of files', () => {
+  it.each(TARGETS)('leaves $target as it is and exits with 3', async ({ isPresent }) => {
+    const cwd = temporaryFolder();
+    if (isPresent) occupy(cwd);
+    const before = snapshot(cwd);
+    const { code, stdout } = await generateWithSmallFiles(cwd);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: NOT_WRITABLE } });
+    expect(code).toBe(3);
+    expect(snapshot(cwd)).toEqual(before);
+  });
+});
+
+/** Runs the built command line where no file may be larger than a few KiB. */
+function generateWithSmallFiles(cwd: string): Promise<{ code: unknown; stdout: string }> {
+  const command = [process.execPath, `${root}/dist/src/cli/bin.js`, 'generate-server'];
+  const flags = ['--type', 'chat', '--output', 'chat', '--force', '--json'];
+  const args = ['-c', 'ulimit -f 4; exec "$@"', 'sh', ...command, ...flags];
+  return new Promise((resolve) => {
+    execFile('sh', args, { cwd }, (error, stdout) => {
+      resolve({ code: error?.code ?? 0, stdout });
+    });
+  });
+}

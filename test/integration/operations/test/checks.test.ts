@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { CHECKS } from '../../../../src/operations/test/checks/index.ts';
+import type { TestInput } from '../../../../src/operations/test/schema.ts';
+import type { Fault } from '../../../support/peers/faults.ts';
+import { startFaultyServer } from '../../../support/peers/faulty-server.ts';
+import { failedIds, runTest } from '../../../support/endpoint.ts';
+
+const LIMIT_BYTES = 128 * 1024;
+
+/** What is common to all runs here: every check that can run does. */
+const INPUT = {
+  maxPayload: LIMIT_BYTES,
+  subprotocols: ['chat.v1'],
+  compression: true,
+  messages: 30,
+  timeoutMs: 1500,
+};
+
+interface Case {
+  readonly check: string;
+  readonly fault: Fault;
+  readonly detail: RegExp;
+  readonly input?: Partial<TestInput>;
+}
+
+/** Wrong servers, each of which makes exactly one check fail. */
+const CASES: readonly Case[] = [
+  {
+    check: 'handshake',
+    fault: 'bad-accept',
+    detail: /response-accept/,
+    input: { compression: false },
+  },
+  {
+    check: 'handshake',
+    fault: 'no-upgrade-header',
+    detail: /response-upgrade/,
+    input: { compression: false },
+  },
+  {
+    check: 'handshake',
+    fault: 'unasked-extension',
+    detail: /x-unasked/,
+    input: { compression: false },
+  },
+  { check: 'subprotocol', fault: 'no-protocol', detail: /selected none/ },
+  {
+    check: 'subprotocol-not-invented',
+    fault: 'invents-protocol',
+    detail: /selected invented/,
+    input: { subprotocols: [] },
+  },
+  { check: 'ping-pong', fault: 'no-pong', detail: /nothing within .*, expected a pong/ },
+  { check: 'ping-pong', fault: 'empty-pong', detail: /pong with 0 bytes, expected the 8/ },
+  { check: 'text', fault: 'text-as-binary', detail: /^the server answered binary of 22 bytes/ },
+  { check: 'binary', fault: 'binary-as-text', detail: /6455#8\.1: text/ },
+  { check: 'echo', fault: 'lose-every-tenth', detail: /27 of 30 came back: 3 lost/ },
+  { check: 'echo', fault: 'corrupt-every-tenth', detail: /that match no message/ },
+  { check: 'fragmentation', fault: 'first-fragment-only', detail: /expected the same/ },
+  { check: 'fragmentation', fault: 'utf8-per-frame', detail: /closed with 1007/ },
+  { check: 'message-64k', fault: 'off-by-one-at-64k', detail: /65535 bytes/ },
+  {
+    check: 'message-near-limit',
+    fault: 'half-limit',
+    detail: /refuses more than 65536 bytes: --max-payload 65536/,
+  },
+  { check: 'over-limit', fault: 'drop-over-limit', detail: /dropped the connection/ },
+  { check: 'over-limit-fragmented', fault: 'limit-per-frame', detail: /accepted fragments/ },
+  { check: 'invalid-utf8', fault: 'no-utf8', detail: /6455#8\.1: text/ },
+  { check: 'unmasked-frame', fault: 'accept-unmasked', detail: /the server accepted/ },
+  { check: 'reserved-opcode', fault: 'ignore-reserved-opcode', detail: /the server accepted/ },
+  { check: 'close-by-client', fault: 'no-close-reply', detail: /nothing within/ },
+  {
+    check: 'close-by-client',
+    fault: 'drop-on-close',
+    detail: /dropped the connection without a close frame/,
+  },
+  { check: 'close-by-client', fault: 'reply-close-1011', detail: /1011 .* in answer to 1000/ },
+  { check: 'close-by-client', fault: 'keep-tcp-after-reply', detail: /left TCP open/ },
+  { check: 'close-by-server', fault: 'keep-tcp-after-fail', detail: /left TCP open/ },
+  { check: 'compression', fault: 'deflate-declined', detail: /without it/ },
+  { check: 'compression', fault: 'deflate-keeps-context', detail: /7692#7\.2\.2/ },
+  {
+    check: 'compression',
+    fault: 'deflate-wide-window',
+    detail: /does not inflate with that window/,
+  },
+  {
+    check: 'liveness',
+    fault: 'ten-pongs',
+    detail: /nothing within .* expected the pong of ping 10/,
+    input: { echo: false },
+  },
+];
+
+describe('checks of test', () => {
+  it('all pass against a server without fault', async () => {
+    await using server = await startFaultyServer({
+      limitBytes: LIMIT_BYTES,
+      protocols: ['chat.v1'],
+    });
+    const report = await runTest({ ...INPUT, url: server.url });
+    expect(report.checks.filter((row) => row.verdict !== 'pass').map((row) => row.id)).toEqual([
+      'liveness',
+      'graceful-shutdown',
+    ]);
+    expect(report).toMatchObject({ status: 'passed', success: true });
+  });
+
+  it('all pass against a server without fault that does not echo', async () => {
+    await using server = await startFaultyServer({
+      faults: ['no-echo', 'hello'],
+      limitBytes: LIMIT_BYTES,
+      protocols: ['chat.v1'],
+    });
+    const report = await runTest({ ...INPUT, url: server.url });
+    expect(failedIds(report.checks)).toEqual([]);
+    expect(report.metrics).toMatchObject({ roundTrip: 'ping', messagesSent: 30, lost: 0 });
+    expect(report.checks.find((row) => row.id === 'liveness')?.detail).toMatch(
+      /30 pings answered \(no echo: the first message did not come back\)/,
+    );
+  });
+
+  it('pass for a server that looks at the limit only when a message is complete', async () => {
+    await using server = await startFaultyServer({
+      faults: ['late-limit'],
+      limitBytes: LIMIT_BYTES,
+    });
+    const report = await runTest({ maxPayload: LIMIT_BYTES, messages: 5, url: server.url });
+    expect(failedIds(report.checks)).toEqual([]);
+  });
+
+  it.concurrent.each(CASES)('$check alone fails for a server that $fault', async (row) => {
+    await using server = await startFaultyServer({
+      faults: [row.fault],
+      limitBytes: LIMIT_BYTES,
+      protocols: ['chat.v1'],
+    });
+    const report = await runTest({ ...INPUT, ...row.input, url: server.url });
+    expect(failedIds(report.checks)).toEqual([row.check]);
+    expect(report.checks.find(({ id }) => id === row.check)?.detail).toMatch(row.detail);
+    expect(report).toMatchObject({ status: 'failed', success: false });
+  });
+
+  it('each have a wrong server here, or a wrong project elsewhere', () => {
+    const covered = new Set(CASES.map((row) => row.check)).add('graceful-shutdown');
+    expect(CHECKS.map((check) => check.id).filter((id) => !covered.has(id))).toEqual([]);
+  });
+});

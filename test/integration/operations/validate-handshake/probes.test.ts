@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest';
+import {
+  SERVER_HANDSHAKES,
+  serverProbes,
+} from '../../../../src/conformance/handshake/catalogue.ts';
+import type { Fault } from '../../../support/peers/faults.ts';
+import { startFaultyServer } from '../../../support/peers/faulty-server.ts';
+import { failedIds, runValidateHandshake } from '../../../support/endpoint.ts';
+
+/** Wrong servers, the rows that each fails and what the first of them says. */
+const CASES: readonly (readonly [fault: Fault, failed: readonly string[], seen: RegExp])[] = [
+  ['accept-http-1.0', ['http-1.0'], /answered 101/],
+  ['accept-post', ['post'], /answered 101/],
+  ['accept-no-host', ['no-host'], /answered 101/],
+  ['accept-no-upgrade', ['no-upgrade', 'white-space-before-colon'], /answered 101/],
+  ['accept-other-upgrade', ['other-upgrade'], /answered 101/],
+  ['accept-no-connection', ['no-connection', 'connection-without-upgrade'], /answered 101/],
+  ['accept-no-key', ['no-key', 'key-in-folded-line'], /answered 101/],
+  [
+    'accept-short-key',
+    ['empty-key', 'short-key', 'key-of-17-bytes', 'key-not-base64'],
+    /answered 101/,
+  ],
+  ['accept-two-keys', ['two-keys'], /answered 101/],
+  ['invents-protocol', ['subprotocol', 'subprotocols-in-two-fields'], /"invented"/],
+  ['accept-no-version', ['no-version'], /answered 101/],
+  [
+    'accept-any-version',
+    ['two-versions', 'version-12', 'version-not-a-number'],
+    /101 for version "13, 12"/,
+  ],
+  [
+    'no-version-header',
+    ['version-12', 'version-of-draft'],
+    /HTTP 426 .*without Sec-WebSocket-Version: 13/,
+  ],
+  ['case-sensitive-upgrade', ['upgrade-case'], /HTTP 400/],
+  ['case-sensitive-connection', ['connection-case'], /HTTP 400/],
+  ['no-connection-list', ['connection-list', 'two-connection-fields'], /HTTP 400/],
+  ['case-sensitive-names', ['names-in-lower-case', 'field-case'], /HTTP 400/],
+  ['ordered-headers', ['field-order'], /HTTP 400/],
+  ['refuses-unknown-extension', ['unknown-extension', 'extensions-in-two-fields'], /HTTP 400/],
+  ['takes-unknown-extension', ['unknown-extension', 'extensions-in-two-fields'], /x-wsk-unknown/],
+  [
+    'takes-unknown-parameter',
+    ['deflate-unknown-parameter', 'deflate-second-offer-behind-illegal-one'],
+    /101 with permessage-deflate/,
+  ],
+  [
+    'takes-bad-value',
+    [
+      'deflate-bad-value',
+      'deflate-window-of-7-bits',
+      'deflate-window-with-leading-zero',
+      'deflate-window-without-value',
+      'deflate-value-where-there-is-none',
+    ],
+    /101 with permessage-deflate/,
+  ],
+  ['takes-repeated-parameter', ['deflate-repeated'], /101 with permessage-deflate/],
+  [
+    'forgets-no-takeover',
+    ['deflate-second-offer-behind-illegal-one', 'deflate-no-takeover'],
+    /expected server_no_context_takeover/,
+  ],
+  [
+    'forgets-server-window',
+    ['deflate-server-window', 'deflate-quoted-value'],
+    /expected server_max_window_bits/,
+  ],
+  [
+    'unasked-client-window',
+    [
+      'deflate-second-offer-behind-illegal-one',
+      'deflate-no-takeover',
+      'deflate-server-window',
+      'deflate-client-window',
+      'deflate-client-max-window-bits-of-10',
+      'deflate-quoted-value',
+    ],
+    /client_max_window_bits=12/,
+  ],
+];
+
+const probe = (name: string): string => `probe-${name}`;
+
+describe('probes of validate-handshake', () => {
+  it('are all rows of the catalogue, and a server without fault fails none', async () => {
+    await using server = await startFaultyServer();
+    const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
+    expect(failedIds(report.rules)).toEqual([]);
+    const ids = report.rules.map((row) => row.id).filter((id) => id.startsWith('probe-'));
+    expect(ids).toEqual(serverProbes().map(({ id }) => id));
+    expect(ids).toHaveLength(SERVER_HANDSHAKES.length);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.filter((id) => id.startsWith('probe-x.'))).toEqual([]);
+  });
+
+  it.concurrent.each(CASES)('fail for a server that %s: %j', async (fault, failed, seen) => {
+    await using server = await startFaultyServer({ faults: [fault] });
+    const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
+    expect(failedIds(report.rules)).toEqual(failed.map(probe));
+    expect(report.rules.find((row) => row.id === probe(failed[0] ?? ''))?.seen).toMatch(seen);
+    expect(report).toMatchObject({
+      status: 'failed',
+      success: false,
+      summary: { failed: failed.length },
+    });
+  });
+
+  it('fail for a server that wants the request in one packet', async () => {
+    await using server = await startFaultyServer({ faults: ['one-packet'] });
+    const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
+    const failed = failedIds(report.rules);
+    expect(failed).toContain('probe-request-octet-by-octet');
+    // A busy machine may deliver the three packets as one.
+    expect(failed.filter((id) => id !== 'probe-packets')).toHaveLength(1);
+  });
+
+  it('say that a frame behind the request was lost, and let it pass', async () => {
+    await using server = await startFaultyServer({ faults: ['drops-pipelined'] });
+    const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
+    expect(failedIds(report.rules)).toEqual([]);
+    expect(report.rules.find((row) => row.id === 'probe-pipelined')).toMatchObject({
+      verdict: 'pass',
+      seen: expect.stringMatching(/what came with the request was lost/) as unknown,
+    });
+  });
+
+  it('report a server that drops the connection in place of an answer', async () => {
+    await using server = await startFaultyServer({ faults: ['drop-without-key'] });
+    const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
+    expect(report.rules.find((row) => row.id === 'probe-no-key')).toMatchObject({
+      verdict: 'fail',
+      seen: 'the peer dropped TCP without an answer',
+      expected: 'an HTTP error.',
+    });
+  });
+
+  it('skip what a server that declines permessage-deflate cannot be asked', async () => {
+    await using server = await startFaultyServer({ faults: ['deflate-declined'] });
+    const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
+    expect(failedIds(report.rules)).toEqual([]);
+    expect(report.rules.find((row) => row.id === 'probe-deflate-no-takeover')).toMatchObject({
+      verdict: 'skip',
+      seen: 'the peer answered 101: the server declined the offer, as it may',
+    });
+  });
+});
+
+describe('validate-handshake of a response', () => {
+  it.each([
+    ['bad-accept', 'response-accept'],
+    ['no-upgrade-header', 'response-upgrade'],
+  ] as const)('fails for a server that %s, with %s', async (fault, rule) => {
+    await using server = await startFaultyServer({ faults: [fault] });
+    const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
+    expect(failedIds(report.rules)).toEqual([rule]);
+  });
+});
