@@ -1,3 +1,4 @@
+import type { Violation } from '../../protocol/index.ts';
 import type { FrameStep, MessageStep } from '../case.ts';
 import type { Behavior, CaseEvent, ExpectedClose } from '../result.ts';
 import type { CaseLog } from '../wire/frame-log.ts';
@@ -46,3 +47,27 @@ export interface CaseHandler {
 
 /** What Autobahn says of a case that none of its lists fits. */
 export const NOT_AS_EXPECTED = 'Actual events differ from any expected.';
+
+/** One message of a compression case: as it is, and as it goes on the wire. */
+export interface SourceMessage {
+  readonly plain: Buffer;
+  readonly deflated: Buffer;
+}
+
+/** Messages cut from a corpus, one after the other, compressed as was agreed with the peer. */
+export interface MessageSource {
+  readonly binary: boolean;
+  /** Message `index`; to be asked for in order. */
+  message(index: number): SourceMessage;
+  /** A message of the peer, inflated from the payloads of its frames, or why it cannot be. */
+  inflate(pieces: readonly Buffer[]): Buffer | Violation;
+  /** The case is over. */
+  release(): void;
+}
+
+/** How every case ends whose closing is not what it is about. */
+export const BY_TESTER: ExpectedClose = {
+  closedByMe: true,
+  closeCode: [1000],
+  requireClean: true,
+};

@@ -1,9 +1,8 @@
 import type { CompressionScript } from '../case.ts';
 import type { CaseEvent, ExpectedClose } from '../result.ts';
-import { BY_TESTER } from './by-tester.ts';
+import { BY_TESTER } from './case-handler.ts';
 import type { IncomingMessage } from '../wire/receiver.ts';
-import type { MessageSource } from './message-source.ts';
-import type { CaseHandler, HandlerVerdict, CaseProtocol } from './case-handler.ts';
+import type { CaseHandler, CaseProtocol, HandlerVerdict, MessageSource } from './case-handler.ts';
 
 /** Sends compressed messages, each after the echo of the one before, and compares every octet. */
 export class CompressionCase implements CaseHandler {

@@ -2,8 +2,7 @@ import type { CaseDefinition } from '../case.ts';
 import { CompressionCase } from './compression-case.ts';
 import { EventCase } from './event-case.ts';
 import { LengthCase } from './length-case.ts';
-import type { MessageSource } from './message-source.ts';
-import type { CaseHandler, CaseProtocol } from './case-handler.ts';
+import type { CaseHandler, CaseProtocol, MessageSource } from './case-handler.ts';
 import { RoundsCase } from './rounds-case.ts';
 
 /** The handler for a case; `source` yields the messages of one with compression in force. */

@@ -1,6 +1,6 @@
 import type { LengthScript } from '../case.ts';
 import type { CaseEvent, ExpectedClose } from '../result.ts';
-import { BY_TESTER } from './by-tester.ts';
+import { BY_TESTER } from './case-handler.ts';
 import type { IncomingMessage } from '../wire/receiver.ts';
 import type { CaseHandler, HandlerVerdict, CaseProtocol } from './case-handler.ts';
 

@@ -1,7 +1,7 @@
 import { Opcode } from '../../protocol/index.ts';
 import type { RoundsScript } from '../case.ts';
 import type { CaseEvent, ExpectedClose } from '../result.ts';
-import { BY_TESTER } from './by-tester.ts';
+import { BY_TESTER } from './case-handler.ts';
 import type { IncomingMessage } from '../wire/receiver.ts';
 import { lengthProblem } from './length-case.ts';
 import type { CaseHandler, HandlerVerdict, CaseProtocol } from './case-handler.ts';

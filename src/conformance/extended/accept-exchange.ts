@@ -11,7 +11,7 @@ import { VERSION } from '../../core/version.ts';
 import { CaseLog } from '../wire/frame-log.ts';
 import type { CaseResult } from '../result.ts';
 import type { CaseTask } from '../case.ts';
-import { Guard } from './guard.ts';
+import { Guard } from './session.ts';
 import { editHead, encodeHead } from '../handshake/head-draft.ts';
 import type { HeadDraft } from '../handshake/head-draft.ts';
 import type { Observation, PeerRequest } from '../observation.ts';

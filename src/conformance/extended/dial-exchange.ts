@@ -25,7 +25,7 @@ import { VERSION } from '../../core/version.ts';
 import { CaseLog } from '../wire/frame-log.ts';
 import type { CaseResult } from '../result.ts';
 import type { CaseTask } from '../case.ts';
-import { Guard } from './guard.ts';
+import { Guard } from './session.ts';
 import { asRequest, editHead, encodeHead } from '../handshake/head-draft.ts';
 import type { HeadDraft } from '../handshake/head-draft.ts';
 import type { Observation, OpeningResult } from '../observation.ts';

@@ -13,7 +13,7 @@ import type {
 } from '../script.ts';
 import { closeFrame } from '../wire/connection.ts';
 
-/** The words the tables of extended cases are written in. */
+/** Builders of the rows in which the extended cases are written. */
 
 /** A case as the tables have it; the rest has defaults. */
 export interface Row extends Partial<Omit<ExchangeScript, 'kind' | 'expect' | 'opening'>> {
@@ -41,6 +41,26 @@ export function headRow(
   rest: Omit<Row, 'id' | 'title' | 'sends' | 'opening'>,
 ): Row {
   return { ...rest, id, title, sends, opening: { edits }, rfc: rfc ?? rest.rfc };
+}
+
+/** A case whose frames break one section: id, title, what the tester sends, and the frames. */
+export type IllegalRow = readonly [
+  id: string,
+  title: string,
+  sends: string,
+  frames: readonly WireFrame[],
+];
+
+/** Makes rows of frames that a peer has to fail the connection for, with 1002. */
+export function illegal(rfc: string): (row: IllegalRow) => Row {
+  return ([id, title, sends, frames]) => ({
+    id,
+    title,
+    rfc,
+    sends,
+    send: [send(...frames)],
+    expect: fails([1002]),
+  });
 }
 
 /** Milliseconds a peer has to react, as in most of Autobahn's cases and its close handshake. */

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { UsageError } from '../../core/errors.ts';
 import { readInputFile } from '../../core/input-file.ts';
 import type { Behavior, BehaviorClose, ConformanceRun } from '../result.ts';
-import { compareCaseIds } from '../case-order.ts';
+import { compareCaseIds } from '../sections.ts';
 
 /** The two verdicts of a case in an `index.json`. */
 const Behaviors = z.object({

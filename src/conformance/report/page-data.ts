@@ -1,7 +1,7 @@
 import type { CaseResult, ConformanceRun } from '../result.ts';
 import { verdictOf } from '../verdict.ts';
 import { adviceFor } from './advice.ts';
-import { compareCaseIds } from '../case-order.ts';
+import { compareCaseIds } from '../sections.ts';
 import type { CaseFiles } from './case-files.ts';
 import { describeBehaviors, type Change, type Comparison } from './compare.ts';
 import { describeEvent } from '../describe-event.ts';

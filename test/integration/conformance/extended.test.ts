@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { expect, it } from 'vitest';
 import { CaseLog } from '../../../src/conformance/wire/frame-log.ts';
-import { Guard } from '../../../src/conformance/extended/guard.ts';
+import { Guard } from '../../../src/conformance/extended/session.ts';
 import { Conn } from '../../../src/conformance/wire/connection.ts';
 import { autobahnTest } from '../../../src/operations/autobahn-test/autobahn-test.ts';
 import { AutobahnTestInput } from '../../../src/operations/autobahn-test/schema.ts';

@@ -11,7 +11,7 @@ import {
   octets,
   ping,
   text,
-} from './steps.ts';
+} from './builders.ts';
 
 /** Section 7: closing handshakes, orderly and not. */
 

@@ -11,7 +11,7 @@ import {
   pong,
   text,
   wait,
-} from './steps.ts';
+} from './builders.ts';
 
 /** Section 5: fragments in order, out of order, and with control frames between them. */
 

@@ -1,5 +1,5 @@
 import type { CaseDefinition } from '../../case.ts';
-import { BY_TESTER, binary, gotBinary, gotText, kill, octets, text } from './steps.ts';
+import { BY_TESTER, binary, gotBinary, gotText, kill, octets, text } from './builders.ts';
 
 /** Section 1: the three forms of the length field, and a frame in many pieces. */
 

@@ -27,18 +27,3 @@ export function allCases(): readonly CaseDefinition[] {
   ];
   return cases;
 }
-
-/** What each section is about, by the first number of its ids. */
-export const SECTION_TITLES: Readonly<Record<string, string>> = {
-  '1': 'Framing',
-  '2': 'Pings and pongs',
-  '3': 'Reserved bits',
-  '4': 'Opcodes',
-  '5': 'Fragmentation',
-  '6': 'UTF-8',
-  '7': 'Closing',
-  '9': 'Limits and performance',
-  '10': 'Miscellaneous',
-  '12': 'Compression: kinds of data',
-  '13': 'Compression: negotiation',
-};

@@ -1,5 +1,5 @@
 import type { CaseDefinition, FrameStep, MessageStep } from '../../case.ts';
-import { BY_TESTER, binary, gotText, kill, message, octets, text } from './steps.ts';
+import { BY_TESTER, binary, gotText, kill, message, octets, text } from './builders.ts';
 
 /** Section 9: large messages, many fragments, small pieces, many round trips. Section 10.1. */
 

@@ -1,5 +1,5 @@
 import type { CaseDefinition, Step } from '../../case.ts';
-import { HELLO, byPeer, frame, gotText, kill, ping, text } from './steps.ts';
+import { HELLO, byPeer, frame, gotText, kill, ping, text } from './builders.ts';
 
 /** Section 4: opcodes that have no meaning yet. */
 

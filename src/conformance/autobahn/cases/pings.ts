@@ -10,7 +10,7 @@ import {
   octets,
   ping,
   pong,
-} from './steps.ts';
+} from './builders.ts';
 
 /** Section 2: pings, pongs, and pongs nobody asked for. */
 

@@ -1,6 +1,6 @@
 import { Opcode } from '../../../protocol/index.ts';
 import type { CaseDefinition, Step } from '../../case.ts';
-import { HELLO, binary, byPeer, frame, gotText, kill, ping, text } from './steps.ts';
+import { HELLO, binary, byPeer, frame, gotText, kill, ping, text } from './builders.ts';
 
 /** Section 3: reserved bits that no extension gave a meaning. RSV1 is 4, RSV2 is 2, RSV3 is 1. */
 

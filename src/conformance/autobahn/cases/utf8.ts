@@ -14,7 +14,7 @@ import {
   text,
   timedOut,
   wait,
-} from './steps.ts';
+} from './builders.ts';
 
 /** Section 6: text that is UTF-8, text that is not, and how soon the peer notices. */
 

@@ -1,7 +1,7 @@
 import { Deflater, Inflater, directionOf } from '../../../protocol/index.ts';
 import type { NegotiatedDeflate, Violation } from '../../../protocol/index.ts';
 import type { CompressionScript } from '../../case.ts';
-import type { MessageSource, SourceMessage } from '../message-source.ts';
+import type { MessageSource, SourceMessage } from '../case-handler.ts';
 import { corpus } from './corpus.ts';
 import type { Corpus } from './corpus.ts';
 import type { CachedSeries, DeflateCache } from './deflate-cache.ts';

@@ -1,5 +1,3 @@
-import { seededRandom } from './random.ts';
-
 /**
  * The five corpora, synthesised: of the same types as the files Autobahn uses, as long to a hundredth
  * or two, and with about the same compressibility, which is all that a duration depends on.
@@ -150,4 +148,15 @@ export function makeDocument(): Buffer {
     size += part.length;
   }
   return Buffer.concat(parts).subarray(0, length);
+}
+
+/** A generator of numbers in [0, 1) that yields the same ones in every run (mulberry32). */
+function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
 }

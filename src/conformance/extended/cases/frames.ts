@@ -9,6 +9,7 @@ import {
   gotPong,
   gotText,
   hex,
+  illegal,
   nonStrict,
   ok,
   ping,
@@ -16,46 +17,44 @@ import {
   send,
   text,
 } from '../../handshake/builders.ts';
-import type { Row } from '../../handshake/builders.ts';
-import { illegal } from './illegal.ts';
-import type { Illegal } from './illegal.ts';
+import type { IllegalRow, Row } from '../../handshake/builders.ts';
 
 /** x.4.3 to x.4.5: masks, reserved bits and opcodes, and what is legal though unusual. */
 
 const HELLO = 'Hello';
 
 /** 5.1: "a server MUST NOT mask", "a client MUST mask"; who receives it otherwise closes. */
-const WRONG_MASKS: readonly Illegal[] = [
-  {
-    id: 'x.4.3.1',
-    title: 'a text with the wrong masking',
-    sends: 'Sends a text as only the other side may send it.',
-    frames: [text(HELLO, { masking: 'wrong' })],
-  },
-  {
-    id: 'x.4.3.2',
-    title: 'an empty text with the wrong masking',
-    sends: 'Sends an empty text as only the other side may send it.',
-    frames: [text('', { masking: 'wrong' })],
-  },
-  {
-    id: 'x.4.3.3',
-    title: 'a ping with the wrong masking',
-    sends: 'Sends a ping as only the other side may send it.',
-    frames: [ping(HELLO, { masking: 'wrong' })],
-  },
-  {
-    id: 'x.4.3.4',
-    title: 'a pong with the wrong masking',
-    sends: 'Sends a pong as only the other side may send it.',
-    frames: [pong(HELLO, { masking: 'wrong' })],
-  },
-  {
-    id: 'x.4.3.5',
-    title: 'a last fragment with the wrong masking',
-    sends: 'Sends a message whose last fragment is masked as only the other side may do.',
-    frames: [text(HELLO, { fin: false }), continuation(HELLO, { masking: 'wrong' })],
-  },
+const WRONG_MASKS: readonly IllegalRow[] = [
+  [
+    'x.4.3.1',
+    'a text with the wrong masking',
+    'Sends a text as only the other side may send it.',
+    [text(HELLO, { masking: 'wrong' })],
+  ],
+  [
+    'x.4.3.2',
+    'an empty text with the wrong masking',
+    'Sends an empty text as only the other side may send it.',
+    [text('', { masking: 'wrong' })],
+  ],
+  [
+    'x.4.3.3',
+    'a ping with the wrong masking',
+    'Sends a ping as only the other side may send it.',
+    [ping(HELLO, { masking: 'wrong' })],
+  ],
+  [
+    'x.4.3.4',
+    'a pong with the wrong masking',
+    'Sends a pong as only the other side may send it.',
+    [pong(HELLO, { masking: 'wrong' })],
+  ],
+  [
+    'x.4.3.5',
+    'a last fragment with the wrong masking',
+    'Sends a message whose last fragment is masked as only the other side may do.',
+    [text(HELLO, { fin: false }), continuation(HELLO, { masking: 'wrong' })],
+  ],
 ];
 
 const MASKS: readonly Row[] = [
@@ -102,49 +101,44 @@ const MASKS: readonly Row[] = [
 ];
 
 /** Reserved bits and opcodes in the middle of a message, and where no extension is in force. */
-const RESERVED: readonly Illegal[] = [
-  {
-    id: 'x.4.4.1',
-    title: 'RSV1 on a continuation',
-    sends: 'Sends a message whose last fragment has RSV1, without an extension.',
-    frames: [text(HELLO, { fin: false }), continuation(HELLO, { rsv1: true })],
-  },
-  {
-    id: 'x.4.4.2',
-    title: 'RSV2 on a continuation',
-    sends: 'Sends a message whose last fragment has RSV2.',
-    frames: [text(HELLO, { fin: false }), continuation(HELLO, { rsv2: true })],
-  },
-  {
-    id: 'x.4.4.3',
-    title: 'RSV1 on a ping',
-    sends: 'Sends a ping with RSV1, without an extension.',
-    frames: [ping(HELLO, { rsv1: true })],
-  },
-  {
-    id: 'x.4.4.4',
-    title: 'RSV3 on a pong',
-    sends: 'Sends a pong with RSV3.',
-    frames: [pong(HELLO, { rsv3: true })],
-  },
-  {
-    id: 'x.4.4.5',
-    title: 'a reserved opcode inside a message',
-    sends: 'Sends a first fragment, a frame with opcode 3, the last fragment.',
-    frames: [text(HELLO, { fin: false }), frame(3, HELLO), continuation(HELLO)],
-  },
-  {
-    id: 'x.4.4.6',
-    title: 'a reserved control opcode inside a message',
-    sends: 'Sends a first fragment, a frame with opcode 11, the last fragment.',
-    frames: [text(HELLO, { fin: false }), frame(11, ''), continuation(HELLO)],
-  },
-  {
-    id: 'x.4.4.7',
-    title: 'a ping inside a message that is too long',
-    sends: 'Sends a first fragment, a ping of 126 octets, the last fragment.',
-    frames: [text(HELLO, { fin: false }), ping(Buffer.alloc(126)), continuation(HELLO)],
-  },
+const RESERVED: readonly IllegalRow[] = [
+  [
+    'x.4.4.1',
+    'RSV1 on a continuation',
+    'Sends a message whose last fragment has RSV1, without an extension.',
+    [text(HELLO, { fin: false }), continuation(HELLO, { rsv1: true })],
+  ],
+  [
+    'x.4.4.2',
+    'RSV2 on a continuation',
+    'Sends a message whose last fragment has RSV2.',
+    [text(HELLO, { fin: false }), continuation(HELLO, { rsv2: true })],
+  ],
+  [
+    'x.4.4.3',
+    'RSV1 on a ping',
+    'Sends a ping with RSV1, without an extension.',
+    [ping(HELLO, { rsv1: true })],
+  ],
+  ['x.4.4.4', 'RSV3 on a pong', 'Sends a pong with RSV3.', [pong(HELLO, { rsv3: true })]],
+  [
+    'x.4.4.5',
+    'a reserved opcode inside a message',
+    'Sends a first fragment, a frame with opcode 3, the last fragment.',
+    [text(HELLO, { fin: false }), frame(3, HELLO), continuation(HELLO)],
+  ],
+  [
+    'x.4.4.6',
+    'a reserved control opcode inside a message',
+    'Sends a first fragment, a frame with opcode 11, the last fragment.',
+    [text(HELLO, { fin: false }), frame(11, ''), continuation(HELLO)],
+  ],
+  [
+    'x.4.4.7',
+    'a ping inside a message that is too long',
+    'Sends a first fragment, a ping of 126 octets, the last fragment.',
+    [text(HELLO, { fin: false }), ping(Buffer.alloc(126)), continuation(HELLO)],
+  ],
 ];
 
 /** Legal, and easy to get wrong. */

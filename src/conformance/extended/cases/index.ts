@@ -1,5 +1,5 @@
 import type { CaseDefinition } from '../../case.ts';
-import { compareCaseIds } from '../../case-order.ts';
+import { compareCaseIds } from '../../sections.ts';
 import { toCase } from '../../handshake/builders.ts';
 import type { Row } from '../../handshake/builders.ts';
 import { BAD_COMPRESSION } from './bad-compression.ts';

@@ -6,15 +6,14 @@ import {
   gotBinary,
   gotPong,
   gotText,
+  illegal,
   nonStrict,
   ok,
   ping,
   send,
   text,
 } from '../../handshake/builders.ts';
-import type { Row } from '../../handshake/builders.ts';
-import { illegal } from './illegal.ts';
-import type { Illegal } from './illegal.ts';
+import type { IllegalRow, Row } from '../../handshake/builders.ts';
 
 /** x.4.1 and x.4.2: lengths that are not in their shortest form, and those nobody can hold. */
 
@@ -91,19 +90,19 @@ function longLength({ frames, echo, ...row }: LongLength): Row {
 }
 
 /** 5.2: of a 64-bit length "the most significant bit MUST be 0". */
-const TOP_BIT: readonly Illegal[] = [
-  {
-    id: 'x.4.2.1',
-    title: '2^63 + 5 octets',
-    sends: 'Announces 2^63 + 5 octets and sends 5.',
-    frames: [text(HELLO, { declaredLength: 2n ** 63n + 5n, lengthBytes: 8 })],
-  },
-  {
-    id: 'x.4.2.2',
-    title: '2^64 - 1 octets',
-    sends: 'Announces 2^64 - 1 octets and sends 5.',
-    frames: [text(HELLO, { declaredLength: 2n ** 64n - 1n, lengthBytes: 8 })],
-  },
+const TOP_BIT: readonly IllegalRow[] = [
+  [
+    'x.4.2.1',
+    '2^63 + 5 octets',
+    'Announces 2^63 + 5 octets and sends 5.',
+    [text(HELLO, { declaredLength: 2n ** 63n + 5n, lengthBytes: 8 })],
+  ],
+  [
+    'x.4.2.2',
+    '2^64 - 1 octets',
+    'Announces 2^64 - 1 octets and sends 5.',
+    [text(HELLO, { declaredLength: 2n ** 64n - 1n, lengthBytes: 8 })],
+  ],
 ];
 
 /** Legal lengths that nobody can hold: 10.4 wants limits, and no code for them is a MUST. */

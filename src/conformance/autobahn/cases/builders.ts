@@ -2,9 +2,9 @@ import { Opcode } from '../../../protocol/index.ts';
 import type { ExpectedEvent, FrameStep, Step, TimerStep } from '../../case.ts';
 import type { ExpectedClose } from '../../result.ts';
 
-export { BY_TESTER } from '../by-tester.ts';
+export { BY_TESTER } from '../case-handler.ts';
 
-/** The words the tables of cases are written in. */
+/** Builders of the rows in which Autobahn's cases are written. */
 
 /** What most cases greet with. */
 export const HELLO = Buffer.from('Hello, world!');

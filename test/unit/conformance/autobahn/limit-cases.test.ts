@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { MessageSource } from '../../../../src/conformance/autobahn/message-source.ts';
+import type { MessageSource } from '../../../../src/conformance/autobahn/case-handler.ts';
 import { quicken } from '../../../../src/operations/autobahn-test/select.ts';
 import { CasePlay, caseOf, closePayload } from '../../../support/case-play.ts';
 
