@@ -1,5 +1,5 @@
 import type { ExchangeScript } from './script.ts';
-import type { ExpectedClose, ExpectedLabel } from './result.ts';
+import type { CaseResult, ExpectedClose, ExpectedLabel } from './result.ts';
 
 /**
  * What a case is: data. The connection core runs it, the verdict compares the outcome with it.
@@ -27,6 +27,19 @@ export interface CaseTask {
   /** The number reports show. */
   readonly number: number;
   readonly quick: boolean;
+}
+
+/** The fields of a result that come from the case itself. */
+export function taskFields({
+  definition,
+  number,
+  quick,
+}: CaseTask): Pick<
+  CaseResult,
+  'id' | 'number' | 'title' | 'rfc' | 'description' | 'expectation' | 'quick'
+> {
+  const { id, title, rfc, description, expectation } = definition;
+  return { id, number, title, rfc, description, expectation, quick };
 }
 
 /** The four shapes of Autobahn's cases, and that of the extended ones, which `extended/` runs. */

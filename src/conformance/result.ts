@@ -221,6 +221,9 @@ export interface CaseResult {
 /** Whether a case counts as passed, at the strictness of `--fail-on`. */
 export type FailOn = 'failed' | 'non-strict' | 'unimplemented';
 
+/** The two verdicts of a case and the sentences that go with them. */
+export type CaseVerdict = Pick<CaseResult, 'behavior' | 'behaviorClose' | 'result' | 'resultClose'>;
+
 /** The input of a run as far as it matters to whoever reads the report. */
 export interface RunOptions {
   /** What the peer is: `server`, when the tester dials. */

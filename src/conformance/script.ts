@@ -11,7 +11,7 @@ export interface ExchangeScript {
   readonly send: readonly Action[];
   readonly ending: Ending;
   /** The first outcome that fits decides; if none does, the case is FAILED. */
-  readonly expect: readonly Grade[];
+  readonly expect: readonly ExpectedOutcome[];
   /** How long the peer may take to react, in milliseconds. */
   readonly waitMs: number;
   /** Whether the peer echoes; of one that does not, a ping is answered in place of the greeting. */
@@ -98,8 +98,8 @@ export type Action =
  */
 export type Ending = 'opening' | 'greet' | 'react' | 'leave';
 
-/** A verdict for an outcome; whatever is not OK says why. */
-export interface Grade {
+/** An outcome and its verdict; one that is not OK says why. */
+export interface ExpectedOutcome {
   readonly verdict: Exclude<Behavior, 'FAILED' | 'UNIMPLEMENTED'>;
   readonly outcome: Outcome;
   readonly why?: string;

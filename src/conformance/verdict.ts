@@ -25,11 +25,11 @@ export const HEADINGS: Readonly<Record<Verdict, string>> = {
  * Joins both judgements as Autobahn colours them: what is red there is `fail`; a wrong close code,
  * and TCP that the server left to the client to close, are `non-strict` like NON-STRICT itself.
  */
-export function verdictOf(judged: {
+export function verdictOf(result: {
   readonly behavior: Behavior;
   readonly behaviorClose: BehaviorClose;
 }): Verdict {
-  const { behavior, behaviorClose } = judged;
+  const { behavior, behaviorClose } = result;
   if (behavior === 'INFORMATIONAL') return 'informational';
   if (behavior === 'FAILED' || behaviorClose === 'FAILED' || behaviorClose === 'UNCLEAN') {
     return 'fail';

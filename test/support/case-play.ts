@@ -2,8 +2,8 @@ import { allCases } from '../../src/conformance/autobahn/cases/index.ts';
 import type { CaseDefinition } from '../../src/conformance/case.ts';
 import { CaseConnection } from '../../src/conformance/autobahn/connection.ts';
 import type { CaseConnectionOptions } from '../../src/conformance/autobahn/connection.ts';
-import { judge } from '../../src/conformance/autobahn/verdict.ts';
-import type { Judgement } from '../../src/conformance/autobahn/verdict.ts';
+import { caseVerdict } from '../../src/conformance/autobahn/verdict.ts';
+import type { CaseVerdict } from '../../src/conformance/result.ts';
 import { FrameDecoder, encodeFrame } from '../../src/protocol/index.ts';
 import type { Frame, FrameInit } from '../../src/protocol/index.ts';
 import { MASKING_KEY } from './protocol.ts';
@@ -80,14 +80,14 @@ export class CasePlay {
   }
 
   /** TCP is gone: the verdict. */
-  end(): Judgement {
+  end(): CaseVerdict {
     this.connection.lost(this.#now);
     const { handler, ending } = this.connection;
-    return judge({
+    return caseVerdict({
       definition: this.definition,
       role: this.#role,
       close: ending,
-      played: { verdict: handler.verdict(), expectedClose: handler.expectedClose },
+      handler: { verdict: handler.verdict(), expectedClose: handler.expectedClose },
     });
   }
 

@@ -7,9 +7,9 @@ import { PEER_DROPPED } from './close-state.ts';
 import { Closing } from './closing.ts';
 import type { Drop } from './closing.ts';
 import { createHandler } from './create-handler.ts';
-import { Incoming } from '../wire/receiver.ts';
-import type { IncomingFrame, IncomingMessage, IncomingSink, Position } from '../wire/receiver.ts';
-import { Outgoing } from './sender.ts';
+import { Receiver } from '../wire/receiver.ts';
+import type { IncomingFrame, IncomingMessage, ReceiverSink, Position } from '../wire/receiver.ts';
+import { Sender } from './sender.ts';
 import type { CaseHandler, CaseProtocol, DeflatedMessage, MessageSource } from './case-handler.ts';
 import { Timers } from './timers.ts';
 import type { TimerHandle } from './timers.ts';
@@ -54,12 +54,12 @@ export interface CaseConnectionOptions {
  * them write what `drain` returns, drop TCP if `drop` is set, wake up at `nextTimerAt`, and call
  * `pump` in the next turn of the event loop while `hasQueued` is true.
  */
-export class CaseConnection implements CaseProtocol, IncomingSink {
+export class CaseConnection implements CaseProtocol, ReceiverSink {
   readonly log = new CaseLog();
   readonly #options: CaseConnectionOptions;
   readonly #timers = new Timers();
-  readonly #incoming: Incoming;
-  readonly #outgoing: Outgoing;
+  readonly #incoming: Receiver;
+  readonly #outgoing: Sender;
   readonly #traffic: TrafficMeter;
   readonly #closing: Closing;
   readonly #handler: CaseHandler;
@@ -75,11 +75,11 @@ export class CaseConnection implements CaseProtocol, IncomingSink {
     this.#now = options.now;
     this.#activeAt = options.now;
     this.#traffic = new TrafficMeter(options.preopen ?? { sent: 0, received: 0 });
-    this.#outgoing = new Outgoing({
+    this.#outgoing = new Sender({
       maskSource: role === 'client' ? options.maskSource : undefined,
       log: this.log,
     });
-    this.#incoming = new Incoming({
+    this.#incoming = new Receiver({
       masked: role === 'server',
       inflate: source && ((pieces) => source.inflate(pieces)),
       keptBytes: keepsPayload(definition) ? KEPT_BYTES : 0,
@@ -254,7 +254,7 @@ export class CaseConnection implements CaseProtocol, IncomingSink {
     });
   }
 
-  // --- IncomingSink ---
+  // --- ReceiverSink ---
 
   /** Nothing that comes once TCP is (to be) dropped counts. */
   get deaf(): boolean {
@@ -310,7 +310,7 @@ export class CaseConnection implements CaseProtocol, IncomingSink {
     if (this.#lost || this.#timers.nextAt !== undefined || this.#outgoing.hasQueued) return;
     this.#guardTimer = this.#after(GUARD_S, () => {
       this.#guard = `the peer did not drop TCP within ${GUARD_S} seconds, and Autobahn would wait for ever`;
-      // To the verdict it looks like a tester that lost idleTimeout.
+      // The verdict is that of a tester that dropped TCP.
       this.#closing.dropTcp('abort');
     });
   }

@@ -40,7 +40,7 @@ export type Agreement =
   | { readonly ok: false; readonly reason: string };
 
 /** Judges a server's response as Autobahn does: no stricter, and no laxer. */
-export function judgeResponse(
+export function readAgreement(
   head: ResponseHead,
   request: {
     readonly key: string;
@@ -52,7 +52,7 @@ export function judgeResponse(
   if (problem !== undefined) return { ok: false, reason: problem };
   const header = fieldValue(head, 'sec-websocket-extensions');
   if (header === undefined || header === '') return { ok: true, deflate: undefined };
-  return judgeExtensions(header, request.offers);
+  return readExtensions(header, request.offers);
 }
 
 function responseProblem(head: ResponseHead, key: string): string | undefined {
@@ -83,7 +83,7 @@ function protocolProblem(head: ResponseHead, offered: readonly string[]): string
 }
 
 /** One permessage-deflate with legal parameters; whether it honours the offer is not looked at. */
-function judgeExtensions(header: string, offered: boolean): Agreement {
+function readExtensions(header: string, offered: boolean): Agreement {
   const parsed = parseExtensions(header);
   if (!parsed.ok) return { ok: false, reason: parsed.flaw };
   const [extension, second] = parsed.extensions;

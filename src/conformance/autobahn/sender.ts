@@ -15,7 +15,7 @@ interface Queued {
   readonly sync: boolean;
 }
 
-export interface OutgoingOptions {
+export interface SenderOptions {
   /** Four fresh octets for each frame; undefined for a server, which does not mask. */
   readonly maskSource: (() => Buffer) | undefined;
   readonly log: CaseLog;
@@ -30,8 +30,8 @@ const EMPTY: Buffer = Buffer.alloc(0);
  * As long as a piece waits, everything written later waits behind it. `pump` lets one piece go; it
  * is to be called once in each turn of the event loop, so that pieces stay pieces on the wire.
  */
-export class Outgoing {
-  readonly #options: OutgoingOptions;
+export class Sender {
+  readonly #options: SenderOptions;
   #ready: Buffer[] = [];
   #queue: Queued[] = [];
   #queueStart = 0;
@@ -44,7 +44,7 @@ export class Outgoing {
   #openPosition = 0;
   octets = 0;
 
-  constructor(options: OutgoingOptions) {
+  constructor(options: SenderOptions) {
     this.#options = options;
   }
 

@@ -1,21 +1,13 @@
 import type { CaseDefinition } from '../case.ts';
 import type { HandlerVerdict } from './case-handler.ts';
-import type { Behavior, BehaviorClose, CloseFacts, ExpectedClose } from '../result.ts';
+import type { CaseVerdict, CloseFacts, ExpectedClose } from '../result.ts';
 
-/** The two verdicts of a case and the sentences that go with them. */
-export interface Judgement {
-  readonly behavior: Behavior;
-  readonly behaviorClose: BehaviorClose;
-  readonly result: string;
-  readonly resultClose: string;
-}
-
-export interface JudgeInput {
+export interface VerdictInput {
   readonly definition: CaseDefinition;
   readonly role: 'client' | 'server';
   readonly close: CloseFacts;
   /** Null if the opening handshake was never completed. */
-  readonly played: {
+  readonly handler: {
     readonly verdict: HandlerVerdict;
     readonly expectedClose: ExpectedClose;
   } | null;
@@ -30,13 +22,13 @@ const NEVER_OPEN = {
 } as const;
 
 /** Autobahn's algorithm: what came, then how it ended, then what some cases make of both. */
-export function judge({ definition, role, close, played }: JudgeInput): Judgement {
+export function caseVerdict({ definition, role, close, handler }: VerdictInput): CaseVerdict {
   const verdict =
-    played === null
+    handler === null
       ? NEVER_OPEN
       : {
-          ...judgePlayed(played, close),
-          ...judgeClose(played.expectedClose, close, role),
+          ...handlerVerdict(handler, close),
+          ...closeVerdict(handler.expectedClose, close, role),
         };
   const { script } = definition;
   const ruling = script.kind === 'events' ? script.ruling : undefined;
@@ -49,8 +41,8 @@ export function judge({ definition, role, close, played }: JudgeInput): Judgemen
   return verdict;
 }
 
-function judgePlayed(
-  { verdict, expectedClose }: NonNullable<JudgeInput['played']>,
+function handlerVerdict(
+  { verdict, expectedClose }: NonNullable<VerdictInput['handler']>,
   close: CloseFacts,
 ): HandlerVerdict {
   const wrongEndpoint = expectedClose.closedByMe !== close.closedByMe;
@@ -60,11 +52,11 @@ function judgePlayed(
   return verdict;
 }
 
-function judgeClose(
+function closeVerdict(
   expected: ExpectedClose,
   close: CloseFacts,
   role: 'client' | 'server',
-): Pick<Judgement, 'behaviorClose' | 'resultClose'> {
+): Pick<CaseVerdict, 'behaviorClose' | 'resultClose'> {
   if (expected.closedByMe !== close.closedByMe) {
     const resultClose = 'The connection was failed by the wrong endpoint';
     return { behaviorClose: 'FAILED', resultClose };

@@ -15,7 +15,7 @@ import { Guard } from './session.ts';
 import { editHead, encodeHead } from '../handshake/head-draft.ts';
 import type { HeadDraft } from '../handshake/head-draft.ts';
 import type { Observation, PeerRequest } from '../observation.ts';
-import { NOT_RUN, play } from './run-script.ts';
+import { NOT_RUN, runScript } from './run-script.ts';
 import type { ExchangeScript } from '../script.ts';
 import { sendHead } from '../handshake/send-head.ts';
 import { Session } from './session.ts';
@@ -38,13 +38,13 @@ export async function acceptExchange(
   const response = draftResponse(script, request.head, agreed?.extensions);
   const lacking = session.compress(agreed?.deflate);
   await sendHead(response, { opening: script.opening, wire, conn: session.conn });
-  const played =
+  const outcome =
     lacking !== undefined
       ? NOT_RUN
-      : await play({ script, conn: session.conn, wire, role: 'server' });
+      : await runScript({ script, conn: session.conn, wire, role: 'server' });
   const seen: Observation = {
     opening: { is: 'accepted', breach: undefined, deflate: agreed !== undefined },
-    ...played,
+    ...outcome,
     served: undefined,
     lacking,
     guard: guard.reason,

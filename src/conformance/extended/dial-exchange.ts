@@ -29,7 +29,7 @@ import { Guard } from './session.ts';
 import { asRequest, editHead, encodeHead } from '../handshake/head-draft.ts';
 import type { HeadDraft } from '../handshake/head-draft.ts';
 import type { Observation, OpeningResult } from '../observation.ts';
-import { NOT_RUN, greet, play } from './run-script.ts';
+import { NOT_RUN, greet, runScript } from './run-script.ts';
 import type { ExchangeScript } from '../script.ts';
 import { sendHead } from '../handshake/send-head.ts';
 import { Session } from './session.ts';
@@ -81,18 +81,18 @@ export async function observeServer(
   await sendHead(request, { opening: script.opening, wire, conn: session.conn });
   const answer = await readHead(wire, 'response', script.waitMs);
   signal.throwIfAborted();
-  const opened = judgeAnswer(answer, request, knownBreach);
+  const opened = readOpening(answer, request, knownBreach);
   const goesOn = script.ending !== 'opening' && isInOrder(opened.opening);
   const lacking = goesOn ? session.compress(opened.deflate) : undefined;
-  const played =
+  const outcome =
     goesOn && lacking === undefined
-      ? await play({ script, conn: session.conn, wire, role: 'client' })
+      ? await runScript({ script, conn: session.conn, wire, role: 'client' })
       : NOT_RUN;
   wire.destroy();
   const served = script.thenServes ? await isServed(script, target) : undefined;
   signal.throwIfAborted();
   return {
-    seen: { opening: opened.opening, ...played, served, lacking, guard: guard.reason },
+    seen: { opening: opened.opening, ...outcome, served, lacking, guard: guard.reason },
     server: opened.server,
     request: clipText(encodeHead(request).toString('latin1')),
     response: answer.received.toString('latin1', 0, KEPT_BYTES),
@@ -161,7 +161,7 @@ interface Opened {
   readonly server: string | undefined;
 }
 
-function judgeAnswer(
+function readOpening(
   answer: HeadResult<'response'>,
   request: HeadDraft,
   knownBreach: string | undefined,
@@ -176,7 +176,7 @@ function judgeAnswer(
   }
   const verified = verifyResponse(head, asRequest(request));
   const names = (fieldValue(head, 'sec-websocket-extensions') ?? '').toLowerCase();
-  const found = verified.ok ? findStranger(head) : verified.violation;
+  const found = verified.ok ? findUnknownExtension(head) : verified.violation;
   const breach = found?.code === knownBreach ? undefined : found;
   const deflate = verified.ok ? verified.deflate : undefined;
   return {
@@ -198,7 +198,7 @@ function withoutHead({ failed, received }: NoHead): OpeningResult {
 }
 
 /** No server can know an extension that cases have made up, not even one that they offered. */
-function findStranger(head: ResponseHead): Violation | undefined {
+function findUnknownExtension(head: ResponseHead): Violation | undefined {
   const parsed = parseExtensions(fieldValue(head, 'sec-websocket-extensions') ?? '');
   const names = parsed.ok ? parsed.extensions.map(({ name }) => name) : [];
   const stranger = names.find((name) => name !== DEFLATE_EXTENSION);

@@ -1,9 +1,10 @@
 import { PEER_DROPPED, newCloseState } from '../autobahn/close-state.ts';
 import type { CaseLog } from '../wire/frame-log.ts';
 import type { CaseResult, CloseFacts } from '../result.ts';
+import { taskFields } from '../case.ts';
 import type { CaseTask } from '../case.ts';
 import { toEvent } from '../handshake/describe.ts';
-import { grade } from './verdict.ts';
+import { caseVerdict } from './verdict.ts';
 import type { Observation } from '../observation.ts';
 import type { ExchangeScript } from '../script.ts';
 
@@ -23,21 +24,15 @@ export interface ExchangeOutcome {
 /** Makes the result of an extended case. */
 export function toExchangeResult(outcome: ExchangeOutcome): CaseResult {
   const { task, script, log, seen } = outcome;
-  const { definition } = task;
-  const counts = log.counts();
-  const graded = grade(script, seen);
+  const verdict = caseVerdict(script, seen);
   // These cases refuse and are refused by design: only a peer that should have said something and
   // said nothing was not there.
-  const silent = seen.opening.is === 'unanswered' && graded.behavior === 'FAILED';
+  const silent = seen.opening.is === 'unanswered' && verdict.behavior === 'FAILED';
   return {
-    id: definition.id,
-    number: task.number,
-    title: definition.title,
-    rfc: definition.rfc,
-    description: definition.description,
-    expectation: definition.expectation,
+    ...taskFields(task),
+    ...log.resultFields(),
+    ...verdict,
     agent: outcome.agent,
-    ...graded,
     opened: !silent,
     expected: {},
     expectedClose: null,
@@ -50,17 +45,9 @@ export function toExchangeResult(outcome: ExchangeOutcome): CaseResult {
     reportTime: false,
     reportCompressionRatio: false,
     traffic: null,
-    rxOctetStats: counts.rxOctets,
-    txOctetStats: counts.txOctets,
-    rxFrameStats: counts.rxFrames,
-    txFrameStats: counts.txFrames,
-    log: log.rows,
-    logEnabled: log.enabled,
-    findings: log.findings,
     retry: 'not needed',
     guard: seen.guard,
     notRun: null,
-    quick: task.quick,
   };
 }
 

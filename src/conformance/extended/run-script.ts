@@ -37,26 +37,29 @@ export const NOT_RUN: ScriptOutcome = {
   answeredClose: undefined,
 };
 
-/** Sends what an open connection is to be sent, then finds out what became of it. */
-export async function play({ script, conn, wire, role }: ScriptOptions): Promise<ScriptOutcome> {
+/** Sends what the script has for an open connection, then finds out how the peer reacts. */
+export async function runScript({
+  script,
+  conn,
+  wire,
+  role,
+}: ScriptOptions): Promise<ScriptOutcome> {
   for (const action of script.send) {
     if (conn.over) break;
     await act(action, { script, conn, wire });
   }
-  const judged = (
-    played: Pick<ScriptOutcome, 'received' | 'end'> & Partial<ScriptOutcome>,
-  ): ScriptOutcome => ({
+  const ended = (seen: Pick<ScriptOutcome, 'end'> & Partial<ScriptOutcome>): ScriptOutcome => ({
+    received: conn.received.filter(isCounted),
     violation: conn.violation,
     droppedInTime: undefined,
     answeredClose: undefined,
-    ...played,
+    ...seen,
   });
-  const heardBefore = conn.received.filter(isCounted);
   switch (script.ending) {
     case 'opening':
     case 'leave':
       wire.destroy();
-      return judged({ received: heardBefore, end: undefined });
+      return ended({ end: undefined });
     case 'greet': {
       const received = await greet(conn, script);
       if (received === undefined) break;
@@ -64,21 +67,14 @@ export async function play({ script, conn, wire, role }: ScriptOptions): Promise
       await conn.listen(CLOSE_MS, () => conn.peerClose !== undefined);
       const answeredClose = conn.peerClose !== undefined;
       const droppedInTime = answeredClose ? await isDropped(conn, role) : undefined;
-      return judged({
-        received,
-        end: { is: 'open' },
-        violation: conn.violation,
-        answeredClose,
-        droppedInTime,
-      });
+      return ended({ received, end: { is: 'open' }, answeredClose, droppedInTime });
     }
     case 'react':
       await conn.listen(script.waitMs, () => conn.peerClose !== undefined);
   }
   const closed = conn.peerClose !== undefined && !script.ownReply;
   const droppedInTime = closed ? await isDropped(conn, role) : undefined;
-  const received = conn.received.filter(isCounted);
-  return judged({ received, end: endOf(conn), violation: conn.violation, droppedInTime });
+  return ended({ end: endOf(conn), droppedInTime });
 }
 
 async function act(

@@ -1,30 +1,23 @@
-import type { Behavior, BehaviorClose } from '../result.ts';
+import type { Behavior, CaseVerdict } from '../result.ts';
 import { describeOutcome, describeSeen } from '../handshake/describe.ts';
 import type { ReceivedFrame, Observation } from '../observation.ts';
 import type { ExchangeScript, Received, ReceivedEvent, Outcome } from '../script.ts';
 
-export interface GradedCase {
-  readonly behavior: Behavior;
-  readonly behaviorClose: BehaviorClose;
-  readonly result: string;
-  readonly resultClose: string;
-}
-
 const CLOSE_OK = { behaviorClose: 'OK', resultClose: 'Connection was properly closed' } as const;
 
-/** What a script's grades make of what was seen. */
-export interface Judgement {
+/** What was seen, held against the outcomes that a script expects. */
+export interface ExchangeVerdict {
   readonly behavior: Behavior;
   /** What the peer did, as a clause. */
   readonly what: string;
   /** Why that is not OK. */
   readonly why?: string;
-  /** The grade that decided, or the one that was missed. */
+  /** The expected outcome that was seen, or the one that was not. */
   readonly outcome?: Outcome;
 }
 
-/** Holds what was seen of an exchange against what its script allows. */
-export function judgeExchange(script: ExchangeScript, seen: Observation): Judgement {
+/** The verdict of an exchange with any peer. */
+export function exchangeVerdict(script: ExchangeScript, seen: Observation): ExchangeVerdict {
   const what = describeSeen(seen);
   if (seen.guard !== null) return { behavior: 'FAILED', what: seen.guard };
   if (seen.violation !== undefined) {
@@ -51,15 +44,15 @@ export function judgeExchange(script: ExchangeScript, seen: Observation): Judgem
   return { behavior: 'FAILED', what: `${what}${lacking}`, outcome };
 }
 
-/** The verdict of an extended case, in Autobahn's words. */
-export function grade(script: ExchangeScript, seen: Observation): GradedCase {
-  const { behavior, what, why, outcome } = judgeExchange(script, seen);
+/** The verdict of an extended case, in Autobahn's terms. */
+export function caseVerdict(script: ExchangeScript, seen: Observation): CaseVerdict {
+  const { behavior, what, why, outcome } = exchangeVerdict(script, seen);
   if (behavior === 'FAILED') {
     const expected = outcome === undefined ? '' : `expected ${describeOutcome(outcome)}, but `;
     return { behavior, result: sentence(`${expected}${what}`), ...CLOSE_OK };
   }
   const result = sentence(why === undefined ? what : `${what}: ${why}`);
-  const close = outcome === undefined ? CLOSE_OK : gradeClose(outcome, seen);
+  const close = outcome === undefined ? CLOSE_OK : closeVerdict(outcome, seen);
   return { behavior, result, ...close };
 }
 
@@ -130,10 +123,10 @@ function isSame(received: ReceivedFrame, { type, payload }: ReceivedEvent): bool
 }
 
 /** How the connection ended, in Autobahn's words. */
-function gradeClose(
+function closeVerdict(
   outcome: Outcome,
   { end, droppedInTime, answeredClose }: Observation,
-): Pick<GradedCase, 'behaviorClose' | 'resultClose'> {
+): Pick<CaseVerdict, 'behaviorClose' | 'resultClose'> {
   if (answeredClose === false) {
     const resultClose = "The peer did not answer the tester's close frame";
     return { behaviorClose: 'UNCLEAN', resultClose };

@@ -4,7 +4,7 @@ import { describeExpectation } from './describe.ts';
 import type {
   Action,
   ExchangeScript,
-  Grade,
+  ExpectedOutcome,
   HeadEdit,
   Received,
   ReceivedEvent,
@@ -23,7 +23,7 @@ export interface Row extends Partial<Omit<ExchangeScript, 'kind' | 'expect' | 'o
   /** What the tester does, in a sentence. */
   readonly sends: string;
   readonly opening?: Partial<ExchangeScript['opening']>;
-  readonly expect: readonly Grade[];
+  readonly expect: readonly ExpectedOutcome[];
   readonly peers?: CaseDefinition['peers'];
 }
 
@@ -183,40 +183,46 @@ export function gotPong(payload: Buffer | string): ReceivedEvent {
   return { type: 'pong', payload: Buffer.from(payload) };
 }
 
-export function ok(outcome: Grade['outcome']): Grade {
+export function ok(outcome: ExpectedOutcome['outcome']): ExpectedOutcome {
   return { verdict: 'OK', outcome };
 }
 
-export function nonStrict(outcome: Grade['outcome'], why: string): Grade {
+export function nonStrict(outcome: ExpectedOutcome['outcome'], why: string): ExpectedOutcome {
   return { verdict: 'NON-STRICT', outcome, why };
 }
 
-export function informational(outcome: Grade['outcome'], why: string): Grade {
+export function informational(outcome: ExpectedOutcome['outcome'], why: string): ExpectedOutcome {
   return { verdict: 'INFORMATIONAL', outcome, why };
 }
 
 /** 4.2.1: "the server MUST stop processing the client's handshake and return an HTTP response". */
-export const REFUSED: readonly Grade[] = [ok({ is: 'refused' })];
+export const REFUSED: readonly ExpectedOutcome[] = [ok({ is: 'refused' })];
 
-export const ACCEPTED: readonly Grade[] = [ok({ is: 'accepted' })];
+export const ACCEPTED: readonly ExpectedOutcome[] = [ok({ is: 'accepted' })];
 
 /** The peer goes on, after `received`. */
-export function goesOn(...received: readonly ReceivedEvent[]): readonly Grade[] {
+export function goesOn(...received: readonly ReceivedEvent[]): readonly ExpectedOutcome[] {
   return [ok({ is: 'open', received })];
 }
 
 /** The peer goes on after both, whichever came first: what answers a ping need not wait. */
-export function goesOnInAnyOrder(one: ReceivedEvent, other: ReceivedEvent): readonly Grade[] {
+export function goesOnInAnyOrder(
+  one: ReceivedEvent,
+  other: ReceivedEvent,
+): readonly ExpectedOutcome[] {
   return [...goesOn(one, other), ...goesOn(other, one)];
 }
 
 /** The peer fails the connection with one of `codes`, no code or a drop of TCP. */
-export function fails(codes: readonly number[], received: Received = []): readonly Grade[] {
+export function fails(
+  codes: readonly number[],
+  received: Received = [],
+): readonly ExpectedOutcome[] {
   return [ok({ is: 'failed', codes, received })];
 }
 
 /** The peer drops TCP before the WebSocket is open; a close frame is one step too late. */
-export const UNOPENED: readonly Grade[] = [
+export const UNOPENED: readonly ExpectedOutcome[] = [
   ok({ is: 'dropped' }),
   nonStrict(
     { is: 'failed', codes: [1002, 1006, 1008, 1010, 1011] },

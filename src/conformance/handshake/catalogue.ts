@@ -1,4 +1,4 @@
-import type { ExchangeScript, Grade } from '../script.ts';
+import type { ExchangeScript, ExpectedOutcome } from '../script.ts';
 import { toCase } from './builders.ts';
 import type { Row } from './builders.ts';
 import { DEFLATE_OFFERS } from './cases/offers.ts';
@@ -111,13 +111,13 @@ function withoutEcho(row: Row): Row {
 const PING = 9;
 
 /** A connection that goes on is one whose request was accepted. */
-function asAnswer(grade: Grade): Grade[] {
-  switch (grade.outcome.is) {
+function asAnswer(expected: ExpectedOutcome): ExpectedOutcome[] {
+  switch (expected.outcome.is) {
     case 'open':
-      return [{ ...grade, outcome: { is: 'accepted' } }];
+      return [{ ...expected, outcome: { is: 'accepted' } }];
     case 'failed':
       return [];
     default:
-      return [grade];
+      return [expected];
   }
 }

@@ -4,13 +4,13 @@ import { printable } from '../../report/printable.ts';
 import { clip } from '../result.ts';
 import type { CaseEvent } from '../result.ts';
 import type { ReceivedFrame, Observation, OpeningResult } from '../observation.ts';
-import type { Grade, Received, ReceivedEvent, Outcome } from '../script.ts';
+import type { ExpectedOutcome, Received, ReceivedEvent, Outcome } from '../script.ts';
 
-/** What a conforming peer does, in a sentence made from the grades of a case. */
-export function describeExpectation(grades: readonly Grade[]): string {
-  const of = (verdict: Grade['verdict']): string =>
-    grades
-      .filter((grade) => grade.verdict === verdict)
+/** What a conforming peer does, in a sentence made from the outcomes that its case expects. */
+export function describeExpectation(expected: readonly ExpectedOutcome[]): string {
+  const of = (verdict: ExpectedOutcome['verdict']): string =>
+    expected
+      .filter((row) => row.verdict === verdict)
       .map(({ outcome }) => describeOutcome(outcome))
       .filter((text, index, all) => all.indexOf(text) === index)
       .join(', or ');

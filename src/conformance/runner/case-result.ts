@@ -1,8 +1,10 @@
+import { taskFields } from '../case.ts';
 import type { CaseDefinition, CaseTask } from '../case.ts';
+import { CaseLog } from '../wire/frame-log.ts';
 import type { CaseConnection } from '../autobahn/connection.ts';
 import { newCloseState } from '../autobahn/close-state.ts';
 import { describe } from '../autobahn/event-case.ts';
-import { judge } from '../autobahn/verdict.ts';
+import { caseVerdict } from '../autobahn/verdict.ts';
 import type { CaseEvent, CaseResult, CloseFacts, ExpectedLabel } from '../result.ts';
 
 export interface OutcomeInput {
@@ -25,23 +27,18 @@ export function toResult(input: OutcomeInput): CaseResult {
   const { definition } = task;
   const close = connection?.ending ?? { ...newCloseState(), ...input.neverOpen };
   const handler = connection?.handler;
-  const judgement = judge({
+  const verdict = caseVerdict({
     definition,
     role,
     close,
-    played: handler ? { verdict: handler.verdict(), expectedClose: handler.expectedClose } : null,
+    handler: handler ? { verdict: handler.verdict(), expectedClose: handler.expectedClose } : null,
   });
-  const counts = connection?.log.counts();
   const compression = definition.script.kind === 'compression';
   return {
-    id: definition.id,
-    number: task.number,
-    title: definition.title,
-    rfc: definition.rfc,
-    description: definition.description,
-    expectation: definition.expectation,
+    ...taskFields(task),
+    ...(connection?.log ?? new CaseLog()).resultFields(),
+    ...verdict,
     agent: input.agent,
-    ...judgement,
     opened: connection !== undefined,
     expected: connection === undefined ? {} : expectedOf(definition),
     expectedClose: handler?.expectedClose ?? null,
@@ -54,18 +51,10 @@ export function toResult(input: OutcomeInput): CaseResult {
     reportTime: definition.script.kind !== 'events',
     reportCompressionRatio: compression,
     traffic:
-      compression && judgement.behavior === 'OK' ? (connection?.traffic.snapshot() ?? null) : null,
-    rxOctetStats: counts?.rxOctets ?? {},
-    txOctetStats: counts?.txOctets ?? {},
-    rxFrameStats: counts?.rxFrames ?? {},
-    txFrameStats: counts?.txFrames ?? {},
-    log: connection?.log.rows ?? [],
-    logEnabled: connection?.log.enabled ?? true,
-    findings: connection?.log.findings ?? [],
+      compression && verdict.behavior === 'OK' ? (connection?.traffic.snapshot() ?? null) : null,
     retry: 'not needed',
     guard: connection?.guard ?? null,
     notRun: input.notRun ?? null,
-    quick: task.quick,
   };
 }
 

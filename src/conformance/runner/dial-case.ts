@@ -4,7 +4,7 @@ import { openSocket, readHead } from '../../transport/index.ts';
 import type { NoHead, Wire } from '../../transport/index.ts';
 import { VERSION } from '../../core/version.ts';
 import type { DeflateCache } from '../autobahn/corpus/deflate-cache.ts';
-import { judgeResponse, offerDeflate, wishesOf } from '../autobahn/negotiate.ts';
+import { readAgreement, offerDeflate, wishesOf } from '../autobahn/negotiate.ts';
 import type { CaseConnection } from '../autobahn/connection.ts';
 import { PEER_DROPPED } from '../autobahn/close-state.ts';
 import type { ExchangeTarget } from '../extended/dial-exchange.ts';
@@ -36,7 +36,7 @@ export async function dialCase(task: CaseTask, target: DialTarget): Promise<Case
   const { url, signal } = target;
   const wire = await openSocket(url, { tls: target.tls, timeoutMs: OPEN_TIMEOUT_MS, signal });
   try {
-    const handshake = await shakeHands(wire, task, target);
+    const handshake = await openHandshake(wire, task, target);
     const opened = performance.now();
     const { connection } = handshake;
     if (connection !== undefined) await drive(wire, connection);
@@ -67,7 +67,7 @@ interface Opening {
   readonly failure: Partial<CloseFacts> | undefined;
 }
 
-async function shakeHands(wire: Wire, task: CaseTask, target: DialTarget): Promise<Opening> {
+async function openHandshake(wire: Wire, task: CaseTask, target: DialTarget): Promise<Opening> {
   const wishes = wishesOf(task.definition);
   const key = createKey(randomBytes(16));
   const request = createRequest({
@@ -91,7 +91,7 @@ async function shakeHands(wire: Wire, task: CaseTask, target: DialTarget): Promi
   if (!('head' in result)) return failed(explainMissingHead(result), response);
   const { head } = result;
   const { protocols } = target;
-  const agreement = judgeResponse(head, { key, offers: wishes.length > 0, protocols });
+  const agreement = readAgreement(head, { key, offers: wishes.length > 0, protocols });
   if (!agreement.ok) {
     return failed({ droppedByMe: true, wasNotCleanReason: agreement.reason }, response);
   }

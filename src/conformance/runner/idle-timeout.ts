@@ -1,10 +1,10 @@
 import type { CaseResult } from '../result.ts';
 
 /** Seconds without an octet after which a peer is not waited for any longer. */
-const PATIENT_S = 30;
+const IDLE_TIMEOUT_S = 30;
 
 /** The same for a peer that has shown that it does not echo. */
-const IMPATIENT_S = 3;
+const MUTE_TIMEOUT_S = 3;
 
 /** Cases in which the peer was silent for that long. */
 const SILENCES = 3;
@@ -27,9 +27,9 @@ export class IdleTimeout {
     else if (expectsMessage(result)) this.#fruitless++;
   }
 
-  seconds(): number {
+  get timeoutS(): number {
     const mute = this.#messages === 0 && this.#fruitless >= SILENCES;
-    return mute || this.#silences >= SILENCES ? IMPATIENT_S : PATIENT_S;
+    return mute || this.#silences >= SILENCES ? MUTE_TIMEOUT_S : IDLE_TIMEOUT_S;
   }
 }
 

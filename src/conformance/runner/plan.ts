@@ -1,45 +1,45 @@
 import type { CaseDefinition, CaseTask, CompressionScript, CorpusName } from '../case.ts';
 
 /** Cases that may run side by side, and how many of them at a time. */
-export interface Lane {
+export interface Pool {
   readonly tasks: readonly CaseTask[];
-  readonly width: number;
+  readonly concurrency: number;
 }
 
 /** Large messages side by side would only measure each other, and cost memory. */
-const LIMIT_WIDTH = 2;
+const LIMIT_CONCURRENCY = 2;
 
 /** What it takes to keep a peer busy that compresses in several threads. */
-const COMPRESSION_WIDTH = 12;
+const COMPRESSION_CONCURRENCY = 12;
 
 /**
- * Which cases run at the same time: stages one after the other, the lanes of a stage together.
+ * Which cases run at the same time: stages one after the other, the pools of a stage together.
  *
  * Most cases of the first stage wait for nothing; those that wait a second or two go first, and
  * the large messages of section 9 fill that time.
  */
-export function planStages(tasks: readonly CaseTask[], concurrency: number): Lane[][] {
+export function planStages(tasks: readonly CaseTask[], concurrency: number): Pool[][] {
   const of = (wanted: (definition: CaseDefinition) => boolean): CaseTask[] =>
     tasks.filter(({ definition }) => wanted(definition));
   const limits = of(({ script }) => script.kind === 'length' || script.kind === 'rounds');
   const compressed = of(({ script }) => script.kind === 'compression');
   const others = tasks.filter((task) => !limits.includes(task) && !compressed.includes(task));
-  if (concurrency === 1) return [[{ tasks, width: 1 }]];
-  const stages: Lane[][] = [
+  if (concurrency === 1) return [[{ tasks, concurrency: 1 }]];
+  const stages: Pool[][] = [
     [
-      { tasks: [...others].sort((a, b) => waitsOf(b) - waitsOf(a)), width: concurrency },
-      { tasks: limits, width: Math.min(LIMIT_WIDTH, concurrency) },
+      { tasks: [...others].sort((a, b) => waitsOf(b) - waitsOf(a)), concurrency },
+      { tasks: limits, concurrency: Math.min(LIMIT_CONCURRENCY, concurrency) },
     ],
     [
       {
         tasks: [...compressed].sort(byMessages),
-        width: Math.min(COMPRESSION_WIDTH, concurrency),
+        concurrency: Math.min(COMPRESSION_CONCURRENCY, concurrency),
       },
     ],
   ];
   return stages
-    .map((lanes) => lanes.filter((lane) => lane.tasks.length > 0))
-    .filter((lanes) => lanes.length > 0);
+    .map((pools) => pools.filter((pool) => pool.tasks.length > 0))
+    .filter((pools) => pools.length > 0);
 }
 
 /** Seconds a case waits whatever the peer does. */

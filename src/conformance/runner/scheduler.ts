@@ -5,7 +5,7 @@ import { isDoubtful, isSameVerdict, signatureOf } from './retry.ts';
 import { toResult } from './case-result.ts';
 import type { CaseTask } from '../case.ts';
 import { planStages } from './plan.ts';
-import type { Lane } from './plan.ts';
+import type { Pool } from './plan.ts';
 
 export interface RunCasesOptions {
   readonly tasks: readonly CaseTask[];
@@ -26,7 +26,7 @@ export interface RanCases {
 }
 
 /** Milliseconds between attempts to reach a peer that refuses: it may be restarting. */
-const PATIENCE_MS = [100, 400, 1500];
+const RETRY_DELAYS_MS = [100, 400, 1500];
 
 /** Handshakes that time out one after the other before the peer counts as dead. */
 const DEAF_LIMIT = 4;
@@ -72,7 +72,7 @@ class Scheduler {
       const [first] = tasks;
       // Alone, so that it is known what the peer can do when nothing else is going on.
       if (first !== undefined) await this.#runTask(first, true);
-      for (const lanes of planStages(tasks, concurrency)) await this.#runStage(lanes);
+      for (const pools of planStages(tasks, concurrency)) await this.#runStage(pools);
       await this.#confirmFailures();
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -94,9 +94,9 @@ class Scheduler {
     );
   }
 
-  async #runStage(lanes: readonly Lane[]): Promise<void> {
-    const queues = lanes.map(({ tasks, width }) => ({
-      width,
+  async #runStage(pools: readonly Pool[]): Promise<void> {
+    const queues = pools.map(({ tasks, concurrency }) => ({
+      concurrency,
       waiting: tasks.filter((task) => !this.#results.has(task)),
     }));
     while (queues.some(({ waiting }) => waiting.length > 0) || this.#unopened.length > 0) {
@@ -105,8 +105,8 @@ class Scheduler {
         for (const { waiting } of queues) await this.#work(waiting, true);
       } else {
         await Promise.all(
-          queues.flatMap(({ waiting, width }) =>
-            Array.from({ length: width }, () => this.#work(waiting, false)),
+          queues.flatMap(({ waiting, concurrency }) =>
+            Array.from({ length: concurrency }, () => this.#work(waiting, false)),
           ),
         );
       }
@@ -166,9 +166,9 @@ class Scheduler {
         if (!(error instanceof EnvironmentError)) throw error;
         // The very first connection tells whether there is anything to test.
         if (!this.#everOpened && this.#results.size === 0) throw error;
-        const idleTimeout = alone ? PATIENCE_MS[attempt] : undefined;
-        if (idleTimeout !== undefined) {
-          await sleep(idleTimeout, undefined, { signal });
+        const delayMs = alone ? RETRY_DELAYS_MS[attempt] : undefined;
+        if (delayMs !== undefined) {
+          await sleep(delayMs, undefined, { signal });
           continue;
         }
         if (alone) this.#giveUp(`the peer no longer accepts connections: ${error.message}`);

@@ -12,14 +12,14 @@ import {
 import type { Violation } from '../../protocol/index.ts';
 import type { Wire } from '../../transport/index.ts';
 import type { CaseLog } from './frame-log.ts';
-import { Incoming } from './receiver.ts';
-import type { IncomingFrame, IncomingMessage, IncomingSink, Position } from './receiver.ts';
+import { Receiver } from './receiver.ts';
+import type { IncomingFrame, IncomingMessage, ReceiverSink, Position } from './receiver.ts';
 import { clip } from '../result.ts';
 import { createMaskSource } from './mask-source.ts';
 import type { ReceivedFrame } from '../observation.ts';
 import type { Pieces, WireFrame } from '../script.ts';
 
-export interface TalkOptions {
+export interface ConnOptions {
   readonly wire: Wire;
   /** What the tester is. */
   readonly role: 'client' | 'server';
@@ -41,24 +41,24 @@ const NO_KEY = Buffer.alloc(4);
 const maskSource = createMaskSource();
 
 /** The tester's side of an open connection: frames out, legal or not, and everything in. */
-export class Conn implements IncomingSink {
+export class Conn implements ReceiverSink {
   readonly received: ReceivedFrame[] = [];
   /** The peer's close frame. */
   peerClose: { readonly code: number | null; readonly reason: Buffer } | undefined;
   /** What the peer did that no peer may. */
   violation: string | undefined;
   sentClose: number | null | undefined;
-  readonly #options: TalkOptions;
-  readonly #incoming: Incoming;
+  readonly #options: ConnOptions;
+  readonly #incoming: Receiver;
   readonly #replies: WireFrame[] = [];
   readonly #began = performance.now();
   #ended = false;
   #received = 0;
   #sent = 0;
 
-  constructor(options: TalkOptions) {
+  constructor(options: ConnOptions) {
     this.#options = options;
-    this.#incoming = new Incoming({
+    this.#incoming = new Receiver({
       masked: options.role === 'server',
       inflate: options.inflate,
       keptBytes: KEPT_BYTES,
@@ -156,7 +156,7 @@ export class Conn implements IncomingSink {
     }
   }
 
-  // --- IncomingSink ---
+  // --- ReceiverSink ---
 
   onFrame(frame: IncomingFrame): void {
     const { opcode } = frame;

@@ -1,6 +1,6 @@
 import type { Violation } from '../../protocol/index.ts';
 import { clip } from '../result.ts';
-import type { Counts, Finding, LogRow } from '../result.ts';
+import type { CaseResult, Finding, LogRow } from '../result.ts';
 import type { IncomingFrame, Position } from './receiver.ts';
 
 /** Rows a log holds at most; what comes after them is counted, not kept. */
@@ -98,12 +98,25 @@ export class CaseLog {
     this.add({ kind: 'octets', direction, octets: clip(octets), offset, sync });
   }
 
-  counts(): { rxOctets: Counts; txOctets: Counts; rxFrames: Counts; txFrames: Counts } {
+  /** The fields of a result that come from the log. */
+  resultFields(): Pick<
+    CaseResult,
+    | 'log'
+    | 'logEnabled'
+    | 'findings'
+    | 'rxOctetStats'
+    | 'txOctetStats'
+    | 'rxFrameStats'
+    | 'txFrameStats'
+  > {
     return {
-      rxOctets: Object.fromEntries(this.#counts.rxOctets),
-      txOctets: Object.fromEntries(this.#counts.txOctets),
-      rxFrames: Object.fromEntries(this.#counts.rxFrames),
-      txFrames: Object.fromEntries(this.#counts.txFrames),
+      rxOctetStats: Object.fromEntries(this.#counts.rxOctets),
+      txOctetStats: Object.fromEntries(this.#counts.txOctets),
+      rxFrameStats: Object.fromEntries(this.#counts.rxFrames),
+      txFrameStats: Object.fromEntries(this.#counts.txFrames),
+      log: this.rows,
+      logEnabled: this.#enabled,
+      findings: this.findings,
     };
   }
 

@@ -26,7 +26,7 @@ export interface HeaderContext {
  * A `Connection` is done at the first one. Here all of them count: the tester answers the first
  * with a close frame and the second, if there is one, by dropping TCP.
  */
-export function judgeOpening(header: FrameHeader, context: HeaderContext): Violation[] {
+export function openingViolations(header: FrameHeader, context: HeaderContext): Violation[] {
   const { opcode, rsv, masked } = header;
   const breaches: Violation[] = [];
   const compressed = context.deflate && rsv === RSV1;
@@ -36,13 +36,13 @@ export function judgeOpening(header: FrameHeader, context: HeaderContext): Viola
   }
   breaches.push(
     ...(isControlOpcode(opcode)
-      ? judgeControl(header, compressed)
-      : judgeData(header, { compressed, messageOpen: context.messageOpen })),
+      ? controlViolations(header, compressed)
+      : dataViolations(header, { compressed, messageOpen: context.messageOpen })),
   );
   return breaches;
 }
 
-function judgeControl(header: FrameHeader, compressed: boolean): Violation[] {
+function controlViolations(header: FrameHeader, compressed: boolean): Violation[] {
   const { opcode, fin, lengthBytes } = header;
   const breaches: Violation[] = [];
   if (!fin) breaches.push(violation('WSK_CONTROL_FRAGMENTED', { opcode }));
@@ -58,7 +58,7 @@ function judgeControl(header: FrameHeader, compressed: boolean): Violation[] {
   return breaches;
 }
 
-function judgeData(
+function dataViolations(
   { opcode }: FrameHeader,
   { compressed, messageOpen }: { compressed: boolean; messageOpen: boolean },
 ): Violation[] {
@@ -75,7 +75,7 @@ function judgeData(
 }
 
 /** Every breach in the extended length of a frame. */
-export function judgeLength({ length, lengthBytes, overflow }: FrameHeader): Violation[] {
+export function lengthViolations({ length, lengthBytes, overflow }: FrameHeader): Violation[] {
   if (lengthBytes === 0) return [];
   if (overflow) return [violation('WSK_LENGTH_OVERFLOW')];
   if (minimalLengthBytes(length) === lengthBytes) return [];

@@ -7,7 +7,7 @@ import {
   violation,
 } from '../../protocol/index.ts';
 import type { Violation } from '../../protocol/index.ts';
-import { judgeLength, judgeOpening } from './header-rules.ts';
+import { lengthViolations, openingViolations } from './header-rules.ts';
 
 /** A message of the peer; of one larger than what can be expected only the head is there. */
 export interface IncomingMessage {
@@ -37,7 +37,7 @@ export interface Position {
   readonly index: number;
 }
 
-export interface IncomingSink {
+export interface ReceiverSink {
   /** True as soon as no further input counts. */
   readonly deaf: boolean;
   onFrame(frame: IncomingFrame): void;
@@ -48,14 +48,14 @@ export interface IncomingSink {
   onBroken(breach: Violation, position: Position): void;
 }
 
-export interface IncomingOptions {
+export interface ReceiverOptions {
   /** Whether the peer has to mask. */
   readonly masked: boolean;
   /** Inflates a message; absent if permessage-deflate is not in force. */
   readonly inflate: ((pieces: readonly Buffer[]) => Buffer | Violation) | undefined;
   /** Bytes of each message that are kept; nothing a case expects is longer. */
   readonly keptBytes: number;
-  readonly sink: IncomingSink;
+  readonly sink: ReceiverSink;
 }
 
 /** Most of a compressed message, and of a control frame, that is held. */
@@ -70,8 +70,8 @@ const EMPTY: Buffer = Buffer.alloc(0);
  * So an illegal frame is still taken for what it seems to be, and a message may be delivered that
  * a `Connection` would never see.
  */
-export class Incoming {
-  readonly #options: IncomingOptions;
+export class Receiver {
+  readonly #options: ReceiverOptions;
   readonly #header = new FrameHeader();
   #carry: Buffer = EMPTY;
   /** Position in the stream of the next octet that was not looked at. */
@@ -95,7 +95,7 @@ export class Incoming {
   #held = 0;
   #messageLength = 0;
 
-  constructor(options: IncomingOptions) {
+  constructor(options: ReceiverOptions) {
     this.#options = options;
   }
 
@@ -138,12 +138,12 @@ export class Incoming {
     };
     if (!this.#openingJudged) {
       this.#openingJudged = true;
-      for (const breach of judgeOpening(header, context)) {
+      for (const breach of openingViolations(header, context)) {
         report(breach, at + (isAboutLength(breach) ? 1 : 0));
       }
     }
     if (size === 0) return 0;
-    for (const breach of judgeLength(header)) report(breach, at + 1);
+    for (const breach of lengthViolations(header)) report(breach, at + 1);
     // The second breach ends the connection, whatever else this frame was.
     if (this.#options.sink.deaf) return 0;
     this.#beginFrame(bytes, at, size);

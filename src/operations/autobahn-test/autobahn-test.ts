@@ -15,7 +15,7 @@ import { quicken, selectCases } from './select.ts';
 import { summarize } from './summarize.ts';
 import { testClients } from './test-clients.ts';
 import { testServer } from './test-server.ts';
-import type { ScriptOutcome } from './test-server.ts';
+import type { CasesOutcome } from './test-server.ts';
 
 /**
  * Runs Autobahn's cases against a server, or against the clients that come, and writes the reports.
@@ -37,13 +37,13 @@ export async function autobahnTest(
     other:
       input.compare === undefined ? undefined : await readOtherIndex(input.compare, context.cwd),
   });
-  const played =
+  const outcome =
     input.role === 'client'
       ? await testClients(input, tasks, context, async (soFar) => {
           await suite.report(soFar);
         })
       : await testServer(input, tasks, context);
-  return suite.report(played);
+  return suite.report(outcome);
 }
 
 /** A client asks for a case by its place in the selection, a server gets Autobahn's own numbers. */
@@ -76,9 +76,9 @@ class Suite {
     this.#options = options;
   }
 
-  /** Writes the reports about `played` and sums them up. */
-  async report(played: ScriptOutcome): Promise<AutobahnTestReport> {
-    const run = this.#toRun(played);
+  /** Writes the reports about `outcome` and sums them up. */
+  async report(outcome: CasesOutcome): Promise<AutobahnTestReport> {
+    const run = this.#toRun(outcome);
     const comparison =
       this.#options.other === undefined ? undefined : compareRuns(run, this.#options.other);
     const folder = resolve(this.#context.cwd, this.#input.output);
@@ -91,13 +91,13 @@ class Suite {
     return agents.length > 0 && agents.every(({ cases }) => cases.length === length);
   }
 
-  #toRun(played: ScriptOutcome): ConformanceRun {
+  #toRun(outcome: CasesOutcome): ConformanceRun {
     const { cases, exclude, quick, extended, concurrency, failOn, role } = this.#input;
-    const agents = groupByAgent(played.results, this.#options.tasks);
+    const agents = groupByAgent(outcome.results, this.#options.tasks);
     return {
       options: {
         role,
-        target: played.target,
+        target: outcome.target,
         cases,
         exclude,
         quick,
@@ -117,8 +117,8 @@ class Suite {
       // Ctrl-C after the last case is how a person ends a tester that waits for clients.
       interrupted: this.#context.signal.aborted && !this.#isComplete(agents),
       selected: this.#options.tasks.length,
-      machineTooBusy: played.machineTooBusy,
-      notes: played.notes,
+      machineTooBusy: outcome.machineTooBusy,
+      notes: outcome.notes,
       expectedFailures: weighExpectations(this.#options.expected, agents, failOn),
     };
   }

@@ -8,7 +8,7 @@ import type { CaseTask } from '../../conformance/case.ts';
 import { listenerUrl } from '../../transport/address.ts';
 import type { AutobahnTestInput } from './schema.ts';
 import { SectionProgress } from './section-progress.ts';
-import type { ScriptOutcome } from './test-server.ts';
+import type { CasesOutcome } from './test-server.ts';
 
 /**
  * Waits for clients and runs the cases they ask for, until one of them stops the tester, the
@@ -21,14 +21,14 @@ export async function testClients(
   input: AutobahnTestInput,
   tasks: readonly CaseTask[],
   context: OperationContext,
-  report: (played: ScriptOutcome) => Promise<void>,
-): Promise<ScriptOutcome> {
+  report: (outcome: CasesOutcome) => Promise<void>,
+): Promise<CasesOutcome> {
   using lag = new LagWatch();
   const results = new Map<string, CaseResult>();
   const ids = tasks.map(({ definition }) => definition.id);
   const progress = new SectionProgress(ids, input.failOn, context.emit);
   const notes: string[] = [];
-  const played = (): ScriptOutcome => ({
+  const outcome = (): CasesOutcome => ({
     target: listenerUrl(input.host, server.port),
     results: [...results.values()],
     notes,
@@ -47,7 +47,7 @@ export async function testClients(
       results.set(`${result.agent} ${result.id}`, result);
       progress.add(result);
     },
-    onReport: () => report(played()),
+    onReport: () => report(outcome()),
     onStop: stop,
   });
   context.emit({ stage: `waiting for clients at ${listenerUrl(input.host, server.port)}` });
@@ -61,7 +61,7 @@ export async function testClients(
   });
   await stopped;
   context.signal.removeEventListener('abort', stop);
-  return played();
+  return outcome();
 }
 
 /** The client under test, run by the shell, its output on our standard error. */

@@ -16,8 +16,8 @@ import { runCases } from '../../conformance/runner/scheduler.ts';
 import type { AutobahnTestInput } from './schema.ts';
 import { SectionProgress } from './section-progress.ts';
 
-/** What became of the cases with one peer or several. */
-export interface ScriptOutcome {
+/** The results of the cases, with one peer or several. */
+export interface CasesOutcome {
   readonly target: string;
   readonly results: readonly CaseResult[];
   readonly notes: readonly string[];
@@ -29,7 +29,7 @@ export async function testServer(
   input: AutobahnTestInput,
   tasks: readonly CaseTask[],
   context: OperationContext,
-): Promise<ScriptOutcome> {
+): Promise<CasesOutcome> {
   const access = await readAccess(input, context.cwd);
   await using server = await openTarget(input, context, {
     check: ({ contract }) => {
@@ -98,7 +98,7 @@ function dialTarget(
     protocols: input.subprotocols,
     agent: input.agent,
     cache: new DeflateCache(),
-    idleS: () => idleTimeout.seconds(),
+    idleS: () => idleTimeout.timeoutS,
     signal,
   };
 }

@@ -10,7 +10,7 @@ import type { RuleRow, ValidateHandshakeInput } from './schema.ts';
  * Judges heads that were captured to files. A response is held against the request if both are
  * given; otherwise the rules that need the request are skipped, or judged by `key` alone.
  */
-export async function judgeCaptured(
+export async function checkCaptured(
   input: ValidateHandshakeInput,
   context: OperationContext,
 ): Promise<RuleRow[]> {
@@ -22,11 +22,11 @@ export async function judgeCaptured(
       : await readHeadFile(input.response, 'response', context);
   return [
     ...(request === undefined ? [] : checkRequest(request)),
-    ...(response === undefined ? [] : judgeResponse(response, request, input.key)),
+    ...(response === undefined ? [] : checkResponseBy(response, request, input.key)),
   ].map(toRow);
 }
 
-function judgeResponse(
+function checkResponseBy(
   response: ResponseHead,
   request: RequestHead | undefined,
   key: string | undefined,

@@ -1,7 +1,7 @@
 import { serverProbes } from '../../conformance/handshake/catalogue.ts';
 import type { Probe } from '../../conformance/handshake/catalogue.ts';
 import { observeServer } from '../../conformance/extended/index.ts';
-import { judgeExchange } from '../../conformance/extended/verdict.ts';
+import { exchangeVerdict } from '../../conformance/extended/verdict.ts';
 import type { OperationContext } from '../../core/operation.ts';
 import type { RuleResult } from '../../protocol/index.ts';
 import { readAccess } from '../../target/access.ts';
@@ -95,7 +95,7 @@ async function runProbe(
   { target, timeoutMs, known }: { target: Target; timeoutMs: number; known: string | undefined },
 ): Promise<RuleRow> {
   const { seen } = await observeServer({ ...script, waitMs: timeoutMs }, target, known);
-  const { behavior, what, why } = judgeExchange(script, seen);
+  const { behavior, what, why } = exchangeVerdict(script, seen);
   const text = why === undefined ? what : `${what}: ${why}`;
   return { id, rfc, rule: sends, verdict: VERDICTS[behavior], seen: text, expected };
 }

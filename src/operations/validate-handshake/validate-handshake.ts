@@ -1,5 +1,5 @@
 import type { OperationContext } from '../../core/operation.ts';
-import { judgeCaptured } from './captured-heads.ts';
+import { checkCaptured } from './captured-heads.ts';
 import type { RuleRow, ValidateHandshakeInput, ValidateHandshakeReport } from './schema.ts';
 import { probeServer } from './probe-server.ts';
 import { openTarget } from '../../target/target.ts';
@@ -15,7 +15,7 @@ export async function validateHandshake(
   context: OperationContext,
 ): Promise<ValidateHandshakeReport> {
   if (input.request !== undefined || input.response !== undefined) {
-    const rules = await judgeCaptured(input, context);
+    const rules = await checkCaptured(input, context);
     const target = [input.request, input.response].filter((path) => path !== undefined).join(', ');
     return createReport(target, rules, false);
   }

@@ -1,10 +1,10 @@
-import type { Grade } from '../../script.ts';
+import type { ExpectedOutcome } from '../../script.ts';
 import { ACCEPTED, REFUSED, SERVERS, informational, nonStrict, ok, set } from '../builders.ts';
 import type { Row } from '../builders.ts';
 
 /** x.2: offers of permessage-deflate that a server has to decline, answer or pass over. */
 
-const DECLINED: readonly Grade[] = [
+const DECLINED: readonly ExpectedOutcome[] = [
   ok({ is: 'accepted', declined: true }),
   // 7692#7.1 wants the offer declined; 6455#9.1 lets a server fail the handshake over bad syntax.
   ok({ is: 'refused' }),
@@ -20,7 +20,7 @@ type Offer = readonly [
   title: string,
   rfc: string,
   offer: string,
-  expect: readonly Grade[],
+  expect: readonly ExpectedOutcome[],
 ];
 
 const OFFERS: readonly Offer[] = [

@@ -1,4 +1,4 @@
-import type { Grade } from '../../script.ts';
+import type { ExpectedOutcome } from '../../script.ts';
 import {
   ACCEPTED,
   REFUSED,
@@ -142,7 +142,7 @@ const EDGES: readonly Row[] = [
 ];
 
 /** A client has to wait for the response (4.1), so a server may also refuse what comes early. */
-function early(): Grade[] {
+function early(): ExpectedOutcome[] {
   return [
     nonStrict({ is: 'refused' }, 'a client that does not wait may be refused, TCP makes it likely'),
     nonStrict({ is: 'hung-up' }, 'a client that does not wait may be dropped'),

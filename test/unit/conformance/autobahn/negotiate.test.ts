@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   answerOffers,
-  judgeResponse,
+  readAgreement,
   offerDeflate,
   wishesOf,
 } from '../../../../src/conformance/autobahn/negotiate.ts';
@@ -29,7 +29,7 @@ function response(fields: Record<string, string> = {}, line = 'HTTP/1.1 101 Ok')
 }
 
 function judged(head: ResponseHead, offers = false, protocols: string[] = []) {
-  return judgeResponse(head, { key: KEY, offers, protocols });
+  return readAgreement(head, { key: KEY, offers, protocols });
 }
 
 describe('a response', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { newCloseState } from '../../../../src/conformance/autobahn/close-state.ts';
-import { judge } from '../../../../src/conformance/autobahn/verdict.ts';
+import { caseVerdict } from '../../../../src/conformance/autobahn/verdict.ts';
 import type { CloseFacts } from '../../../../src/conformance/result.ts';
 import { caseOf } from '../../../support/case-play.ts';
 
@@ -12,11 +12,11 @@ function verdictOf(
   const definition = caseOf(id);
   const { script } = definition;
   if (script.kind !== 'events') throw new Error(`${id} has no events`);
-  const { behavior, behaviorClose } = judge({
+  const { behavior, behaviorClose } = caseVerdict({
     definition,
     role: options.role ?? 'client',
     close: { ...newCloseState(), ...facts },
-    played: {
+    handler: {
       verdict: { behavior: options.behavior ?? 'OK', result: '' },
       expectedClose: script.close,
     },
@@ -59,13 +59,13 @@ it('fails the behavior when the tester had to close for invalid UTF-8', () => {
 
 it('has no opinion about 7.1.6 and 7.13, whatever happens', () => {
   expect(verdictOf('7.1.6', {}, { behavior: 'FAILED' })).toBe('INFORMATIONAL / INFORMATIONAL');
-  const neverOpen = { role: 'client', close: newCloseState(), played: null } as const;
-  expect(judge({ definition: caseOf('7.13.1'), ...neverOpen })).toMatchObject({
+  const neverOpen = { role: 'client', close: newCloseState(), handler: null } as const;
+  expect(caseVerdict({ definition: caseOf('7.13.1'), ...neverOpen })).toMatchObject({
     behavior: 'INFORMATIONAL',
     behaviorClose: 'INFORMATIONAL',
     resultClose: 'The WebSocket opening handshake was never completed!',
   });
-  expect(judge({ definition: caseOf('1.1.1'), ...neverOpen })).toMatchObject({
+  expect(caseVerdict({ definition: caseOf('1.1.1'), ...neverOpen })).toMatchObject({
     behavior: 'FAILED',
     behaviorClose: 'FAILED',
   });

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { grade } from '../../../../src/conformance/extended/verdict.ts';
+import { caseVerdict } from '../../../../src/conformance/extended/verdict.ts';
 import type { Observation } from '../../../../src/conformance/observation.ts';
-import type { ExchangeScript, Grade } from '../../../../src/conformance/script.ts';
+import type { ExchangeScript, ExpectedOutcome } from '../../../../src/conformance/script.ts';
 
 const HELLO = Buffer.from('Hello');
 
-function scriptOf(...expected: Grade[]): ExchangeScript {
+function scriptOf(...expected: ExpectedOutcome[]): ExchangeScript {
   return {
     kind: 'exchange',
     opening: { edits: [] },
@@ -36,15 +36,15 @@ function seen(changes: Partial<Observation>): Observation {
 }
 
 const CLOSED_1002 = { is: 'closed', code: 1002, reason: Buffer.alloc(0) } as const;
-const FAILS: Grade = { verdict: 'OK', outcome: { is: 'failed', codes: [1002] } };
+const FAILS: ExpectedOutcome = { verdict: 'OK', outcome: { is: 'failed', codes: [1002] } };
 
-it('gives the verdict of the first grade that fits', () => {
+it('gives the verdict of the first expected outcome that fits', () => {
   const why = 'it may';
   const script = scriptOf(
     { verdict: 'NON-STRICT', outcome: { is: 'closed', codes: [1002] }, why },
     FAILS,
   );
-  expect(grade(script, seen({ end: CLOSED_1002 }))).toMatchObject({
+  expect(caseVerdict(script, seen({ end: CLOSED_1002 }))).toMatchObject({
     behavior: 'NON-STRICT',
     behaviorClose: 'OK',
     result: 'The peer closed with 1002 (protocol error): it may.',
@@ -52,7 +52,7 @@ it('gives the verdict of the first grade that fits', () => {
 });
 
 it('says what was expected and what was seen when nothing fits', () => {
-  expect(grade(scriptOf(FAILS), seen({ end: { is: 'quiet' } }))).toMatchObject({
+  expect(caseVerdict(scriptOf(FAILS), seen({ end: { is: 'quiet' } }))).toMatchObject({
     behavior: 'FAILED',
     result: 'Expected close 1002 or a drop of TCP, but the peer neither answered nor closed.',
   });
@@ -60,7 +60,7 @@ it('says what was expected and what was seen when nothing fits', () => {
 
 it('tells a wrong close code from a wrong reaction', () => {
   const end = { ...CLOSED_1002, code: 1011 };
-  expect(grade(scriptOf(FAILS), seen({ end }))).toMatchObject({
+  expect(caseVerdict(scriptOf(FAILS), seen({ end }))).toMatchObject({
     behavior: 'OK',
     behaviorClose: 'WRONG CODE',
   });
@@ -68,12 +68,14 @@ it('tells a wrong close code from a wrong reaction', () => {
 
 it('wants exactly the messages and pongs that are listed', () => {
   const received = [{ type: 'text', payload: HELLO, length: 5 }] as const;
-  expect(grade(scriptOf(FAILS), seen({ end: CLOSED_1002, received })).behavior).toBe('FAILED');
+  expect(caseVerdict(scriptOf(FAILS), seen({ end: CLOSED_1002, received })).behavior).toBe(
+    'FAILED',
+  );
   const listed = scriptOf({
     verdict: 'OK',
     outcome: { is: 'failed', codes: [1002], received: [{ type: 'text', payload: HELLO }] },
   });
-  expect(grade(listed, seen({ end: CLOSED_1002, received })).behavior).toBe('OK');
+  expect(caseVerdict(listed, seen({ end: CLOSED_1002, received })).behavior).toBe('OK');
 });
 
 it('compares the messages alone, or the last event alone, where the case says so', () => {
@@ -84,8 +86,10 @@ it('compares the messages alone, or the last event alone, where the case says so
     { ...pong, length: 5 },
   ] as const;
   const end = { is: 'open' } as const;
-  const of = (wanted: NonNullable<(Grade['outcome'] & { is: 'open' })['received']>): string =>
-    grade(
+  const of = (
+    wanted: NonNullable<(ExpectedOutcome['outcome'] & { is: 'open' })['received']>,
+  ): string =>
+    caseVerdict(
       scriptOf({ verdict: 'OK', outcome: { is: 'open', received: wanted } }),
       seen({ end, received }),
     ).behavior;
@@ -101,11 +105,16 @@ it.each([
   ['a server that is gone afterwards', { served: false }],
   ['a guard', { guard: 'the case did not come to an end' }],
 ])('fails a case that ends with %s, whatever its grades say', (_, changes) => {
-  expect(grade(scriptOf(FAILS), seen({ end: CLOSED_1002, ...changes })).behavior).toBe('FAILED');
+  expect(caseVerdict(scriptOf(FAILS), seen({ end: CLOSED_1002, ...changes })).behavior).toBe(
+    'FAILED',
+  );
 });
 
 it('does not hold it against a peer that it lacks an extension', () => {
-  const graded = grade(scriptOf(FAILS), seen({ lacking: 'does not speak permessage-deflate' }));
+  const graded = caseVerdict(
+    scriptOf(FAILS),
+    seen({ lacking: 'does not speak permessage-deflate' }),
+  );
   expect(graded).toMatchObject({
     behavior: 'UNIMPLEMENTED',
     result: 'The peer does not speak permessage-deflate.',
@@ -132,6 +141,6 @@ it('looks for a field and its element in a refusal', () => {
       },
     });
   const script = scriptOf({ verdict: 'OK', outcome });
-  expect(grade(script, refusal('8, 13')).behavior).toBe('OK');
-  expect(grade(script, refusal('130')).behavior).toBe('FAILED');
+  expect(caseVerdict(script, refusal('8, 13')).behavior).toBe('OK');
+  expect(caseVerdict(script, refusal('130')).behavior).toBe('FAILED');
 });

@@ -21,7 +21,7 @@ const idle = caseResult({
 function secondsAfter(...results: (typeof echoed)[]): number {
   const idleTimeout = new IdleTimeout();
   for (const result of results) idleTimeout.note(result);
-  return idleTimeout.seconds();
+  return idleTimeout.timeoutS;
 }
 
 it('waits long for a peer that echoes, and for one of which nothing is known', () => {

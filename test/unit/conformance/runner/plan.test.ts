@@ -10,8 +10,8 @@ const tasks = allCases().map((definition, index) => ({
 
 it('plans every case once', () => {
   for (const concurrency of [1, 2, 16]) {
-    const planned = planStages(tasks, concurrency).flatMap((lanes) =>
-      lanes.flatMap((lane) => lane.tasks.map(({ definition }) => definition.id)),
+    const planned = planStages(tasks, concurrency).flatMap((pools) =>
+      pools.flatMap((pool) => pool.tasks.map(({ definition }) => definition.id)),
     );
     expect(planned).toHaveLength(517);
     expect(new Set(planned).size).toBe(517);
@@ -20,7 +20,9 @@ it('plans every case once', () => {
 
 it('begins with the cases that wait, beside the large messages, and compresses last', () => {
   const [first, second] = planStages(tasks, 16);
-  expect(first?.map(({ tasks: [task], width }) => [task?.definition.id, width])).toEqual([
+  expect(
+    first?.map(({ tasks: [task], concurrency }) => [task?.definition.id, concurrency]),
+  ).toEqual([
     ['6.4.1', 16],
     ['9.1.1', 2],
   ]);
@@ -28,5 +30,5 @@ it('begins with the cases that wait, beside the large messages, and compresses l
 });
 
 it('keeps to the order of the ids one at a time', () => {
-  expect(planStages(tasks, 1)).toEqual([[{ tasks, width: 1 }]]);
+  expect(planStages(tasks, 1)).toEqual([[{ tasks, concurrency: 1 }]]);
 });
