@@ -70,6 +70,7 @@ export class Channel implements AsyncDisposable {
   #writing: Promise<unknown> = Promise.resolve();
   #queuedFlush: Promise<boolean> | undefined;
   #finished = false;
+  #terminated = false;
   readonly #pumping: Promise<void>;
 
   constructor(options: ChannelOptions) {
@@ -187,6 +188,7 @@ export class Channel implements AsyncDisposable {
 
   /** Drops the stream at once. */
   terminate(): void {
+    this.#terminated = true;
     this.wire.destroy();
     this.#wakePump?.();
   }
@@ -204,7 +206,7 @@ export class Channel implements AsyncDisposable {
       this.#observe?.(received);
       this.connection.receive(received);
       this.#drain();
-      while (this.#overfull() && !this.wire.ended) {
+      while (this.#overfull() && !this.#terminated && !this.wire.ended) {
         await new Promise<void>((resolve) => (this.#wakePump = resolve));
       }
     }

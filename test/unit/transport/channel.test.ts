@@ -101,6 +101,22 @@ describe('Channel', () => {
     expect(sent).toBe(100);
   });
 
+  it.each(['empty messages', 'pings'])(
+    'ends a close that a flood of %s runs into',
+    async (kind) => {
+      const { client, peer } = await connected();
+      const frame = encodeFrame({ opcode: kind === 'pings' ? 9 : 1 });
+      const flood = Buffer.concat(Array.from({ length: 20_000 }, () => frame));
+      const flooding = (async () => {
+        while (await peer.wire.write([flood]));
+      })();
+      await expect.poll(() => client.wire.socket.bytesRead).toBeGreaterThan(40_000);
+      await client.close(1000, 100);
+      expect(client.wire.socket.destroyed).toBe(true);
+      await flooding;
+    },
+  );
+
   it('closes in order and reports the peer’s code', async () => {
     const { client, peer } = await connected();
     const closed = client.close(4001);
