@@ -9,17 +9,29 @@ import type { CaseHandler, HandlerVerdict, CaseProtocol } from './case-handler.t
 /** What came, in full as far as it can matter. */
 type Seen = ExpectedEvent & { readonly length?: number };
 
+/** Events and bytes of a peer that are kept beyond those a case expects; the rest is counted. */
+const EXTRA_EVENTS = 100;
+const EXTRA_BYTES = 1024 * 1024;
+
 /** Runs a list of steps and holds the list of what comes against those expected. */
 export class EventCase implements CaseHandler {
   readonly expectedClose: ExpectedClose;
   readonly #script: EventScript;
   readonly #p: CaseProtocol;
   readonly #seen: Seen[] = [];
+  readonly #mostEvents: number;
+  /** Of payload that may still be kept. */
+  #leftBytes: number;
+  /** Events beyond what is kept. */
+  #dropped = 0;
 
   constructor(script: EventScript, p: CaseProtocol) {
     this.#script = script;
     this.#p = p;
     this.expectedClose = script.close;
+    const expected = Object.values(script.expect);
+    this.#mostEvents = Math.max(...expected.map((events) => events.length)) + EXTRA_EVENTS;
+    this.#leftBytes = Math.max(...expected.map(bytesOf)) + EXTRA_BYTES;
   }
 
   get received(): readonly CaseEvent[] {
@@ -47,7 +59,7 @@ export class EventCase implements CaseHandler {
       };
     }
     return label === undefined
-      ? { behavior: 'FAILED', result: NOT_AS_EXPECTED }
+      ? { behavior: 'FAILED', result: `${NOT_AS_EXPECTED}${this.#droppedNote()}` }
       : { behavior: label, result: 'Actual events match at least one expected.' };
   }
 
@@ -57,7 +69,7 @@ export class EventCase implements CaseHandler {
 
   #matches(events: readonly ExpectedEvent[]): boolean {
     return (
-      events.length === this.#seen.length &&
+      events.length === this.#seen.length + this.#dropped &&
       events.every((event, index) => isSame(event, this.#seen[index]))
     );
   }
@@ -68,7 +80,17 @@ export class EventCase implements CaseHandler {
     return log.framesSent(Opcode.text) === 1 && log.framesSent(Opcode.continuation) === 50;
   }
 
+  #droppedNote(): string {
+    return this.#dropped === 0 ? '' : ` ${this.#dropped} more events came than are kept.`;
+  }
+
   #see(event: Seen): void {
+    const bytes = event.type === 'timeout' ? 0 : event.payload.length;
+    if (this.#seen.length >= this.#mostEvents || bytes > this.#leftBytes) {
+      this.#dropped++;
+      return;
+    }
+    this.#leftBytes -= bytes;
     this.#seen.push(event);
     // The finish rule: closes as soon as every list is fulfilled, so never with two of them.
     if (this.#script.suppressClose === true || !this.expectedClose.closedByMe) return;
@@ -122,6 +144,13 @@ export class EventCase implements CaseHandler {
         return;
     }
   }
+}
+
+function bytesOf(events: readonly ExpectedEvent[]): number {
+  return events.reduce(
+    (bytes, event) => bytes + (event.type === 'timeout' ? 0 : event.payload.length),
+    0,
+  );
 }
 
 /** The octets of an expected event as a result keeps them. */

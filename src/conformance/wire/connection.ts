@@ -36,6 +36,9 @@ const KEPT_BYTES = 64 * 1024;
 /** Messages and control frames that are kept; a peer that sends more of them is cut off. */
 const MAX_RECEIVED = 20_000;
 
+/** Bytes that are kept of all of them together. */
+const MAX_RECEIVED_BYTES = 16 * 1024 * 1024;
+
 const NO_KEY = Buffer.alloc(4);
 
 const maskSource = createMaskSource();
@@ -54,6 +57,7 @@ export class Conn implements ReceiverSink {
   readonly #began = performance.now();
   #ended = false;
   #received = 0;
+  #keptBytes = 0;
   #sent = 0;
 
   constructor(options: ConnOptions) {
@@ -193,8 +197,12 @@ export class Conn implements ReceiverSink {
   }
 
   #hear(frame: ReceivedFrame): void {
-    if (this.received.length < MAX_RECEIVED) this.received.push(frame);
-    else this.violation ??= `it sent more than ${MAX_RECEIVED} messages and control frames`;
+    this.#keptBytes += frame.payload.length;
+    if (this.received.length >= MAX_RECEIVED) {
+      this.violation ??= `it sent more than ${MAX_RECEIVED} messages and control frames`;
+    } else if (this.#keptBytes > MAX_RECEIVED_BYTES) {
+      this.violation ??= `it sent more than ${MAX_RECEIVED_BYTES >> 20} MiB that no case asks for`;
+    } else this.received.push(frame);
   }
 
   #onClose(payload: Buffer): void {

@@ -3,8 +3,15 @@ import { clip } from '../result.ts';
 import type { CaseResult, Finding, LogRow } from '../result.ts';
 import type { IncomingFrame, Position } from './receiver.ts';
 
-/** Rows a log holds at most; what comes after them is counted, not kept. */
+/**
+ * Rows a log holds at most, and those of what was received: a flood leaves room for what the tester
+ * did. What comes after them is counted, not kept.
+ */
 const MAX_ROWS = 4000;
+const MAX_RECEIVED_ROWS = 1000;
+
+/** Different sizes of reads that are told apart; sizes beyond count as the power of two below. */
+const MAX_SIZES = 1000;
 
 /** Findings a log holds at most: the first one is what matters. */
 const MAX_FINDINGS = 8;
@@ -29,6 +36,7 @@ export class CaseLog {
     txFrames: new Map<number, number>(),
   };
   #enabled = true;
+  #receivedRows = 0;
 
   get enabled(): boolean {
     return this.#enabled;
@@ -42,6 +50,10 @@ export class CaseLog {
   }
 
   add(row: WithoutTime<LogRow>): void {
+    if ('direction' in row && row.direction === 'received') {
+      if (this.#receivedRows >= MAX_RECEIVED_ROWS) return;
+      this.#receivedRows++;
+    }
     if (this.rows.length < MAX_ROWS) this.rows.push({ ...row, atMs: this.atMs });
   }
 
@@ -125,6 +137,8 @@ export class CaseLog {
   }
 }
 
-function count(counts: Map<number, number>, key: number): void {
+function count(counts: Map<number, number>, size: number): void {
+  const isNew = counts.size >= MAX_SIZES && !counts.has(size);
+  const key = isNew ? 2 ** Math.floor(Math.log2(size)) : size;
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }

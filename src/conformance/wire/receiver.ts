@@ -61,6 +61,9 @@ export interface ReceiverOptions {
 /** Most of a compressed message, and of a control frame, that is held. */
 const MAX_HELD = 8 * 1024 * 1024;
 
+/** Parts of a message that are held side by side. */
+const MAX_PARTS = 4096;
+
 const RSV1 = 4;
 const EMPTY: Buffer = Buffer.alloc(0);
 
@@ -192,8 +195,10 @@ export class Receiver {
 
   #hold(parts: Buffer[], piece: Buffer, limit: number): void {
     const room = limit - (parts === this.#parts ? this.#held : this.#position);
-    if (room > 0 && piece.length > 0)
-      parts.push(piece.length > room ? piece.subarray(0, room) : piece);
+    if (room <= 0 || piece.length === 0) return;
+    parts.push(piece.length > room ? piece.subarray(0, room) : piece);
+    // A part costs more than its octets: a message of a million fragments is joined now and then.
+    if (parts.length >= MAX_PARTS) parts.splice(0, parts.length, Buffer.concat(parts));
   }
 
   #receiveData(piece: Buffer, position: Position): void {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { encodeFrame } from '../../../../src/protocol/index.ts';
 import { CasePlay, closePayload } from '../../../support/case-play.ts';
 
 const text = (payload: string) => ({ opcode: 1, payload: Buffer.from(payload) });
@@ -262,5 +263,57 @@ describe('what the tester writes', () => {
     expect(play.frames()).toMatchObject([{ opcode: 8, rsv1: true, rsv2: true, rsv3: true }]);
     play.send(close(1002));
     expect(play.verdict()).toBe('OK / OK');
+  });
+});
+
+describe('a peer that floods', () => {
+  const flood = (payload: Buffer, count: number): Buffer =>
+    Buffer.concat(Array.from({ length: count }, () => encodeFrame({ opcode: 2, payload })));
+
+  it('has what a case expects and a little more kept, the rest counted', () => {
+    const play = new CasePlay('7.1.1');
+    for (let n = 0; n < 20; n++) play.receive(flood(Buffer.from('x'), 1000));
+    expect(play.connection.handler.received).toHaveLength(101);
+    expect(play.end()).toMatchObject({
+      behavior: 'FAILED',
+      result: 'Actual events differ from any expected. 19899 more events came than are kept.',
+    });
+  });
+
+  it('has no more than 1 MiB kept of payload that no case expects', () => {
+    const play = new CasePlay('7.1.1');
+    for (let n = 0; n < 64; n++) play.receive(flood(Buffer.alloc(65_536), 1));
+    expect(play.connection.handler.received).toHaveLength(16);
+  });
+
+  it('does not fill the log with what it sent', () => {
+    const play = new CasePlay('2.2');
+    play.receive(flood(Buffer.from('x'), 20_000));
+    play.wait(1);
+    const { log, rxFrameStats } = play.connection.log.resultFields();
+    expect(log.filter((row) => 'direction' in row && row.direction === 'received')).toHaveLength(
+      1000,
+    );
+    expect(log.at(-1)).toMatchObject({ kind: 'octets', direction: 'sent' });
+    expect(rxFrameStats).toEqual({ 2: 20_000 });
+  });
+
+  it('has reads of ever new sizes counted by the power of two below', () => {
+    const play = new CasePlay('9.1.1');
+    for (let size = 1; size <= 1100; size++) play.receive(Buffer.alloc(size));
+    const { rxOctetStats } = play.connection.log.resultFields();
+    expect(Object.keys(rxOctetStats).length).toBeLessThanOrEqual(1001);
+    expect(rxOctetStats[1024]).toBe(77);
+  });
+
+  it('has the parts of a message joined', () => {
+    const play = new CasePlay('1.1.1');
+    play.send({ opcode: 2, fin: false, payload: Buffer.from('a') });
+    const part = encodeFrame({ opcode: 0, fin: false, payload: Buffer.from('b') });
+    play.receive(Buffer.concat(Array.from({ length: 9000 }, () => part)));
+    play.send({ opcode: 0, payload: Buffer.from('c') });
+    expect(play.connection.handler.received).toEqual([
+      expect.objectContaining({ binary: true, payload: expect.objectContaining({ length: 9002 }) }),
+    ]);
   });
 });
