@@ -23,6 +23,7 @@ export const ERRORS = {
   WSK_ERR_CONNECTION_LOST: 'the connection broke before the handshake was complete',
   WSK_ERR_TLS: 'the TLS handshake or the certificate check failed',
   WSK_ERR_HTTP_STATUS: 'the server answered with another HTTP status than 101 Switching Protocols',
+  WSK_ERR_HEAD_TOO_BIG: 'the server answered with more octets of header than are read',
   WSK_ERR_NOT_HTTP: 'the server answered something that is not HTTP',
   WSK_ERR_TIMEOUT: 'no answer came in time',
   WSK_ERR_PROJECT_FAILED: 'a generated project did not install, build or start',

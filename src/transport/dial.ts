@@ -45,7 +45,8 @@ export interface DialOptions {
  *
  * Any 101 opens a channel, even if the response breaks rules: `handshake.rules` has them, and
  * nothing that such a response agrees on is in force. Throws `EnvironmentError` with
- * WSK_ERR_DNS, _REFUSED, _TLS, _TIMEOUT, _CONNECTION_LOST, _NOT_HTTP or _HTTP_STATUS.
+ * WSK_ERR_DNS, _REFUSED, _TLS, _TIMEOUT, _CONNECTION_LOST, _NOT_HTTP, _HEAD_TOO_BIG or
+ * _HTTP_STATUS.
  */
 export async function dial(address: string, options: DialOptions = {}): Promise<Channel> {
   const { timeoutMs = 5000, signal } = options;
@@ -138,6 +139,16 @@ function noHeadError(url: URL, wire: Wire, result: NoHead, timeoutMs: number): E
     }
     case 'violation': {
       const reason = result.violation?.message ?? 'not HTTP';
+      if (result.violation?.code === 'WSK_HEAD_TOO_BIG') {
+        return new EnvironmentError(
+          'WSK_ERR_HEAD_TOO_BIG',
+          `${url.href} answered with a head that is too large: ${reason}; it starts ${quoteBytes(received)}`,
+          {
+            cause: new Error(reason),
+            hint: 'does the server, or a proxy, set very large cookies?',
+          },
+        );
+      }
       const hint =
         plain && looksLikeTls(received)
           ? 'the port speaks TLS: try wss:// instead of ws://'

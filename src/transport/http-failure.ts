@@ -58,12 +58,22 @@ function hintFor(url: URL, { head, body }: HttpFailure): string {
   const text = body.toString('latin1');
   if (/HTTPS port/i.test(text)) return 'the port speaks TLS: try wss:// instead of ws://';
   if (status >= 300 && status < 400) {
-    return `the server moved it: try ${fieldValue(head, 'location') ?? 'the address in Location'}`;
+    return `the server moved it: try ${movedTo(url, fieldValue(head, 'location'))}`;
   }
   if (status < 300) {
     return `${url.pathname} is served as plain HTTP: is the path right, and does a proxy forward Upgrade?`;
   }
   return HINTS[status] ?? (status >= 500 ? SERVER_HINT : badRequestHint(text));
+}
+
+/** The target of a redirect as a URL to dial: absolute, and ws:// or wss:// in place of http. */
+function movedTo(url: URL, location: string | undefined): string {
+  if (location === undefined || !URL.canParse(location, url.href)) return 'the address in Location';
+  const target = new URL(location, url);
+  target.hash = '';
+  if (target.protocol === 'http:') target.protocol = 'ws:';
+  if (target.protocol === 'https:') target.protocol = 'wss:';
+  return target.href;
 }
 
 const SERVER_HINT = 'the server, or one behind a proxy, failed: see its log';
