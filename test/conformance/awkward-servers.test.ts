@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { runSuite } from '../support/autobahn-suite.ts';
 import { freePort } from '../support/free-port.ts';
+import { startHttp } from '../support/peers/servers.ts';
 import { startPeer, urlOf } from '../support/peers/recorded-peers.ts';
 import { startWsServer } from '../support/peers/ws-server.ts';
 
@@ -30,15 +31,20 @@ describe('a server that does not last', () => {
   });
 });
 
-it('comes to an end with something that accepts and says nothing', async () => {
-  const server = createServer(() => undefined);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const { report, verdicts } = await runSuite({ url: `ws://127.0.0.1:${port}`, cases: SOME });
-  server.close();
-  expect(Object.keys(verdicts)).toHaveLength(SOME_COUNT);
-  expect(report.verdicts.pass).toBe(0);
-  expect(report.success).toBe(false);
+it('says what is there in place of a WebSocket', async () => {
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const asked = runSuite({ url: `ws://127.0.0.1:${port}`, cases: SOME });
+  await expect(asked).rejects.toMatchObject({ code: 'WSK_ERR_TIMEOUT' });
+  silent.close();
+  await using http = await startHttp((_request, response) => {
+    response.writeHead(404).end('not found');
+  });
+  await expect(runSuite({ url: http.url, cases: SOME })).rejects.toMatchObject({
+    code: 'WSK_ERR_HTTP_STATUS',
+    message: expect.stringContaining('HTTP 404 Not Found'),
+  });
 });
 
 it('says that nothing is there at all', async () => {

@@ -1,9 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import type { OperationContext } from '../../core/operation.ts';
 import { invalidInput } from '../../core/errors.ts';
+import { CloseCode } from '../../protocol/index.ts';
 import { readAccess } from '../../target/access.ts';
 import type { Access } from '../../target/access.ts';
 import { openTarget } from '../../target/target.ts';
+import { dial } from '../../transport/index.ts';
 import { DeflateCache } from '../../conformance/autobahn/corpus/deflate-cache.ts';
 import { dialExchange } from '../../conformance/extended/index.ts';
 import type { CaseResult } from '../../conformance/result.ts';
@@ -40,6 +42,7 @@ export async function testServer(
       );
     },
   });
+  await expectWebSocket(server.url, input, { access, signal: context.signal });
   using lag = new LagWatch();
   // Every connection listens to this signal, and there are many of them.
   const stop = new AbortController();
@@ -77,6 +80,19 @@ export async function testServer(
     context.signal.removeEventListener('abort', onAbort);
   }
 }
+
+/** Opens one connection: where there is no WebSocket at all, no case says anything about it. */
+async function expectWebSocket(
+  url: string,
+  { subprotocols }: AutobahnTestInput,
+  { access, signal }: { access: Access; signal: AbortSignal },
+): Promise<void> {
+  const channel = await dial(url, { ...access, protocols: subprotocols, signal });
+  await channel.close(CloseCode.normal, CLOSE_MS);
+}
+
+/** Milliseconds for the closing handshake of that connection. */
+const CLOSE_MS = 250;
 
 function runTask(task: CaseTask, target: DialTarget): Promise<CaseResult> {
   const { script } = task.definition;
