@@ -15,7 +15,7 @@ const REPORT_BUGS = 'this is a bug in websocket-skill: please report it with the
 export function renderView(unsafe: View, report: Report, width = 100): string {
   const view = safeView(unsafe);
   const blocks = [
-    `${badge(report.status)} ${colors.bold(view.title)}`,
+    `${badge(report.status, view.doubtful)} ${colors.bold(view.title)}`,
     renderFacts(view.facts ?? []),
     view.table === undefined ? '' : renderTable(view.table, width),
     ...(view.moreTables ?? []).map((table) => renderTable(table, width)),
@@ -27,7 +27,7 @@ export function renderView(unsafe: View, report: Report, width = 100): string {
 const safe = (text: string): string => printable(redact(text));
 const safeLines = (text: string): string => printableLines(redact(text));
 
-function safeView({ title, facts = [], table, moreTables = [], notes = [] }: View): View {
+function safeView({ title, facts = [], table, moreTables = [], notes = [], doubtful }: View): View {
   const safeTable = ({ columns, rows }: View.Table): View.Table => ({
     columns,
     rows: rows.map((row) => row.map(safe)),
@@ -38,6 +38,7 @@ function safeView({ title, facts = [], table, moreTables = [], notes = [] }: Vie
     ...(table === undefined ? {} : { table: safeTable(table) }),
     moreTables: moreTables.map(safeTable),
     notes: notes.map(safeLines),
+    ...(doubtful === undefined ? {} : { doubtful }),
   };
 }
 
@@ -59,10 +60,10 @@ function escapeUnits(character: string): string {
   ).join('');
 }
 
-function badge(status: Report['status']): string {
+function badge(status: Report['status'], doubtful = false): string {
   switch (status) {
     case 'passed':
-      return colors.green('✔');
+      return doubtful ? colors.yellow('!') : colors.green('✔');
     case 'failed':
     case 'invalid':
       return colors.red('✘');

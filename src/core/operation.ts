@@ -56,6 +56,8 @@ export interface View {
   readonly moreTables?: readonly View.Table[];
   /** Lines below the tables: what to do next, what was left out. */
   readonly notes?: readonly string[];
+  /** Something puts the figures in doubt, so that a pass is not marked as one. */
+  readonly doubtful?: boolean;
 }
 
 // eslint-disable-next-line @typescript-eslint/no-namespace -- a type that belongs to View alone

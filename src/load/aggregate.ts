@@ -41,6 +41,7 @@ export function aggregateResults(parts: readonly ResultPart[]): LoadResult {
         'intended',
         'sent',
         'received',
+        'inWindow',
         'lost',
         'inFlight',
         'unsent',

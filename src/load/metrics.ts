@@ -97,7 +97,10 @@ export const Metrics = z.object({
   fairness: Fairness.nullable(),
   errors: z.array(ErrorRowSchema.extend({ kind: z.string() })),
   generator: z.object({
+    /** A worker used up its core: the generator, not the server, was the limit. */
     saturated: z.boolean(),
+    /** It was held up with CPU time to spare: by other programs, garbage collection, the machine. */
+    disturbed: z.boolean(),
     /** Each rule that was broken, in one line with its figures. */
     reasons: z.array(z.string()),
     /** Messages per second it could hold; null if it was not saturated. */
@@ -206,7 +209,7 @@ export const BenchmarkReport = z.object({
   operation: z.literal('benchmark'),
   target: z.string(),
   mode: z.enum([...Mode.options, 'soak', 'scenario']),
-  /** `invalid`: the generator was the limit, and `--strict` was given. */
+  /** `invalid`: the generator was saturated or disturbed, and `--strict` was given. */
   status: z.enum(['passed', 'failed', 'interrupted', 'invalid']),
   success: z.boolean(),
   startedAt: z.string(),

@@ -38,6 +38,11 @@ export const MessageCounts = z.object({
   sent: Count,
   /** Replies that matched a message; in the mode fanout, deliveries. */
   received: Count,
+  /**
+   * Replies that came within the measured phase, to whichever message: throughput is of these.
+   * `received` has those of the drain, too.
+   */
+  inWindow: Count,
   /** Sent, and without a reply when the drain ended or the connection closed. */
   lost: Count,
   /** Sent, and still without a reply when the run was interrupted. */
@@ -119,6 +124,8 @@ export const WorkerUse = z.object({
   /** 0 to 1. */
   eventLoopUtilization: Count,
   gcMs: Count,
+  /** Time that the thread could have run and got no core, as others had them; null if not known. */
+  waitMs: Count.nullable(),
 });
 export type WorkerUse = z.output<typeof WorkerUse>;
 

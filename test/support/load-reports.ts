@@ -84,6 +84,7 @@ function measuredOf(
       intended: sent,
       sent,
       received: sent - 3,
+      inWindow: sent - 5,
       lost: 3,
       inFlight: 0,
       unsent: 0,
@@ -105,6 +106,7 @@ function measuredOf(
     ],
     generator: {
       saturated: false,
+      disturbed: false,
       reasons: [],
       heldRate: null,
       cpuPerMessageUs: 19.4,
@@ -117,6 +119,7 @@ function measuredOf(
           measureMs: seconds * 1000,
           eventLoopUtilization: 0.29,
           gcMs: 41.2,
+          waitMs: 12,
         },
         {
           name: 'worker 2',
@@ -124,6 +127,7 @@ function measuredOf(
           measureMs: seconds * 1000,
           eventLoopUtilization: 0.27,
           gcMs: 8.07,
+          waitMs: 12,
         },
       ],
     },

@@ -41,6 +41,7 @@ export function loadResult(changes: Partial<LoadResult> = {}): LoadResult {
       intended: 0,
       sent: 0,
       received: 0,
+      inWindow: 0,
       lost: 0,
       inFlight: 0,
       unsent: 0,

@@ -12,6 +12,8 @@ export const Counter = {
   wrong: 7,
   bytesSent: 8,
   bytesReceived: 9,
+  /** Replies that came within the measured phase. */
+  inWindow: 10,
 } as const;
 
 /** Figures of the whole run, mostly of connections. */

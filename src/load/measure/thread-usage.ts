@@ -7,6 +7,8 @@ import { now } from './clock.ts';
 export interface Usage {
   /** Null where the system does not tell threads apart. */
   readonly cpuMs: number | null;
+  /** Time that the thread could have run and got no core, as others had them; null as above. */
+  readonly waitMs: number | null;
   readonly eventLoopUtilization: number;
   readonly gcMs: number;
   readonly measureMs: number;
@@ -16,7 +18,7 @@ export interface Usage {
 export class UsageMeter {
   readonly #threads: (string | null)[] = [currentThread()];
   #startMs = 0;
-  #cpu: number | null = null;
+  #cpu: ThreadTimes | null = null;
   #loop: EventLoopUtilization | undefined;
   #gcMs = 0;
   readonly #observer = new PerformanceObserver((list) => this.#count(list.getEntries()));
@@ -29,12 +31,14 @@ export class UsageMeter {
   add(thread: string | null): void {
     this.#threads.push(thread);
     // It ran before it was added.
-    if (this.#cpu !== null) this.#cpu += threadCpuMs(thread) ?? 0;
+    if (this.#cpu === null) return;
+    const times = threadTimes(thread) ?? NO_TIMES;
+    this.#cpu = { cpuMs: this.#cpu.cpuMs + times.cpuMs, waitMs: this.#cpu.waitMs + times.waitMs };
   }
 
   start(): void {
     this.#startMs = now();
-    this.#cpu = this.#cpuMs();
+    this.#cpu = this.#times();
     this.#loop = performance.eventLoopUtilization();
     this.#gcMs = 0;
   }
@@ -42,9 +46,10 @@ export class UsageMeter {
   stop(): Usage {
     this.#count(this.#observer.takeRecords());
     this.#observer.disconnect();
-    const cpu = this.#cpuMs();
+    const cpu = this.#times();
     return {
-      cpuMs: cpu === null || this.#cpu === null ? null : cpu - this.#cpu,
+      cpuMs: cpu === null || this.#cpu === null ? null : cpu.cpuMs - this.#cpu.cpuMs,
+      waitMs: cpu === null || this.#cpu === null ? null : cpu.waitMs - this.#cpu.waitMs,
       eventLoopUtilization: performance.eventLoopUtilization(this.#loop).utilization,
       gcMs: this.#gcMs,
       measureMs: now() - this.#startMs,
@@ -55,12 +60,13 @@ export class UsageMeter {
     for (const { duration } of entries) this.#gcMs += duration;
   }
 
-  #cpuMs(): number | null {
-    let sum = 0;
+  #times(): ThreadTimes | null {
+    const sum = { cpuMs: 0, waitMs: 0 };
     for (const thread of this.#threads) {
-      const ms = threadCpuMs(thread);
-      if (ms === null) return null;
-      sum += ms;
+      const times = threadTimes(thread);
+      if (times === null) return null;
+      sum.cpuMs += times.cpuMs;
+      sum.waitMs += times.waitMs;
     }
     return sum;
   }
@@ -75,12 +81,21 @@ export function currentThread(): string | null {
   }
 }
 
-/** CPU time of a thread in milliseconds; null where the system does not tell. */
-function threadCpuMs(thread: string | null): number | null {
+/** What a thread has had since it began. */
+interface ThreadTimes {
+  readonly cpuMs: number;
+  readonly waitMs: number;
+}
+
+const NO_TIMES: ThreadTimes = { cpuMs: 0, waitMs: 0 };
+
+/** Null where the system does not tell. */
+function threadTimes(thread: string | null): ThreadTimes | null {
   if (thread === null) return null;
   try {
-    // The first number is nanoseconds on a CPU; `stat` has hundredths of a second only.
-    return Number(readFileSync(`${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+    // Nanoseconds on a CPU, then ready to run without one; `stat` has hundredths of a second only.
+    const [cpu, wait] = readFileSync(`${thread}/schedstat`, 'utf8').split(' ');
+    return { cpuMs: Number(cpu) / 1e6, waitMs: Number(wait) / 1e6 };
   } catch {
     return null;
   }

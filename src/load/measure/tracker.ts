@@ -23,6 +23,8 @@ export interface MessageSink<C> {
 export class Tracker<C> implements MessageSink<C> {
   /** Start of the measured phase on the common clock: what was due before is warm-up. */
   measureMs = Infinity;
+  /** End of the measured phase: what comes later is of the drain. */
+  endMs = Infinity;
   /** When the present piece of input came: the clock is read once for all messages in it. */
   nowMs = 0;
   /** Messages that the present piece of input answered or lost. */
@@ -47,9 +49,13 @@ export class Tracker<C> implements MessageSink<C> {
     return ms < this.measureMs ? this.warmup : this.measure;
   }
 
-  /** Counts a reply; `responseMs` is null where messages are due when they are sent. */
+  /** Counts a reply that came at `nowMs`; `responseMs` is null where messages are due when they are sent. */
   countReply(phase: PhaseCounters, serviceMs: number, responseMs: number | null): void {
     add(phase.counts, Counter.received, 1);
+    const { nowMs } = this;
+    if (nowMs >= this.measureMs && nowMs < this.endMs) {
+      add(this.measure.counts, Counter.inWindow, 1);
+    }
     phase.service.record(serviceMs * NS);
     if (responseMs !== null) phase.response.record(responseMs * NS);
   }

@@ -76,6 +76,11 @@ const OF_RUN: readonly OfRun[] = [
     ({ generator }) => (generator.saturated ? 1 : 0),
   ],
   [
+    'generator_disturbed',
+    '1 if the generator was held up by something other than its load.',
+    ({ generator }) => (generator.disturbed ? 1 : 0),
+  ],
+  [
     'generator_cpu_seconds',
     'CPU time of the generator.',
     ({ generator }) => generator.cpuMs / 1000,

@@ -4,8 +4,8 @@ import { junitXml, type JunitCase } from '../../report/junit.ts';
 
 /**
  * Renders JUnit XML: a test case for each threshold, one for the run and one for the generator's
- * health. A report that is not `passed` has a failure. A saturated generator is a failure if it
- * makes the report invalid (`--strict`), else a skipped case with the reasons.
+ * health. A report that is not `passed` has a failure. A saturated or disturbed generator is a failure
+ * if it makes the report invalid (`--strict`), else a skipped case with the reasons.
  */
 export function renderJunit(report: BenchmarkReport): string {
   const cases = [...thresholdCases(report), runCase(report), healthCase(report)];
@@ -40,14 +40,21 @@ function runCase({ status, thresholds, measured, notes }: BenchmarkReport): Juni
 
 function healthCase({ status, measured, comparison }: BenchmarkReport): JunitCase {
   const named = {
-    name: 'the generator is not the limit',
+    name: 'the generator kept up',
     classname: 'benchmark.generator',
     milliseconds: 0,
   };
-  const saturated = [measured, comparison?.other].filter((one) => one?.generator.saturated);
-  if (saturated.length === 0) return named;
-  const reasons = saturated.flatMap((one) => one?.generator.reasons ?? []);
-  const message = `GENERATOR SATURATED: ${reasons.join('; ')}`;
+  const generators = [measured, ...(comparison === null ? [] : [comparison.other])].map(
+    ({ generator }) => generator,
+  );
+  const faulty = generators.filter(({ saturated, disturbed }) => saturated || disturbed);
+  if (faulty.length === 0) return named;
+  const isSaturated = faulty.some(({ saturated }) => saturated);
+  const reasons = faulty.flatMap((generator) => generator.reasons);
+  const message = `GENERATOR ${isSaturated ? 'SATURATED' : 'DISTURBED'}: ${reasons.join('; ')}`;
   if (status !== 'invalid') return { ...named, skipped: message };
-  return { ...named, failure: { type: 'saturated', message, text: reasons.join('\n') } };
+  return {
+    ...named,
+    failure: { type: isSaturated ? 'saturated' : 'disturbed', message, text: reasons.join('\n') },
+  };
 }

@@ -61,6 +61,7 @@ export class Collector {
       intended: this.count(Counter.intended),
       sent,
       received,
+      inWindow: this.count(Counter.inWindow),
       lost,
       inFlight: sent - received - lost,
       unsent: this.count(Counter.unsent),
@@ -116,6 +117,7 @@ export class Collector {
       measureMs: result?.measureMs ?? measureMs,
       eventLoopUtilization: result?.eventLoopUtilization ?? 0,
       gcMs: result?.gcMs ?? 0,
+      waitMs: result?.waitMs ?? null,
     }));
   }
 

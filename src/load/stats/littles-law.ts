@@ -12,12 +12,12 @@ const TOLERANCE = 0.1;
  */
 export function littlesLaw(result: LoadResult, plan: LoadPlan): Metrics['littlesLaw'] {
   const { service } = result.latency;
-  const { received } = result.messages;
+  const { inWindow } = result.messages;
   if (plan.load.model === 'open' || plan.mode !== 'echo') return null;
   if (result.engine === 'scenario') return null;
-  if (service === null || service.count === 0 || received === 0) return null;
+  if (service === null || service.count === 0 || inWindow === 0) return null;
   const inFlight = result.connections.opened * plan.load.depth;
-  const expectedMs = (inFlight * result.phases.measureMs) / received;
+  const expectedMs = (inFlight * result.phases.measureMs) / inWindow;
   const measuredMs = service.mean / NS_PER_MS;
   return { expectedMs, measuredMs, holds: Math.abs(measuredMs / expectedMs - 1) <= TOLERANCE };
 }

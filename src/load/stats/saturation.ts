@@ -1,5 +1,7 @@
 import type { LoadPlan } from '../plan.ts';
-import type { LoadResult, SecondSample } from '../result.ts';
+import type { Metrics } from '../metrics.ts';
+import type { LoadResult, SecondSample, WorkerUse } from '../result.ts';
+import { short } from '../../report/format.ts';
 import { requestedRate } from './rate.ts';
 
 const NS_PER_MS = 1e6;
@@ -17,21 +19,25 @@ const LEAST_REACHED = 0.99;
 const MOST_CPU = 0.85;
 const MOST_GC = 0.01;
 
-/** Whether the generator, and not the server, was the limit. */
+/** Whether the figures are the server's: the generator kept to its schedule and had room to spare. */
 export interface Saturation {
+  /** A worker used up its core: the generator, not the server, was the limit. */
   readonly saturated: boolean;
+  /** It was held up with CPU time to spare: by other programs, garbage collection, the machine. */
+  readonly disturbed: boolean;
   /** Each rule that was broken, in one line with its figures. */
   readonly reasons: string[];
-  /** Messages per second it could hold; null if it was not saturated or if that is not known. */
+  /** Messages per second it could hold; null unless it was saturated, or if that is not known. */
   readonly heldRate: number | null;
 }
 
 /**
  * The rules: messages left late, over the whole run or in one second of it, fewer were sent than
  * were due, a worker used up its core in closed loop, or collected garbage for more than 1 % of the
- * time.
+ * time. In mode connect only the last two: there, the server causes lateness too.
  *
- * In mode connect only the last two: there, the server causes lateness too.
+ * The generator was saturated if one of them was broken and a worker used more than 85 % of a core;
+ * with CPU time to spare, something else held it up, and it was disturbed.
  *
  * Utilisation and delay of the event loop do not show stalls that raise the p99 of the response by
  * their whole length; lateness does.
@@ -39,9 +45,30 @@ export interface Saturation {
 export function judgeSaturation(result: LoadResult, plan: LoadPlan): Saturation {
   // A due handshake waits until another ends, so a slow server makes it late.
   const own = plan.mode === 'connect' ? [] : [...lateness(result), ...stalls(result)];
-  const reasons = [...own, ...reach(result, plan), ...cpu(result, plan), ...garbage(result)];
-  const saturated = reasons.length > 0;
-  return { saturated, reasons, heldRate: saturated ? heldRate(result, plan) : null };
+  const broken = [...own, ...reach(result, plan), ...garbage(result)];
+  const busy = result.generator.workers.filter(isBusy);
+  // With a schedule to keep, a busy worker that keeps it is no limit.
+  const isLimit = busy.length > 0 && (broken.length > 0 || !hasSchedule(plan));
+  const reasons = [...broken, ...(isLimit ? busy.map(cpuText) : [])];
+  if (isLimit)
+    return { saturated: true, disturbed: false, reasons, heldRate: heldRate(result, plan) };
+  const disturbed = reasons.length > 0;
+  if (disturbed) reasons.push(...idleTexts(result));
+  return { saturated: false, disturbed, reasons, heldRate: null };
+}
+
+/** What is said of the generator in the notes of a report: nothing if it kept up. */
+export function generatorNotes(
+  { saturated, disturbed, reasons, heldRate }: Metrics['generator'],
+  prefix = '',
+): string[] {
+  if (!saturated && !disturbed) return [];
+  const held = heldRate === null ? '' : `, which can hold ${short(heldRate)} messages/s`;
+  const verdict = saturated
+    ? `GENERATOR SATURATED: these figures are of this generator${held}, not of the server`
+    : 'GENERATOR DISTURBED: it was held up by something other than its load, so these figures ' +
+      'may show that in place of the server';
+  return [`${prefix}${verdict}`, ...reasons.map((reason) => `${prefix}${reason}`)];
 }
 
 function lateness({ latency: { lateness, response } }: LoadResult): string[] {
@@ -77,14 +104,29 @@ function reach({ messages: { intended, sent, unsent } }: LoadResult, plan: LoadP
   return [`it sent ${percent(reached)} of the messages that were due, the limit is 99 %`];
 }
 
-function cpu({ generator }: LoadResult, plan: LoadPlan): string[] {
-  if (plan.load.model === 'open' && plan.mode !== 'connect') return [];
-  return generator.workers
-    .filter(({ cpuMs, measureMs }) => cpuMs > MOST_CPU * measureMs)
-    .map(
-      ({ name, cpuMs, measureMs }) =>
-        `${name} used ${percent(cpuMs / measureMs)} of its core, the limit is 85 %`,
-    );
+function isBusy({ cpuMs, measureMs }: WorkerUse): boolean {
+  return cpuMs > MOST_CPU * measureMs;
+}
+
+function hasSchedule({ load, mode }: LoadPlan): boolean {
+  return load.model === 'open' && mode !== 'connect';
+}
+
+function cpuText({ name, cpuMs, measureMs }: WorkerUse): string {
+  return `${name} used ${percent(cpuMs / measureMs)} of its core, the limit is 85 %`;
+}
+
+/** That the CPU time was not the limit, and how long others had the core. */
+function idleTexts({ generator: { workers } }: LoadResult): string[] {
+  return workers
+    .filter(({ measureMs }) => measureMs > 0)
+    .map(({ name, cpuMs, waitMs, measureMs }) => {
+      const waited =
+        waitMs === null
+          ? ''
+          : ` and waited for it for ${percent(waitMs / measureMs)} of the time, as others had it`;
+      return `${name} used ${percent(cpuMs / measureMs)} of its core${waited}`;
+    });
 }
 
 function garbage({ generator }: LoadResult): string[] {

@@ -79,7 +79,7 @@ function rateOf(result: LoadResult, plan: LoadPlan): Metrics['rate'] {
   return {
     requested,
     sent: perSecond(messages.sent, phases.measureMs),
-    received: perSecond(messages.received, phases.measureMs),
+    received: perSecond(messages.inWindow, phases.measureMs),
     reached:
       requested === null || messages.intended === 0 ? null : messages.sent / messages.intended,
   };
@@ -110,7 +110,7 @@ function serverOf(
     peakRssBytes,
     peakDescriptors,
     messagesPerCpuSecond:
-      messages.received === 0 || cpuMs === 0 ? null : perSecond(messages.received, cpuMs),
+      messages.inWindow === 0 || cpuMs === 0 ? null : perSecond(messages.inWindow, cpuMs),
     bytesPerConnection: dividable && startRssBytes > 0 ? growth / connections.opened : null,
   };
 }

@@ -48,6 +48,7 @@ export class ConnectWorker extends WorkerBase {
     super.opened(connection);
     this.#opening.delete(connection.index);
     const time = now();
+    this.tracker.nowMs = time;
     const { startedMs, intendedMs } = connection;
     const responseMs = this.#loop === undefined ? null : time - intendedMs;
     this.tracker.countReply(this.tracker.phaseOf(intendedMs), time - startedMs, responseMs);
@@ -72,6 +73,7 @@ export class ConnectWorker extends WorkerBase {
   protected override startTraffic(times: TrafficTimes): void {
     const { plan, index, pacer } = this.#start;
     this.tracker.measureMs = times.measureMs;
+    this.tracker.endMs = times.endMs;
     if (plan.load.model === 'open' && plan.load.rate > 0) {
       this.#loop = new ArrivalRate({
         plan,

@@ -70,6 +70,7 @@ export class MessageWorker extends WorkerBase {
 
   protected override startTraffic(times: TrafficTimes): void {
     this.tracker.measureMs = times.measureMs;
+    this.tracker.endMs = times.endMs;
     this.#executor.start(times);
   }
 

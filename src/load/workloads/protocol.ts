@@ -54,6 +54,8 @@ export interface WorkerResult {
   readonly replies: readonly number[];
   /** Of thread and pacer in the measured phase; null where the system does not tell. */
   readonly cpuMs: number | null;
+  /** Ready to run without a core; null as above. */
+  readonly waitMs: number | null;
   readonly eventLoopUtilization: number;
   readonly gcMs: number;
   readonly measureMs: number;

@@ -196,6 +196,7 @@ export class ScenarioWorker extends WorkerBase implements VuHost {
 
   protected override startTraffic({ startMs, measureMs, endMs }: TrafficTimes): void {
     this.tracker.measureMs = measureMs;
+    this.tracker.endMs = endMs;
     this.#endMs = endMs;
     this.#pacing.begin(startMs);
     this.#hasBegun = true;

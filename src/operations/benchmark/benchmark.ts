@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { OperationContext } from '../../core/operation.ts';
 import { runAll } from './runs.ts';
 import { EnvironmentWatch, environmentNotes } from '../../load/host/index.ts';
+import { generatorNotes } from '../../load/stats/index.ts';
 import { histogramsOf, judge } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
 import type { BenchmarkReport } from '../../load/metrics.ts';
@@ -77,6 +78,8 @@ function reportOf({ input, prepared, server, env, outcome, environment }: Parts)
     // Several runs may have the same note.
     notes: [
       ...new Set([
+        ...generatorNotes(measured.generator),
+        ...(comparison === null ? [] : generatorNotes(comparison.other.generator, 'B: ')),
         ...verdict.notes,
         ...measured.notes,
         ...startNotes(env),

@@ -21,7 +21,7 @@ export interface Outcome {
 
 type Verdict = Pick<BenchmarkReport, 'status' | 'success' | 'thresholds' | 'notes'>;
 
-/** The verdict over all runs; with `strict`, a generator that was the limit makes it invalid. */
+/** The verdict over all runs; with `strict`, a generator that did not keep up makes it invalid. */
 export function judge(outcome: Outcome, prepared: Prepared, strict: boolean): Verdict {
   const thresholds = judgeThresholds(prepared.thresholds, outcome.measured);
   // Interrupted runs have incomplete counts, so they cannot fail.
@@ -31,14 +31,13 @@ export function judge(outcome: Outcome, prepared: Prepared, strict: boolean): Ve
   const failures = completed.flatMap(failuresOf);
   const { search } = outcome;
   const missed = search?.best === null ? [`no rate was found at which ${search.slo} holds`] : [];
-  const saturated = saturationOf(outcome);
   const failed =
     failures.length > 0 ||
     missed.length > 0 ||
     thresholds.some(({ verdict }) => verdict === 'fail');
   const status = outcome.interrupted
     ? 'interrupted'
-    : strict && saturated
+    : strict && isDoubtful(outcome)
       ? 'invalid'
       : failed
         ? 'failed'
@@ -51,8 +50,14 @@ export function judge(outcome: Outcome, prepared: Prepared, strict: boolean): Ve
   };
 }
 
-function saturationOf({ measured, comparison }: Outcome): boolean {
-  return measured.generator.saturated || comparison?.other.generator.saturated === true;
+/** The generator was saturated or disturbed in a run that the report shows. */
+export function isDoubtful({
+  measured,
+  comparison,
+}: Pick<Outcome, 'measured' | 'comparison'>): boolean {
+  return [measured, comparison?.other].some(
+    (run) => run !== undefined && (run.generator.saturated || run.generator.disturbed),
+  );
 }
 
 /** The histograms of the runs that the report shows. */

@@ -190,7 +190,9 @@ const judgement = {
   strict: z
     .boolean()
     .default(false)
-    .describe('exit 4 if the load generator, not the server, was the limit'),
+    .describe(
+      "exit 4 if the load generator was saturated or disturbed, so that the figures may not be the server's",
+    ),
   repeat: z
     .int()
     .min(1)

@@ -1,5 +1,6 @@
 import type { View } from '../../core/operation.ts';
 import type { BenchmarkReport, Metrics, Percentiles } from '../../load/metrics.ts';
+import { isDoubtful } from './outcome.ts';
 import { bytes, count, duration, figure, percent, short, withUnit } from '../../report/format.ts';
 
 /** What counts as a message in modes without round trips. */
@@ -34,7 +35,8 @@ export function viewBenchmark(report: BenchmarkReport): View {
       ...(report.reports[0] === undefined ? [] : [['report', report.reports[0]] as const]),
     ],
     ...(table === undefined ? {} : { table, moreTables }),
-    notes: [...saturationNotes(measured), ...report.notes],
+    notes: report.notes,
+    doubtful: isDoubtful(report),
   };
 }
 
@@ -109,7 +111,7 @@ function serverFacts({ server, phases }: Metrics): Fact[] {
 function generatorOf({ generator, phases, latency, engine }: Metrics, unit: string): string {
   const late = latency.lateness;
   return [
-    ...(phases.measureMs === 0 ? [] : [generator.saturated ? 'SATURATED' : 'not the limit']),
+    ...(phases.measureMs === 0 ? [] : [stateOf(generator)]),
     `CPU ${percentOfCore(generator.cpuMs, phases.measureMs)}`,
     ...(generator.cpuPerMessageUs === null
       ? []
@@ -125,14 +127,8 @@ function percentOfCore(cpuMs: number, measureMs: number): string {
   return measureMs === 0 ? '–' : `${Math.round((cpuMs / measureMs) * 100)} % of a core`;
 }
 
-function saturationNotes({ generator }: Metrics): string[] {
-  if (!generator.saturated) return [];
-  const held =
-    generator.heldRate === null ? '' : `, which can hold ${short(generator.heldRate)} messages/s`;
-  return [
-    `GENERATOR SATURATED: these figures are of this generator${held}, not of the server`,
-    ...generator.reasons,
-  ];
+function stateOf({ saturated, disturbed }: Metrics['generator']): string {
+  return saturated ? 'SATURATED' : disturbed ? 'disturbed' : 'not the limit';
 }
 
 const ROWS = [

@@ -101,8 +101,9 @@ describe('a generator that is stopped', () => {
       generator.kill('SIGCONT');
       await sleep(100);
     }
-    const { saturated, reasons } = await generator.verdict;
-    expect(saturated).toBe(true);
+    const { saturated, disturbed, reasons } = await generator.verdict;
+    // It was stopped from outside, with CPU time to spare.
+    expect({ saturated, disturbed }).toEqual({ saturated: false, disturbed: true });
     expect(reasons.join()).toMatch(/messages left late|it stalled in/);
   });
 });

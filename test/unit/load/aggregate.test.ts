@@ -11,7 +11,15 @@ function merge(a: Partial<LoadResult>, b: Partial<LoadResult>): LoadResult {
 }
 
 it('adds counts of connections, messages and bytes', () => {
-  const counts = { intended: 9, sent: 8, received: 5, lost: 2, inFlight: 1, unsent: 1 };
+  const counts = {
+    intended: 9,
+    sent: 8,
+    received: 5,
+    inWindow: 3,
+    lost: 2,
+    inFlight: 1,
+    unsent: 1,
+  };
   const messages = { ...counts, duplicated: 3, outOfOrder: 4, wrong: 6 };
   const connections = { requested: 7, opened: 6, failed: 1, dropped: 2 };
   const part = { messages, connections, bytes: { sent: 100, received: 50 } };
@@ -20,6 +28,7 @@ it('adds counts of connections, messages and bytes', () => {
       intended: 18,
       sent: 16,
       received: 10,
+      inWindow: 6,
       lost: 4,
       inFlight: 2,
       unsent: 2,
@@ -135,7 +144,14 @@ it('aligns seconds by when each machine started, on the clock they have in commo
 });
 
 it('names threads after their machine and adds what they used', () => {
-  const use = { name: '1', cpuMs: 5, measureMs: 1000, eventLoopUtilization: 0.5, gcMs: 1 };
+  const use = {
+    name: '1',
+    cpuMs: 5,
+    measureMs: 1000,
+    eventLoopUtilization: 0.5,
+    gcMs: 1,
+    waitMs: 2,
+  };
   const generator = { cpuMs: 5, peakRssBytes: 100, workers: [use] };
   const merged = merge({ generator }, { generator });
   expect(merged.generator.workers.map(({ name }) => name)).toEqual(['a/1', 'b/1']);

@@ -17,7 +17,14 @@ const full: LoadResult = loadResult({
     cpuMs: 10,
     peakRssBytes: 1e8,
     workers: [
-      { name: 'worker 1', cpuMs: 10, measureMs: 1000, eventLoopUtilization: 0.1, gcMs: 0.5 },
+      {
+        name: 'worker 1',
+        cpuMs: 10,
+        measureMs: 1000,
+        eventLoopUtilization: 0.1,
+        gcMs: 0.5,
+        waitMs: null,
+      },
     ],
   },
   fairness: { min: 1, median: 2, max: 3 },

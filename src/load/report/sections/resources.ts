@@ -23,14 +23,14 @@ export function resourceSection(
 }
 
 function generatorCard({ label, measured: { generator } }: Side): Markup {
-  const { cpuMs, cpuPerMessageUs, peakRssBytes, saturated } = generator;
+  const { cpuMs, cpuPerMessageUs, peakRssBytes, saturated, disturbed } = generator;
   return card(
     named('Generator', label),
     facts([
       ['CPU time', duration(cpuMs)],
       ['CPU per message', cpuPerMessageUs === null ? '–' : `${figure(cpuPerMessageUs)} µs`],
       ['Peak memory', bytes(peakRssBytes)],
-      ['Saturated', saturated ? 'yes' : 'no'],
+      ['Kept up', saturated ? 'no, saturated' : disturbed ? 'no, disturbed' : 'yes'],
     ]),
   );
 }

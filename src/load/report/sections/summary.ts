@@ -1,13 +1,15 @@
-import type { BenchmarkReport } from '../../metrics.ts';
+import type { BenchmarkReport, Metrics } from '../../metrics.ts';
 import { prefix, sidesOf, type Side } from '../sides.ts';
+import { generatorNotes } from '../../stats/index.ts';
 import { exact, short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { numeric } from '../../../report/table.ts';
 import { mark, section, tableCard, type Section } from './figure.ts';
 import { tiles } from './tiles.ts';
 
-const STATUS: Readonly<Record<BenchmarkReport['status'], Markup>> = {
+const STATUS: Readonly<Record<BenchmarkReport['status'] | 'doubtful', Markup>> = {
   passed: mark('pass', 'Passed'),
+  doubtful: mark('warn', 'In doubt'),
   failed: mark('fail', 'Failed'),
   interrupted: mark('warn', 'Interrupted'),
   invalid: mark('fail', 'Invalid'),
@@ -16,13 +18,28 @@ const STATUS: Readonly<Record<BenchmarkReport['status'], Markup>> = {
 /** Whether the figures describe the server, the result of the run, and its main figures. */
 export function summarySection(report: BenchmarkReport): Markup {
   const sides = sidesOf(report);
-  const notes = [...report.notes, ...sides.flatMap(({ measured }) => measured.notes)];
+  const { status } = report;
+  const isDoubtful = sides.some(
+    ({ measured: { generator } }) => generator.saturated || generator.disturbed,
+  );
+  // What is said of the generator stands in `health`.
+  const said = new Set(
+    sides.flatMap(({ measured: { generator } }) => [
+      ...generatorNotes(generator),
+      ...generatorNotes(generator, 'B: '),
+    ]),
+  );
+  const notes = new Set([...report.notes, ...sides.flatMap(({ measured }) => measured.notes)]);
   return html`<section id="summary" aria-label="Summary">
-    ${sides.map(health)}${[...new Set(notes)].map((note) => html`<p class="note">${note}</p>`)}
+    ${sides.map(health)}${[...notes]
+      .filter((note) => !said.has(note))
+      .map((note) => html`<p class="remark">${note}</p>`)}
     <div class="tiles ${sides.length > 1 ? 'pair' : ''}">
       <div class="tile">
         <p class="label">Result</p>
-        <p class="value status">${STATUS[report.status]}</p>
+        <p class="value status">
+          ${STATUS[status === 'passed' && isDoubtful ? 'doubtful' : status]}
+        </p>
         <p class="sub">${resultLine(report)}</p>
       </div>
       ${tiles(sides, report.mode)}
@@ -31,23 +48,29 @@ export function summarySection(report: BenchmarkReport): Markup {
 }
 
 function resultLine({ thresholds, status, measured }: BenchmarkReport): string {
-  if (status === 'invalid') return 'the generator was the limit';
+  if (status === 'invalid') return generatorFault(measured) ?? 'the generator did not keep up';
   if (status === 'interrupted') return 'figures up to the interruption';
   const failed = thresholds.filter(({ verdict }) => verdict === 'fail').length;
   if (failed > 0) return `${failed} of ${thresholds.length} thresholds failed`;
   if (status === 'failed') return 'no threshold failed: see the notes and errors';
-  if (measured.generator.saturated) return 'but the generator was the limit';
+  const fault = generatorFault(measured);
+  if (fault !== undefined) return fault;
   if (thresholds.length === 0) return 'no thresholds were given';
   return thresholds.length === 1
     ? 'the threshold held'
     : `all ${thresholds.length} thresholds held`;
 }
 
+function generatorFault({ generator: { saturated, disturbed } }: Metrics): string | undefined {
+  if (saturated) return 'the generator was the limit';
+  return disturbed ? 'the generator was disturbed' : undefined;
+}
+
 /** Says whether the figures describe the server or only the generator. */
 function health(side: Side): Markup {
   const { generator } = side.measured;
   const of = prefix(side);
-  if (!generator.saturated) {
+  if (!generator.saturated && !generator.disturbed) {
     return html`<p class="health fine">
       ${mark('pass', `${of}The generator kept up`)}<span
         >It was not the limit: the figures describe the server.</span
@@ -58,12 +81,20 @@ function health(side: Side): Markup {
     generator.heldRate === null
       ? ''
       : ` It can send about ${short(generator.heldRate)} messages per second: lower the rate, or add workers, cores or machines.`;
-  return html`<div class="health saturated" role="alert">
-    <p class="shout">${of}GENERATOR SATURATED</p>
-    <p>
-      The load generator, not the server, was the limit: the figures describe the generator, not the
-      server.${held}
-    </p>
+  const [style, title, text] = generator.saturated
+    ? [
+        'saturated',
+        'GENERATOR SATURATED',
+        `The load generator, not the server, was the limit: the figures describe the generator, not the server.${held}`,
+      ]
+    : [
+        'disturbed',
+        'GENERATOR DISTURBED',
+        'Something other than its load held the generator up, with CPU time to spare: the figures may show that in place of the server. Run it again on a quieter machine.',
+      ];
+  return html`<div class="health ${style}" role="alert">
+    <p class="shout">${of}${title}</p>
+    <p>${text}</p>
     <ul>
       ${generator.reasons.map((reason) => html`<li>${reason}</li>`)}
     </ul>

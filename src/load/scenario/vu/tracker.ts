@@ -74,6 +74,7 @@ export class VuTracker extends Tracker<Connection> {
   answer(trip: Trip, atMs: number): boolean {
     const phase = this.#settle(trip);
     const serviceMs = atMs - trip.sentMs;
+    this.nowMs = atMs;
     this.countReply(phase, serviceMs, this.#scheduled ? serviceMs + trip.lateMs : null);
     return phase === this.measure;
   }

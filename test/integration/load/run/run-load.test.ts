@@ -10,6 +10,7 @@ import type { ServerOptions, WebSocket } from 'ws';
 import { runLoad } from '../../../../src/load/run/index.ts';
 import type { LoadPlan } from '../../../../src/load/plan.ts';
 import type { LoadResult, SecondSample } from '../../../../src/load/result.ts';
+import { summarize } from '../../../../src/load/stats/index.ts';
 import { createCertificate } from '../../../support/certificates.ts';
 import { loadControl, loadPlan } from '../../../support/load-results.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
@@ -98,6 +99,17 @@ describe('runLoad', () => {
     expect(result.phases.warmupMs).toBe(300);
     expect(result.latency.lateness?.count).toBe(40);
     expect(result.seconds.reduce((sum, { sent }) => sum + sent, 0)).toBe(70);
+  });
+
+  it('leaves replies that come in the drain out of the throughput', async () => {
+    const { url } = await listen((socket) => {
+      socket.on('message', (data) => setTimeout(() => socket.send(data), 300));
+    });
+    const result = await runLoad(planFor(url), loadControl());
+    expect(result.messages).toMatchObject({ sent: 40, received: 40, lost: 0 });
+    // Of 400 ms, replies to the first 100 ms can come within them.
+    expect(result.messages.inWindow).toBeLessThanOrEqual(11);
+    expect(summarize(result, planFor(url), null).rate.received).toBeLessThanOrEqual(27.5);
   });
 
   it('tells each second as it passes', async () => {

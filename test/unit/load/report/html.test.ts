@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import type { Chart } from '../../../../src/load/report/chart.ts';
 import { renderHtml } from '../../../../src/load/report/html.ts';
 import { reportAssets } from '../../../../src/load/report/report-assets.ts';
+import { generatorNotes } from '../../../../src/load/stats/index.ts';
 import {
   comparedRuns,
   hostileReport,
@@ -93,11 +94,28 @@ it('draws one curve in a closed loop, where response and service are the same', 
 it('says why a run failed that no threshold failed, and doubts one that passed saturated', () => {
   const body = bodyOf(renderHtml(reportOf(run, { status: 'failed', success: false }), []));
   expect(body).toContain('no threshold failed: see the notes and errors');
-  const generator = { ...run.measured.generator, saturated: true };
-  const measured = { ...run.measured, generator };
-  expect(bodyOf(renderHtml(reportOf({ ...run, measured }), []))).toContain(
-    'but the generator was the limit',
-  );
+  for (const [state, words] of [
+    ['saturated', 'the generator was the limit'],
+    ['disturbed', 'the generator was disturbed'],
+  ] as const) {
+    const generator = { ...run.measured.generator, [state]: true };
+    const measured = { ...run.measured, generator };
+    const page = bodyOf(renderHtml(reportOf({ ...run, measured }), []));
+    expect(page).toContain(words);
+    expect(page).toContain('In doubt');
+    expect(page).not.toContain('Passed');
+  }
+  expect(plain).toContain('Passed');
+});
+
+it('shows a note as a remark, and what is said of the generator once', () => {
+  const generator = { ...run.measured.generator, disturbed: true, reasons: ['late by 45 ms'] };
+  const measured = { ...run.measured, generator, notes: [] };
+  const notes = [...generatorNotes(generator), 'answered 5 pings of the server'];
+  const page = bodyOf(renderHtml(reportOf({ ...run, measured }, { notes }), []));
+  expect(page).toContain('<p class="remark">answered 5 pings of the server</p>');
+  expect(page.split('GENERATOR DISTURBED')).toHaveLength(2);
+  expect(page.split('late by 45 ms')).toHaveLength(2);
 });
 
 it('takes service for the response where nothing was due', () => {

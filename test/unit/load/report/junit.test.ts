@@ -20,7 +20,7 @@ it('has a test case for each threshold, for the run and for the generator', () =
     'errors&lt;0.1%',
     'rate&gt;=0.99',
     'the run is complete',
-    'the generator is not the limit',
+    'the generator kept up',
   ]);
   expect(xml).toContain(
     '<testsuites name="benchmark" tests="5" failures="0" errors="0" skipped="0"',
@@ -72,5 +72,10 @@ it('fails a saturated generator where the report is invalid, and skips it otherw
   );
   expect(renderJunit(reportOf(saturated))).toContain(
     '<skipped message="GENERATOR SATURATED: lateness p99 45 ms"/>',
+  );
+  const generator = { ...saturated.measured.generator, saturated: false, disturbed: true };
+  const disturbed = { ...run, measured: { ...run.measured, generator } };
+  expect(renderJunit(reportOf(disturbed))).toContain(
+    '<skipped message="GENERATOR DISTURBED: lateness p99 45 ms"/>',
   );
 });

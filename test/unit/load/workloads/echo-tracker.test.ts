@@ -65,12 +65,12 @@ class Bench {
     this.tracker.end(this.connection);
   }
 
-  /** The counts of the measured phase that are not 0, less the bytes. */
+  /** The counts of the measured phase that are not 0, less the bytes and those of the window. */
   counts(phase: 'measure' | 'warmup' = 'measure'): Record<string, number> {
     return Object.fromEntries(
       Object.entries(Counter).flatMap(([name, index]) => {
         const count = this.counters[phase].counts[index] ?? 0;
-        return count === 0 || name.startsWith('bytes') ? [] : [[name, count]];
+        return count === 0 || /^bytes|^inWindow$/.test(name) ? [] : [[name, count]];
       }),
     );
   }
@@ -105,6 +105,16 @@ describe('FastTracker', () => {
     expect(bench.counts('warmup')).toEqual({ sent: 1, received: 1 });
     expect(bench.counts()).toEqual({ sent: 1, received: 1 });
     expect(bench.connection.replies).toBe(1);
+  });
+
+  it('counts in the window the replies that came within the measured phase, and no others', () => {
+    const bench = new Bench();
+    bench.tracker.endMs = 1100;
+    const payloads = bench.send(990, 985, 986, 1050, 1060);
+    for (const [i, ms] of [999, 1000, 1099, 1100].entries()) bench.reply(ms, at(payloads, i));
+    expect(bench.counts('warmup')).toEqual({ sent: 2, received: 2 });
+    expect(bench.counts()).toEqual({ sent: 2, received: 2 });
+    expect(bench.counters.measure.counts[Counter.inWindow]).toBe(2);
   });
 
   it('counts the bytes of frames, headers included', () => {

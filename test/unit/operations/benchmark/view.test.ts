@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { renderView } from '../../../../src/cli/render.ts';
+import { generatorNotes } from '../../../../src/load/stats/index.ts';
 import { viewBenchmark } from '../../../../src/operations/benchmark/view.ts';
 import { benchmarkReport, measuredOf } from '../../../support/load-measured.ts';
 
@@ -71,7 +72,12 @@ it('says loudly that the generator was the limit, with the rate it can hold', ()
     reasons: ['messages left late'],
     heldRate: 4000,
   };
-  const text = shown(benchmarkReport({ measured: measuredOf({ generator }) }));
+  const report = benchmarkReport({
+    measured: measuredOf({ generator }),
+    notes: generatorNotes(generator),
+  });
+  const text = shown(report);
+  expect(text).toMatch(/^! /);
   expect(text).toContain(
     'GENERATOR SATURATED: these figures are of this generator, which can hold 4,000 messages/s',
   );
