@@ -1,5 +1,6 @@
 import type { AgentResults, CaseResult, ConformanceRun, ExpectedFailure } from '../result.ts';
 import { isFailure, verdictOf } from '../verdict.ts';
+import { groupByReason, reasonOf, type ReasonGroup } from './reason.ts';
 
 /** A result that fails at the run's strictness. */
 export interface Problem {
@@ -13,6 +14,41 @@ export function problemsOf(run: ConformanceRun, { cases }: AgentResults): Proble
   return cases
     .filter((result) => isFailure(verdictOf(result), run.options.failOn))
     .map((result) => ({ result, expected: expectedReason(run, result) }));
+}
+
+/** The verdict of a run in a sentence: what a reader wants to know first. */
+export function verdictSentence(run: ConformanceRun): string {
+  const results = run.agents.flatMap(({ cases }) => cases);
+  const problems = run.agents.flatMap((agent) => problemsOf(run, agent));
+  const expected = problems.filter((problem) => problem.expected !== undefined).length;
+  const unexpected = problems.length - expected;
+  const stale = staleRows(run).length;
+  const count = `${results.length} ${results.length === 1 ? 'case' : 'cases'}`;
+  const asExpected = expected === 0 ? '' : `, ${expected} as expected`;
+  if (run.interrupted) return `Interrupted: ${problems.length} of the ${count} so far failed.`;
+  if (results.length === 0) return 'Failed: no case ran.';
+  if (unexpected > 0) return `Failed: ${problems.length} of ${count} failed${asExpected}.`;
+  if (stale > 0)
+    return `Failed: ${stale} expected ${stale === 1 ? 'failure is' : 'failures are'} gone.`;
+  const others = results.filter((result) => verdictOf(result) === 'non-strict').length;
+  const notStrict =
+    others === 0 || run.options.failOn !== 'failed' ? '' : `, ${others} of them not strictly`;
+  if (expected > 0) return `Passed: ${expected} of ${count} failed, all as expected.`;
+  return `Passed: all ${count}${notStrict}.`;
+}
+
+/** What did not pass, in groups of the same reason; informational cases are left out. */
+export function reasonGroups(run: ConformanceRun): ReasonGroup[] {
+  const several = run.agents.length > 1;
+  const rows = run.agents.flatMap(({ cases }) =>
+    cases.flatMap((result) => {
+      const verdict = verdictOf(result);
+      if (verdict === 'pass' || verdict === 'informational') return [];
+      const name = several ? `${result.agent} ${result.id}` : result.id;
+      return [{ name, verdict, reason: reasonOf(result) }];
+    }),
+  );
+  return groupByReason(rows);
 }
 
 /** Why the file of expected failures lists this case of this agent. */

@@ -12,9 +12,9 @@ import {
   type Change,
   type Comparison,
 } from './compare.ts';
-import { problemsOf, staleRows } from './expectations.ts';
+import { problemsOf, reasonGroups, staleRows, verdictSentence } from './expectations.ts';
 import { pageData } from './page-data.ts';
-import { reasonOf } from './reason.ts';
+import { listCases, reasonOf } from './reason.ts';
 import { reportAssets } from './report-assets.ts';
 
 /** Rows of the table for browsers without scripts, and of the comparison. */
@@ -39,14 +39,46 @@ export function renderHtml(run: ConformanceRun, files: CaseFiles, comparison?: C
     heading: heading(run),
     meta: metaLine(run),
     skip: { to: 'cases', text: 'Skip to the cases' },
-    main: html`${notes(run)} ${summary(run)}
-    ${comparison && comparisonCard(comparison, run.agents.length > 1)} ${casesSection(run)}`,
+    main: html`<p class="verdict">${verdictSentence(run)}</p>
+      ${notes(run)} ${summary(run)} ${reasonsCard(run)}
+      ${comparison && comparisonCard(comparison, run.agents.length > 1)} ${casesSection(run)}`,
     keys: html`<kbd>j</kbd> <kbd>k</kbd> or arrows move · <kbd>Enter</kbd> opens ·
       <kbd>Esc</kbd> closes · <kbd>n</kbd> next failure · <kbd>/</kbd> searches`,
     tool: run.environment,
     data: pageData(run, files, comparison),
     assets: reportAssets(),
   });
+}
+
+/** What did not pass, by its reason: of a hundred cases that fail alike one line. */
+function reasonsCard(run: ConformanceRun): Markup | false {
+  const groups = reasonGroups(run);
+  if (groups.length === 0) return false;
+  const rows = groups.slice(0, MAX_ROWS).map(
+    ({ verdict, reason, cases }) =>
+      html`<tr>
+        <td class="number">${cases.length}</td>
+        <td class="${CLASSES[verdict]}">${verdict}</td>
+        <td>${reason}</td>
+        <td>${listCases(cases)}</td>
+      </tr>`,
+  );
+  return html`<section class="card reasons" aria-labelledby="reasons">
+    <h2 id="reasons">Reasons</h2>
+    <table>
+      <thead>
+        <tr>
+          <th scope="col" class="number">Cases</th>
+          <th scope="col">Verdict</th>
+          <th scope="col">Why</th>
+          <th scope="col">Which</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </section>`;
 }
 
 /** The matrix of cases with its filters, which the page's script fills. */
@@ -84,16 +116,18 @@ function casesSection(run: ConformanceRun): Markup {
 }
 
 function heading(run: ConformanceRun): string {
+  const { role, target } = run.options;
+  if (role === 'server') return printable(target);
   const [first] = run.agents;
-  if (first === undefined) return printable(run.options.target);
-  if (run.agents.length === 1) return printable(first.agent) || run.options.role;
-  return `${run.agents.length} ${run.options.role}s`;
+  return run.agents.length === 1 ? printable(first?.agent ?? '') : `${run.agents.length} clients`;
 }
 
 function metaLine({ options, agents, startedAt, durationMs }: ConformanceRun): string {
+  const who =
+    options.role === 'server' ? (agents[0]?.agent ?? 'the server') : `clients of ${options.target}`;
   const count = new Set(agents.flatMap(({ cases }) => cases.map(({ id }) => id))).size;
   return printable(
-    `${count} case${count === 1 ? '' : 's'} against the ${options.role} at ${options.target}, ${minute(startedAt)}, ${(durationMs / 1000).toFixed(1)} s`,
+    `${count} case${count === 1 ? '' : 's'} against ${who}, ${minute(startedAt)}, ${(durationMs / 1000).toFixed(1)} s`,
   );
 }
 

@@ -1,9 +1,15 @@
 import type { AgentResults, ConformanceRun } from '../result.ts';
 import { countVerdicts, HEADINGS, VERDICTS } from '../verdict.ts';
 import { describeBehaviors, summarizeComparison, worstFirst, type Comparison } from './compare.ts';
-import { problemsOf, staleRows, type Problem } from './expectations.ts';
+import {
+  problemsOf,
+  reasonGroups,
+  staleRows,
+  verdictSentence,
+  type Problem,
+} from './expectations.ts';
 import { printable } from '../../report/printable.ts';
-import { reasonOf } from './reason.ts';
+import { listCases, reasonOf } from './reason.ts';
 import { rfcReference } from './rfc-reference.ts';
 
 /** A comment on a pull request has a limit of 65536 characters. */
@@ -16,8 +22,9 @@ export function renderMarkdown(run: ConformanceRun, comparison?: Comparison): st
   const expected = problems.filter((problem) => problem.expected !== undefined);
   const blocks = [
     `# WebSocket conformance: ${headline(run, problems)}`,
-    [...notices(run), facts(run)].join('\n\n'),
+    [verdictSentence(run), ...notices(run), facts(run)].join('\n\n'),
     countTable(run),
+    section('Reasons', reasonTable(run)),
     section(
       'What failed',
       problemTable(
@@ -64,6 +71,19 @@ function countTable(run: ConformanceRun): string {
     ];
   });
   return table(['Agent', ...VERDICTS.map((verdict) => HEADINGS[verdict]), 'Cases'], rows);
+}
+
+/** Empty when each reason has one case: the table of cases says the same. */
+function reasonTable(run: ConformanceRun): string {
+  const groups = reasonGroups(run);
+  if (groups.every(({ cases }) => cases.length === 1)) return '';
+  const rows = groups.map(({ verdict, reason, cases }) => [
+    String(cases.length),
+    verdict,
+    code(reason),
+    listCases(cases.map(plain)),
+  ]);
+  return table(['Cases', 'Verdict', 'Why', 'Which'], rows);
 }
 
 function problemTable(run: ConformanceRun, problems: readonly Problem[]): string {

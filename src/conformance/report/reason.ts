@@ -1,4 +1,6 @@
+import { CloseCode } from '../../protocol/index.ts';
 import type { CaseEvent, CaseResult } from '../result.ts';
+import { VERDICTS, type Verdict } from '../verdict.ts';
 import { describeEvent, describeEvents } from '../describe-event.ts';
 import { printable } from '../../report/printable.ts';
 
@@ -11,7 +13,8 @@ export function reasonOf(result: CaseResult): string {
   if (result.notRun !== null) return printable(`not run: ${result.notRun}`);
   if (!result.opened) return 'the opening handshake was never completed';
   const behavior = result.behavior === 'OK' ? [] : behaviorReason(result);
-  const close = result.behaviorClose === 'OK' ? [] : [closeReason(result)];
+  const close =
+    result.behaviorClose === 'OK' || isEchoOfGoingAway(result) ? [] : [closeReason(result)];
   const breach = result.findings.slice(0, 1).map(({ violation }) => violation.message);
   const guard = result.guard === null ? [] : [result.guard];
   // If the peer had to fail the connection, how the connection ended comes first.
@@ -20,6 +23,63 @@ export function reasonOf(result: CaseResult): string {
       ? [...close, ...behavior, ...breach.map((text) => `the peer itself: ${text}`), ...guard]
       : [...breach, ...behavior, ...close, ...guard];
   return printable([...new Set(reasons)].join('; '));
+}
+
+/** The tester gave up with 1001, for a reason of its own, and the peer sent that back. */
+function isEchoOfGoingAway({ behavior, behaviorClose, close }: CaseResult): boolean {
+  return (
+    behavior !== 'OK' &&
+    behaviorClose === 'WRONG CODE' &&
+    close.failedByMe &&
+    close.localCloseCode === CloseCode.goingAway &&
+    close.remoteCloseCode === close.localCloseCode
+  );
+}
+
+/** Cases that fail for the same reason. */
+export interface ReasonGroup {
+  readonly verdict: Verdict;
+  readonly reason: string;
+  /** In the order of the cases; with several agents `agent id`. */
+  readonly cases: readonly string[];
+}
+
+/**
+ * Puts cases together that have the same verdict for the same reason, the largest group first. The
+ * lengths and places of spoiled echoes, and what it was that did not come back, make no difference.
+ */
+export function groupByReason(
+  rows: readonly { readonly name: string; readonly verdict: Verdict; readonly reason: string }[],
+): ReasonGroup[] {
+  const groups = new Map<string, { verdict: Verdict; reason: string; cases: string[] }>();
+  for (const { name, verdict, reason } of rows) {
+    const shared = ALIKE.reduce((text, [pattern, common]) => text.replace(pattern, common), reason);
+    const group = groups.get(`${verdict} ${shared}`) ?? { verdict, reason, cases: [] };
+    if (group.cases.length > 0 && group.reason !== reason) group.reason = shared;
+    group.cases.push(name);
+    groups.set(`${verdict} ${shared}`, group);
+  }
+  const worst = (verdict: Verdict): number => VERDICTS.indexOf(verdict);
+  return [...groups.values()].sort(
+    (a, b) => worst(a.verdict) - worst(b.verdict) || b.cases.length - a.cases.length,
+  );
+}
+
+/** What differs between cases that fail alike, and the words for all of them. */
+const ALIKE: readonly (readonly [pattern: RegExp, common: string])[] = [
+  [/expected [^;]*, received nothing/, 'nothing came back'],
+  [
+    /the echo of \d+ bytes differs from what was sent at byte \d+/,
+    'the echo differs from what was sent',
+  ],
+  [/expected (text|binary) [^;]*, received (?!nothing)[^;]*/, 'something else came back'],
+];
+
+/** `6.4.1, 6.4.2 and 12 more`. */
+export function listCases(cases: readonly string[], most = 4): string {
+  const shown = cases.length <= most + 1 ? cases : cases.slice(0, most);
+  const rest = cases.length - shown.length;
+  return `${shown.join(', ')}${rest === 0 ? '' : ` and ${rest} more`}`;
 }
 
 function behaviorReason(judged: CaseResult): string[] {

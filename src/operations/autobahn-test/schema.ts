@@ -129,6 +129,8 @@ export const AutobahnTestReport = z.object({
   target: z.string(),
   status: z.enum(['passed', 'failed', 'interrupted']),
   success: z.boolean(),
+  /** The verdict in a sentence. */
+  summary: z.string(),
   agents: z.array(z.string()),
   /** Cases that were selected, for each agent. */
   selected: z.number(),

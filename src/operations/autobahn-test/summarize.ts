@@ -1,5 +1,6 @@
 import { comparisonLines } from '../../conformance/report/index.ts';
 import type { Comparison } from '../../conformance/report/index.ts';
+import { verdictSentence } from '../../conformance/report/expectations.ts';
 import { reasonOf } from '../../conformance/report/reason.ts';
 import type { CaseResult, ConformanceRun } from '../../conformance/result.ts';
 import type { AutobahnTestReport, CaseRow } from './schema.ts';
@@ -32,6 +33,7 @@ export function summarize(
     target: run.options.target,
     status: run.interrupted ? 'interrupted' : success ? 'passed' : 'failed',
     success,
+    summary: verdictSentence(run),
     agents: run.agents.map(({ agent }) => agent),
     selected: run.selected,
     verdicts: countVerdicts(results),

@@ -8,6 +8,8 @@ it('counts verdicts and tells what failed, with the RFC', () => {
   const run = runOf([caseResult({ id: '1.1.1' }), reservedBitAccepted(), lateUtf8Check()]);
   expect(renderMarkdown(run)).toBe(`# WebSocket conformance: 1 failed
 
+Failed: 1 of 3 cases failed.
+
 3 results for the server at \`ws://localhost:9001\` on 2026-11-21 in 2.8 s, by websocket-skill 0.1.0.
 
 | Agent | Failed | Non-strict | Unimplemented | Informational | Passed | Cases |

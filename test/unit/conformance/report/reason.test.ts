@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { reasonOf } from '../../../../src/conformance/report/reason.ts';
+import { groupByReason, listCases, reasonOf } from '../../../../src/conformance/report/reason.ts';
 import { caseResult } from '../../../support/conformance-run.ts';
 import {
   lateUtf8Check,
@@ -48,4 +48,51 @@ it('says it where a guard timer ended the case', () => {
 it('stays on one line, whatever a peer says', () => {
   const sample = caseResult({ id: '1.1.1', behavior: 'FAILED', result: 'a\r\nb\u001b[31m' });
   expect(reasonOf(sample)).toBe(String.raw`a\r\nb\u001b[31m`);
+});
+
+it('leaves out that the peer answered the 1001 with which the tester gave up', () => {
+  const silent = caseResult({
+    id: '1.1.2',
+    behavior: 'FAILED',
+    behaviorClose: 'WRONG CODE',
+    result: 'Actual events differ from any expected.',
+    expected: { OK: [{ type: 'pong', payload: { length: 0, hex: '' } }] },
+  });
+  const close = { ...silent.close, failedByMe: true, localCloseCode: 1001, remoteCloseCode: 1001 };
+  const reason = 'expected pong (0 bytes), received nothing';
+  expect(reasonOf({ ...silent, close })).toBe(reason);
+  expect(reasonOf({ ...silent, close: { ...close, remoteCloseCode: 1002 } })).toBe(
+    `${reason}; close code 1002, expected 1000 or none`,
+  );
+});
+
+it('puts cases together that fail alike, the worst and the most first', () => {
+  const row = (name: string, reason: string, verdict: 'fail' | 'non-strict' = 'fail') => ({
+    name,
+    verdict,
+    reason,
+  });
+  expect(
+    groupByReason([
+      row('6.4.1', 'still open', 'non-strict'),
+      row('1.1.1', 'expected text (0 bytes), received nothing'),
+      row('7.1.1', 'close code 1000, expected 1002 or none'),
+      row('1.1.2', 'expected text "a" (1 byte), received nothing; close code none'),
+      row('1.1.3', 'expected text "b" (1 byte), received nothing'),
+      row('7.1.2', 'close code 1001, expected 1002 or none'),
+      row('1.2.1', 'the echo of 5 bytes differs from what was sent at byte 2'),
+    ]).map(({ reason, cases }) => [reason, cases.join(' ')]),
+  ).toEqual([
+    ['nothing came back', '1.1.1 1.1.3'],
+    ['close code 1000, expected 1002 or none', '7.1.1'],
+    ['expected text "a" (1 byte), received nothing; close code none', '1.1.2'],
+    ['close code 1001, expected 1002 or none', '7.1.2'],
+    ['the echo of 5 bytes differs from what was sent at byte 2', '1.2.1'],
+    ['still open', '6.4.1'],
+  ]);
+});
+
+it('lists the first cases of many', () => {
+  expect(listCases(['1', '2', '3', '4', '5'])).toBe('1, 2, 3, 4, 5');
+  expect(listCases(['1', '2', '3', '4', '5', '6'])).toBe('1, 2, 3, 4 and 2 more');
 });
