@@ -1,3 +1,5 @@
+import { toFunction } from './core/derive/function.ts';
+
 export { loadSettings, type LoadedSettings } from './config/index.ts';
 export { EnvironmentError, ERRORS, UsageError, type ErrorCode } from './core/errors.ts';
 export type {
@@ -10,13 +12,18 @@ export type {
   Status,
   View,
 } from './core/operation.ts';
+export type { LibraryFunction } from './core/derive/function.ts';
 export { Settings } from './core/settings.ts';
 export { VERSION } from './core/version.ts';
-export { autobahnTest } from './operations/autobahn-test/autobahn-test.ts';
-export { benchmark } from './operations/benchmark/benchmark.ts';
-export { generateServer } from './operations/generate-server/generate-server.ts';
-export { resumeRun } from './operations/resume/resume.ts';
-export { runProcess } from './operations/run/run.ts';
-export { runTask } from './operations/run-task/run-task.ts';
-export { testEndpoint } from './operations/test/test.ts';
-export { validateHandshake } from './operations/validate-handshake/validate-handshake.ts';
+
+/* The operations as functions: `await testEndpoint({ url })`. */
+export const autobahnTest = toFunction(() => import('./operations/autobahn-test/operation.ts'));
+export const benchmark = toFunction(() => import('./operations/benchmark/operation.ts'));
+export const generateServer = toFunction(() => import('./operations/generate-server/operation.ts'));
+export const resumeRun = toFunction(() => import('./operations/resume/operation.ts'));
+export const runProcess = toFunction(() => import('./operations/run/operation.ts'));
+export const runTask = toFunction(() => import('./operations/run-task/operation.ts'));
+export const testEndpoint = toFunction(() => import('./operations/test/operation.ts'));
+export const validateHandshake = toFunction(
+  () => import('./operations/validate-handshake/operation.ts'),
+);

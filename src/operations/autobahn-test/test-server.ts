@@ -1,7 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { OperationContext } from '../../core/operation.ts';
 import { invalidInput } from '../../core/errors.ts';
-import { CloseCode } from '../../protocol/index.ts';
 import { readAccess } from '../../target/access.ts';
 import type { Access } from '../../target/access.ts';
 import { openTarget } from '../../target/target.ts';
@@ -88,7 +87,7 @@ async function expectWebSocket(
   { access, signal }: { access: Access; signal: AbortSignal },
 ): Promise<void> {
   const channel = await dial(url, { ...access, protocols: subprotocols, signal });
-  await channel.close(CloseCode.normal, CLOSE_MS);
+  await channel.close(1000, CLOSE_MS);
 }
 
 /** Milliseconds for the closing handshake of that connection. */
