@@ -110,7 +110,9 @@ function collect(command: Command, flags: readonly Flag[]): Record<string, unkno
       : command.getOptionValueSource(attribute(flag)) === 'cli'
         ? command.getOptionValue(attribute(flag))
         : undefined;
-    if (value !== undefined) args[flag.field] = flag.kind === 'number' ? toNumber(value) : value;
+    // A duration keeps its text: without a unit it is refused.
+    const isNumber = flag.kind === 'number' && flag.placeholder !== 'duration';
+    if (value !== undefined) args[flag.field] = isNumber ? toNumber(value) : value;
   }
   return args;
 }

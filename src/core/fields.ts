@@ -25,7 +25,7 @@ const DAY_MS = 86_400_000;
 const UNITS_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
 const DURATION_WORDS = 'a time such as 500ms, 10s, 2m or 1h';
 
-/** Milliseconds, as a number or as `500ms`, `10s`, `2m`, `1h`. */
+/** Milliseconds: a number, or a text with its unit such as `500ms`, `10s`, `2m` or `1h`. */
 export const DurationMs = z
   .preprocess(parseDuration, z.number().positive().max(DAY_MS))
   .meta({ placeholder: 'duration', expected: `${DURATION_WORDS}, above 0 and up to 24h` });
@@ -36,9 +36,10 @@ export const DurationOrNoneMs = z
   .meta({ placeholder: 'duration', expected: `0 or ${DURATION_WORDS}, up to 24h` });
 
 function parseDuration(value: unknown): unknown {
-  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value) : null;
+  // Somebody who types 60 may mean seconds or milliseconds: a text has to say which.
+  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h)$|^0$/.exec(value) : null;
   if (match === null) return value;
-  return Number(match[1]) * (UNITS_MS[match[2] ?? 'ms'] ?? 1);
+  return Number(match[1] ?? 0) * (UNITS_MS[match[2] ?? ''] ?? 1);
 }
 
 /** 5000 -> `5s`: in the largest unit that leaves a whole number. */

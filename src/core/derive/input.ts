@@ -65,6 +65,9 @@ function inputError(
   }
   const expected = isGeneric(issue) ? `expected ${flag.expected}` : issue.message;
   const text = `${name} ${flag.kind === 'list' ? 'holds' : 'is'} ${show(given)}, ${expected}`;
+  if (flag.placeholder === 'duration' && typeof given === 'string' && Number(given) > 0) {
+    return invalidInput(text, `give it a unit: ${name} ${given}s`);
+  }
   return invalidInput(text, flag.choices && didYouMean(show(given), flag.choices));
 }
 

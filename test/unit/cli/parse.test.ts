@@ -51,6 +51,10 @@ describe('parseCommandLine', () => {
     expect((await parse('sample', 'x', '--port', '-1')).args['port']).toBe(-1);
   });
 
+  it('leaves a duration without a unit as it was typed, for the schema to refuse', async () => {
+    expect((await parse('sample', 'x', '--timeout', '60')).args['timeoutMs']).toBe('60');
+  });
+
   it('reads arguments from a JSON file, below the flags', async () => {
     const file = path.join(temporaryFolder(), 'input.json');
     writeFileSync(file, '{"target":"file","port":1}');

@@ -55,6 +55,18 @@ describe('resolveInput', () => {
     expect(refusal({ target: undefined }, 'flag').message).toMatch(/^<target> is missing/);
   });
 
+  it.each(['60', '1.5', '0060'])(
+    'refuses the duration %j without a unit, and names one',
+    (text) => {
+      const error = refusal({ timeoutMs: text }, 'flag');
+      expect(error.message).toBe(
+        `--timeout is ${JSON.stringify(text)}, expected a time such as 500ms, 10s, 2m or 1h, above 0 and up to 24h`,
+      );
+      expect(error.hint).toBe(`give it a unit: --timeout ${text}s`);
+      expect(refusal({ timeoutMs: '0' }).hint).toBeUndefined();
+    },
+  );
+
   it('names the nearest valid word and the nearest known argument', () => {
     expect(refusal({ color: 'gren' }).hint).toBe('did you mean green?');
     expect(refusal({ features: ['precense'] }).hint).toBe('did you mean presence?');
