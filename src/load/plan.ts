@@ -45,6 +45,8 @@ const OpenLoad = z
     model: z.literal('open'),
     /** Messages per second of all connections together; 0: as fast as possible. */
     rate: z.number().min(0).max(1e9),
+    /** The rate was given for each connection: those that are refused take their part with them. */
+    perConnection: z.boolean().exactOptional(),
     arrivals: z.enum(['constant', 'poisson']),
     /** Of the random arrivals and payloads; the same seed gives the same schedule. */
     seed: Seed,

@@ -13,17 +13,29 @@ const LAST_CHUNK = /(?:^|\r\n)0\r\n/;
 /** Reads the start of an error's body for the message: 2 KiB, or what comes in half a second. */
 export async function readBody(wire: Wire, head: ResponseHead): Promise<Buffer> {
   const deadline = performance.now() + BODY_TIMEOUT_MS;
-  const chunked = /\bchunked\b/i.test(fieldValue(head, 'transfer-encoding') ?? '');
   const announced = Number(fieldValue(head, 'content-length') ?? Infinity);
   let raw: Buffer = Buffer.alloc(0);
   while (raw.length < Math.min(BODY_BYTES, announced)) {
     const bytes = await wire.read(Math.max(0, deadline - performance.now()));
     if (typeof bytes === 'string') break;
     raw = Buffer.concat([raw, bytes]);
-    if (chunked && LAST_CHUNK.test(raw.toString('latin1'))) break;
+    if (endsChunks(head, raw)) break;
   }
-  const start = raw.subarray(0, BODY_BYTES);
-  return chunked ? joinChunks(start) : start;
+  return bodyOf(head, raw.subarray(0, BODY_BYTES));
+}
+
+/** The content of a body that may come in chunks. */
+export function bodyOf(head: ResponseHead, raw: Buffer): Buffer {
+  return isChunked(head) ? joinChunks(raw) : raw;
+}
+
+/** Whether the last chunk of a body in chunks has come. */
+export function endsChunks(head: ResponseHead, raw: Buffer): boolean {
+  return isChunked(head) && LAST_CHUNK.test(raw.toString('latin1'));
+}
+
+function isChunked(head: ResponseHead): boolean {
+  return /\bchunked\b/i.test(fieldValue(head, 'transfer-encoding') ?? '');
 }
 
 /** Removes the chunk sizes (RFC 9112 section 7.1); the last chunk may be incomplete. */

@@ -65,10 +65,13 @@ export function socketFailure(error: NodeJS.ErrnoException, securing: boolean): 
   return { kind, detail: code, text: error.message };
 }
 
-/** An answer other than 101. */
-export function statusFailure(head: ResponseHead): Failure {
+/** An answer other than 101, with the start of its body, which often says why. */
+export function statusFailure(head: ResponseHead, body: Buffer): Failure {
   const detail = String(head.status);
-  return { kind: 'status', detail, text: `answered HTTP ${detail} ${head.reason}`.trimEnd() };
+  const line = `answered HTTP ${detail} ${head.reason}`.trimEnd();
+  const says = body.toString('latin1').trim();
+  const text = says === '' || says === head.reason ? line : `${line}: ${quoteBytes(body)}`;
+  return { kind: 'status', detail, text };
 }
 
 /** A breach of the RFC: in the opening handshake, or by a frame. */

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { CloseCode, HeadDecoder, verifyResponse } from '../../protocol/index.ts';
-import type { NegotiatedDeflate, RequestHead } from '../../protocol/index.ts';
+import { CloseCode, HeadDecoder, fieldValue, verifyResponse } from '../../protocol/index.ts';
+import type { NegotiatedDeflate, RequestHead, ResponseHead } from '../../protocol/index.ts';
 import {
   closeFailure,
   handshakeEndFailure,
@@ -10,6 +10,7 @@ import {
   violationFailure,
 } from '../measure/errors.ts';
 import type { Failure } from '../measure/errors.ts';
+import { bodyOf, endsChunks } from '../../transport/read-body.ts';
 import { NONE } from '../measure/in-flight.ts';
 import type { Queue } from '../measure/in-flight.ts';
 import type { MessageSink } from '../measure/tracker.ts';
@@ -58,6 +59,10 @@ export interface IncomingMessage {
 /** How long a server may take to end a connection after our Close frame, in milliseconds. */
 const CLOSE_MS = 1000;
 
+/** How much of the body of a refusal is read, and for how many milliseconds it is waited for. */
+const REASON_BYTES = 512;
+const REASON_MS = 500;
+
 const OPENING = 0;
 const OPEN = 1;
 const CLOSING = 2;
@@ -92,6 +97,7 @@ export abstract class Connection implements Place, Queue {
   protected readonly host: ConnectionEvents;
   #state = OPENING;
   #handshake: { readonly sent: Opening; readonly decoder: HeadDecoder<'response'> } | undefined;
+  #isRefused = false;
   /** Of the opening handshake, then of the closing one. */
   #timer: NodeJS.Timeout | undefined;
 
@@ -186,8 +192,22 @@ export abstract class Connection implements Place, Queue {
     } else if (head !== undefined) {
       const verified = head.status === 101 ? verifyResponse(head, sent.head) : undefined;
       if (verified?.ok === true) this.#opened(decoder.rest(), verified.deflate);
-      else if (verified === undefined) this.fail(statusFailure(head));
+      else if (verified === undefined) this.#refused(head, decoder);
       else this.fail(violationFailure('handshake', verified.violation));
+    }
+  }
+
+  /** The body is waited for, for a short time, as it often says why. */
+  #refused(head: ResponseHead, decoder: HeadDecoder<'response'>): void {
+    const body = decoder.rest();
+    const announced = Number(fieldValue(head, 'content-length') ?? Infinity);
+    const isWhole = body.length >= Math.min(announced, REASON_BYTES);
+    if (isWhole || endsChunks(head, body)) {
+      this.fail(statusFailure(head, bodyOf(head, body)));
+    } else if (!this.#isRefused) {
+      this.#isRefused = true;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.fail(this.#endFailure()), REASON_MS);
     }
   }
 
@@ -209,6 +229,11 @@ export abstract class Connection implements Place, Queue {
 
   #endFailure(): Failure {
     if (this.#state === OPEN) return closeFailure(CloseCode.abnormal, '');
-    return handshakeEndFailure(this.#handshake?.decoder.rest() ?? Buffer.alloc(0));
+    const decoder = this.#handshake?.decoder;
+    const head = decoder?.head();
+    const rest = decoder?.rest() ?? Buffer.alloc(0);
+    return head !== undefined && head.status !== 101
+      ? statusFailure(head, bodyOf(head, rest))
+      : handshakeEndFailure(rest);
   }
 }

@@ -7,7 +7,7 @@ import type { ServerSecond, ServerUse } from '../host/index.ts';
 import { bootstrapMedian } from './bootstrap.ts';
 import { FIGURES, valuesOf } from './figures.ts';
 import { littlesLaw } from './littles-law.ts';
-import { perSecond, requestedRate } from './rate.ts';
+import { perSecond, rateNotes, requestedRate } from './rate.ts';
 import { judgeSaturation } from './saturation.ts';
 
 const NS_PER_MS = 1e6;
@@ -49,7 +49,7 @@ export function summarize(result: LoadResult, plan: LoadPlan, server: ServerUse 
     server: serverOf(result, server),
     phases: result.phases,
     seconds: secondRows(result.seconds, server?.seconds ?? []),
-    notes: [...result.notes, ...serverNotes(server)],
+    notes: [...rateNotes(result, plan), ...result.notes, ...serverNotes(server)],
     ...scenarioOf(result),
   };
 }

@@ -18,6 +18,8 @@ export interface ArrivalRateOptions {
   /** Number of this worker, and its part of the rate, 0 to 1. */
   readonly index: number;
   readonly share: number;
+  /** The part that is left for the connections that are open, where the rate is per connection. */
+  readonly openShare: () => number;
   readonly tracker: Tracker<Connection>;
   readonly pacer: string;
   /** Shortest sleep of the pacer; depends on the rate if absent. */
@@ -60,10 +62,10 @@ export class ArrivalRate {
   }
 
   start({ startMs, endMs }: TrafficTimes): void {
-    const { plan, load, index, share } = this.#options;
+    const { plan, load, index, share, openShare } = this.#options;
     const { arrivals, seed } = load;
     const { workers } = plan;
-    const rate = load.rate * share;
+    const rate = load.rate * (load.perConnection === true ? openShare() : share);
     if (rate === 0) return;
     this.#endMs = endMs;
     this.#schedule = createSchedule({ rate, arrivals, seed, index, workers, startMs });

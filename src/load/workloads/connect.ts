@@ -80,6 +80,7 @@ export class ConnectWorker extends WorkerBase {
         load: plan.load,
         index,
         share: 1 / plan.workers,
+        openShare: () => 1 / plan.workers,
         tracker: this.tracker,
         pacer,
         noteThread: this.noteThread,

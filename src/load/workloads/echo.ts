@@ -8,7 +8,10 @@ import { ArrivalRate } from './arrival-rate.ts';
 import type { ArrivalRateOptions } from './arrival-rate.ts';
 import { Executor } from './executor.ts';
 
-export interface ArrivalRateExecutorOptions extends Omit<ArrivalRateOptions, 'send' | 'weight'> {
+export interface ArrivalRateExecutorOptions extends Omit<
+  ArrivalRateOptions,
+  'send' | 'weight' | 'openShare'
+> {
   readonly tracker: EchoTracker;
   readonly open: ConnectionList;
 }
@@ -31,6 +34,7 @@ export class ArrivalRateExecutor extends Executor {
     this.#loop = new ArrivalRate({
       ...options,
       leastMs: LEAST_MS,
+      openShare: () => options.open.size / options.plan.connections,
       send: (due, count, timeMs) => this.#send(due, count, timeMs),
     });
   }

@@ -43,6 +43,7 @@ export class FanoutExecutor extends Executor {
       load,
       index,
       share: Math.max(0, publishers) / fanout.publishers,
+      openShare: () => this.#publishers.length / fanout.publishers,
       tracker,
       pacer,
       noteThread,

@@ -191,7 +191,7 @@ function refusalFor(request, ip, connections) {
   if (draining) return { status: 503, reason: 'shutting down', headers: retry };
   if (connections >= config.maxConnections) return { status: 503, reason: 'full', headers: retry };
   if ((connectionsPerIp.get(ip) ?? 0) >= config.maxConnectionsPerIp) {
-    return { status: 429, reason: 'too many connections from your address', headers: retry };
+    return { status: 429, reason: 'over MAX_CONNECTIONS_PER_IP from your address', headers: retry };
   }
   const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim());
   if (offered !== undefined && !offered.some((name) => config.subprotocols.includes(name))) {

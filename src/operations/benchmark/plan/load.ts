@@ -36,7 +36,9 @@ export function loadOf(
   }
   const total = rate ?? DEFAULT_MESSAGES_PER_SECOND * senders;
   checkRate(input, total, phases);
-  return { model: 'open', rate: total, arrivals, seed };
+  // Virtual users of a scenario connect again, so that none of them stays without a connection.
+  const perConnection = input.rate === undefined && mode !== 'scenario';
+  return { model: 'open', rate: total, ...(perConnection && { perConnection }), arrivals, seed };
 }
 
 function totalRate({ rate, messagesPerSecond }: BenchmarkInput, senders: number) {

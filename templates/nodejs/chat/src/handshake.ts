@@ -87,7 +87,7 @@ function checkLoad({ address, admission, isDraining }: HandshakeState): Refusal 
   if (isDraining) return DRAINING;
   if (admission.isFull) return { status: 503, reason: 'server is full', headers: RETRY };
   if (admission.isFullFor(address)) {
-    return { status: 429, reason: 'too many connections from your address', headers: RETRY };
+    return { status: 429, reason: 'over MAX_CONNECTIONS_PER_IP from your address', headers: RETRY };
   }
   return undefined;
 }

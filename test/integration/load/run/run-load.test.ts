@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -207,6 +208,55 @@ describe('runLoad', () => {
       { kind: 'status', detail: '401', count: 2, first: 'answered HTTP 401 Unauthorized' },
     ]);
     expect(result.messages).toMatchObject({ sent: 40, received: 40 });
+  });
+
+  it.each([
+    ['at once, of a known length', ['Content-Length: 26\r\n\r\nover MAX_CONNECTIONS_PER_IP']],
+    ['later', ['Content-Length: 26\r\n\r\n', 'over MAX_CONNECTIONS_PER_IP']],
+    ['until the end of the connection', ['\r\nover MAX_CONNECTIONS', '_PER_IP', null]],
+    ['and no end', ['\r\nover MAX_CONNECTIONS_PER_IP']],
+    [
+      'in chunks',
+      [
+        'Transfer-Encoding: chunked\r\n\r\n4\r\nover\r\n',
+        '17\r\n MAX_CONNECTIONS_PER_IP\r\n0\r\n\r\n',
+      ],
+    ],
+  ])('says why the server refused: a body %s', async (_, pieces) => {
+    const http = createServer();
+    const server = new WebSocketServer({ noServer: true });
+    let count = 0;
+    http.on('upgrade', (request, socket: Socket, head) => {
+      if (count++ === 0) {
+        server.handleUpgrade(request, socket, head, (client) => echo(client));
+        return;
+      }
+      socket.on('error', () => undefined).setNoDelay(true);
+      socket.write('HTTP/1.1 429 Too Many Requests\r\n');
+      for (const [i, piece] of pieces.entries()) {
+        setTimeout(() => (piece === null ? socket.end() : socket.write(piece)), i * 20);
+      }
+    });
+    http.listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    closers.push(() => {
+      for (const client of server.clients) client.terminate();
+      http.close();
+    });
+    const { port } = http.address() as AddressInfo;
+    const load = { ...loadPlan().load, perConnection: true } as LoadPlan['load'];
+    const plan = planFor(`ws://127.0.0.1:${port}/`, { connections: 4, load });
+    const result = await runLoad(plan, loadControl());
+    expect(result.errors).toEqual([
+      {
+        kind: 'status',
+        detail: '429',
+        count: 3,
+        first: 'answered HTTP 429 Too Many Requests: "over MAX_CONNECTIONS_PER_IP"',
+      },
+    ]);
+    // Of 100 messages per second over 4 connections, for 400 ms, one connection has a quarter.
+    expect(result.messages).toMatchObject({ intended: 10, sent: 10, received: 10 });
   });
 
   it('gives up on handshakes that take too long', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Metrics } from '../../../../src/load/metrics.ts';
+import type { LoadPlan } from '../../../../src/load/plan.ts';
 import type { ServerUse } from '../../../../src/load/host/index.ts';
 import { percentilesOf, summarize } from '../../../../src/load/stats/summarize.ts';
 import { histogramOf, loadPlan, loadResult, secondSample } from '../../../support/load-results.ts';
@@ -71,6 +72,18 @@ describe('summarize', () => {
       load: { model: 'open', rate: 10, arrivals: 'constant', seed: 1 },
     });
     expect(summarize(RESULT, fanout, null).rate.requested).toBe(100);
+  });
+
+  it('asks of a rate per connection what is left for those that opened, and says so', () => {
+    const load = { ...loadPlan().load, rate: 3000, perConnection: true } as LoadPlan['load'];
+    const connections = { requested: 300, opened: 200, failed: 100, dropped: 0 };
+    const some = summarize({ ...RESULT, connections }, loadPlan({ load }), null);
+    expect(some.rate.requested).toBe(2000);
+    expect(some.notes[0]).toBe(
+      '100 of 300 connections did not open: the rate stays 10 messages per second on each open one, ' +
+        '2,000/s in all in place of 3,000/s',
+    );
+    expect(summarize(RESULT, loadPlan({ load }), null).notes).toEqual(['a note']);
   });
 
   it('asks for no rate where none was given', () => {

@@ -51,7 +51,7 @@ describe('a plan', () => {
       },
       mode: 'echo',
       connections: 100,
-      load: { model: 'open', rate: 1000, arrivals: 'constant', seed: 1 },
+      load: { model: 'open', rate: 1000, perConnection: true, arrivals: 'constant', seed: 1 },
       message: { opcode: 2, size: { kind: 'fixed', bytes: 32 } },
       phases: {
         rampMs: 0,
