@@ -1,8 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { LoadPlan } from '../../../../src/load/plan.ts';
 import type { LoadResult, SecondSample } from '../../../../src/load/result.ts';
 import { runScenario } from '../../../../src/load/run/index.ts';
+import { JSON_RPC } from '../../../../src/load/scenario/built-in/json-rpc.ts';
 import { loadScenario, parseScenario } from '../../../../src/load/scenario/index.ts';
+import { generateForTest } from '../../../templates/generated.ts';
 import { loadControl, loadPlan } from '../../../support/load-results.ts';
 import { startWsServer } from '../../../support/peers/ws-server.ts';
 import type { WsServerCounts, WsServerOptions } from '../../../support/peers/ws-server.ts';
@@ -31,7 +33,7 @@ async function run(
   const parsed = scenario.includes('\n')
     ? parseScenario(scenario, 'test.yaml')
     : loadScenario(scenario, '.');
-  await using server = await startWsServer({ ...options, jsonRpc: true });
+  await using server = await startWsServer({ jsonRpc: true, ...options });
   const result = await runScenario(parsed, planFor(server.url, plan), loadControl());
   const { intended, sent, received, lost, inFlight, unsent } = result.messages;
   expect(received + lost + inFlight).toBe(sent);
@@ -75,6 +77,30 @@ describe('the scenario json-rpc', () => {
     expect(label?.response?.count).toBe(result.messages.received);
     expect(result.latency.response?.count).toBe(result.messages.received);
     expect(result.latency.lateness?.count).toBe(result.messages.sent);
+  });
+
+  it('runs against an echo server that generate-server writes', async () => {
+    const generated = await generateForTest({ type: 'echo' });
+    onTestFinished(generated.dispose);
+    await using server = await generated.boot({});
+    const load = { model: 'open', rate: 50, arrivals: 'constant', seed: 1 } as const;
+    const plan = planFor(`ws://127.0.0.1:${server.port}/`, { load });
+    const result = await runScenario(loadScenario('json-rpc', '.'), plan, loadControl());
+    expect(result.errors).toEqual([]);
+    expect(result.messages).toMatchObject({ intended: 50, lost: 0, wrong: 0 });
+    expect(result.messages.received).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['neither result nor method', '{ jsonrpc: "2.0", id: "{{pass}}", other: 1 }'],
+    ['an error', '{ jsonrpc: "2.0", id: "{{pass}}", result: 1, error: { code: 1 } }'],
+  ])('takes a reply with %s for an error', async (_, reply) => {
+    // The echo of what is sent stands for the reply of a server.
+    const text = JSON_RPC.replace(/json: \{ jsonrpc: '2.0', id.*$/m, `json: ${reply}`);
+    const { result } = await run(text.replace(/every: 1s/, 'every: 100ms'), { jsonRpc: false });
+    expect(result.errors).toMatchObject([
+      { kind: 'scenario', detail: expect.stringMatching(/add/) as string },
+    ]);
   });
 
   it('paces itself by its own schedule in the closed model', async () => {
