@@ -123,8 +123,12 @@ function paintVerdict(cell: string): string {
       return colors.green(cell);
     case 'fail':
       return colors.red(cell);
-    case 'skip':
+    case 'warn':
       return colors.yellow(cell);
+    case 'info':
+      return colors.cyan(cell);
+    case 'skip':
+      return colors.dim(cell);
     default:
       return cell;
   }

@@ -64,7 +64,7 @@ export interface View {
 export declare namespace View {
   interface Table {
     readonly columns: readonly string[];
-    /** A cell that reads `pass`, `fail` or `skip` is coloured. */
+    /** A cell that reads `pass`, `info`, `warn`, `fail` or `skip` is coloured. */
     readonly rows: readonly (readonly string[])[];
   }
 }

@@ -36,6 +36,16 @@ export function pass(detail: string): Outcome {
   return { verdict: 'pass', detail };
 }
 
+/** Legal, and worth knowing. */
+export function info(detail: string): Outcome {
+  return { verdict: 'info', detail };
+}
+
+/** A SHOULD that is not followed, or hardening that is not there. */
+export function warn(detail: string): Outcome {
+  return { verdict: 'warn', detail };
+}
+
 export function fail(detail: string): Outcome {
   return { verdict: 'fail', detail };
 }

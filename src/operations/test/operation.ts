@@ -1,4 +1,5 @@
 import { defineOperation } from '../../core/operation.ts';
+import { Settings } from '../../core/settings.ts';
 import { TestInput, TestReport } from './schema.ts';
 import { testEndpoint } from './test.ts';
 import { viewTest } from './view.ts';
@@ -13,7 +14,9 @@ export const operation = defineOperation({
   ],
   input: TestInput,
   output: TestReport,
-  defaults: (settings) => ({ maxPayload: settings.maxPayload }),
+  // The default of the setting is that of generated servers, and says nothing about others.
+  defaults: ({ maxPayload }) =>
+    maxPayload === Settings.parse({}).maxPayload ? {} : { maxPayload },
   view: viewTest,
   run: testEndpoint,
 });

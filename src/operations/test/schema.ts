@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import { Subprotocol } from '../../core/fields.ts';
+import { Grade, GradeCounts } from '../../core/grade.ts';
 import { targetFields } from '../../target/fields.ts';
-
-const Verdict = z.enum(['pass', 'fail', 'skip']);
 
 const Status = z.enum(['passed', 'failed', 'interrupted']);
 
@@ -26,9 +25,10 @@ export const TestInput = z
       .int()
       .min(1)
       .max(0x7fffffff)
-      .default(104_857_600)
+      .optional()
       .describe(
-        'largest message that the server at --url accepts; with --project the limit is known',
+        'largest message that the server has to accept; larger ones it has to refuse ' +
+          '(default: the limit of --project, or it is found out)',
       )
       .meta({ placeholder: 'bytes' }),
     echo: z
@@ -65,7 +65,7 @@ export const CheckRow = z.object({
   /** Section that asks for it, as `6455#5.2`. */
   rfc: z.string(),
   title: z.string(),
-  verdict: Verdict,
+  verdict: Grade,
   /** What was seen, and what was expected if that is not the same. */
   detail: z.string(),
   durationMs: z.number(),
@@ -105,6 +105,7 @@ export const TestReport = z.object({
   }),
   metrics: Metrics,
   checks: z.array(CheckRow),
+  summary: GradeCounts,
   success: z.boolean(),
 });
 export type TestReport = z.output<typeof TestReport>;

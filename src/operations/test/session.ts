@@ -3,6 +3,7 @@ import { dial } from '../../transport/index.ts';
 import type { Channel, DialOptions, Handshake, Wire } from '../../transport/index.ts';
 import type { Access } from '../../target/access.ts';
 import type { Progress } from '../../core/operation.ts';
+import type { FoundLimit } from './find-limit.ts';
 import type { EchoDecision } from './echo-decision.ts';
 import type { Measurements } from './measurements.ts';
 import type { TestInput } from './schema.ts';
@@ -11,9 +12,10 @@ import type { TestInput } from './schema.ts';
 export interface Session {
   readonly input: TestInput;
   readonly timeoutMs: number;
-  /** Largest message in bytes that the server has to accept, and where that is set. */
-  readonly limitBytes: number;
-  readonly limitSource: string;
+  /** What was stated about the largest message; undefined if nobody did. */
+  readonly limit: StatedLimit | undefined;
+  /** The limit as the checks have found it out; undefined before, and if they could not. */
+  foundLimit: FoundLimit | undefined;
   /** Set for a `--project`. */
   readonly project: RunningProject | undefined;
   /** The handshake of the first connection, with every offer of the input. */
@@ -27,17 +29,24 @@ export interface Session {
   readonly dial: (overrides?: Partial<DialOptions>) => Promise<Channel>;
 }
 
+/** The largest message in bytes that a server has to accept, and who says so. */
+export interface StatedLimit {
+  readonly bytes: number;
+  readonly source: string;
+}
+
 export interface DialerOptions {
   readonly url: string;
   readonly access: Access;
   readonly subprotocols: readonly string[];
   readonly timeoutMs: number;
-  readonly limitBytes: number;
+  /** The largest echo that is to be expected, in bytes. */
+  readonly echoBytes: number;
   readonly signal: AbortSignal;
 }
 
-/** Bytes above the server's limit that are received, so that larger echoes can be reported. */
-const LIMIT_SLACK_BYTES = 1024 * 1024;
+/** Bytes above the largest echo that are received, so that larger ones can be reported. */
+const SLACK_BYTES = 1024 * 1024;
 
 /** Opens connections with the same options and counts their bytes. */
 export class Dialer {
@@ -49,13 +58,13 @@ export class Dialer {
   }
 
   readonly dial = async (overrides: Partial<DialOptions> = {}): Promise<Channel> => {
-    const { url, access, subprotocols, timeoutMs, limitBytes, signal } = this.#options;
+    const { url, access, subprotocols, timeoutMs, echoBytes, signal } = this.#options;
     const channel = await dial(url, {
       ...access,
       protocols: subprotocols,
       timeoutMs,
       signal,
-      limits: { messageBytes: Math.min(limitBytes + LIMIT_SLACK_BYTES, 0x7fffffff) },
+      limits: { messageBytes: Math.min(echoBytes + SLACK_BYTES, 0x7fffffff) },
       ...overrides,
     });
     this.#wires.push(channel.wire);

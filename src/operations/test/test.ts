@@ -6,10 +6,12 @@ import { checkStatus } from './expect-status.ts';
 import { Measurements } from './measurements.ts';
 import type { CheckRow, TestInput, TestReport } from './schema.ts';
 import { Dialer } from './session.ts';
-import type { Session } from './session.ts';
+import type { Session, StatedLimit } from './session.ts';
+import { SEARCH_BYTES } from './find-limit.ts';
 import { openTarget } from '../../target/target.ts';
 import type { Target } from '../../target/target.ts';
 import { readAccess } from '../../target/access.ts';
+import { countGrades, graded } from '../../core/grade.ts';
 import type { OperationContext } from '../../core/operation.ts';
 
 /** Most timeouts that a run may last; later checks are skipped. */
@@ -70,9 +72,10 @@ class Run {
 
   report(): TestReport {
     const interrupted = this.#context.signal.aborted;
-    const failed = this.#rows.some((row) => row.verdict === 'fail');
-    const overran = this.#rows.some((row) => row.detail === OVERDUE);
-    const success = !interrupted && !failed && !overran;
+    const checks = this.#rows.map((row) => graded(row, this.#input.strict));
+    const summary = countGrades(checks);
+    const overran = checks.some((row) => row.detail === OVERDUE);
+    const success = !interrupted && summary.failed === 0 && !overran;
     const bytes = this.#dialer?.bytes() ?? { sent: 0, received: 0 };
     return {
       operation: 'test',
@@ -80,7 +83,8 @@ class Run {
       status: interrupted ? 'interrupted' : success ? 'passed' : 'failed',
       handshake: this.#handshake,
       metrics: this.#measurements.toMetrics(bytes, performance.now() - this.#startedAt),
-      checks: this.#rows,
+      checks,
+      summary,
       success,
     };
   }
@@ -91,14 +95,18 @@ class Run {
       access: await readAccess(this.#input, this.#context.cwd),
       subprotocols: this.#input.subprotocols,
       timeoutMs: this.#input.timeoutMs,
-      limitBytes: this.#limitOf(target),
+      echoBytes: this.#limitOf(target)?.bytes ?? SEARCH_BYTES,
       signal: this.#context.signal,
     });
   }
 
-  /** The limit of a project is known; for a `--url` the input sets it. */
-  #limitOf({ project }: Target): number {
-    return project?.manifest.contract.maxPayload ?? this.#input.maxPayload;
+  /** The limit of a project is known; for a `--url` the input may state it. */
+  #limitOf({ project }: Target): StatedLimit | undefined {
+    if (project !== undefined) {
+      return { bytes: project.manifest.contract.maxPayload, source: 'limit of the project' };
+    }
+    const bytes = this.#input.maxPayload;
+    return bytes === undefined ? undefined : { bytes, source: 'limit of --max-payload' };
   }
 
   async #openSession(target: Target, dialer: Dialer): Promise<Session> {
@@ -109,8 +117,8 @@ class Run {
     return {
       input: this.#input,
       timeoutMs: this.#input.timeoutMs,
-      limitBytes: this.#limitOf(target),
-      limitSource: project === undefined ? 'limit of --max-payload' : 'limit of the project',
+      limit: this.#limitOf(target),
+      foundLimit: undefined,
       project,
       opening: channel.handshake,
       echo: await decideEcho(channel, this.#input, project?.manifest.contract),

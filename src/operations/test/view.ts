@@ -1,3 +1,4 @@
+import { describeCounts } from '../../core/grade.ts';
 import type { View } from '../../core/operation.ts';
 import type { TestReport } from './schema.ts';
 
@@ -7,6 +8,7 @@ export function viewTest(report: TestReport): View {
   return {
     title: `test of ${report.target}`,
     facts: [
+      ['checks', describeCounts(report.summary)],
       ['subprotocol', handshake.protocol ?? 'none'],
       ['extensions', handshake.extensions === '' ? 'none' : handshake.extensions],
       [

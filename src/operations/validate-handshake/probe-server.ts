@@ -68,8 +68,8 @@ export function toRow({ id, rfc, rule, verdict, seen, expected }: RuleResult): R
 
 const VERDICTS = {
   OK: 'pass',
-  'NON-STRICT': 'pass',
-  INFORMATIONAL: 'skip',
+  'NON-STRICT': 'warn',
+  INFORMATIONAL: 'info',
   UNIMPLEMENTED: 'skip',
   FAILED: 'fail',
 } as const;

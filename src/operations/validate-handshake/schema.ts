@@ -1,7 +1,6 @@
 import * as z from 'zod';
+import { Grade, GradeCounts } from '../../core/grade.ts';
 import { targetFields } from '../../target/fields.ts';
-
-const Verdict = z.enum(['pass', 'fail', 'skip']);
 
 export const ValidateHandshakeInput = z
   .strictObject({
@@ -42,7 +41,7 @@ export const RuleRow = z.object({
   rfc: z.string(),
   /** The rule in one sentence. */
   rule: z.string(),
-  verdict: Verdict,
+  verdict: Grade,
   seen: z.string(),
   expected: z.string(),
 });
@@ -53,7 +52,7 @@ export const ValidateHandshakeReport = z.object({
   target: z.string(),
   status: z.enum(['passed', 'failed', 'interrupted']),
   rules: z.array(RuleRow),
-  summary: z.object({ passed: z.number(), failed: z.number(), skipped: z.number() }),
+  summary: GradeCounts,
   success: z.boolean(),
 });
 export type ValidateHandshakeReport = z.output<typeof ValidateHandshakeReport>;

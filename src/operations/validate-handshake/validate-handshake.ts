@@ -1,3 +1,4 @@
+import { countGrades, graded } from '../../core/grade.ts';
 import type { OperationContext } from '../../core/operation.ts';
 import { checkCaptured } from './captured-heads.ts';
 import type { RuleRow, ValidateHandshakeInput, ValidateHandshakeReport } from './schema.ts';
@@ -17,7 +18,7 @@ export async function validateHandshake(
   if (input.request !== undefined || input.response !== undefined) {
     const rules = await checkCaptured(input, context);
     const target = [input.request, input.response].filter((path) => path !== undefined).join(', ');
-    return createReport(target, rules, false);
+    return createReport(input, target, { rules, interrupted: false });
   }
   const rules: RuleRow[] = [];
   try {
@@ -26,24 +27,26 @@ export async function validateHandshake(
   } catch (error) {
     if (!context.signal.aborted) throw error;
   }
-  return createReport(input.url ?? input.project ?? '', rules, context.signal.aborted);
+  return createReport(input, input.url ?? input.project ?? '', {
+    rules,
+    interrupted: context.signal.aborted,
+  });
 }
 
 function createReport(
+  input: ValidateHandshakeInput,
   target: string,
-  rules: RuleRow[],
-  interrupted: boolean,
+  { rules: rows, interrupted }: { rules: readonly RuleRow[]; interrupted: boolean },
 ): ValidateHandshakeReport {
-  const count = (verdict: RuleRow['verdict']): number =>
-    rules.filter((rule) => rule.verdict === verdict).length;
-  const failed = count('fail');
-  const success = !interrupted && failed === 0;
+  const rules = rows.map((row) => graded(row, input.strict));
+  const summary = countGrades(rules);
+  const success = !interrupted && summary.failed === 0;
   return {
     operation: 'validate-handshake',
     target,
     status: interrupted ? 'interrupted' : success ? 'passed' : 'failed',
     rules,
-    summary: { passed: count('pass'), failed, skipped: count('skip') },
+    summary,
     success,
   };
 }

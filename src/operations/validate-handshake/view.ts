@@ -1,3 +1,4 @@
+import { describeCounts } from '../../core/grade.ts';
 import type { View } from '../../core/operation.ts';
 import type { ValidateHandshakeReport } from './schema.ts';
 
@@ -5,6 +6,7 @@ import type { ValidateHandshakeReport } from './schema.ts';
 export function viewValidateHandshake(report: ValidateHandshakeReport): View {
   return {
     title: `opening handshake of ${report.target}`,
+    facts: [['rules', describeCounts(report.summary)]],
     table: {
       columns: ['rule', 'verdict', 'RFC', 'seen', 'expected'],
       rows: report.rules.map(({ id, rfc, verdict, seen, expected }) => [

@@ -33,18 +33,16 @@ const FRAMES: readonly IllegalFrame[] = [
     what: 'an unmasked text frame',
     bytes: () => encodeFrame({ opcode: Opcode.text, payload: Buffer.from('unmasked') }),
     closeCode: CloseCode.protocolError,
-    mayDrop: true,
   },
   {
     id: 'reserved-opcode',
     // "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket
-    // Connection_", which 7.1.7 lets it do without a close frame.
+    // Connection_".
     rfc: '6455#5.2',
     title: 'reserved opcode refused with 1002',
     what: 'a frame with opcode 3',
     bytes: () => encodeFrame({ opcode: 3, maskingKey: randomBytes(4) }),
     closeCode: CloseCode.protocolError,
-    mayDrop: true,
   },
 ];
 

@@ -45,8 +45,9 @@ export const message64k: Check = {
   rfc: '6455#5.2',
   title: 'message of 64 KiB',
   async run(context) {
-    if (context.session.limitBytes < LONG) {
-      return skip(`the server accepts at most ${context.session.limitBytes} bytes`);
+    const { limit } = context.session;
+    if (limit !== undefined && limit.bytes < LONG) {
+      return skip(`the server accepts at most ${limit.bytes} bytes`);
     }
     await using channel = await context.dial();
     const data = Buffer.alloc(LONG, '0123456789abcdef');

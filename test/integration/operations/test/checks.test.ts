@@ -19,11 +19,13 @@ const INPUT = {
 interface Case {
   readonly check: string;
   readonly fault: Fault;
+  /** `fail` if absent; with `--strict` both are. */
+  readonly grade?: 'warn';
   readonly detail: RegExp;
   readonly input?: Partial<TestInput>;
 }
 
-/** Wrong servers, each of which makes exactly one check fail. */
+/** Wrong servers, each of which makes exactly one check fail or warn. */
 const CASES: readonly Case[] = [
   {
     check: 'handshake',
@@ -64,7 +66,12 @@ const CASES: readonly Case[] = [
     fault: 'half-limit',
     detail: /refuses more than 65536 bytes: --max-payload 65536/,
   },
-  { check: 'over-limit', fault: 'drop-over-limit', detail: /dropped the connection/ },
+  {
+    check: 'over-limit',
+    fault: 'drop-over-limit',
+    grade: 'warn',
+    detail: /dropped the connection/,
+  },
   { check: 'over-limit-fragmented', fault: 'limit-per-frame', detail: /accepted fragments/ },
   { check: 'invalid-utf8', fault: 'no-utf8', detail: /6455#8\.1: text/ },
   { check: 'unmasked-frame', fault: 'accept-unmasked', detail: /the server accepted/ },
@@ -130,16 +137,30 @@ describe('checks of test', () => {
     expect(failedIds(report.checks)).toEqual([]);
   });
 
-  it.concurrent.each(CASES)('$check alone fails for a server that $fault', async (row) => {
+  it.concurrent.each(CASES)('$check alone is wrong for a server that $fault', async (row) => {
     await using server = await startFaultyServer({
       faults: [row.fault],
       limitBytes: LIMIT_BYTES,
       protocols: ['chat.v1'],
     });
     const report = await runTest({ ...INPUT, ...row.input, url: server.url });
-    expect(failedIds(report.checks)).toEqual([row.check]);
-    expect(report.checks.find(({ id }) => id === row.check)?.detail).toMatch(row.detail);
-    expect(report).toMatchObject({ status: 'failed', success: false });
+    const wrong = report.checks.filter(({ verdict }) => verdict === 'fail' || verdict === 'warn');
+    const grade = row.grade ?? 'fail';
+    expect(wrong).toMatchObject([{ id: row.check, verdict: grade }]);
+    expect(wrong[0]?.detail).toMatch(row.detail);
+    expect(report.success).toBe(grade === 'warn');
+    expect(report.summary).toMatchObject(grade === 'warn' ? { warnings: 1 } : { failed: 1 });
+  });
+
+  it('fail with --strict where they warn without', async () => {
+    await using server = await startFaultyServer({
+      faults: ['drop-over-limit'],
+      limitBytes: LIMIT_BYTES,
+    });
+    const input = { maxPayload: LIMIT_BYTES, messages: 5, url: server.url, strict: true };
+    const report = await runTest(input);
+    expect(failedIds(report.checks)).toEqual(['over-limit']);
+    expect(report).toMatchObject({ status: 'failed', summary: { failed: 1, warnings: 0 } });
   });
 
   it('each have a wrong server here, or a wrong project elsewhere', () => {

@@ -12,9 +12,9 @@ describe('input of test', () => {
       subprotocols: [],
       messages: 100,
       timeoutMs: 5000,
-      maxPayload: 104_857_600,
       compression: false,
       insecure: false,
+      strict: false,
     });
   });
 

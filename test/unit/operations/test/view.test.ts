@@ -28,12 +28,14 @@ const REPORT: TestReport = {
   checks: [
     { id: 'text', rfc: '6455#5.6', title: 'text', verdict: 'fail', detail: 'why', durationMs: 1 },
   ],
+  summary: { passed: 0, failed: 1, warnings: 2, infos: 0, skipped: 0 },
 };
 
 it('lays out the report of test', () => {
   expect(viewTest(REPORT)).toEqual({
     title: 'test of ws://h/',
     facts: [
+      ['checks', '1 failed, 2 warnings'],
       ['subprotocol', 'none'],
       ['extensions', 'none'],
       ['messages', '3 sent, 2 back, 1 lost'],
@@ -50,6 +52,7 @@ it('lays out the report of test', () => {
 it('leaves out figures that were not measured', () => {
   const metrics = { ...REPORT.metrics, p50Ms: null, compressionRatio: null };
   expect(viewTest({ ...REPORT, metrics }).facts?.map(([label]) => label)).toEqual([
+    'checks',
     'subprotocol',
     'extensions',
     'messages',
@@ -58,7 +61,7 @@ it('leaves out figures that were not measured', () => {
 
 it('lays out the report of validate-handshake', () => {
   const row = { id: 'a', rfc: 'b', rule: 'c', verdict: 'pass', seen: 'd', expected: 'e' } as const;
-  const summary = { passed: 1, failed: 0, skipped: 0 };
+  const summary = { passed: 1, failed: 0, warnings: 1, infos: 1, skipped: 0 };
   const view = viewValidateHandshake({
     operation: 'validate-handshake',
     target: 'ws://h/',
@@ -67,5 +70,6 @@ it('lays out the report of validate-handshake', () => {
     rules: [row],
     summary,
   });
+  expect(view.facts).toEqual([['rules', '1 passed, 1 warning, 1 for information']]);
   expect(view.table?.rows).toEqual([['a', 'pass', 'b', 'd', 'e']]);
 });
