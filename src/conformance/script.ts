@@ -119,6 +119,8 @@ export type Outcome =
   | { readonly is: 'hung-up' }
   /** No answer to the request came in time. */
   | { readonly is: 'unanswered' }
+  /** What came in place of an answer is not HTTP. */
+  | { readonly is: 'not-http' }
   /** The greeting came back, and before it what `received` lists. */
   | { readonly is: 'open'; readonly received?: Received }
   /** The peer closed with one of `codes` or none, or dropped TCP; another code is a wrong one. */

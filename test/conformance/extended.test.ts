@@ -19,12 +19,21 @@ import {
 const PEERS_AT_A_TIME = 12;
 
 /** One entry for each case of each peer. */
-function pairs<T>(rows: readonly { readonly faults: T; readonly fails: readonly string[] }[]) {
-  return rows.flatMap(({ faults, fails }) => fails.map((id) => ({ faults, id })));
+function pairs<T>(
+  rows: readonly {
+    readonly faults: T;
+    readonly fails: readonly string[];
+    readonly warns?: readonly string[];
+  }[],
+) {
+  return rows.flatMap(({ faults, fails, warns = [] }) => [
+    ...fails.map((id) => ({ faults, id, verdict: 'fail' as const })),
+    ...warns.map((id) => ({ faults, id, verdict: 'non-strict' as const })),
+  ]);
 }
 
-function isFail(result: CaseResult | undefined): boolean {
-  return result !== undefined && verdictOf(result) === 'fail';
+function is(result: CaseResult | undefined, verdict: 'fail' | 'non-strict'): boolean {
+  return result !== undefined && verdictOf(result) === verdict;
 }
 
 it('has cases with ids of their own, an RFC section and words', () => {
@@ -54,18 +63,18 @@ it('passes a right client in every case', async () => {
 
 it('fails servers with a wrong opening handshake, in the cases that are about it', async () => {
   const missed: string[] = [];
-  await runPool(pairs(WRONG_HANDSHAKES), PEERS_AT_A_TIME, async ({ faults, id }) => {
+  await runPool(pairs(WRONG_HANDSHAKES), PEERS_AT_A_TIME, async ({ faults, id, verdict }) => {
     // A server of its own for each case: some of them do not survive it.
     await using server = await startFaultyServer({ faults });
     const [result] = await testServerBeyond(server.url, [id]);
-    if (!isFail(result)) missed.push(`${faults.join()} in ${id}: ${result?.result ?? ''}`);
+    if (!is(result, verdict)) missed.push(`${faults.join()} in ${id}: ${result?.result ?? ''}`);
   });
   expect(missed).toEqual([]);
 });
 
 it('does not fail the same servers without their faults', async () => {
   await using server = await startFaultyServer();
-  const ids = new Set(WRONG_HANDSHAKES.flatMap(({ fails }) => fails));
+  const ids = new Set(WRONG_HANDSHAKES.flatMap(({ fails, warns = [] }) => [...fails, ...warns]));
   const results = await testServerBeyond(server.url, [...ids]);
   const failed = results.filter((result) => verdictOf(result) === 'fail');
   expect(reasonsOf(failed)).toBe('');
@@ -76,7 +85,7 @@ it('fails clients that make something else of a response', async () => {
   await runPool(WRONG_CLIENTS, PEERS_AT_A_TIME, async ({ name, faults, fails }) => {
     const results = await testClientBeyond((url) => runEchoClient(url, faults), fails);
     for (const result of results) {
-      if (!isFail(result)) missed.push(`${name} in ${result.id}: ${result.result}`);
+      if (!is(result, 'fail')) missed.push(`${name} in ${result.id}: ${result.result}`);
     }
   });
   expect(missed).toEqual([]);
@@ -84,10 +93,10 @@ it('fails clients that make something else of a response', async () => {
 
 it('fails servers that are wrong behind the handshake', async () => {
   const missed: string[] = [];
-  await runPool(pairs(WRONG_PEERS), PEERS_AT_A_TIME, async ({ faults, id }) => {
+  await runPool(pairs(WRONG_PEERS), PEERS_AT_A_TIME, async ({ faults, id, verdict }) => {
     await using server = await startEchoServer(faults);
     const [result] = await testServerBeyond(server.url, [id]);
-    if (!isFail(result)) missed.push(`${faults.join()} in ${id}: ${result?.result ?? ''}`);
+    if (!is(result, verdict)) missed.push(`${faults.join()} in ${id}: ${result?.result ?? ''}`);
   });
   expect(missed).toEqual([]);
 });
@@ -95,17 +104,20 @@ it('fails servers that are wrong behind the handshake', async () => {
 it('fails clients that are wrong behind the handshake', async () => {
   const missed: string[] = [];
   const both = WRONG_PEERS.filter(({ as }) => as === undefined);
-  await runPool(pairs(both), PEERS_AT_A_TIME, async ({ faults, id }) => {
+  await runPool(pairs(both), PEERS_AT_A_TIME, async ({ faults, id, verdict }) => {
     const connect = (url: string): Promise<void> => runEchoClient(url, { peer: faults });
     const [result] = await testClientBeyond(connect, [id]);
-    if (!isFail(result)) missed.push(`${faults.join()} in ${id}: ${result?.result ?? ''}`);
+    if (!is(result, verdict)) missed.push(`${faults.join()} in ${id}: ${result?.result ?? ''}`);
   });
   expect(missed).toEqual([]);
 });
 
 it('has a wrong peer for every case', () => {
   const shown = new Set(
-    [...WRONG_HANDSHAKES, ...WRONG_CLIENTS, ...WRONG_PEERS].flatMap(({ fails }) => fails),
+    [...WRONG_HANDSHAKES, ...WRONG_CLIENTS, ...WRONG_PEERS].flatMap((row) => [
+      ...row.fails,
+      ...('warns' in row ? (row.warns ?? []) : []),
+    ]),
   );
   const cases = [...casesFor('server'), ...casesFor('client')].map(({ id }) => id);
   expect(cases.filter((id) => !shown.has(id))).toEqual([]);

@@ -80,6 +80,7 @@ function fits(outcome: Outcome, { opening, end, received }: Observation): boolea
       return outcome.declined !== true || !opening.deflate;
     case 'hung-up':
     case 'unanswered':
+    case 'not-http':
       return opening.is === outcome.is;
     case 'failed':
       return (

@@ -183,8 +183,8 @@ export function gotPong(payload: Buffer | string): ReceivedEvent {
   return { type: 'pong', payload: Buffer.from(payload) };
 }
 
-export function ok(outcome: ExpectedOutcome['outcome']): ExpectedOutcome {
-  return { verdict: 'OK', outcome };
+export function ok(outcome: ExpectedOutcome['outcome'], why?: string): ExpectedOutcome {
+  return { verdict: 'OK', outcome, ...(why === undefined ? {} : { why }) };
 }
 
 export function nonStrict(outcome: ExpectedOutcome['outcome'], why: string): ExpectedOutcome {
@@ -195,8 +195,19 @@ export function informational(outcome: ExpectedOutcome['outcome'], why: string):
   return { verdict: 'INFORMATIONAL', outcome, why };
 }
 
+/** 10.7: over data that does not fit an endpoint "MAY drop the TCP connection". */
+export const DROPPED = nonStrict(
+  { is: 'hung-up' },
+  'the server may drop TCP, but SHOULD return an HTTP status (6455#10.7)',
+);
+
 /** 4.2.1: "the server MUST stop processing the client's handshake and return an HTTP response". */
-export const REFUSED: readonly ExpectedOutcome[] = [ok({ is: 'refused' })];
+export const REFUSED: readonly ExpectedOutcome[] = [ok({ is: 'refused' }), DROPPED];
+
+/** As `REFUSED`, for a request whose flaw leaves a handshake that can be answered: `why` says so. */
+export function mayAccept(why: string): readonly ExpectedOutcome[] {
+  return [...REFUSED, nonStrict({ is: 'accepted', anyhow: true }, why)];
+}
 
 export const ACCEPTED: readonly ExpectedOutcome[] = [ok({ is: 'accepted' })];
 

@@ -37,6 +37,8 @@ export function describeOutcome(outcome: Outcome): string {
       return 'a drop of TCP in place of an answer';
     case 'unanswered':
       return 'no answer';
+    case 'not-http':
+      return 'something that is not HTTP';
     case 'open':
       return `a connection that goes on${afterwards(outcome.received)}`;
     case 'failed':

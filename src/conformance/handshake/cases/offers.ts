@@ -7,7 +7,7 @@ import type { Row } from '../builders.ts';
 const DECLINED: readonly ExpectedOutcome[] = [
   ok({ is: 'accepted', declined: true }),
   // 7692#7.1 wants the offer declined; 6455#9.1 lets a server fail the handshake over bad syntax.
-  ok({ is: 'refused' }),
+  ...REFUSED,
 ];
 
 const LEFT_OUT = informational(
