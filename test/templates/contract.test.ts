@@ -4,6 +4,7 @@ import { CONNECTION_CHECKS } from './connection-checks.ts';
 import { HANDSHAKE_CHECKS, SLOW_CHECKS } from './handshake-checks.ts';
 import type { Check, Kind } from './check.ts';
 import { ECHO_CHECKS } from './echo-checks.ts';
+import { HOSTILE_CHECKS } from './hostile-checks.ts';
 import { generateForTest, soonWithin } from './generated.ts';
 import type { GeneratedServer } from './generated.ts';
 
@@ -22,13 +23,19 @@ const SERVERS: readonly {
     name: 'echo server in one file',
     kind: 'echo',
     input: { type: 'echo', output: 'echo-server.js' },
-    checks: { ...HANDSHAKE_CHECKS, ...CONNECTION_CHECKS, ...ECHO_CHECKS, ...SLOW_CHECKS },
+    checks: {
+      ...HANDSHAKE_CHECKS,
+      ...CONNECTION_CHECKS,
+      ...ECHO_CHECKS,
+      ...HOSTILE_CHECKS,
+      ...SLOW_CHECKS,
+    },
   },
   {
     name: 'echo project',
     kind: 'echo',
     input: { type: 'echo', compression: 'none', subprotocols: ['v1'] },
-    checks: { ...HANDSHAKE_CHECKS, ...CONNECTION_CHECKS, ...ECHO_CHECKS },
+    checks: { ...HANDSHAKE_CHECKS, ...CONNECTION_CHECKS, ...ECHO_CHECKS, ...HOSTILE_CHECKS },
   },
   {
     name: 'chat server without features',

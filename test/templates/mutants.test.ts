@@ -8,6 +8,7 @@ import { HANDSHAKE_CHECKS } from './handshake-checks.ts';
 import type { Boot, Check, Kind } from './check.ts';
 import { ECHO_CHECKS } from './echo-checks.ts';
 import { ECHO_MUTANTS } from './echo-mutants.ts';
+import { HOSTILE_CHECKS } from './hostile-checks.ts';
 import { generateForTest, soonWithin, start } from './generated.ts';
 import type { GeneratedServer } from './generated.ts';
 import type { Mutant } from './mutant.ts';
@@ -25,7 +26,7 @@ const FAMILIES: readonly Family[] = [
     name: 'echo server',
     kind: 'echo',
     input: { type: 'echo', output: 'echo-server.js' },
-    checks: { ...HANDSHAKE_CHECKS, ...CONNECTION_CHECKS, ...ECHO_CHECKS },
+    checks: { ...HANDSHAKE_CHECKS, ...CONNECTION_CHECKS, ...ECHO_CHECKS, ...HOSTILE_CHECKS },
     mutants: ECHO_MUTANTS,
   },
   {

@@ -3,17 +3,19 @@
  *
  *   PORT=8080 node echo-server.js
  *
- * It can face the network directly: Origin check, handshake time limits, connection and payload
- * limits, bounded send buffers, heartbeat, health checks and graceful shutdown. `config` lists every
- * setting with its environment variable.
+ * It can face the network directly: Origin check, time limits, shares of connections, work and memory
+ * for each address, bounded buffers, heartbeat, health checks and graceful shutdown. `config` lists
+ * every setting with its environment variable.
  */
 // #if project
 import { createServer, ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer as createTcpServer, isIPv6 } from 'node:net';
+import { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 // #else
 //~ // Set by loadModules() at the end of this file: `import` statements and `require` each work in
 //~ // one kind of package only, `import()` in both.
-//~ let createServer, ServerResponse, STATUS_CODES, WebSocketServer;
+//~ let createServer, ServerResponse, STATUS_CODES, createTcpServer, isIPv6, Duplex, WebSocketServer;
 // #endif
 
 const config = {
@@ -33,7 +35,16 @@ const config = {
   /** Allowed values of the Origin header; none listed: only pages from this host. */
   allowedOrigins: list('ALLOWED_ORIGINS', [], isOrigin, 'origins as in https://example.com'),
   maxConnections: integer('MAX_CONNECTIONS', 10_000, 1, 1_000_000),
-  maxConnectionsPerIp: integer('MAX_CONNECTIONS_PER_IP', 256, 1, 1_000_000),
+  /** Addresses are IPv4 addresses and IPv6 networks of 64 bits; at most MAX_CONNECTIONS. */
+  maxConnectionsPerIp: integer('MAX_CONNECTIONS_PER_IP', undefined, 1, 1_000_000),
+  /** New connections a second that one address gets; more have to wait. */
+  handshakeRate: integer('HANDSHAKE_RATE', 1000, 1, 1_000_000),
+  /** Frames a second that echo nothing, of one client: pings, pongs, empty frames, tiny fragments. */
+  rateLimit: integer('RATE_LIMIT', 1000, 1, 1_000_000),
+  /** Bytes of unfinished, inflated and waiting messages of all clients; half of it for one address. */
+  memoryBudget: integer('MEMORY_BUDGET', undefined, 65_536, 0x7fffffffff),
+  /** Milliseconds an unfinished message may rest; a steady one may take as long as it likes. */
+  messageTimeout: integer('MESSAGE_TIMEOUT', 30_000, 50, 3_600_000),
   /** Reverse proxies in front of this server whose X-Forwarded-For is trusted. */
   trustProxy: integer('TRUST_PROXY', 0, 0, 10),
   /** Bytes that may wait for one client before the server stops reading from it. */
@@ -43,23 +54,29 @@ const config = {
   /** Milliseconds that clients get for the closing handshake after SIGTERM. */
   drainTimeout: integer('DRAIN_TIMEOUT', 5000, 0, 600_000),
 };
+// Limits that nobody set fit the others; limits that were set must.
+config.maxConnectionsPerIp ??= Math.min(1024, config.maxConnections);
+config.memoryBudget ??= Math.max(268_435_456, 2 * config.maxPayload, 2 * config.maxBuffered);
+checkTogether();
+
+/** Milliseconds a peer gets to answer a close frame. */
+const CLOSE_TIMEOUT = 3000;
+/** TCP connections of one address beyond its limit: handshakes under way and health checks. */
+const SPARE_PER_IP = 16;
+/** Frames of one connection that are handled before others get their turn. */
+const TURN = 8;
+/** Bytes that one connection may hold however much the others hold. */
+const FREE_BYTES = 4096;
 
 let draining = false;
-const connectionsPerIp = new Map();
 
 function main() {
   // A closed log pipe must not end the server.
   process.stdout.on('error', () => {});
-  const server = createServer(
-    {
-      // A silent or slow client is closed after handshakeTimeout plus one check; Node's defaults
-      // would keep it for 90 s.
-      headersTimeout: config.handshakeTimeout,
-      requestTimeout: config.handshakeTimeout * 2,
-      keepAliveTimeout: config.handshakeTimeout,
-      connectionsCheckingInterval: Math.min(1000, config.handshakeTimeout),
-    },
-    answerHttp,
+  const http = createServer(answerHttp);
+  // `http` gets its connections from here, each with its gate.
+  const server = createTcpServer({ allowHalfOpen: true, noDelay: true }, (tcp) =>
+    accept(tcp, http),
   );
   server.maxConnections = config.maxConnections + 1000;
   const sockets = new WebSocketServer({
@@ -67,7 +84,7 @@ function main() {
     maxPayload: config.maxPayload,
     // Small fragments are legal, and Autobahn case 9.3.1 sends 65 537; the default of ws is 16 384.
     maxFragments: 131_072,
-    closeTimeout: 5000,
+    closeTimeout: CLOSE_TIMEOUT,
     handleProtocols: (offered) => config.subprotocols.find((name) => offered.has(name)) ?? false,
     perMessageDeflate: config.compression === 'permessage-deflate' && {
       threshold: 1024,
@@ -79,16 +96,17 @@ function main() {
     },
   });
 
-  server.on('upgrade', (request, socket, head) => {
+  http.on('upgrade', (request, socket, head) => {
     // First of all: a connection reset without a listener would end the process.
     socket.on('error', () => socket.destroy());
     if (!wantsWebSocket(request)) return answerPlain(request, socket);
-    const ip = addressOf(request);
-    const refusal = refusalFor(request, ip, sockets.clients.size);
-    if (refusal !== undefined) return refuse(request, socket, ip, refusal);
+    const share = config.trustProxy > 0 ? shareOf(addressOf(request)) : socket.gate.share;
+    const refusal = refusalFor(request, share, sockets.clients.size);
+    if (refusal !== undefined) return refuse(request, socket, share, refusal);
     request.headers['sec-websocket-extensions'] = acceptableOffer(request);
-    sockets.handleUpgrade(request, socket, head, (client) => serve(client, socket, ip));
+    sockets.handleUpgrade(request, socket, head, (client) => serve(client, socket.gate, share));
   });
+  setInterval(sweep, Math.min(1000, config.messageTimeout / 4)).unref();
 
   server.on('error', (error) => {
     console.error(error.message);
@@ -103,33 +121,506 @@ function main() {
   }
 }
 
-/** Echoes until the connection ends; until then it counts against the limit of its address. */
-function serve(client, socket, ip) {
-  // First of all: a malformed frame without a listener would end the process.
-  client.on('error', (error) => log('warn', 'client-error', { ip, message: error.message }));
-  connectionsPerIp.set(ip, (connectionsPerIp.get(ip) ?? 0) + 1);
-  const stopHeartbeat = keepAlive(client, socket);
+/** Lets a TCP connection in, unless its address has too many. */
+function accept(tcp, http) {
+  // First of all: a connection reset without a listener would end the process.
+  tcp.on('error', () => tcp.destroy());
+  const share = shareOf(canonicalAddress(tcp.remoteAddress));
+  // Behind proxies all connections have a few addresses; those of clients are counted later.
+  if (config.trustProxy === 0 && share.tcp >= config.maxConnectionsPerIp + SPARE_PER_IP) {
+    logPeer(share, 'warn', 'connection-refused', { reason: 'MAX_CONNECTIONS_PER_IP' });
+    const refusal = refusalOfShare();
+    return tcp.end(responseOf(refusal), () => tcp.destroy());
+  }
+  http.emit('connection', new Gate(tcp, share).stream);
+}
 
+/** Echoes until the connection ends; until then it counts against the limit of its address. */
+function serve(client, gate, share) {
+  // First of all: a malformed frame without a listener would end the process.
+  client.on('error', (error) => logPeer(share, 'warn', 'client-error', { message: error.message }));
+  share.open += 1;
+  gate.open(share, client);
+  const stopHeartbeat = keepAlive(client, gate);
+  let sentCode;
+  // `ws` closes by this method, too, over errors of the peer.
+  const { close } = client;
+  client.close = (code, reason) => {
+    sentCode ??= code;
+    gate.stop();
+    client.resume();
+    close.call(client, code, reason);
+  };
+
+  const settle = () => {
+    gate.wait(client.bufferedAmount);
+    if (client.isPaused && client.bufferedAmount <= config.maxBuffered) client.resume();
+  };
   client.on('message', (data, isBinary) => {
-    client.send(data, { binary: isBinary }, () => {
-      if (client.isPaused && client.bufferedAmount <= config.maxBuffered) client.resume();
-    });
+    // What came with the last message that was handled.
+    if (client.readyState !== client.OPEN) return;
+    client.send(data, { binary: isBinary }, settle);
+    gate.wait(client.bufferedAmount);
     // Stop reading from a client that does not read its echoes, so that its buffer stays bounded.
     if (client.bufferedAmount > config.maxBuffered) client.pause();
   });
 
   client.on('close', (code) => {
     stopHeartbeat();
-    const left = connectionsPerIp.get(ip) - 1;
-    if (left > 0) connectionsPerIp.set(ip, left);
-    else connectionsPerIp.delete(ip);
-    log('info', 'disconnected', { ip, code });
+    share.open -= 1;
+    // What was sent is what the peer sees, if it got as far as the network.
+    const seen = gate.hasUnsent ? 1006 : (sentCode ?? code);
+    logPeer(share, 'info', 'disconnected', { code: seen });
   });
-  log('info', 'connected', { ip, protocol: client.protocol });
+  logPeer(share, 'info', 'connected', { protocol: client.protocol });
+}
+
+/**
+ * Stands between a TCP connection and `ws`, and decides when the next frames are read: at most `TURN`
+ * in a row, so that nobody waits for a flood, and none while the client or its address is above its
+ * rate. It sees the heads of frames only.
+ */
+class Gate {
+  constructor(tcp, share) {
+    this.tcp = tcp;
+    this.share = share;
+    share.tcp += 1;
+    this.tcpShare = share;
+    this.rate = new Bucket(config.rateLimit, config.rateLimit * 4);
+    /** `head`: HTTP; `held`: after it; `frames`; `closing`: only a close frame is of interest. */
+    this.mode = 'head';
+    /** Received and not yet passed on. */
+    this.backlog = NOTHING;
+    this.last = NOTHING;
+    this.headBytes = 0;
+    this.frame = undefined;
+    this.left = 0;
+    this.isInMessage = false;
+    this.isCompressed = false;
+    /** Bytes of the unfinished message: as it came, inflated, waiting to be sent, all of them. */
+    this.raw = 0;
+    this.inflated = 0;
+    this.waiting = 0;
+    this.held = 0;
+    /** Payload bytes so far, and at the last progress. */
+    this.received = 0;
+    this.progress = { received: 0, at: 0 };
+    this.isWanted = false;
+    this.isBusy = false;
+    this.isEnded = false;
+    this.hasMore = false;
+    this.isAsleep = false;
+    this.hasUnsent = false;
+    this.stream = new Duplex({
+      readableHighWaterMark: 1,
+      read: () => {
+        this.isWanted = true;
+        this.advance();
+      },
+      write: (chunk, _, done) => tcp.write(chunk, done),
+      writev: (chunks, done) => {
+        tcp.cork();
+        for (const { chunk } of chunks.slice(0, -1)) tcp.write(chunk);
+        tcp.write(chunks.at(-1).chunk, done);
+        tcp.uncork();
+      },
+      final: (done) => {
+        this.stop();
+        tcp.end(done);
+      },
+      destroy: (error, done) => {
+        this.destroy();
+        done(error);
+      },
+    });
+    this.stream.gate = this;
+    this.stream.remoteAddress = tcp.remoteAddress;
+    // A silent or slow client, and one that stays after its answer.
+    this.deadline = setTimeout(() => tcp.destroy(), config.handshakeTimeout).unref();
+    tcp.on('data', (chunk) => {
+      this.backlog = this.backlog.length === 0 ? chunk : Buffer.concat([this.backlog, chunk]);
+      this.advance();
+    });
+    tcp.on('end', () => {
+      this.isEnded = true;
+      this.advance();
+    });
+    tcp.on('close', () => this.stream.destroy());
+  }
+
+  /** From now on there are frames, those of `client`; they count against `share`. */
+  open(share, client) {
+    clearTimeout(this.deadline);
+    this.share = share;
+    this.client = client;
+    this.mode = 'frames';
+    boundInflation(client, this);
+    this.advance();
+  }
+
+  /** Nothing is passed on any more: the server has said goodbye. */
+  stop() {
+    if (this.mode === 'closing') return;
+    this.mode = 'closing';
+    this.raw = 0;
+    this.hasMore = false;
+    this.advance();
+  }
+
+  /** Says how many bytes wait to be sent. */
+  wait(bytes) {
+    this.waiting = bytes;
+    this.account();
+  }
+
+  /** Passes on what it is time for. Returns the number of frames. */
+  advance() {
+    if (this.isBusy || this.isAsleep || this.stream.destroyed) return 0;
+    this.isBusy = true;
+    let frames = 0;
+    if (this.mode === 'head' && this.isWanted) this.passHead();
+    else if (this.mode === 'frames' && this.isWanted) frames = this.passFrames();
+    else if (this.mode === 'closing') this.lookForClose();
+    this.isBusy = false;
+    if (this.hasMore && this.isWanted && !this.isAsleep) takeTurn(this);
+    if (this.isEnded && !this.hasMore && !this.isAsleep) {
+      this.isEnded = false;
+      this.push(this.mode === 'frames' ? this.backlog : NOTHING);
+      this.stream.push(null);
+    }
+    if (this.mode === 'held' || this.hasMore || !this.isWanted || this.isAsleep) this.tcp.pause();
+    else if (this.tcp.isPaused()) this.tcp.resume();
+    this.account();
+    return frames;
+  }
+
+  push(bytes) {
+    if (bytes.length > 0) this.isWanted = this.stream.push(bytes);
+  }
+
+  /** HTTP gets one head; what follows belongs to `ws`, or to nobody. */
+  passHead() {
+    if (this.backlog.length === 0) return;
+    if (config.trustProxy === 0 && this.headBytes === 0) {
+      const { handshakes } = this.share;
+      if (handshakes.debt > 0) return this.sleep(handshakes.debt, 'HANDSHAKE_RATE');
+      handshakes.spend(1);
+    }
+    const seen = Buffer.concat([this.last, this.backlog]);
+    const at = seen.indexOf('\r\n\r\n');
+    const end = at < 0 ? this.backlog.length : at + 4 - this.last.length;
+    const bytes = this.backlog.subarray(0, end);
+    this.headBytes += bytes.length;
+    if (this.headBytes > 32_768) return this.tcp.destroy();
+    this.last = seen.subarray(-3);
+    this.backlog = this.backlog.subarray(end);
+    if (at >= 0) this.mode = 'held';
+    this.push(bytes);
+  }
+
+  passFrames() {
+    const debt = Math.max(this.rate.debt, this.share.frames.debt);
+    if (debt > 0) {
+      this.sleep(debt, 'RATE_LIMIT');
+      return 0;
+    }
+    const bytes = this.backlog;
+    let at = 0;
+    let frames = 0;
+    let cost = 0;
+    while (at < bytes.length) {
+      if (this.frame === undefined) {
+        if (frames === TURN) break;
+        const frame = readHead(bytes, at);
+        if (frame === undefined) break;
+        frames += 1;
+        at += frame.headLength;
+        cost += costOf(frame);
+        this.frame = frame;
+        this.left = frame.length;
+        if (frame.opcode === 1 || frame.opcode === 2) this.isCompressed = frame.isCompressed;
+      }
+      const taken = Math.min(this.left, bytes.length - at);
+      at += taken;
+      this.left -= taken;
+      if (this.frame.opcode < 8) {
+        this.raw += taken;
+        this.received += taken;
+      }
+      if (this.left > 0) break;
+      const { opcode, isLast } = this.frame;
+      this.frame = undefined;
+      if (opcode === 8) {
+        this.isDone = true;
+        this.mode = 'closing';
+        break;
+      }
+      if (opcode < 8) {
+        this.isInMessage = !isLast;
+        if (isLast || this.isCompressed) this.raw = 0;
+      }
+    }
+    this.spend(cost);
+    this.hasMore = this.frame === undefined && frames === TURN && at < bytes.length;
+    this.backlog = bytes.subarray(at);
+    const isUnfinished = this.frame !== undefined || this.isInMessage || this.backlog.length > 0;
+    if (!isUnfinished) unfinished.delete(this);
+    else if (!unfinished.has(this)) {
+      this.progress = { received: this.received, at: performance.now() };
+      unfinished.add(this);
+    }
+    this.push(bytes.subarray(0, at));
+    return frames;
+  }
+
+  spend(cost) {
+    if (cost === 0) return;
+    this.rate.spend(cost);
+    this.share.frames.spend(cost);
+  }
+
+  /** After the server's close frame all is dropped, at 16 MB/s at most, up to the peer's. */
+  lookForClose() {
+    unfinished.delete(this);
+    let at = 0;
+    while (!this.isDone && at < this.backlog.length) {
+      if (this.left === 0) {
+        const frame = readHead(this.backlog, at);
+        if (frame === undefined) break;
+        at += frame.headLength;
+        this.left = frame.length;
+        this.isDone = frame.opcode === 8;
+      }
+      const taken = Math.min(this.left, this.backlog.length - at);
+      at += taken;
+      this.left -= taken;
+      if (this.isDone) this.isEnded = true;
+    }
+    if (this.backlog.length > 16_384) this.sleep(4);
+    this.backlog = this.isDone ? NOTHING : this.backlog.subarray(at);
+  }
+
+  /** Reads nothing for a while. `limit` is the setting that this client is above of. */
+  sleep(milliseconds, limit) {
+    this.isAsleep = true;
+    if (limit !== undefined && !this.hasSlept) {
+      this.hasSlept = true;
+      logPeer(this.share, 'warn', 'throttled', { limit });
+    }
+    const wake = () => {
+      this.isAsleep = false;
+      this.advance();
+    };
+    this.timer = setTimeout(wake, limit === undefined ? milliseconds : Math.max(20, milliseconds));
+  }
+
+  /** Whether the peer, and not this server, is who is waited for, and has done too little. */
+  isStalled(now) {
+    const isOurs = this.isAsleep || this.hasMore || !this.isWanted || this.client?.isPaused;
+    // A message of 100 MB has to grow by 100 kB, a small one by an octet.
+    const least = Math.max(1, (this.raw + this.inflated) / 1000);
+    if (isOurs || this.received - this.progress.received >= least) {
+      this.progress = { received: this.received, at: now };
+    }
+    return now - this.progress.at > config.messageTimeout;
+  }
+
+  /** Bytes that this connection may hold besides. */
+  get room() {
+    const limit = config.memoryBudget;
+    const left = Math.min(limit / 2 - this.share.held, limit - everything.held);
+    return Math.max(left, FREE_BYTES - this.held);
+  }
+
+  account() {
+    if (this.stream.destroyed) return;
+    const held = this.raw + this.inflated + this.waiting + this.backlog.length;
+    const more = held - this.held;
+    if (more === 0) return;
+    this.hold(held);
+    // What waits to be sent was admitted when it came.
+    if (more > 0 && this.mode === 'frames' && this.room < 0) this.refuseMemory();
+  }
+
+  hold(bytes) {
+    this.share.held += bytes - this.held;
+    everything.held += bytes - this.held;
+    this.held = bytes;
+  }
+
+  refuseMemory() {
+    this.client?.close(1013, 'MEMORY_BUDGET is used up; try again later');
+  }
+
+  destroy() {
+    clearTimeout(this.deadline);
+    clearTimeout(this.timer);
+    this.hasUnsent = this.tcp.writableLength > 0;
+    this.tcp.destroy();
+    this.tcpShare.tcp -= 1;
+    this.hold(0);
+    turns.delete(this);
+    unfinished.delete(this);
+  }
+}
+
+/** The head of the frame at `at` (RFC 6455 section 5.2); undefined if it is not complete. */
+function readHead(bytes, at) {
+  const there = bytes.length - at;
+  if (there < 2) return undefined;
+  const first = bytes[at];
+  const short = bytes[at + 1] & 127;
+  const lengthEnd = 2 + (short === 126 ? 2 : short === 127 ? 8 : 0);
+  const headLength = lengthEnd + (bytes[at + 1] & 128 ? 4 : 0);
+  if (there < headLength) return undefined;
+  let length = short;
+  if (short === 126) length = bytes.readUInt16BE(at + 2);
+  if (short === 127) length = bytes.readUInt32BE(at + 2) * 2 ** 32 + bytes.readUInt32BE(at + 6);
+  const isLast = first >= 128;
+  return { opcode: first & 15, isLast, isCompressed: (first & 64) !== 0, length, headLength };
+}
+
+/** What a frame costs of the rate: nothing if it is a message or a good part of one. */
+function costOf({ opcode, isLast, length }) {
+  if (opcode >= 8 || length === 0) return 1;
+  const isMessage = isLast && opcode !== 0;
+  return isMessage ? 0 : Math.max(0, 1 - length / 64);
+}
+
+/**
+ * Inflates in small steps, each bounded by what the message, the address and the server may still
+ * hold. `ws` bounds a message alone; its own `decompress` is called with a smaller limit.
+ */
+function boundInflation(client, gate) {
+  const deflate = client._extensions?.['permessage-deflate'];
+  if (deflate === undefined) return;
+  const inflate = deflate.decompress.bind(deflate);
+  deflate.decompress = (data, isLast, done) => {
+    const parts = [];
+    let at = 0;
+    let isOver = false;
+    const step = () => {
+      const part = data.subarray(at, at + 4096);
+      at += part.length;
+      const ofMessage = config.maxPayload - gate.inflated;
+      isOver = gate.room < ofMessage;
+      deflate._maxPayload = Math.max(1, Math.floor(Math.min(ofMessage, gate.room)));
+      inflate(part, isLast && at === data.length, take);
+    };
+    const take = (error, bytes) => {
+      if (error) {
+        if (isOver && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') gate.refuseMemory();
+        gate.inflated = 0;
+        gate.account();
+        return done(error);
+      }
+      parts.push(bytes);
+      gate.inflated += bytes.length;
+      // More than 32 times what came is work that a peer hardly pays for.
+      gate.spend(Math.max(0, bytes.length - 32 * 4096) / 32_768);
+      gate.account();
+      if (at < data.length) return step();
+      done(null, parts.length === 1 ? parts[0] : Buffer.concat(parts));
+      if (isLast) gate.inflated = 0;
+      gate.account();
+    };
+    step();
+  };
+}
+
+/** Gates with more to pass on than one turn takes; they get turns one after the other. */
+const turns = new Set();
+/** Gates of connections with an unfinished message. */
+const unfinished = new Set();
+/** What all addresses use together. */
+const everything = { held: 0 };
+const shares = new Map();
+const NOTHING = Buffer.alloc(0);
+
+function takeTurn(gate) {
+  if (turns.size === 0) setImmediate(runTurns);
+  turns.add(gate);
+}
+
+/** A few frames, then whatever else is to do, then the next few. */
+function runTurns() {
+  let frames = 0;
+  for (const gate of turns) {
+    turns.delete(gate);
+    frames += gate.advance();
+    if (frames >= 4 * TURN) break;
+  }
+  if (turns.size > 0) setImmediate(runTurns);
+}
+
+/** `perSecond` tokens on average, `burst` at once; who takes more is in debt, by `burst` at most. */
+class Bucket {
+  constructor(perSecond, burst) {
+    this.perSecond = perSecond;
+    this.burst = burst;
+    this.tokens = burst;
+    this.at = performance.now();
+  }
+
+  refill() {
+    const now = performance.now();
+    this.tokens = Math.min(this.burst, this.tokens + ((now - this.at) / 1000) * this.perSecond);
+    this.at = now;
+  }
+
+  spend(cost) {
+    this.refill();
+    this.tokens = Math.max(-this.burst, this.tokens - cost);
+  }
+
+  /** Milliseconds until the debt is paid. */
+  get debt() {
+    if (this.tokens >= 0) return 0;
+    this.refill();
+    return Math.max(0, (-this.tokens / this.perSecond) * 1000);
+  }
+}
+
+/** What one address has and uses. */
+function shareOf(ip) {
+  let share = shares.get(ip);
+  if (share === undefined) {
+    share = {
+      ip,
+      tcp: 0,
+      open: 0,
+      held: 0,
+      leftOut: 0,
+      // Eight clients of one address may use up their rates at the same time.
+      frames: new Bucket(config.rateLimit * 8, config.rateLimit * 32),
+      handshakes: new Bucket(config.handshakeRate, 2 * config.maxConnectionsPerIp + 100),
+      lines: new Bucket(5, 50),
+    };
+    shares.set(ip, share);
+  }
+  return share;
+}
+
+/** Cuts off messages that rest, and forgets addresses that have nothing and owe nothing. */
+function sweep() {
+  const now = performance.now();
+  for (const gate of unfinished) {
+    if (gate.isStalled(now)) gate.client.close(1008, 'the message makes no progress');
+  }
+  for (const [ip, share] of shares) {
+    if (share.leftOut > 0 && share.lines.tokens >= 0) logPeer(share, 'info', 'left-out', {});
+    const { frames, handshakes, lines } = share;
+    if (share.tcp + share.open + share.held + share.leftOut > 0) continue;
+    for (const bucket of [frames, handshakes, lines]) bucket.refill();
+    if ([frames, handshakes, lines].every(({ tokens, burst }) => tokens === burst)) {
+      shares.delete(ip);
+    }
+  }
 }
 
 /** Pings `client` and ends the connection when no octet came or went during two pings. */
-function keepAlive(client, socket) {
+function keepAlive(client, gate) {
+  const socket = gate.tcp;
   let missed = 0;
   let timer;
   let before = { read: 0, delivered: 0, waiting: 0 };
@@ -143,8 +634,9 @@ function keepAlive(client, socket) {
     return moved;
   };
   const beat = () => {
-    if (hasMoved()) missed = 0;
-    if (missed === 2) return client.terminate();
+    if (hasMoved() || gate.isAsleep) missed = 0;
+    // The network takes large steps: a slow reader may be at one for minutes.
+    if (missed >= (before.waiting > 0 ? 8 : 2)) return client.terminate();
     missed += 1;
     client.ping();
     schedule();
@@ -173,7 +665,7 @@ function answerPlain(request, socket) {
 }
 
 /** Why a handshake is refused, before any connection state exists; undefined accepts it. */
-function refusalFor(request, ip, connections) {
+function refusalFor(request, share, connections) {
   if (pathOf(request) !== '/') return { status: 404, reason: 'no such path' };
   if (request.method !== 'GET')
     return { status: 405, reason: 'GET only', headers: { Allow: 'GET' } };
@@ -189,9 +681,15 @@ function refusalFor(request, ip, connections) {
   if (!isAllowedOrigin(request)) return { status: 403, reason: 'Origin is not allowed' };
   const retry = { 'Retry-After': '5' };
   if (draining) return { status: 503, reason: 'shutting down', headers: retry };
-  if (connections >= config.maxConnections) return { status: 503, reason: 'full', headers: retry };
-  if ((connectionsPerIp.get(ip) ?? 0) >= config.maxConnectionsPerIp) {
-    return { status: 429, reason: 'over MAX_CONNECTIONS_PER_IP from your address', headers: retry };
+  if (connections >= config.maxConnections) {
+    return { status: 503, reason: 'full: MAX_CONNECTIONS are open', headers: retry };
+  }
+  if (share.open >= config.maxConnectionsPerIp) return refusalOfShare();
+  if (config.trustProxy > 0) {
+    if (share.handshakes.debt > 0) {
+      return { status: 429, reason: 'above HANDSHAKE_RATE of your address', headers: retry };
+    }
+    share.handshakes.spend(1);
   }
   const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim());
   if (offered !== undefined && !offered.some((name) => config.subprotocols.includes(name))) {
@@ -199,6 +697,11 @@ function refusalFor(request, ip, connections) {
     return { status: 400, reason: `unknown subprotocol; supported: ${known}` };
   }
   return undefined;
+}
+
+function refusalOfShare() {
+  const reason = 'over MAX_CONNECTIONS_PER_IP from your address';
+  return { status: 429, reason, headers: { 'Retry-After': '5' } };
 }
 
 /** Browsers always send Origin; a client without one is not a web page. */
@@ -227,7 +730,28 @@ function acceptableOffer(request) {
 function addressOf(request) {
   const chain = [request.headers['x-forwarded-for'] ?? ''].join(',').split(',');
   const forwarded = config.trustProxy > 0 ? chain.at(-config.trustProxy)?.trim() : '';
-  return forwarded || (request.socket.remoteAddress ?? 'unknown');
+  return canonicalAddress(forwarded || request.socket.remoteAddress);
+}
+
+/** One form for all of an address: IPv4 also when mapped (RFC 4291 section 2.5.5), IPv6 by /64. */
+function canonicalAddress(text = 'unknown') {
+  const bare = text
+    .replace(/^"(.*)"$/, '$1')
+    .replace(/^\[(.*)\](?::\d+)?$/, '$1')
+    .replace(/^(\d+(?:\.\d+){3}):\d+$/, '$1')
+    .replace(/%.*$/, '');
+  if (!isIPv6(bare)) return bare.toLowerCase().slice(0, 64);
+  const parts = new URL(`http://[${bare}]`).hostname.slice(1, -1).split('::');
+  const [left, right] = [0, 1].map((side) => (parts[side] ? parts[side].split(':') : []));
+  const groups = [...left, ...Array(8 - left.length - right.length).fill('0'), ...right];
+  if (/^(?:0:){5}ffff:/.test(groups.join(':'))) {
+    return groups
+      .slice(6)
+      .map((group) => parseInt(group, 16))
+      .flatMap((number) => [number >> 8, number & 255])
+      .join('.');
+  }
+  return `${groups.slice(0, 4).join(':')}::/64`;
 }
 
 /** The path of a request target, which may also be a whole URL (RFC 9112 section 3.2.2). */
@@ -235,14 +759,19 @@ function pathOf(request) {
   return /^(?:https?:\/\/[^/?#]*)?([^?#]*)/i.exec(request.url)[1] || '/';
 }
 
-function refuse(request, socket, ip, { status, reason, headers = {} }) {
-  log('warn', 'handshake-refused', { status, reason, ip, origin: request.headers.origin });
-  const lines = Object.entries({ ...headers, 'Content-Length': Buffer.byteLength(reason) });
+function refuse(request, socket, share, refusal) {
+  const { status, reason } = refusal;
+  logPeer(share, 'warn', 'handshake-refused', { status, reason, origin: request.headers.origin });
   socket.once('finish', () => socket.destroy());
-  socket.end(
+  socket.end(responseOf(refusal));
+}
+
+function responseOf({ status, reason, headers = {} }) {
+  const lines = Object.entries({ ...headers, 'Content-Length': Buffer.byteLength(reason) });
+  return (
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain\r\n` +
-      lines.map(([name, value]) => `${name}: ${value}\r\n`).join('') +
-      `\r\n${reason}`,
+    lines.map(([name, value]) => `${name}: ${value}\r\n`).join('') +
+    `\r\n${reason}`
   );
 }
 
@@ -257,11 +786,11 @@ function answerHttp(request, response) {
   const [status, body] = Object.hasOwn(answers, path)
     ? answers[path]
     : [404, { error: 'not found' }];
-  const headers = { 'Content-Type': 'application/json' };
+  // One request per connection: the next is one of those that are counted.
+  const headers = { 'Content-Type': 'application/json', Connection: 'close' };
   // RFC 9110 section 15.5.22: a 426 names what to upgrade to.
   if (status === 426)
     Object.assign(headers, { Upgrade: 'websocket', Connection: 'Upgrade, close' });
-  else if (request.method !== 'GET') headers.Connection = 'close';
   response.writeHead(status, headers).end(`${JSON.stringify(body)}\n`);
 }
 
@@ -283,14 +812,48 @@ function shutDown(signal, server, sockets) {
   sockets.close(exit);
 }
 
+/** Logs what a peer did: some lines per second and address, of bounded length. */
+function logPeer(share, level, event, fields) {
+  share.lines.refill();
+  if (share.lines.tokens < 1) {
+    share.leftOut += 1;
+    return;
+  }
+  share.lines.spend(1);
+  const { ip, leftOut } = share;
+  share.leftOut = 0;
+  const short = Object.entries(fields).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value.slice(0, 200) : value,
+  ]);
+  log(level, event, { ip, ...Object.fromEntries(short), ...(leftOut > 0 && { leftOut }) });
+}
+
 function log(level, event, fields) {
   console.log(JSON.stringify({ level, event, ...fields }));
 }
 
 // Settings from the environment; a wrong one ends the process with exit code 2.
 
+/** Limits that contradict each other end the process, too; the sentence names both. */
+function checkTogether() {
+  const { maxConnections, maxConnectionsPerIp, maxPayload, maxBuffered, memoryBudget } = config;
+  const ofAddress = 'half of it is the share of one address';
+  const rules = [
+    ['MAX_CONNECTIONS_PER_IP', maxConnectionsPerIp, 'MAX_CONNECTIONS', maxConnections, 1, ''],
+    ['MAX_PAYLOAD', maxPayload, 'MEMORY_BUDGET', memoryBudget, 2, `: ${ofAddress}`],
+    ['MAX_BUFFERED', maxBuffered, 'MEMORY_BUDGET', memoryBudget, 2, `: ${ofAddress}`],
+  ];
+  for (const [name, value, other, limit, divisor, why] of rules) {
+    if (value <= limit / divisor) continue;
+    const expected = `at most ${Math.floor(limit / divisor)}, as ${other} is ${limit}${why}`;
+    invalid(name, String(value), expected);
+  }
+}
+
 function integer(name, fallback, min, max) {
-  const text = process.env[name] || String(fallback);
+  const text = process.env[name] || String(fallback ?? '');
+  if (text === '') return undefined;
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < min || value > max) {
     invalid(name, text, `an integer from ${min} to ${max}`);
@@ -345,5 +908,7 @@ main();
 //~   });
 //~   WebSocketServer = ws.exports;
 //~   ({ createServer, ServerResponse, STATUS_CODES } = builtins.get('http'));
+//~   ({ createServer: createTcpServer, isIPv6 } = builtins.get('net'));
+//~   ({ Duplex } = builtins.get('stream'));
 //~ }
 // #endif

@@ -40,6 +40,7 @@ describe('echo server', () => {
       MAX_CONNECTIONS_PER_IP: '2',
       PING_INTERVAL: '100',
       HANDSHAKE_TIMEOUT: '200',
+      MESSAGE_TIMEOUT: '200',
       SUBPROTOCOLS: 'b,a',
     });
   });
@@ -93,6 +94,20 @@ describe('echo server', () => {
     assert.equal((await once(dead, 'close'))[0], 1006);
   });
 
+  it('drops a message that rests and reads no further from who floods it with pongs', async () => {
+    const resting = await open(server.port);
+    resting.send('unfinished', { fin: false });
+    const flooding = await open(server.port);
+    for (let sent = 0; sent < 10_000; sent += 1) flooding.pong();
+    flooding.send('late');
+    assert.equal((await once(resting, 'close'))[0], 1008);
+    const socket = await open(server.port);
+    socket.send('soon');
+    assert.equal(String((await once(socket, 'message'))[0]), 'soon');
+    for (const client of [flooding, socket]) client.terminate();
+    await once(socket, 'close');
+  });
+
   it('tells how it is', async () => {
     for (const [path, status] of [
       ['healthz', 200],
@@ -120,6 +135,16 @@ it('refuses to start with a wrong setting', async () => {
   });
   const [[text], [code]] = await Promise.all([once(child.stderr, 'data'), once(child, 'exit')]);
   assert.match(String(text), /PORT is "70000", expected an integer from 0 to 65535/);
+  assert.equal(code, 2);
+});
+
+it('refuses to start with limits that contradict each other', async () => {
+  const child = spawn(process.execPath, ['echo-server.js'], {
+    env: { ...process.env, MAX_PAYLOAD: '65536', MEMORY_BUDGET: '100000' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const [[text], [code]] = await Promise.all([once(child.stderr, 'data'), once(child, 'exit')]);
+  assert.match(String(text), /MAX_PAYLOAD is "65536", expected at most 50000, as MEMORY_BUDGET/);
   assert.equal(code, 2);
 });
 
