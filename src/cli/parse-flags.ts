@@ -133,11 +133,24 @@ function answerOrThrow(error: CommanderError, command: Command, flags: readonly 
   const unknown = /^unknown option '--?([^'=]*)/.exec(message);
   if (unknown !== null) {
     const names = [...flags.filter((flag) => !flag.positional).map((f) => f.name), 'json', 'input'];
+    const name = unknown[1] ?? '';
     throw new UsageError('WSK_ERR_UNKNOWN_FLAG', message, {
-      hint: didYouMean(unknown[1] ?? '', names).replace(/(?<=did you mean )/, '--'),
+      hint: name.length === 1 ? shortFlagHint(name, names) : longFlagHint(name, names),
     });
   }
   throw invalidInput(message, suggestion?.replace(/[()]/g, ''));
+}
+
+function longFlagHint(name: string, names: readonly string[]): string {
+  return didYouMean(name, names).replace(/(?<=did you mean )/, '--');
+}
+
+/** There are no short flags but -h; `-p` is answered with the flags that begin with a p. */
+function shortFlagHint(letter: string, names: readonly string[]): string {
+  if (letter.toLowerCase() === 'v') return 'websocket-skill --version prints the version';
+  const meant = names.filter((name) => name.startsWith(letter)).map((name) => `--${name}`);
+  if (meant.length === 0) return 'flags have long names only: --help lists them';
+  return `flags have long names only: did you mean ${meant.join(' or ')}?`;
 }
 
 function helpText(command: Command): string {

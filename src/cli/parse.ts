@@ -19,7 +19,7 @@ export async function parseCommandLine(
   cwd: string,
 ): Promise<Invocation | Answer> {
   const first = argv[0];
-  if (first === '--version' || first === '-V') return { text: `${version}\n` };
+  if (first === '--version' || first === '-V' || first === '-v') return { text: `${version}\n` };
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
     if (argv[1] === undefined) return { text: overview(commands) };
     return await parseOperation(find(argv[1], commands), ['--help'], cwd);

@@ -1,7 +1,12 @@
 import { closestMatch } from 'leven';
 
-/** `"ehco": did you mean echo?` in one place: the candidate nearest to `word`, if any is near. */
+/**
+ * `"ehco": did you mean echo?` in one place: the one candidate that `word` begins, or else the
+ * candidate nearest to it, if any is near.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const begun = candidates.filter((candidate) => word !== '' && candidate.startsWith(word));
+  if (begun.length === 1) return begun[0];
   // Two letters swapped count as two edits; the bound itself is not reached any more.
   return closestMatch(word, candidates, { maxDistance: Math.max(2, word.length / 2) + 1 });
 }

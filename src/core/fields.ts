@@ -13,12 +13,29 @@ export const Port = z.int().min(1).max(65535).meta({ placeholder: 'port' });
 /** An RFC 6455 URI: ws or wss, no fragment (section 3). */
 export const WebSocketUrl = z
   .string()
-  .refine(isWebSocketUrl, 'expected a ws:// or wss:// URL without a fragment')
+  .refine(isWebSocketUrl, {
+    error: ({ input }) => {
+      const meant = suggestUrl(String(input));
+      const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+      return `expected a ws:// or wss:// URL without a fragment${hint}`;
+    },
+  })
   .meta({ placeholder: 'url' });
 
 function isWebSocketUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   return url !== undefined && /^wss?:$/.test(url.protocol) && !text.includes('#');
+}
+
+/** What may be meant by an address that browsers and other tools would take. */
+function suggestUrl(text: string): string | undefined {
+  const trimmed = text.trim().replace(/#.*$/s, '');
+  const meant = trimmed
+    .replace(/^http(s?)(?=:\/\/)/i, (_, s: string) => `ws${s.toLowerCase()}`)
+    .replace(/^(?=\/\/)/, 'ws:')
+    .replace(/^:?(?=\d+(\/|$))/, 'ws://localhost:')
+    .replace(/^(?=(\[[\da-f:.]+\]|[\w-]+(\.[\w-]+)*)(:\d+)?([/?]|$))/i, 'ws://');
+  return isWebSocketUrl(meant) ? meant : undefined;
 }
 
 const DAY_MS = 86_400_000;

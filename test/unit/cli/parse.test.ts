@@ -87,13 +87,25 @@ describe('parseCommandLine', () => {
     });
   });
 
+  it.each([
+    ['--feat', 'did you mean --features?'],
+    ['-p', 'flags have long names only: did you mean --port?'],
+    ['-v', 'websocket-skill --version prints the version'],
+    ['-x', 'flags have long names only: --help lists them'],
+  ])('answers %s with what may be meant', async (flag, hint) => {
+    expect(await refusal('sample', 'x', flag, '1')).toMatchObject({
+      code: 'WSK_ERR_UNKNOWN_FLAG',
+      hint,
+    });
+  });
+
   it('refuses a flag without its value and words that are too many', async () => {
     expect((await refusal('sample', 'x', '--port')).message).toMatch(/argument missing/);
     expect((await refusal('sample', 'x', 'y')).message).toMatch(/too many arguments/);
   });
 
   it('answers --version, --help and an operation’s --help', async () => {
-    expect(await answer('--version')).toBe('1.2.3\n');
+    for (const flag of ['--version', '-V', '-v']) expect(await answer(flag)).toBe('1.2.3\n');
     expect(await answer('--help')).toContain('sample  Show what was understood');
     const help = await answer('sample', '--help');
     expect(help).toContain('--features <rooms,presence>');

@@ -5,6 +5,7 @@ it.each([
   ['ehco', ['echo', 'chat'], 'echo'],
   ['chatt', ['echo', 'chat'], 'chat'],
   ['generate-sever', ['test', 'generate-server'], 'generate-server'],
+  ['lang', ['port', 'language', 'auth'], 'language'],
   ['maxPayloat', ['maxPayload', 'pingInterval'], 'maxPayload'],
 ])('finds for %j among %j the word %j', (word, candidates, match) => {
   expect(nearest(word, candidates)).toBe(match);

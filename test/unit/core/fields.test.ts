@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { DurationOrNoneMs, formatDuration } from '../../../src/core/fields.ts';
+import { DurationOrNoneMs, formatDuration, WebSocketUrl } from '../../../src/core/fields.ts';
 
 it.each([
   [0, '0'],
@@ -13,3 +13,29 @@ it.each([
   expect(formatDuration(ms)).toBe(text);
   expect(DurationOrNoneMs.parse(text)).toBe(ms);
 });
+
+it.each([
+  ['localhost:8080', 'ws://localhost:8080'],
+  ['http://localhost:8080/chat', 'ws://localhost:8080/chat'],
+  ['HTTPS://x.example?a=b', 'wss://x.example?a=b'],
+  ['example.com/chat', 'ws://example.com/chat'],
+  ['127.0.0.1', 'ws://127.0.0.1'],
+  ['[::1]:8080/', 'ws://[::1]:8080/'],
+  [':8080', 'ws://localhost:8080'],
+  ['8080/chat', 'ws://localhost:8080/chat'],
+  ['//host/a', 'ws://host/a'],
+  ['ws://host/#top', 'ws://host/'],
+])('refuses %s as a URL and asks whether %s is meant', (text, meant) => {
+  const { error } = WebSocketUrl.safeParse(text);
+  expect(error?.issues[0]?.message).toBe(
+    `expected a ws:// or wss:// URL without a fragment; did you mean ${meant}?`,
+  );
+});
+
+it.each(['', 'ws://', 'ftp://x', 'javascript:alert(1)', 'ws://host:99999', 'a b', '99999', '%'])(
+  'refuses "%s" as a URL without a guess',
+  (text) => {
+    const { error } = WebSocketUrl.safeParse(text);
+    expect(error?.issues[0]?.message).toBe('expected a ws:// or wss:// URL without a fragment');
+  },
+);
