@@ -201,12 +201,18 @@ export const DROPPED = nonStrict(
   'the server may drop TCP, but SHOULD return an HTTP status (6455#10.7)',
 );
 
-/** 4.2.1: "the server MUST stop processing the client's handshake and return an HTTP response". */
-export const REFUSED: readonly ExpectedOutcome[] = [ok({ is: 'refused' }), DROPPED];
+/** Nothing of WebSocket was spoken, but whoever asked waits. */
+export const UNANSWERED = nonStrict(
+  { is: 'unanswered' },
+  'the server took up no WebSocket, but left the client without an answer (6455#4.2.1)',
+);
 
-/** As `REFUSED`, for a request whose flaw leaves a handshake that can be answered: `why` says so. */
-export function mayAccept(why: string): readonly ExpectedOutcome[] {
-  return [...REFUSED, nonStrict({ is: 'accepted', anyhow: true }, why)];
+/** 4.2.1: "the server MUST stop processing the client's handshake and return an HTTP response". */
+export const REFUSED: readonly ExpectedOutcome[] = [ok({ is: 'refused' }), DROPPED, UNANSWERED];
+
+/** A legal request that the server refuses for the form it has: no RFC makes it take everything. */
+export function mayRefuse(why: string): readonly ExpectedOutcome[] {
+  return [nonStrict({ is: 'refused' }, why), DROPPED, UNANSWERED];
 }
 
 export const ACCEPTED: readonly ExpectedOutcome[] = [ok({ is: 'accepted' })];
