@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { readOn } from './read-on.ts';
 
 /** The result of a `read`: bytes, the end of the stream, or nothing in time. */
 export type ReadResult = Buffer | 'eof' | 'timeout';
@@ -8,7 +9,7 @@ export type ReadResult = Buffer | 'eof' | 'timeout';
  *
  * Until `read` is called, nothing is read from the kernel beyond Node's own buffer (64 KiB), which
  * bounds the memory that a peer can use. Writes report back-pressure through the promise. A socket
- * error never throws: it ends the stream and is kept in `error`.
+ * error never throws: it is kept in `error` and ends the stream, after what had arrived before.
  */
 export class Wire implements AsyncDisposable {
   readonly socket: Socket;
@@ -18,6 +19,8 @@ export class Wire implements AsyncDisposable {
   bytesSent = 0;
   #ended = false;
   #closed = false;
+  /** Whether a write has failed; what the peer has sent can still be read. */
+  #broken = false;
   readonly #wakeups = new Set<() => void>();
   readonly #unread: Buffer[] = [];
 
@@ -25,6 +28,11 @@ export class Wire implements AsyncDisposable {
     this.socket = socket;
     // Nagle's algorithm would add to the measured latency of the peer.
     socket.setNoDelay(true);
+    readOn(socket, (error) => {
+      this.error ??= error;
+      this.#broken = true;
+      this.#wake();
+    });
     socket.on('readable', this.#wake);
     socket.on('drain', this.#wake);
     socket.on('end', () => {
@@ -84,7 +92,7 @@ export class Wire implements AsyncDisposable {
    * Resolves to false if the stream broke, or the peer did not read enough within `stallMs`.
    */
   async write(chunks: readonly Uint8Array[], stallMs = 30_000): Promise<boolean> {
-    if (!this.socket.writable) return false;
+    if (!this.socket.writable || !this.#takesOutput) return false;
     this.socket.cork();
     for (const chunk of chunks) {
       this.bytesSent += chunk.byteLength;
@@ -92,12 +100,16 @@ export class Wire implements AsyncDisposable {
     }
     this.socket.uncork();
     const deadline = performance.now() + stallMs;
-    while (this.socket.writableNeedDrain && !this.#closed) {
+    while (this.socket.writableNeedDrain && this.#takesOutput) {
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) return false;
       await this.#changed(leftMs);
     }
-    return !this.#closed;
+    return this.#takesOutput;
+  }
+
+  get #takesOutput(): boolean {
+    return !this.#closed && !this.#broken;
   }
 
   /** Ends this side; the peer may continue to send. */
