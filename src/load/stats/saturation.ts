@@ -6,8 +6,8 @@ import { requestedRate } from './rate.ts';
 
 const NS_PER_MS = 1e6;
 
-/** Lateness that is always allowed. */
-const LATENESS_NS = 1 * NS_PER_MS;
+/** Lateness that is always allowed: the timer counts whole milliseconds. */
+const LATENESS_NS = 2 * NS_PER_MS;
 /** Or this share of the response time. */
 const LATENESS_SHARE = 0.2;
 /**

@@ -6,11 +6,13 @@ import { Counter, add } from '../measure/counters.ts';
 import type { TrafficTimes } from './protocol.ts';
 import { createSchedule } from '../pacing/schedule.ts';
 import type { Schedule } from '../pacing/schedule.ts';
-import { Pacer, Spinner, leastSleepMs } from '../pacing/timers.ts';
+import { MillisecondTimer, Spinner } from '../pacing/timers.ts';
 import type { Timer } from '../pacing/timers.ts';
 
 /** Most messages that are handed over at a time; the next turn takes the others. */
 const MOST_DUE = 16 * 1024;
+/** How late a message is, in milliseconds, when it does not wait for the timer any more. */
+const NUDGE_MS = 0.5;
 
 export interface ArrivalRateOptions {
   readonly plan: LoadPlan;
@@ -21,11 +23,6 @@ export interface ArrivalRateOptions {
   /** The part that is left for the connections that are open, where the rate is per connection. */
   readonly openShare: () => number;
   readonly tracker: Tracker<Connection>;
-  readonly pacer: string;
-  /** Shortest sleep of the pacer; depends on the rate if absent. */
-  readonly leastMs?: number;
-  /** Called with the pacer's thread, for its CPU time. */
-  readonly noteThread: (thread: string | null) => void;
   /** Messages that one due time stands for; 1 if absent. */
   readonly weight?: () => number;
   /** Sends `count` messages, whose due times are at the start of `due`, at `timeMs`. */
@@ -44,16 +41,7 @@ export class ArrivalRate {
   constructor(options: ArrivalRateOptions) {
     this.#options = options;
     const tick = (): void => this.#tick();
-    this.#timer = options.plan.precise
-      ? new Spinner(tick)
-      : new Pacer(options.pacer, tick, {
-          leastMs: options.leastMs ?? leastSleepMs(options.load.rate * options.share),
-          noteThread: options.noteThread,
-        });
-  }
-
-  get ready(): Promise<void> {
-    return this.#timer.ready;
+    this.#timer = options.plan.precise ? new Spinner(tick) : new MillisecondTimer(tick);
   }
 
   /** Everything was handed over. */
@@ -72,9 +60,13 @@ export class ArrivalRate {
     this.#tick();
   }
 
-  /** Sends what is due at the end of this turn of the event loop. */
-  nudge(): void {
-    if (this.#nudged || this.#schedule === undefined) return;
+  /**
+   * This thread is awake: sends what has been due for a while at the end of this turn of the event
+   * loop. Fewer messages at a time would cost more CPU time for each.
+   */
+  nudge(timeMs: number): void {
+    const schedule = this.#schedule;
+    if (this.#nudged || schedule === undefined || schedule.next > timeMs - NUDGE_MS) return;
     this.#nudged = true;
     setImmediate(() => {
       this.#nudged = false;
@@ -96,7 +88,6 @@ export class ArrivalRate {
     if (schedule.next < this.#endMs) {
       this.#timer.schedule(schedule.next);
     } else {
-      // The pacer thread stays: its CPU time can only be read while it exists.
       this.#schedule = undefined;
       this.#timer.schedule(Infinity);
     }

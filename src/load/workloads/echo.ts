@@ -16,9 +16,6 @@ export interface ArrivalRateExecutorOptions extends Omit<
   readonly open: ConnectionList;
 }
 
-/** Shortest sleep of the pacer: replies wake the thread more often, and due messages go with them. */
-const LEAST_MS = 0.7;
-
 /** Arrival-rate executor: connections send in turn when messages are due, replies or not. */
 export class ArrivalRateExecutor extends Executor {
   readonly #tracker: EchoTracker;
@@ -33,14 +30,9 @@ export class ArrivalRateExecutor extends Executor {
     this.#open = options.open;
     this.#loop = new ArrivalRate({
       ...options,
-      leastMs: LEAST_MS,
       openShare: () => options.open.size / options.plan.connections,
       send: (due, count, timeMs) => this.#send(due, count, timeMs),
     });
-  }
-
-  override get ready(): Promise<void> {
-    return this.#loop.ready;
   }
 
   override get done(): boolean {
@@ -51,9 +43,9 @@ export class ArrivalRateExecutor extends Executor {
     this.#loop.start(times);
   }
 
-  /** A reply woke this thread, so due messages need not wait for the pacer. */
+  /** A reply woke this thread, so due messages need not wait for the timer. */
   override answered(): void {
-    this.#loop.nudge();
+    this.#loop.nudge(this.#tracker.nowMs);
   }
 
   override stop(): void {

@@ -25,7 +25,6 @@ export class MessageWorker extends WorkerBase {
       counters: this.counters,
       errors: this.errors,
       open: this.open,
-      noteThread: this.noteThread,
       share: count / plan.connections,
     });
     this.tracker = mode.tracker;
@@ -43,7 +42,7 @@ export class MessageWorker extends WorkerBase {
         this.#noticeEmpty();
       },
     });
-    void this.#executor.ready.then(() => this.#rampUp.start());
+    this.#rampUp.start();
   }
 
   override opened(connection: Connection): void {

@@ -19,7 +19,6 @@ export interface ModeContext {
   readonly counters: WorkerCounters;
   readonly errors: ErrorTable;
   readonly open: ConnectionList;
-  readonly noteThread: (thread: string | null) => void;
   /** Part of the connections that are this worker's, 0 to 1. */
   readonly share: number;
 }
@@ -41,9 +40,9 @@ export function createMode(start: WorkerStart, context: ModeContext): Mode {
   }
 }
 
-function createEcho({ plan, index, pacer, workload }: WorkerStart, context: ModeContext): Mode {
+function createEcho({ plan, index, workload }: WorkerStart, context: ModeContext): Mode {
   const { load, message, target } = plan;
-  const { counters, errors, open, share, noteThread } = context;
+  const { counters, errors, open, share } = context;
   const common = { counters, errors, opcode: message.opcode, open: load.model === 'open' };
   const tracker =
     workload.engine === 'client'
@@ -56,18 +55,18 @@ function createEcho({ plan, index, pacer, workload }: WorkerStart, context: Mode
   const executor =
     load.model === 'closed'
       ? new ConcurrencyExecutor({ tracker, open, depth: load.depth })
-      : new ArrivalRateExecutor({ plan, load, index, share, tracker, open, pacer, noteThread });
+      : new ArrivalRateExecutor({ plan, load, index, share, tracker, open });
   return { tracker, executor };
 }
 
-function createFanout({ plan, index, pacer, published }: WorkerStart, context: ModeContext): Mode {
+function createFanout({ plan, index, published }: WorkerStart, context: ModeContext): Mode {
   const { fanout, message, target } = plan;
-  const { counters, errors, noteThread } = context;
+  const { counters, errors } = context;
   if (fanout === null || published === null) throw new TypeError('the mode fanout has no plan');
   const frames = new PreparedPublish(fanout.publish, message.opcode, target.url.startsWith('wss:'));
   const tracker = new FanoutTracker({ plan: fanout, frames, index, published, counters, errors });
   return {
     tracker,
-    executor: new FanoutExecutor({ plan, fanout, index, tracker, pacer, noteThread }),
+    executor: new FanoutExecutor({ plan, fanout, index, tracker }),
   };
 }

@@ -16,7 +16,7 @@ import type { RequestChanges } from '../socket/dialer.ts';
 import { FastConnection } from '../socket/fast-connection.ts';
 import type { FromWorker, ToWorker, TrafficTimes, WorkerResult, WorkerStart } from './protocol.ts';
 
-/** How often the end of the traffic and of the drain is looked for, in milliseconds. */
+/** How often the end of the drain is looked for, in milliseconds. */
 const PERIOD_MS = 2;
 /** How long duplicate and unexpected replies are waited for after the last reply. */
 const AFTER_MS = 30;
@@ -183,18 +183,26 @@ export abstract class WorkerBase implements ConnectionEvents {
 
   #start(times: TrafficTimes): void {
     this.startTraffic(times);
-    let measuring = false;
+    this.#at(times.measureMs, () => {
+      this.#meter.start();
+      this.#at(times.endMs, () => this.#drain(times.drainMs));
+    });
+  }
+
+  #at(ms: number, action: () => void): void {
+    const missing = ms - now();
+    // Timers may fire a fraction of a millisecond early.
+    if (missing <= 0) action();
+    else this.#timer = setTimeout(() => this.#at(ms, action), Math.ceil(missing));
+  }
+
+  #drain(untilMs: number): void {
+    this.#usage ??= this.#meter.stop();
     let drainedMs = Infinity;
     this.#timer = setInterval(() => {
       const time = now();
-      if (!measuring && time >= times.measureMs) {
-        measuring = true;
-        this.#meter.start();
-      }
-      if (time < times.endMs) return;
-      this.#usage ??= this.#meter.stop();
       drainedMs = this.drained ? Math.min(drainedMs, time) : Infinity;
-      if (time >= Math.min(drainedMs + AFTER_MS, times.drainMs)) this.#finish(false);
+      if (time >= Math.min(drainedMs + AFTER_MS, untilMs)) this.#finish(false);
     }, PERIOD_MS);
   }
 

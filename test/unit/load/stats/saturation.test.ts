@@ -72,8 +72,8 @@ describe('judgeSaturation', () => {
   });
 
   it.each([
-    [0.99, 1, false],
-    [1.01, 1, true],
+    [1.99, 1, false],
+    [2.01, 1, true],
     [3, 16, false],
     [3, 14, true],
   ])(
