@@ -1,19 +1,14 @@
 // What the benchmarks need of the machine: pinned processes, what they use, and how many there may be.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { which } from '../programs.mjs';
 
 export const here = fileURLToPath(new URL('.', import.meta.url));
 export const root = path.resolve(here, '../..');
-
-/** Where peers are installed, kept from one benchmark to the next. */
-export const cache = path.join(
-  process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'),
-  'websocket-skill-bench',
-);
 
 /** Of this benchmark alone, removed at its end. */
 export const scratch = mkdtempSync(path.join(tmpdir(), 'load-bench-'));
@@ -28,14 +23,6 @@ process.on('exit', () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
-
-/** The path of a program, or undefined. */
-export function which(program) {
-  const folders = (process.env.PATH ?? '').split(path.delimiter);
-  return folders
-    .map((folder) => path.join(folder, program))
-    .find((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
-}
 
 export const canPin = which('taskset') !== undefined;
 

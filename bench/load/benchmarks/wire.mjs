@@ -1,7 +1,8 @@
 // Whether the round-trip times that we report are those of the packets, by a capture of tshark's.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { SERVER_CORE, output, scratch, sleep, start, which } from '../machine.mjs';
+import { which } from '../../programs.mjs';
+import { SERVER_CORE, output, scratch, sleep, start } from '../machine.mjs';
 import { interleave, measure, spread } from '../measure.mjs';
 import { ours } from '../ours.mjs';
 import { row } from '../table.mjs';

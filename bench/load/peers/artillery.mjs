@@ -2,7 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { cache, scratch } from '../machine.mjs';
+import { cache } from '../../programs.mjs';
+import { scratch } from '../machine.mjs';
 
 // The last that runs on Node 20.
 const VERSION = '2.0.21';

@@ -2,7 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import path from 'node:path';
-import { cache, here, which } from '../machine.mjs';
+import { cache, which } from '../../programs.mjs';
+import { here } from '../machine.mjs';
 
 const VERSION = 'v1.8.1';
 const built = path.join(cache, 'bin/k6');

@@ -1,6 +1,6 @@
 // tcpkali (BSD-2-Clause): no package of Debian; used where somebody has built it.
 import { execFileSync } from 'node:child_process';
-import { which } from '../machine.mjs';
+import { which } from '../../programs.mjs';
 
 export const tcpkali = {
   name: 'tcpkali',

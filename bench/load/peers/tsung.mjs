@@ -2,7 +2,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { folder, scratch, which } from '../machine.mjs';
+import { which } from '../../programs.mjs';
+import { folder, scratch } from '../machine.mjs';
 
 const DTD = '/usr/share/tsung/tsung-1.0.dtd';
 
