@@ -13,6 +13,7 @@ const SLOW = [
   'contract/kill',
   'integration/operations/benchmark/benchmark',
   'conformance/awkward-servers',
+  'integration/bench/servers',
   'integration/load/run/run-load',
   'contract/babysitter-cli',
   'conformance/extended',

@@ -1,0 +1,8 @@
+// The plain server with ws, with its defaults.
+import { WebSocketServer } from 'ws';
+
+const server = new WebSocketServer({ host: '127.0.0.1', port: Number(process.argv[2]) });
+server.on('connection', (socket) => {
+  socket.on('error', () => {});
+  socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+});
