@@ -5,7 +5,7 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { closed1, closed16 } from './benchmarks/closed.mjs';
-import { memory, ports } from './benchmarks/memory.mjs';
+import { memory, opening, ports } from './benchmarks/memory.mjs';
 import { open } from './benchmarks/open.mjs';
 import { stall, stalls } from './benchmarks/stall.mjs';
 import { wire } from './benchmarks/wire.mjs';
@@ -22,6 +22,7 @@ const BENCHMARKS = {
   stall,
   stalls,
   memory,
+  opening,
   ports,
   workers,
 };

@@ -1,9 +1,11 @@
 // Many connections: what each takes in the generator, and how long opening them takes.
 import {
   GENERATOR_CORE,
+  compile,
   descriptorLimit,
   folder,
   killTree,
+  output,
   pssBytes,
   sleep,
   start,
@@ -30,6 +32,52 @@ function command(url, connections, seconds, extra) {
     ...[process.execPath, BIN, 'benchmark', '--url', url, '--connections', String(connections)],
     ...['--duration', `${seconds}s`, '--warmup', '0', '--drain', '1s', '--workers', '1'],
     ...['--output', folder('report'), '--json', ...extra],
+  ];
+}
+
+/** Milliseconds that the C client takes to open its connections. */
+function openByC(connections) {
+  return withServer('c', async ({ port }) => {
+    const seconds = 0.5;
+    // Messages at 1 per second, as without a rate it would send all the time.
+    const command = [compile('echo-client'), port, connections, 1, 32, seconds, 1];
+    return JSON.parse(await output(command.map(String), GENERATOR_CORE)).connectMs;
+  });
+}
+
+/** As `openByC`, of this generator. */
+function openByUs(connections) {
+  return withServer('c', async ({ url }) => {
+    const program = command(url, connections, 1, ['--mode', 'idle']);
+    return JSON.parse(await output(program, GENERATOR_CORE)).measured.phases.connectMs;
+  });
+}
+
+/** How fast 10,000 connections are opened, beside the C client. */
+export async function opening({ rounds: count, say }) {
+  if (descriptorLimit() < MANY + SPARE) {
+    const why = `ulimit -n is ${descriptorLimit()}, ${MANY + SPARE} are needed`;
+    return [row('opening', `${MANY} connections`, undefined, { why })];
+  }
+  const arms = [
+    { name: 'ours', run: async () => ({ ms: await openByUs(MANY) }) },
+    { name: 'C client', run: async () => ({ ms: await openByC(MANY) }) },
+  ];
+  const { rounds, failed } = await interleave(arms, count, say);
+  const of = (name) => spread(rounds, (round) => round.get(name)?.ms);
+  return [
+    ...arms.map(({ name }) =>
+      row('opening', `${name}: 10,000 connections, ms`, of(name), {
+        digits: 0,
+        why: failed.get(name),
+      }),
+    ),
+    row(
+      'opening',
+      '10,000 connections, ours / C client',
+      spread(rounds, (round) => round.get('ours')?.ms / round.get('C client')?.ms),
+      { atMost: 1, why: failed.get('ours') ?? failed.get('C client') },
+    ),
   ];
 }
 
