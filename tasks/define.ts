@@ -84,7 +84,8 @@ async function request(
 ): Promise<TaskDefinition> {
   const operation = await entry.load();
   const cwd = await workingFolder(runDir);
-  const { settings } = loadSettings({ cwd, env: process.env });
+  const { settings, note } = loadSettings({ cwd, env: process.env });
+  if (note !== undefined) console.error(`websocket-skill: ${note}`);
   const resolved = resolveInput(operation, args ?? {}, settings);
   const input = JSON.parse(JSON.stringify(resolved)) as Record<string, unknown>;
   await writeTaskInput(runDir, { effectId, operation: operation.name, cwd, input });

@@ -1,3 +1,4 @@
+import { environmentFault } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
 import { commands } from './commands.ts';
 import { exitCodeOfError, ExitCode } from './exit-code.ts';
@@ -13,7 +14,8 @@ async function main(argv: readonly string[]): Promise<number> {
     if (!('text' in parsed)) return await (await import('./run.ts')).run(parsed);
     process.stdout.write(parsed.text);
     return argv.length === 0 ? ExitCode.usage : ExitCode.passed;
-  } catch (error) {
+  } catch (thrown) {
+    const error = environmentFault(thrown) ?? thrown;
     process.stderr.write(renderError(error));
     if (json) process.stdout.write(renderJson(errorDocument(error)));
     return exitCodeOfError(error);

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { flagsOf, type Flag } from '../core/derive/flags.ts';
 import { usage } from '../core/derive/markdown.ts';
 import { didYouMean } from '../core/did-you-mean.ts';
 import { invalidInput, UsageError } from '../core/errors.ts';
+import { readRegularFile, reasonOf } from '../core/input-file.ts';
 import type { Operation } from '../core/operation.ts';
 
 /** A parsed command line: what to run, with which arguments, and how to print. */
@@ -166,13 +166,15 @@ function readInput(file: string | undefined, cwd: string): Record<string, unknow
     throw new UsageError('WSK_ERR_INVALID_INPUT', `--input ${file} ${what}`, { cause });
   };
   try {
-    const value: unknown = JSON.parse(readFileSync(path.resolve(cwd, file), 'utf8'));
+    const value: unknown = JSON.parse(readRegularFile(path.resolve(cwd, file)).toString('utf8'));
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       return value as Record<string, unknown>;
     }
     return refuse('is not a JSON object', value);
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
-    return refuse(cause instanceof SyntaxError ? 'is not JSON' : 'cannot be read', cause);
+    const what =
+      cause instanceof SyntaxError ? 'is not JSON' : `cannot be read (${reasonOf(cause)})`;
+    return refuse(what, cause);
   }
 }

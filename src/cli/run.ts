@@ -4,11 +4,13 @@ import type { OperationContext } from '../core/operation.ts';
 import { exitCodeOf, ExitCode } from './exit-code.ts';
 import type { Invocation } from './parse-flags.ts';
 import { ProgressPrinter } from './progress.ts';
+import { printable } from '../report/printable.ts';
 import { renderJson, renderView } from './render.ts';
 
 /** Runs an operation, prints its report, and returns the exit code. */
 export async function run({ operation, args, json }: Invocation): Promise<number> {
-  const { settings } = await loadSettings(process.cwd());
+  const { settings, note } = await loadSettings(process.cwd());
+  if (note !== undefined) process.stderr.write(`note: ${printable(note)}\n`);
   const input = resolveInput(operation, args, settings, 'flag');
   const progress = new ProgressPrinter(process.stderr, () => performance.now());
   const interruption = onInterrupt();
@@ -40,8 +42,10 @@ export async function run({ operation, args, json }: Invocation): Promise<number
 async function loadSettings(cwd: string): Promise<LoadedSettings> {
   const found = findConfigFile(cwd);
   const file =
-    found === undefined ? undefined : (await import('../config/file.ts')).readConfigFile(found);
-  return resolveSettings(file, process.env);
+    found.file === undefined
+      ? undefined
+      : (await import('../config/file.ts')).readConfigFile(found.file);
+  return resolveSettings(file, process.env, found.note);
 }
 
 /** Turns the first Ctrl-C or SIGTERM into an abort; a second one ends the process at once. */

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { LineCounter, isMap, isNode, isPair, isScalar, parseDocument, type Document } from 'yaml';
-import { EnvironmentError, UsageError } from '../core/errors.ts';
+import { LineCounter, isMap, isNode, isPair, isScalar, type Document } from 'yaml';
+import { EnvironmentError, isSystemError, UsageError } from '../core/errors.ts';
+import { readRegularFile, reasonOf } from '../core/input-file.ts';
+import { parseYaml, valuesOf } from '../core/yaml.ts';
 
 /** The parsed project file, with the line of every key for later errors. */
 export interface ConfigFile {
@@ -18,7 +19,9 @@ export interface ConfigFile {
  */
 export function readConfigFile(file: string): ConfigFile {
   const lines = new LineCounter();
-  const document = parseDocument(readText(file), { lineCounter: lines, prettyErrors: false });
+  // Without the tags beyond YAML's core schema, whose values would be no plain data.
+  const options = { lineCounter: lines, resolveKnownTags: false };
+  const document = orInvalid(file, () => parseYaml(readText(file), options));
   const fault = document.errors[0] ?? document.warnings[0];
   if (fault !== undefined) {
     const { line } = lines.linePos(fault.pos[0]);
@@ -29,11 +32,30 @@ export function readConfigFile(file: string): ConfigFile {
   return { file, values: sectionOf(document, file, lineOf), lineOf };
 }
 
+/** A handful of settings with their comments. */
+const MAX_BYTES = 256 * 1024;
+
+/** Runs `read`; an error that says why the file is wrong becomes a `UsageError`. */
+function orInvalid<Value>(file: string, read: () => Value): Value {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof UsageError || cause instanceof EnvironmentError) throw cause;
+    throw new UsageError('WSK_ERR_INVALID_CONFIG', `${file}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readRegularFile(file, MAX_BYTES).toString('utf8');
   } catch (cause) {
-    throw new EnvironmentError('WSK_ERR_FILE_NOT_READABLE', `cannot read ${file}`, { cause });
+    const message = `cannot read ${file} (${reasonOf(cause)})`;
+    if (isSystemError(cause)) {
+      throw new EnvironmentError('WSK_ERR_FILE_NOT_READABLE', message, { cause });
+    }
+    throw new UsageError('WSK_ERR_INVALID_CONFIG', message, { cause });
   }
 }
 
@@ -42,7 +64,7 @@ function sectionOf(
   file: string,
   lineOf: (path: readonly PropertyKey[]) => number,
 ): unknown {
-  const content: unknown = document.toJS();
+  const content = orInvalid(file, () => valuesOf(document));
   if (content === null || content === undefined) return {};
   const keys = isMap(document.contents) ? Object.keys(content) : [];
   const stray = keys.find((key) => key !== 'websocket');

@@ -9,6 +9,7 @@ export type { LoadedSettings } from './resolve.ts';
  * @throws UsageError WSK_ERR_INVALID_CONFIG naming file, line, key, what was read and expected
  */
 export function loadSettings(options: { cwd: string; env: NodeJS.ProcessEnv }): LoadedSettings {
-  const file = findConfigFile(options.cwd);
-  return resolveSettings(file === undefined ? undefined : readConfigFile(file), options.env);
+  const { file, note } = findConfigFile(options.cwd);
+  const read = file === undefined ? undefined : readConfigFile(file);
+  return resolveSettings(read, options.env, note);
 }

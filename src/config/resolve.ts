@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type * as z from 'zod';
 import { UsageError } from '../core/errors.ts';
@@ -10,13 +10,43 @@ import { Settings } from '../core/settings.ts';
 /** Path of the project file below a project's root. */
 export const CONFIG_PATH = path.join('.babysitter', 'skills', 'websocket.yaml');
 
-/** `.babysitter/skills/websocket.yaml` in `folder` or the nearest folder above it. */
-export function findConfigFile(folder: string): string | undefined {
-  for (let at = path.resolve(folder); ; at = path.dirname(at)) {
+/** Where the settings come from, and what its reader should be told about that. */
+export interface FoundConfig {
+  readonly file: string | undefined;
+  readonly note: string | undefined;
+}
+
+/**
+ * `.babysitter/skills/websocket.yaml` in `folder` or the nearest folder above it.
+ *
+ * A file above, which its user may not know of, is named in the note. It has to belong to the user
+ * or to root: below a folder that others write to, such as /tmp, anybody could place one.
+ */
+export function findConfigFile(folder: string): FoundConfig {
+  const start = path.resolve(folder);
+  for (let at = start; ; at = path.dirname(at)) {
     const file = path.join(at, CONFIG_PATH);
-    if (existsSync(file)) return file;
-    if (at === path.dirname(at)) return undefined;
+    const owner = strangeOwner(file);
+    if (owner !== 'none') {
+      if (at === start) return { file, note: undefined };
+      if (owner === undefined) return { file, note: `settings are read from ${file}` };
+      const note = `${file} belongs to another user (uid ${owner}) and is not used`;
+      return { file: undefined, note };
+    }
+    if (at === path.dirname(at)) return { file: undefined, note: undefined };
   }
+}
+
+/** The uid of an owner who is neither the user nor root; `none` without a file. */
+function strangeOwner(file: string): number | 'none' | undefined {
+  const stats = [
+    statSync(file, { throwIfNoEntry: false }),
+    lstatSync(file, { throwIfNoEntry: false }),
+  ];
+  if (stats[0] === undefined) return 'none';
+  const trusted = [0, process.getuid?.()];
+  // Windows has no uids; there `uid` is 0.
+  return stats.flatMap((entry) => entry?.uid ?? []).find((uid) => !trusted.includes(uid));
 }
 
 /** The effective settings and, for each key, where its value came from. */
@@ -26,6 +56,8 @@ export interface LoadedSettings {
   readonly origins: Readonly<Record<string, string>>;
   /** The project file that was read, if there is one. */
   readonly file: string | undefined;
+  /** What the user should know: a file in a folder above, used or not. */
+  readonly note: string | undefined;
 }
 
 type Tree = Record<string, unknown>;
@@ -38,6 +70,7 @@ type Tree = Record<string, unknown>;
 export function resolveSettings(
   file: ConfigFile | undefined,
   env: NodeJS.ProcessEnv,
+  note?: string,
 ): LoadedSettings {
   const fromFile = file === undefined ? {} : checkFile(file);
   const merged = structuredClone(fromFile);
@@ -54,7 +87,7 @@ export function resolveSettings(
       ];
     }),
   );
-  return { settings: result.data, origins, file: file?.file };
+  return { settings: result.data, origins, file: file?.file, note };
 }
 
 function checkFile(file: ConfigFile): Tree {

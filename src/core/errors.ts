@@ -64,6 +64,29 @@ export class EnvironmentError extends Error {
   }
 }
 
+/** Whether `error` comes from the operating system: it names the call that failed. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'code' in error;
+}
+
+const NOT_WRITABLE = /^(ENOSPC|EDQUOT|EROFS|EFBIG)$/;
+const WRITING = /^(write|mkdir|mkdtemp|rename|unlink|rmdir|rm|copyfile|symlink|fsync|ftruncate)/;
+
+/**
+ * The error for a fault of the file system that nobody has named before: a full or read-only disk,
+ * missing permission, a folder in place of a file. Undefined for any other error.
+ */
+export function environmentFault(error: unknown): EnvironmentError | undefined {
+  if (!isSystemError(error)) return undefined;
+  const { code = '', syscall = '', message } = error;
+  const writes = NOT_WRITABLE.test(code) || WRITING.test(syscall);
+  return new EnvironmentError(
+    writes ? 'WSK_ERR_OUTPUT_NOT_WRITABLE' : 'WSK_ERR_FILE_NOT_READABLE',
+    message,
+    { cause: error },
+  );
+}
+
 /** The error for a flag or task argument with a wrong value. */
 export const invalidInput = (message: string, hint?: string): UsageError =>
   new UsageError('WSK_ERR_INVALID_INPUT', message, hint === undefined ? {} : { hint });

@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { environmentFault } from './errors.ts';
 import type { Settings } from './settings.ts';
 
 /** Progress of a running operation; the CLI prints it on stderr, a task writes it to its log. */
@@ -130,11 +131,18 @@ export function defineRegistry<Rows extends Readonly<Record<string, Row>>>(
 ): { readonly [Name in keyof Rows]: EntryOf<Rows[Name]> } {
   const entries = Object.entries(rows).map(([name, row]) => {
     const { summary } = row;
-    const load = async (): Promise<Operation> => ({
-      name,
-      summary,
-      ...(await row.load()).operation,
-    });
+    const load = async (): Promise<Operation> => {
+      const { operation } = await row.load();
+      return {
+        name,
+        summary,
+        ...operation,
+        run: (input, context) =>
+          operation.run(input, context).catch((error: unknown) => {
+            throw environmentFault(error) ?? error;
+          }),
+      };
+    };
     return [name, { name, summary, load }];
   });
   return Object.fromEntries(entries) as { [Name in keyof Rows]: EntryOf<Rows[Name]> };

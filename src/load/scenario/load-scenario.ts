@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
+import { readRegularFile, reasonOf } from '../../core/input-file.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { CHAT } from './built-in/chat.ts';
 import { JSON_RPC } from './built-in/json-rpc.ts';
@@ -12,6 +12,9 @@ export const BUILT_IN_SCENARIOS: Readonly<Record<string, string>> = {
   chat: CHAT,
   'json-rpc': JSON_RPC,
 };
+
+/** A scenario is written by hand. */
+const MAX_BYTES = 1024 * 1024;
 
 /** A path, not a name. */
 const PATH = /[/\\]|\.ya?ml$/i;
@@ -29,12 +32,11 @@ export function loadScenario(nameOrPath: string, cwd: string): Scenario {
   const file = resolve(cwd, nameOrPath);
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readRegularFile(file, MAX_BYTES).toString('utf8');
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
     throw new UsageError(
       'WSK_ERR_FILE_NOT_READABLE',
-      `cannot read the scenario ${nameOrPath} (${code})`,
+      `cannot read the scenario ${nameOrPath} (${reasonOf(cause)})`,
       {
         cause,
         ...(PATH.test(nameOrPath)

@@ -1,8 +1,8 @@
-import { parse } from 'yaml';
 import * as z from 'zod';
 import { UsageError } from '../../core/errors.ts';
 import { readInputFile } from '../../core/input-file.ts';
 import type { AgentResults, ExpectedFailure, FailOn } from '../../conformance/result.ts';
+import { parseYaml, valuesOf } from '../../core/yaml.ts';
 import { isFailure, verdictOf } from '../../conformance/verdict.ts';
 
 const Row = z.strictObject({
@@ -22,8 +22,7 @@ export type ExpectedRow = z.output<typeof Row>;
 export async function readExpectedFailures(file: string, cwd: string): Promise<ExpectedRow[]> {
   const text = (await readInputFile(file, { cwd, flag: '--expected-failures' })).toString();
   try {
-    // Failsafe: everything is text, or 2.10 would be the number 2.1.
-    return z.array(Row).parse(parse(text, { schema: 'failsafe' }) ?? []);
+    return z.array(Row).parse(readYaml(text) ?? []);
   } catch (cause) {
     const [issue] = cause instanceof z.ZodError ? cause.issues : [];
     const where = issue === undefined ? String(cause) : `${issue.path.join('.')}: ${issue.message}`;
@@ -32,6 +31,15 @@ export async function readExpectedFailures(file: string, cwd: string): Promise<E
       hint: 'write rows like `- case: "6.4.1"` with a `reason` and, if need be, an `agent`',
     });
   }
+}
+
+/** Throws for what is no YAML. */
+function readYaml(text: string): unknown {
+  // Failsafe: everything is text, or 2.10 would be the number 2.1.
+  const document = parseYaml(text, { schema: 'failsafe' });
+  const [fault] = document.errors;
+  if (fault !== undefined) throw fault;
+  return valuesOf(document);
 }
 
 /** Says of each row whether the case still fails. */

@@ -7,12 +7,13 @@ export async function showConfig(
   _input: ConfigInput,
   context: OperationContext,
 ): Promise<ConfigReport> {
-  const { settings, origins, file } = loadSettings({ cwd: context.cwd, env: process.env });
+  const { settings, origins, file, note } = loadSettings({ cwd: context.cwd, env: process.env });
   return await Promise.resolve({
     operation: 'config',
     status: 'passed',
     success: true,
     file: file ?? null,
+    note: note ?? null,
     settings,
     origins,
   });

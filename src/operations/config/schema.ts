@@ -12,6 +12,8 @@ export const ConfigReport = z.object({
   success: z.literal(true),
   /** The project file that was read, if there is one. */
   file: z.string().nullable(),
+  /** Why a file in a folder above is used, or is not. */
+  note: z.string().nullable(),
   settings: Settings,
   /** By dotted key: where the effective value came from. */
   origins: z.record(z.string(), z.string()),

@@ -10,6 +10,7 @@ export function viewConfig(report: ConfigReport): View {
   return {
     title: 'effective configuration',
     facts: [['file', report.file ?? 'none in this folder or above']],
+    ...(report.note === null ? {} : { notes: [report.note] }),
     table: {
       columns: ['key', 'value', 'from'],
       rows: Object.entries(report.origins).map(([key, origin]) => [

@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadSettings } from '../../../src/config/index.ts';
@@ -47,6 +48,32 @@ describe('loadSettings', () => {
     expect(origins['defaultPort']).toBe(`file ${path.join(folder, CONFIG_PATH)}:2`);
   });
 
+  it('names a file in a folder above, and says nothing of one in this folder', () => {
+    const folder = project('websocket: {}\n');
+    const below = path.join(folder, 'a');
+    mkdirSync(below);
+    const file = path.join(folder, CONFIG_PATH);
+    expect(loadSettings({ cwd: folder, env: {} })).toMatchObject({ file, note: undefined });
+    const note = `settings are read from ${file}`;
+    expect(loadSettings({ cwd: below, env: {} })).toMatchObject({ file, note });
+  });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'does not use the file of another user in a folder above (needs root to make one)',
+    () => {
+      const folder = project('websocket: { maxPayload: 1 }\n');
+      const below = path.join(folder, 'a');
+      mkdirSync(below);
+      const file = path.join(folder, CONFIG_PATH);
+      chownSync(file, 65_534, 65_534);
+      const note = `${file} belongs to another user (uid 65534) and is not used`;
+      const found = loadSettings({ cwd: below, env: {} });
+      expect(found).toMatchObject({ file: undefined, note });
+      expect(found.settings.maxPayload).toBe(104_857_600);
+      expect(loadSettings({ cwd: folder, env: {} }).settings.maxPayload).toBe(1);
+    },
+  );
+
   it('puts the environment above the file', () => {
     const cwd = project('websocket:\n  maxPayload: 1000\n  compression: { enabled: true }\n');
     const env = { WS_MAX_PAYLOAD: '2000', WS_COMPRESSION: 'false', WS_PING_INTERVAL: '500' };
@@ -85,6 +112,40 @@ describe('loadSettings', () => {
     expect(error.code).toBe('WSK_ERR_INVALID_CONFIG');
     expect(error.message).toContain(`${path.join(cwd, CONFIG_PATH)}:${line}: `);
     expect(error.message).toMatch(message);
+  });
+
+  const bomb = ['  a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]'];
+  for (const [n, name] of Array.from('bcdefghij').entries()) {
+    bomb.push(`  ${name}: &${name} [${Array(9).fill(`*${'abcdefghij'[n]}`).join(', ')}]`);
+  }
+  it.each([
+    ['an alias of nothing', 'websocket: *nope\n', /alias.*nope/],
+    ['an alias that contains itself', 'websocket:\n  subprotocols: &a [*a]\n', /alias/],
+    ['aliases that multiply', `websocket:\n${bomb.join('\n')}\n`, /alias/],
+    ['a tag beyond the core schema', 'websocket: !!omap [maxPayload: 5]\n', /tag/],
+    ['many levels', `websocket: ${'['.repeat(5000)}${']'.repeat(5000)}\n`, /nested too deeply/],
+    ['lists of lists in a line', `websocket:\n${'- '.repeat(50_000)}1\n`, /nested too deeply/],
+    ['too many levels to parse', `websocket: ${'['.repeat(100_000)}\n`, /nested too deeply/],
+    ['too many bytes', `websocket: {}\n${'# x\n'.repeat(70_000)}`, /larger than 256 KiB/],
+  ])('refuses %s', (_, yaml, message) => {
+    const error = failure(project(yaml));
+    expect(error.code).toBe('WSK_ERR_INVALID_CONFIG');
+    expect(error.message).toMatch(message);
+    expect(error.message).toContain(CONFIG_PATH);
+  });
+
+  it.skipIf(process.platform === 'win32')('refuses a pipe without waiting for its writer', () => {
+    const cwd = project('');
+    rmSync(path.join(cwd, CONFIG_PATH));
+    execFileSync('mkfifo', [path.join(cwd, CONFIG_PATH)]);
+    expect(failure(cwd).message).toMatch(/no regular file/);
+  });
+
+  it('refuses a folder', () => {
+    const cwd = project('');
+    rmSync(path.join(cwd, CONFIG_PATH));
+    mkdirSync(path.join(cwd, CONFIG_PATH));
+    expect(failure(cwd).message).toMatch(/it is a folder/);
   });
 
   it.each([

@@ -1,8 +1,9 @@
-import { LineCounter, isMap, isNode, isPair, isScalar, isSeq, parseDocument } from 'yaml';
+import { LineCounter, isMap, isNode, isPair, isScalar, isSeq } from 'yaml';
 import type { Document } from 'yaml';
 import type * as z from 'zod';
 import { invalidInput } from '../../../core/errors.ts';
 import { didYouMean } from '../../../core/did-you-mean.ts';
+import { parseYaml, valuesOf } from '../../../core/yaml.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -20,7 +21,11 @@ export class LocatedDocument {
   /** Throws a `UsageError` for a text that is no YAML. */
   constructor(text: string, file: string) {
     this.file = file;
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
+    try {
+      this.#document = parseYaml(text, { lineCounter: this.#lines });
+    } catch (error) {
+      throw invalidInput(`${file}: ${(error as Error).message}`);
+    }
     for (const { pos, message } of [...this.#document.errors, ...this.#document.warnings]) {
       this.#add(pos[0], message.charAt(0).toLowerCase() + message.slice(1));
     }
@@ -81,9 +86,8 @@ export class LocatedDocument {
 
   #toJs(): unknown {
     try {
-      return this.#document.toJS() as unknown;
+      return valuesOf(this.#document);
     } catch (error) {
-      // Too many aliases, or one of an unknown anchor.
       this.#add(0, (error as Error).message);
       this.throwIfFaulty();
       return undefined;

@@ -1,6 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { nearest } from '../../../core/did-you-mean.ts';
+import { readRegularFile } from '../../../core/input-file.ts';
 import type { Source, Variable } from '../scenario.ts';
 import { parseCsv } from './csv.ts';
 import type { LocatedDocument, Path } from './located-document.ts';
@@ -104,13 +104,10 @@ function readSource(document: LocatedDocument, shape: Shape, path: Path): Source
   }
 }
 
-const MAX_CSV_BYTES = 64 * 1024 * 1024;
-
 function readCsv(document: LocatedDocument, name: string, path: Path): object[] | undefined {
   const file = resolve(dirname(document.file), name);
   try {
-    if (statSync(file).size > MAX_CSV_BYTES) throw new Error('it is larger than 64 MiB');
-    return parseCsv(readFileSync(file, 'utf8'));
+    return parseCsv(readRegularFile(file).toString('utf8'));
   } catch (error) {
     document.fault(path, `cannot read ${name}: ${(error as Error).message}`);
     return undefined;

@@ -65,6 +65,11 @@ describe('a fault is told with its file, line and column', () => {
       '  - send: "{{uid}}"',
       's.yaml:2:11: unknown variable {{uid}} (did you mean uuid?)',
     ],
+    [
+      'an alias that contains itself',
+      '  - &a [*a]',
+      's.yaml:1:1: it is nested too deeply, or an alias contains itself',
+    ],
     ['a template without an end', '  - send: "{{uuid"', 's.yaml:2:11: "{{" without "}}"'],
     [
       'a template without a name',
