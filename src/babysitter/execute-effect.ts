@@ -1,12 +1,13 @@
+import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
-import { EnvironmentError, UsageError } from '../core/errors.ts';
+import { EnvironmentError, isSystemError, UsageError } from '../core/errors.ts';
 import type { Operation, OperationContext, Progress, Report, Status } from '../core/operation.ts';
 import type { EffectTask } from './classify-effect.ts';
 import { withFileLock } from './file-lock.ts';
 import { effectLock, withRunLock } from './recover.ts';
-import { readJson, writeJson } from './json-file.ts';
-import { readState, type Effect, type Run } from './run-folder.ts';
+import { DamagedFile, isMissing, readJson, writeJson } from './json-file.ts';
+import { readState, runFailed, type Effect, type Run } from './run-folder.ts';
 import type { ExecutedEffect, ReportedError } from './schema.ts';
 
 /** How one of our effects ended; an `invalid` report counts as failed. */
@@ -124,7 +125,7 @@ async function commit(
     );
   } catch (error) {
     const done = await readCommitted(run, effect);
-    if (done === undefined) throw error;
+    if (done === undefined) throw isSystemError(error) ? error : runFailed(run, error);
     return done;
   }
   return result.status === 'ok'
@@ -136,7 +137,7 @@ async function commit(
 export async function readCommitted(run: Run, effect: Effect): Promise<Timeless | undefined> {
   const now = (await readState(run)).effects.get(effect.effectId);
   if (now === undefined || now.status === 'requested') return undefined;
-  const file = path.join(run.dir, now.resultRef ?? '');
+  const file = await inside(run, now.resultRef ?? '');
   const stored = StoredResult.safeParse(await readJson(file)).data;
   const report = stored === undefined ? undefined : await valueOf(run, stored);
   const error = now.status === 'error' ? reportStoredError(stored?.error) : null;
@@ -177,7 +178,26 @@ function belongsTo(run: Run, effect: Effect, stored: z.output<typeof StoredResul
 async function valueOf(run: Run, stored: z.output<typeof StoredResult>): Promise<unknown> {
   return stored.resultRef === undefined
     ? stored.result
-    : await readJson(path.join(run.dir, stored.resultRef));
+    : await readJson(await inside(run, stored.resultRef));
+}
+
+/**
+ * The absolute path of a file that a file of the run refers to.
+ *
+ * @throws DamagedFile when it is outside of the run folder, symbolic links followed
+ */
+async function inside(run: Run, reference: string): Promise<string> {
+  const root = await realpath(run.dir);
+  const file = path.resolve(root, reference);
+  const target = await realpath(file).catch((error: unknown) => {
+    if (isMissing(error)) return file;
+    throw error;
+  });
+  const relative = path.relative(root, target);
+  if (relative.startsWith('..') || path.isAbsolute(relative)) {
+    throw new DamagedFile(`a result refers to ${reference}, which is outside of the run folder`);
+  }
+  return target;
 }
 
 function statusOf(report: unknown): 'failed' | 'passed' {
@@ -187,7 +207,7 @@ function statusOf(report: unknown): 'failed' | 'passed' {
 
 async function readJsonOrNothing(file: string): Promise<unknown> {
   return await readJson(file).catch((error: unknown) => {
-    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof DamagedFile) return undefined;
     throw error;
   });
 }

@@ -16,12 +16,18 @@ export async function exists(file: string): Promise<boolean> {
   }
 }
 
-/** Reads a JSON file; undefined when it does not exist. @throws SyntaxError */
+/** A file of a run folder that holds something else than what is written there. */
+export class DamagedFile extends Error {}
+
+/** Reads a JSON file; undefined when it does not exist. @throws DamagedFile for what is no JSON */
 export async function readJson(file: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as unknown;
   } catch (error) {
     if (isMissing(error)) return undefined;
+    if (error instanceof SyntaxError) {
+      throw new DamagedFile(`${file} is not JSON: ${error.message}`, { cause: error });
+    }
     throw error;
   }
 }

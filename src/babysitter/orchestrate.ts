@@ -6,6 +6,7 @@ import { readJson } from './json-file.ts';
 import { withConsoleOnStderr } from './process-file.ts';
 import { recover, withRunLock } from './recover.ts';
 import {
+  onRun,
   openRun,
   readState,
   runFailed,
@@ -44,9 +45,11 @@ export async function continueRun(
   { context, operations }: { context: OperationContext; operations: Registry },
 ): Promise<RunReport> {
   const run = await openRun(loadRunnerSdk(context.cwd), runDir, context.cwd);
-  await checkPending(run, operations);
-  await recover(run, context.signal);
-  const outcome = await orchestrate(run, operations, context);
+  const outcome = await onRun(run, async () => {
+    await checkPending(run, operations);
+    await recover(run, context.signal);
+    return await orchestrate(run, operations, context);
+  });
   return {
     operation,
     ...outcome,

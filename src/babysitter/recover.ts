@@ -5,7 +5,7 @@ import * as z from 'zod';
 import { liveOwner, LOCK_WRITE_GRACE_MS, readLockFile, withFileLock } from './file-lock.ts';
 import { exists, isMissing } from './json-file.ts';
 import { isAlive, startedAfter } from './process-alive.ts';
-import { notARun, readState, type Run } from './run-folder.ts';
+import { notARun, readState, runFailed, type Run } from './run-folder.ts';
 
 /** The file that keeps two runners from executing one effect at the same time. */
 export function effectLock(run: Pick<Run, 'dir'>, effectId: string): string {
@@ -110,7 +110,8 @@ async function withSdkLock<Result>(run: Run, work: () => Promise<Result>): Promi
       break;
     } catch (error) {
       const held = error instanceof Error && error.message.startsWith('run.lock already held');
-      if (!held || tries === SDK_LOCK_TRIES) throw error;
+      if (!held) throw error;
+      if (tries === SDK_LOCK_TRIES) throw runFailed(run, error);
       await sleep(SDK_LOCK_POLL_MS);
     }
   }

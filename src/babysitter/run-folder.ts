@@ -1,8 +1,8 @@
 import path from 'node:path';
 import * as z from 'zod';
-import { EnvironmentError, UsageError } from '../core/errors.ts';
+import { EnvironmentError, environmentFault, UsageError } from '../core/errors.ts';
 import { shellQuote } from '../core/shell-quote.ts';
-import { readJson } from './json-file.ts';
+import { DamagedFile, readJson } from './json-file.ts';
 import type { RunnerSdk } from './sdk.ts';
 
 const RunMetadata = z.looseObject({
@@ -115,13 +115,43 @@ export async function readState(run: Run): Promise<RunState> {
 /** The error for a run that the SDK cannot continue; the journal keeps what was committed. */
 export function runFailed(run: Pick<Run, 'dir'>, cause: unknown): EnvironmentError {
   const message = cause instanceof Error ? cause.message : String(cause);
-  const damaged = /journal|sequence/i.test(message);
-  return new EnvironmentError('WSK_ERR_RUN_FAILED', `run ${run.dir}: ${message}`, {
-    cause,
-    hint: damaged
-      ? `repair it with: ${shellQuote(['babysitter', 'run:repair-journal', run.dir])}`
-      : `fix it, then run: ${shellQuote(['websocket-skill', 'resume', run.dir])}`,
-  });
+  const hint = hintFor(run, message, cause);
+  return new EnvironmentError('WSK_ERR_RUN_FAILED', `run ${run.dir}: ${message}`, { cause, hint });
+}
+
+function hintFor({ dir }: Pick<Run, 'dir'>, message: string, cause: unknown): string {
+  const resume = shellQuote(['websocket-skill', 'resume', dir]);
+  const owner = /^run\.lock already held by pid (\d+)/.exec(message)?.[1];
+  if (owner !== undefined) return `wait for process ${owner} or end it, then run: ${resume}`;
+  if (/journal|sequence/i.test(message)) {
+    return `repair it with: ${shellQuote(['babysitter', 'run:repair-journal', dir])}`;
+  }
+  if (cause instanceof DamagedFile) {
+    return 'the run cannot go on like this: restore the file, or remove the folder and start a new run';
+  }
+  return `fix it, then run: ${resume}`;
+}
+
+/**
+ * Runs `work` on a run. What the folder is to blame for, a full or read-only disk, a file that is
+ * damaged, becomes an `EnvironmentError` about the run.
+ */
+export async function onRun<Result>(
+  run: Pick<Run, 'dir'>,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof DamagedFile) throw runFailed(run, error);
+    const fault = environmentFault(error);
+    if (fault === undefined) throw error;
+    const resume = shellQuote(['websocket-skill', 'resume', run.dir]);
+    throw new EnvironmentError(fault.code, `run ${run.dir}: ${fault.message}`, {
+      cause: error,
+      hint: `fix it, then run: ${resume}`,
+    });
+  }
 }
 
 function text(value: unknown): string {

@@ -1,6 +1,6 @@
 import { classify, type Registry } from '../../babysitter/classify-effect.ts';
 import { executeEffect, readCommitted, type Outcome } from '../../babysitter/execute-effect.ts';
-import { openRun, readState, type Effect, type Run } from '../../babysitter/run-folder.ts';
+import { onRun, openRun, readState, type Effect, type Run } from '../../babysitter/run-folder.ts';
 import { loadRunnerSdk } from '../../babysitter/sdk.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
@@ -20,8 +20,10 @@ export async function runTask(
   operations: Registry = registry,
 ): Promise<RunTaskReport> {
   const run = await openRun(loadRunnerSdk(context.cwd), runDir, context.cwd);
-  const effect = await findEffect(run, effectId);
-  const outcome = await settle(run, effect, { context, operations });
+  const { effect, outcome } = await onRun(run, async () => {
+    const found = await findEffect(run, effectId);
+    return { effect: found, outcome: await settle(run, found, { context, operations }) };
+  });
   const isPending = outcome.status === 'interrupted';
   return {
     operation: 'run-task',

@@ -1,6 +1,16 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { EnvironmentError } from '../../../src/core/errors.ts';
 import { runTask } from '../../../src/operations/run-task/run-task.ts';
 import { resumeRun } from '../../../src/operations/resume/resume.ts';
 import {
@@ -11,6 +21,8 @@ import {
   requestFirst,
   snapshot,
 } from '../../support/note-runs.ts';
+import { cannotMount, smallDisk } from '../../support/full-disk.ts';
+import { requirement } from '../../support/requirement.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 type Json = Record<string, unknown>;
@@ -231,5 +243,90 @@ describe('run-task', () => {
       hint: expect.stringContaining('babysitter task:post') as string,
     });
     expect(snapshot(notes.runDir)).toEqual(before);
+  });
+});
+
+describe('a fault of the environment is an error about the run, not a bug', () => {
+  const ways = {
+    resume: async (notes: NoteRun) => await notes.resume(),
+    'run-task': async (notes: NoteRun, effectId: string) =>
+      await runTask({ runDir: notes.runDir, effectId }, context(), noteOperations),
+  } as const;
+
+  async function faultOf(way: keyof typeof ways, notes: NoteRun): Promise<EnvironmentError> {
+    // Before the journal is spoiled the effect was requested.
+    const effectId = readdirSync(path.join(notes.runDir, 'tasks'))[0] ?? '';
+    const error: unknown = await ways[way](notes, effectId).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'EnvironmentError' });
+    return error as EnvironmentError;
+  }
+
+  it.each(['resume', 'run-task'] as const)('%s: result.json is a folder', async (way) => {
+    const notes = new NoteRun();
+    await requestFirst(notes);
+    mkdirSync(notes.taskFile(notes.effectIds()[0] ?? '', 'result.json'));
+    expect((await faultOf(way, notes)).message).toMatch(/run .*EISDIR/);
+  });
+
+  it.each([
+    ['../../../outside.json', undefined],
+    ['link.json', 'outside.json'],
+  ])('a result refers to %s, outside of the run folder', async (resultRef, link) => {
+    const notes = new NoteRun();
+    await requestFirst(notes);
+    writeFileSync(path.join(notes.root, 'outside.json'), '{"secret":1}');
+    if (link !== undefined) {
+      symlinkSync(path.join(notes.root, link), path.join(notes.runDir, resultRef));
+    }
+    const effectId = notes.effectIds()[0] ?? '';
+    const invocationKey = notes.journal().find(({ type }) => type === 'EFFECT_REQUESTED')?.data[
+      'invocationKey'
+    ];
+    const stored = { schemaVersion: '2026.01.results-v1', effectId, invocationKey, status: 'ok' };
+    writeFileSync(
+      notes.taskFile(effectId, 'result.json'),
+      JSON.stringify({ ...stored, resultRef }),
+    );
+    const error = await faultOf('resume', notes);
+    expect(error.message).toContain(`refers to ${resultRef}, which is outside of the run folder`);
+    expect(error.hint).toMatch(/cannot go on like this/);
+    expect(notes.executions()).toEqual([]);
+  });
+
+  it('run.lock is held by a program that lives: it is named', async () => {
+    const notes = new NoteRun();
+    await requestFirst(notes);
+    const lock = { pid: process.ppid, owner: 'babysitter', acquiredAt: new Date().toISOString() };
+    writeFileSync(path.join(notes.runDir, 'run.lock'), JSON.stringify(lock));
+    const error = await faultOf('run-task', notes);
+    expect(error.message).toContain(`already held by pid ${process.ppid} (babysitter)`);
+    expect(error.hint).toMatch(new RegExp(`wait for process ${process.ppid} or end it`));
+  }, 30_000);
+
+  it('the journal has a gap', async () => {
+    const notes = new NoteRun();
+    await requestFirst(notes);
+    const [first = ''] = readdirSync(path.join(notes.runDir, 'journal')).sort();
+    rmSync(path.join(notes.runDir, 'journal', first));
+    const error = await faultOf('run-task', notes);
+    expect(error).toMatchObject({ code: 'WSK_ERR_RUN_FAILED' });
+    expect(error.hint).toMatch(/repair-journal/);
+  });
+});
+
+requirement('a full disk', cannotMount)('a full disk', () => {
+  it('is an error about the run', async () => {
+    const notes = new NoteRun();
+    await requestFirst(notes);
+    const disk = smallDisk(64 * 1024);
+    const runDir = path.join(disk, 'r1');
+    cpSync(notes.runDir, runDir, { recursive: true });
+    const room = statfsSync(disk);
+    writeFileSync(path.join(disk, 'rest'), Buffer.alloc(room.bavail * room.bsize));
+    await expect(resumeRun({ runDir }, context(), noteOperations)).rejects.toMatchObject({
+      name: 'EnvironmentError',
+      code: 'WSK_ERR_OUTPUT_NOT_WRITABLE',
+      message: expect.stringMatching(/^run .*ENOSPC/) as string,
+    });
   });
 });
