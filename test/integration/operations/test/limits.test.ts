@@ -30,6 +30,19 @@ describe('a limit that nobody stated', () => {
     ]);
   });
 
+  it('may be below 64 KiB, unless another was stated', async () => {
+    await using server = await startFaultyServer({ faults: [], limitBytes: 32_768 });
+    const { url } = server;
+    const long = ({ checks }: Awaited<ReturnType<typeof runTest>>) =>
+      checks.find(({ id }) => id === 'message-64k');
+    const options = { url, messages: 1, timeoutMs: 3000 };
+    expect(long(await runTest(options))).toMatchObject({
+      verdict: 'info',
+      detail: '65536 bytes were refused with 1009: its own limit is lower, and no RFC sets one',
+    });
+    expect(long(await runTest({ ...options, maxPayload: 70_000 }))?.verdict).toBe('fail');
+  });
+
   it('may be one of frames, not of messages', async () => {
     await using server = await startFaultyServer({
       faults: ['limit-per-frame'],
