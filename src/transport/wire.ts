@@ -92,7 +92,7 @@ export class Wire implements AsyncDisposable {
    * Resolves to false if the stream broke, or the peer did not read enough within `stallMs`.
    */
   async write(chunks: readonly Uint8Array[], stallMs = 30_000): Promise<boolean> {
-    if (!this.socket.writable || !this.#takesOutput) return false;
+    if (!this.socket.writable || !this.#takesOutput()) return false;
     this.socket.cork();
     for (const chunk of chunks) {
       this.bytesSent += chunk.byteLength;
@@ -100,15 +100,15 @@ export class Wire implements AsyncDisposable {
     }
     this.socket.uncork();
     const deadline = performance.now() + stallMs;
-    while (this.socket.writableNeedDrain && this.#takesOutput) {
+    while (this.socket.writableNeedDrain && this.#takesOutput()) {
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) return false;
       await this.#changed(leftMs);
     }
-    return this.#takesOutput;
+    return this.#takesOutput();
   }
 
-  get #takesOutput(): boolean {
+  #takesOutput(): boolean {
     return !this.#closed && !this.#broken;
   }
 

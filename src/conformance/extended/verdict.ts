@@ -1,5 +1,6 @@
 import type { Behavior, CaseVerdict } from '../result.ts';
 import { describeOutcome, describeSeen } from '../handshake/describe.ts';
+import { withoutOwn } from './own-frames.ts';
 import type { ReceivedFrame, Observation } from '../observation.ts';
 import type { ExchangeScript, Received, ReceivedEvent, Outcome } from '../script.ts';
 
@@ -30,7 +31,8 @@ export function exchangeVerdict(script: ExchangeScript, seen: Observation): Exch
   if (seen.lacking !== undefined) {
     return { behavior: 'UNIMPLEMENTED', what: `the peer ${seen.lacking}` };
   }
-  const match = script.expect.find(({ outcome }) => fits(outcome, seen));
+  const answers = { ...seen, received: withoutOwn(seen.received, script) };
+  const match = script.expect.find(({ outcome }) => fits(outcome, answers));
   if (match !== undefined) {
     const { verdict, outcome, why } = match;
     return { behavior: verdict, what, outcome, ...(why === undefined ? {} : { why }) };

@@ -250,3 +250,9 @@ export const UNOPENED: readonly ExpectedOutcome[] = [
     'the client did not take the connection for open, but left it to the tester to drop it',
   ),
 ];
+
+/** 5.5.1: the answer to a close frame "typically echos the status code". */
+export const OTHER_CODE = nonStrict(
+  { is: 'closed', codes: [1001, 1003, 1008, 1011, 3000, 4000] },
+  'the answer typically has the same code, but no MUST says so (6455#5.5.1)',
+);

@@ -32,6 +32,16 @@ export interface Check {
 /** Thrown to end a check as failed. */
 export class CheckFailure extends Error {}
 
+/** Thrown to end a check with what no MUST forbids. */
+export class CheckRemark extends Error {
+  readonly verdict: 'info' | 'warn';
+
+  constructor(verdict: 'info' | 'warn', message: string) {
+    super(message);
+    this.verdict = verdict;
+  }
+}
+
 export function pass(detail: string): Outcome {
   return { verdict: 'pass', detail };
 }
@@ -78,6 +88,7 @@ async function outcomeOf(check: Check, context: CheckContext): Promise<Outcome> 
     return await check.run(context);
   } catch (error) {
     if (error instanceof CheckFailure) return fail(error.message);
+    if (error instanceof CheckRemark) return { verdict: error.verdict, detail: error.message };
     // The first connection worked, so a later one that fails is the server's failure.
     if (error instanceof EnvironmentError) return fail(`cannot connect again: ${error.message}`);
     throw error;

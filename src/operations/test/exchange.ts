@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { CloseCode } from '../../protocol/index.ts';
 import type { ConnectionEvent } from '../../protocol/index.ts';
 import type { Channel } from '../../transport/index.ts';
-import { CheckFailure } from './check.ts';
+import { CheckFailure, CheckRemark } from './check.ts';
 import type { CheckContext } from './check.ts';
 import { describeClose, describeMessage, describeViolation, expectEvent } from './expect.ts';
 
+type CloseEvent = Extract<ConnectionEvent, { type: 'close' }>;
 type MessageEvent = Extract<ConnectionEvent, { type: 'message' }>;
 
 export interface Exchange {
@@ -30,22 +31,33 @@ export async function exchange(
   void message.send();
   if (!context.session.echo.echoes) return expectAlive(context, channel);
   const { data, opcode } = message;
-  const echo = await expectEcho(
-    context,
-    channel,
-    data.length,
-    (event) => event.data.equals(data) && (opcode === undefined || event.opcode === opcode),
-  );
+  const echo = await expectEcho(context, channel, {
+    bytes: data.length,
+    isEcho: (event) => event.data.equals(data) && (opcode === undefined || event.opcode === opcode),
+    isPart: (event) => event.data.length >= MIN_PART_BYTES && data.includes(event.data),
+  });
   message.onEcho?.(echo);
   return `${data.length} bytes came back`;
 }
 
-/** Waits for the echo of a message of `bytes`; throws a CheckFailure for anything else. */
+/** A message this short may hold octets of another one by chance. */
+const MIN_PART_BYTES = 4;
+
+export interface ExpectedEcho {
+  readonly bytes: number;
+  readonly isEcho: (event: MessageEvent) => boolean;
+  /** Whether a message is what is left of the echo, and not one of the server's own. */
+  readonly isPart?: (event: MessageEvent) => boolean;
+}
+
+/**
+ * Waits for the echo of a message; throws a CheckFailure if it does not come. Messages of the
+ * server's own, as a greeting or a heartbeat, may come before it.
+ */
 export function expectEcho(
   context: CheckContext,
   channel: Channel,
-  bytes: number,
-  isEcho: (event: MessageEvent) => boolean,
+  { bytes, isEcho, isPart }: ExpectedEcho,
 ): Promise<MessageEvent> {
   return expectEvent(channel, {
     type: 'message',
@@ -53,12 +65,34 @@ export function expectEcho(
     timeoutMs: context.leftMs(),
     match: isEcho,
     onOther: (event) => {
-      if (context.session.echo.chatty) return;
+      if (isPart?.(event) !== true) return;
       throw new CheckFailure(
         `the server answered ${describeMessage(event)}, expected the same ${bytes} bytes back`,
       );
     },
+    onClose: (event) => {
+      remarkOnRefusal(context, event, bytes);
+    },
   });
+}
+
+/** A message that may well be over a limit. */
+const LARGE_BYTES = 4096;
+
+/** Throws where no MUST forbids a server to close over a legal message, and it says so. */
+function remarkOnRefusal(context: CheckContext, event: CloseEvent, bytes: number): void {
+  const seen = `${describeClose(event)} over a message of ${bytes} bytes`;
+  const refusals: readonly number[] = [CloseCode.unsupportedData, CloseCode.policyViolation];
+  if (refusals.includes(event.code)) {
+    throw new CheckRemark('info', `${seen}, which 7.4.1 has the code for`);
+  }
+  if (context.session.limit !== undefined) return;
+  if (event.code === CloseCode.messageTooBig) {
+    throw new CheckRemark('info', `${seen}: no limit was stated, so that this may be its own`);
+  }
+  if (event.code === CloseCode.abnormal && bytes >= LARGE_BYTES) {
+    throw new CheckRemark('warn', `${seen}: a limit of its own, or a fault`);
+  }
 }
 
 /** Without an answer to pings, a server that stays connected for so long counts as alive. */
@@ -83,7 +117,8 @@ export async function expectAlive(context: CheckContext, channel: Channel): Prom
     if (event.type === 'violation') throw new CheckFailure(describeViolation(event));
     if (event.type !== 'close') continue;
     if (isRefusal(event.code)) return `${describeClose(event)}, which is a valid refusal`;
-    throw new CheckFailure(`${describeClose(event)} after a legal message`);
+    // No MUST forbids a server to end a connection, whatever it does not say about it.
+    throw new CheckRemark('warn', `${describeClose(event)} after a legal message`);
   }
 }
 
@@ -99,6 +134,7 @@ function isRefusal(code: number): boolean {
     CloseCode.unsupportedData,
     CloseCode.invalidPayload,
     CloseCode.policyViolation,
+    CloseCode.messageTooBig,
   ];
   return refusals.includes(code) || code >= 3000;
 }

@@ -12,8 +12,12 @@ export interface ExpectOptions<T extends ConnectionEvent['type']> {
   readonly timeoutMs: number;
   /** Selects events of the type; all if absent. */
   readonly match?: (event: EventOf<T>) => boolean;
-  /** Called with each other message; throws a CheckFailure to give up. */
+  /**
+   * Called with each other message, which may be the server's own; throws a CheckFailure to give up.
+   */
   readonly onOther?: (event: EventOf<'message'>) => void;
+  /** Called when the server closes; throws to give another verdict than a failure. */
+  readonly onClose?: (event: EventOf<'close'>) => void;
 }
 
 /**
@@ -25,20 +29,23 @@ export async function expectEvent<T extends ConnectionEvent['type']>(
   options: ExpectOptions<T>,
 ): Promise<EventOf<T>> {
   const deadline = performance.now() + options.timeoutMs;
-  let other: EventOf<'message'> | undefined;
+  let other: string | undefined;
   for (;;) {
     const event = await channel.next(Math.max(0, deadline - performance.now()));
     if (event === undefined) {
-      const instead = other === undefined ? '' : `; it sent ${describeMessage(other)}`;
+      const instead = other === undefined ? '' : `; it sent ${other}`;
       throw new CheckFailure(silence(channel, options.what, options.timeoutMs) + instead);
     }
     if (isWanted(event, options)) return event;
     if (event.type === 'violation') throw new CheckFailure(describeViolation(event));
     if (event.type === 'close') {
+      options.onClose?.(event);
       throw new CheckFailure(`${describeClose(event)}, expected ${options.what}`);
     }
+    // 5.5.3: a pong may be unsolicited, as the heartbeat of one side.
+    if (event.type === 'pong') other = `a pong with ${event.data.length} bytes`;
     if (event.type === 'message') {
-      other = event;
+      other = describeMessage(event);
       options.onOther?.(event);
     }
   }

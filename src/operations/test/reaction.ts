@@ -57,6 +57,8 @@ export interface Refusal {
   /** For the detail: `an unmasked text frame`. */
   readonly what: string;
   readonly closeCode: number;
+  /** Whether the RFC leaves the code to the server: a MAY, not a SHOULD. */
+  readonly anyCode?: boolean;
   /** Whether a client has to be told why: without a close frame it cannot tell this from a fault. */
   readonly wantsCode?: boolean;
   /** Who stated the rule, if it is not the RFC's. */
@@ -68,7 +70,7 @@ export interface Refusal {
  * the code for it, is a SHOULD (7.1.7), and what fails the connection may drop TCP in its place.
  */
 export function refusalOutcome(reaction: Reaction, refusal: Refusal): Outcome {
-  const { what, closeCode, wantsCode = false, source } = refusal;
+  const { what, closeCode, anyCode = false, wantsCode = false, source } = refusal;
   const expected = `expected a close with ${closeCode}${source === undefined ? '' : ` (${source})`}`;
   if (reaction === 'stayed') return fail(`the server accepted ${what}, ${expected}`);
   if (reaction === 'dropped') {
@@ -77,7 +79,7 @@ export function refusalOutcome(reaction: Reaction, refusal: Refusal): Outcome {
   }
   if (reaction.code === closeCode) return pass(`${what} refused with ${closeCode}`);
   const seen = `${describeClose({ type: 'close', ...reaction, wasClean: true })} after ${what}`;
-  return reaction.code === CloseCode.noStatus
+  return anyCode || reaction.code === CloseCode.noStatus
     ? info(`${seen}; ${closeCode} would say why`)
     : warn(`${seen}, ${expected}`);
 }

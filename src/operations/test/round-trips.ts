@@ -41,7 +41,9 @@ class Series {
   readonly #channel: Channel;
   readonly #count: number;
   readonly #pending = new Map<string, number>();
+  readonly #answered = new Set<string>();
   #received = 0;
+  #lastStray: string | undefined;
 
   constructor(context: CheckContext, channel: Channel, count: number) {
     this.#context = context;
@@ -78,7 +80,7 @@ class Series {
       this.problem =
         this.sent < this.#count
           ? `only ${this.sent} of ${this.#count} round trips fit into the time; raise --timeout`
-          : `${missing} lost`;
+          : `${missing} lost${this.#lastStray ?? ''}`;
     }
     return { received: this.#received, problem: this.problem };
   }
@@ -87,19 +89,23 @@ class Series {
     const { session } = this.#context;
     const sentAt = this.#pending.get(text);
     if (sentAt === undefined) {
-      if (!session.echo.chatty) this.#stray(text);
+      this.#stray(text);
       return;
     }
     this.#pending.delete(text);
+    this.#answered.add(text);
     this.#received += 1;
     session.measurements.messagesReceived += 1;
     session.measurements.latenciesMs.push(performance.now() - sentAt);
     session.emit({ stage: 'echo', done: this.#received, total: this.#count });
   }
 
+  /** A greeting or a heartbeat of the server's own, unless an echo is missing in its place. */
   #stray(text: string): void {
     const start = JSON.stringify(text.slice(0, 40));
-    this.problem = `the server sent ${text.length} bytes starting ${start} that match no message`;
+    const sent = `the server sent ${text.length} bytes starting ${start}`;
+    if (this.#answered.has(text)) this.problem = `${sent} twice`;
+    else this.#lastStray ??= `; ${sent} that match no message`;
   }
 }
 

@@ -157,7 +157,7 @@ const ILLEGAL: readonly Row[] = [
     expect: [
       ok({ is: 'closed', codes: [1002] }),
       ok({ is: 'dropped' }),
-      nonStrict({ is: 'closed', codes: [1000] }, 'the peer took the frame for a close frame'),
+      nonStrict({ is: 'failed', codes: [1002] }, 'the peer took the frame for a close frame'),
     ],
   },
   {

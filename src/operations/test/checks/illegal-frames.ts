@@ -33,6 +33,7 @@ const FRAMES: readonly IllegalFrame[] = [
     what: 'an unmasked text frame',
     bytes: () => encodeFrame({ opcode: Opcode.text, payload: Buffer.from('unmasked') }),
     closeCode: CloseCode.protocolError,
+    anyCode: true,
   },
   {
     id: 'reserved-opcode',

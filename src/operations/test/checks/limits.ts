@@ -56,7 +56,10 @@ async function failedEcho(
   { length, source }: { readonly length: number; readonly source: string },
 ): Promise<Outcome | undefined> {
   try {
-    await expectEcho(context, channel, length, ({ data }) => isLargeMessage(data, length));
+    await expectEcho(context, channel, {
+      bytes: length,
+      isEcho: ({ data }) => isLargeMessage(data, length),
+    });
     return undefined;
   } catch (error) {
     if (channel.connection.closeReceived?.code !== CloseCode.messageTooBig) throw error;

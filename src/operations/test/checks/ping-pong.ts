@@ -1,4 +1,4 @@
-import { CheckFailure, pass } from '../check.ts';
+import { pass } from '../check.ts';
 import type { Check } from '../check.ts';
 import { expectEvent } from '../expect.ts';
 
@@ -15,16 +15,12 @@ export const pingPong: Check = {
     session.answersPings = false;
     for (const payload of PAYLOADS) {
       void channel.sendPing(payload);
-      const pong = await expectEvent(channel, {
+      await expectEvent(channel, {
         type: 'pong',
-        what: `a pong with ${payload.length} bytes`,
+        what: `a pong with the ${payload.length} bytes of the ping`,
         timeoutMs: leftMs(),
+        match: ({ data }) => data.equals(payload),
       });
-      if (!pong.data.equals(payload)) {
-        throw new CheckFailure(
-          `a pong with ${pong.data.length} bytes, expected the ${payload.length} of the ping`,
-        );
-      }
     }
     session.answersPings = true;
     return pass(`${PAYLOADS.length} pings of 0 to 125 bytes answered`);

@@ -1,5 +1,5 @@
 import { EnvironmentError } from '../../../core/errors.ts';
-import { fail, pass, skip } from '../check.ts';
+import { fail, pass, skip, warn } from '../check.ts';
 import type { Check } from '../check.ts';
 
 /** The server selects one of the offered subprotocols. */
@@ -15,7 +15,7 @@ export const subprotocol: Check = {
     const names = offered.join(', ');
     if (selected === null) {
       return Promise.resolve(
-        fail(`offered ${names}, the server selected none, so a browser closes the connection`),
+        warn(`offered ${names}, the server selected none, so a browser closes the connection`),
       );
     }
     return Promise.resolve(

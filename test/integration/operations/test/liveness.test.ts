@@ -48,12 +48,12 @@ describe('test of a server that does not echo', () => {
     );
   });
 
-  it('fails one that closes with 1011', async () => {
+  it('warns of one that closes with 1011', async () => {
     await using server = await startServer((socket) => socket.close(1011));
     const report = await runTest({ ...INPUT, url: server.url });
-    expect(report.success).toBe(false);
+    expect(report.success).toBe(true);
     expect(report.checks.find((row) => row.id === 'liveness')).toMatchObject({
-      verdict: 'fail',
+      verdict: 'warn',
       detail: 'the server closed with 1011 (internal error) after a legal message',
     });
   });
@@ -117,5 +117,67 @@ describe('--compression with a server that does not echo', () => {
     );
     expect(report.metrics.compressionRatioReceived).toBeNull();
     expect(report.metrics.compressionRatioSent).toBeLessThan(0.3);
+  });
+});
+
+describe('an echo server that also speaks unasked', () => {
+  it('passes with a greeting, heartbeats in texts, and pongs that nobody asked for', async () => {
+    const server = new WebSocketServer({ host: '127.0.0.1', port: 0, maxPayload: 1024 });
+    server.on('connection', (socket) => {
+      socket.on('error', () => undefined);
+      socket.send('welcome');
+      socket.pong('hb');
+      socket.on('message', (data, binary) => {
+        socket.send('heartbeat');
+        socket.pong('hb');
+        socket.send(data, { binary });
+      });
+      socket.on('ping', () => {
+        socket.pong('hb');
+        socket.send('heartbeat');
+      });
+    });
+    await new Promise((resolve) => server.once('listening', resolve));
+    const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const report = await runTest({ ...INPUT, url, echo: true });
+    expect(report.checks.filter(({ verdict }) => verdict === 'fail' || verdict === 'warn')).toEqual(
+      [],
+    );
+    expect(report.metrics).toMatchObject({ messagesSent: 5, lost: 0 });
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it('fails for an echo that comes twice', async () => {
+    await using server = await startServer((socket, text) => {
+      socket.send(text);
+      socket.send(text);
+    });
+    const report = await runTest({ ...INPUT, url: server.url });
+    expect(failedIds(report.checks)).toContain('echo');
+    expect(report.checks.find((row) => row.id === 'echo')?.detail).toMatch(/ twice$/);
+  });
+});
+
+describe('an echo server that refuses what is legal', () => {
+  it.each([
+    ['binary messages with 1003', 1003, true],
+    ['messages of 64 KiB with 1009, as nobody stated a limit', 1009, false],
+  ] as const)('is no failure: %s', async (_, code, ofBinary) => {
+    const server = new WebSocketServer({ host: '127.0.0.1', port: 0, maxPayload: 0 });
+    server.on('connection', (socket) => {
+      socket.on('error', () => undefined);
+      socket.on('message', (data: Buffer, binary) => {
+        if (ofBinary ? binary : data.length > 32_768) socket.close(code);
+        else socket.send(data, { binary });
+      });
+    });
+    await new Promise((resolve) => server.once('listening', resolve));
+    const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const report = await runTest({ messages: 5, timeoutMs: 1500, url });
+    expect(failedIds(report.checks)).toEqual([]);
+    const row = report.checks.find(({ id }) => id === (ofBinary ? 'binary' : 'message-64k'));
+    expect(row).toMatchObject({ verdict: 'info' });
+    expect(row?.detail).toMatch(new RegExp(`closed with ${code}`));
+    await new Promise((resolve) => server.close(resolve));
   });
 });

@@ -9,7 +9,8 @@ function scriptOf(...expected: ExpectedOutcome[]): ExchangeScript {
   return {
     kind: 'exchange',
     opening: { edits: [] },
-    send: [],
+    // A text, and two pings of the same payload.
+    send: [{ do: 'frames', frames: [1, 9, 9].map((opcode) => ({ opcode, payload: HELLO })) }],
     ending: 'react',
     expect: expected,
     waitMs: 1,
@@ -143,4 +144,54 @@ it('looks for a field and its element in a refusal', () => {
   const script = scriptOf({ verdict: 'OK', outcome });
   expect(caseVerdict(script, refusal('8, 13')).behavior).toBe('OK');
   expect(caseVerdict(script, refusal('130')).behavior).toBe('FAILED');
+});
+
+function got(type: 'text' | 'pong', text: string): Observation['received'][number] {
+  const payload = Buffer.from(text);
+  return { type, payload, length: payload.length };
+}
+
+const SENDS: ExchangeScript = {
+  ...scriptOf({
+    verdict: 'OK',
+    outcome: {
+      is: 'open',
+      received: [
+        { type: 'pong', payload: Buffer.from('p') },
+        { type: 'text', payload: HELLO },
+      ],
+    },
+  }),
+  ending: 'greet',
+  send: [
+    {
+      do: 'frames',
+      frames: [
+        { opcode: 9, payload: Buffer.from('p') },
+        { opcode: 1, payload: HELLO },
+      ],
+    },
+  ],
+};
+
+const ECHOED = [got('pong', 'p'), got('text', 'Hello')];
+
+it.each([
+  ['an unsolicited pong', [got('pong', 'hb'), ...ECHOED]],
+  ['a second pong for one ping', [...ECHOED, got('pong', 'p')]],
+  ['a greeting', [got('text', 'welcome'), ...ECHOED]],
+  ['a heartbeat between', [got('pong', 'p'), got('text', 'o'), got('text', 'Hello')]],
+])('passes over what the peer sends of its own: %s', (_, received) => {
+  const { behavior } = caseVerdict(SENDS, seen({ end: { is: 'open' }, received }));
+  expect(behavior).toBe('OK');
+});
+
+it.each([
+  ['a doubled echo', [...ECHOED, got('text', 'Hello')]],
+  ['a cut echo beside the whole one', [...ECHOED, got('text', 'Hell')]],
+  ['a greeting in place of the echo', [got('pong', 'p'), got('text', 'welcome')]],
+  ['no pong', [got('text', 'Hello')]],
+])('still fails %s', (_, received) => {
+  const { behavior } = caseVerdict(SENDS, seen({ end: { is: 'open' }, received }));
+  expect(behavior).toBe('FAILED');
 });
