@@ -64,23 +64,49 @@ export function skip(detail: string): Outcome {
   return { verdict: 'skip', detail };
 }
 
+/** One executed check. */
+export interface Execution {
+  readonly row: CheckRow;
+  /** Whether it has opened a connection, so that it may have harmed the server. */
+  readonly connected: boolean;
+  /** Why it could not open even its first connection. */
+  readonly gone: EnvironmentError | undefined;
+}
+
 /** Runs one check within its time. Whatever the peer does ends in a row, not in an exception. */
-export async function runCheck(check: Check, session: Session): Promise<CheckRow> {
+export async function runCheck(check: Check, session: Session): Promise<Execution> {
   const startedAt = performance.now();
   const boundMs = session.timeoutMs * (check.timeouts ?? 1);
+  let connected = false;
+  let gone: EnvironmentError | undefined;
   const context: CheckContext = {
     session,
     leftMs: () => Math.max(0, startedAt + boundMs - performance.now()),
-    dial: (overrides) => session.dial(overrides),
+    dial: async (overrides) => {
+      try {
+        const channel = await session.dial(overrides);
+        connected = true;
+        return channel;
+      } catch (error) {
+        if (!connected && isGone(error)) gone = error;
+        throw error;
+      }
+    },
   };
   const outcome = await outcomeOf(check, context);
-  return {
+  const row = {
     id: check.id,
     rfc: check.rfc,
     title: check.title,
     ...outcome,
     durationMs: Math.round(performance.now() - startedAt),
   };
+  return { row, connected, gone };
+}
+
+/** Whether nobody is there any more; a server that answers with a status is. */
+function isGone(error: unknown): error is EnvironmentError {
+  return error instanceof EnvironmentError && error.code !== 'WSK_ERR_HTTP_STATUS';
 }
 
 async function outcomeOf(check: Check, context: CheckContext): Promise<Outcome> {
@@ -89,8 +115,9 @@ async function outcomeOf(check: Check, context: CheckContext): Promise<Outcome> 
   } catch (error) {
     if (error instanceof CheckFailure) return fail(error.message);
     if (error instanceof CheckRemark) return { verdict: error.verdict, detail: error.message };
-    // The first connection worked, so a later one that fails is the server's failure.
-    if (error instanceof EnvironmentError) return fail(`cannot connect again: ${error.message}`);
+    if (isGone(error)) return fail(`cannot connect again: ${error.message}`);
+    // No MUST makes a server take every connection.
+    if (error instanceof EnvironmentError) return warn(`cannot connect again: ${error.message}`);
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CHECKS } from './checks/index.ts';
 import { runCheck, skip } from './check.ts';
 import type { Check } from './check.ts';
@@ -46,6 +47,9 @@ class Run {
   readonly #rows: CheckRow[] = [];
   readonly #measurements = new Measurements();
   #dialer: Dialer | undefined;
+  /** The last check that had a connection, and the one that the server did not outlive. */
+  #lastConnected: string | undefined;
+  #goneAfter: string | undefined;
   #handshake: TestReport['handshake'] = { protocol: null, extensions: '' };
 
   constructor(input: TestInput, context: OperationContext) {
@@ -64,10 +68,40 @@ class Run {
     for (const [index, check] of CHECKS.entries()) {
       this.#context.signal.throwIfAborted();
       this.#context.emit({ stage: check.id, done: index, total: CHECKS.length });
-      const row = this.#isOver() ? overdue(check) : await runCheck(check, session);
+      const row = await this.#runNext(check, session);
       this.#context.signal.throwIfAborted();
       this.#rows.push(row);
     }
+  }
+
+  async #runNext(check: Check, session: Session): Promise<CheckRow> {
+    if (this.#isOver()) return skipped(check, OVERDUE);
+    if (this.#goneAfter !== undefined) return skipped(check, gone(this.#goneAfter));
+    const last = this.#lastConnected;
+    let execution = await runCheck(check, session);
+    const { gone: error } = execution;
+    if (error !== undefined && last !== undefined && !this.#context.signal.aborted) {
+      await sleep(RESTART_MS);
+      execution = await runCheck(check, session);
+      if (execution.gone !== undefined) {
+        this.#goneAfter = last;
+        this.#blame(last, `the server is gone since: ${error.message}`);
+        return skipped(check, gone(last));
+      }
+      if (error.code === 'WSK_ERR_REFUSED') {
+        this.#blame(last, `the server was gone, and came back: ${error.message}`);
+      }
+    }
+    if (execution.connected) this.#lastConnected = check.id;
+    return execution.row;
+  }
+
+  /** A server that is gone is the failure of what it met last, not of what comes after. */
+  #blame(id: string, why: string): void {
+    const at = this.#rows.findIndex((row) => row.id === id);
+    const row = this.#rows[at];
+    if (row === undefined) return;
+    this.#rows[at] = { ...row, verdict: 'fail', detail: `${why} (${row.detail})` };
   }
 
   report(): TestReport {
@@ -134,8 +168,15 @@ class Run {
   }
 }
 
+/** Time of a server that has crashed to come back, if somebody restarts it. */
+const RESTART_MS = 500;
+
 const OVERDUE = `skipped: the run took longer than ${RUN_TIMEOUTS} timeouts`;
 
-function overdue({ id, rfc, title }: Check): CheckRow {
-  return { id, rfc, title, ...skip(OVERDUE), durationMs: 0 };
+function gone(after: string): string {
+  return `the server is gone since ${after}`;
+}
+
+function skipped({ id, rfc, title }: Check, why: string): CheckRow {
+  return { id, rfc, title, ...skip(why), durationMs: 0 };
 }

@@ -51,7 +51,8 @@ const CODES: readonly Row[] = [
     expect: [
       ok({ is: 'closed', codes: [1002] }),
       ok({ is: 'dropped' }),
-      nonStrict({ is: 'failed', codes: [1002] }, 'the peer took the code as one that may be sent'),
+      nonStrict({ is: 'closed', codes: [1000] }, 'the peer took the code as one that may be sent'),
+      nonStrict({ is: 'failed', codes: [1002] }, 'the code for this is 1002'),
     ],
   },
   {

@@ -68,7 +68,8 @@ const MASKS: readonly Row[] = [
       ok({ is: 'closed', codes: [1002] }),
       ok({ is: 'dropped' }),
       // The connection ends either way, and the wrong masking does no harm any more.
-      nonStrict({ is: 'failed', codes: [1002] }, 'the peer took the frame for a close frame'),
+      nonStrict({ is: 'closed', codes: [1000] }, 'the peer took the frame for a close frame'),
+      nonStrict({ is: 'failed', codes: [1002] }, 'the code for this is 1002'),
     ],
   },
   {

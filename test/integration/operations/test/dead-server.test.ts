@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { afterEach, expect, it } from 'vitest';
+import { runTest, runValidateHandshake } from '../../../support/endpoint.ts';
+
+let stop: (() => void) | undefined;
+afterEach(() => stop?.());
+
+/** An echo server in a process of its own that ends with exit code 1 when `dies` says so. */
+async function startMortal(dies: string): Promise<string> {
+  const ws = import.meta.resolve('ws');
+  const source = `
+    import { createServer } from 'node:http';
+    import { WebSocketServer } from ${JSON.stringify(ws)};
+    const http = createServer({ maxHeaderSize: 64 * 1024 });
+    const server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 70_000 });
+    http.on('upgrade', (request, socket, head) => {
+      if (${dies === 'upon POST'} && request.method === 'POST') process.exit(1);
+      if (${dies === 'silently, upon POST'} && request.method === 'POST') for (;;);
+      server.handleUpgrade(request, socket, head, (peer) => {
+        peer.on('error', (error) => {
+          if (${dies === 'upon invalid UTF-8'} && error.code === 'WS_ERR_INVALID_UTF8') process.exit(1);
+        });
+        peer.on('message', (data, binary) => peer.send(data, { binary }));
+      });
+    });
+    http.listen(0, '127.0.0.1', () => console.log(http.address().port));`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  stop = () => child.kill('SIGKILL');
+  const [port] = (await once(createInterface(child.stdout), 'line')) as [string];
+  return `ws://127.0.0.1:${port}/`;
+}
+
+it('blames the check that a server did not outlive, and skips the rest', async () => {
+  const url = await startMortal('upon invalid UTF-8');
+  const { checks } = await runTest({ url, messages: 2, timeoutMs: 1000, maxPayload: 70_000 });
+  const at = checks.findIndex(({ id }) => id === 'invalid-utf8');
+  expect(checks.filter(({ verdict }) => verdict === 'fail')).toEqual([checks[at]]);
+  expect(checks[at]?.detail).toMatch(
+    /^the server is gone since: .* \(a text with the bytes ed a0 80/,
+  );
+  for (const { id, verdict, detail } of checks.slice(at + 1)) {
+    expect(verdict).toBe('skip');
+    if (id !== 'compression' && id !== 'graceful-shutdown') {
+      expect(detail).toBe('the server is gone since invalid-utf8');
+    }
+  }
+});
+
+it('reports the probe that a server did not outlive, and all that came before', async () => {
+  const url = await startMortal('upon POST');
+  const { rules, success } = await runValidateHandshake({ url, timeoutMs: 1000 });
+  expect(success).toBe(false);
+  const failed = rules.filter(({ verdict }) => verdict === 'fail');
+  expect(failed).toHaveLength(1);
+  expect(failed[0]?.seen).toMatch(/^the server is gone since: /);
+  expect(
+    rules.filter(({ seen }) => seen.startsWith('the server is gone since probe-')).length,
+  ).toBeGreaterThan(20);
+  expect(rules.filter(({ verdict }) => verdict === 'pass').length).toBeGreaterThan(5);
+});
+
+it('tells a server that hangs from its probes, which are skipped', async () => {
+  const url = await startMortal('silently, upon POST');
+  const { rules } = await runValidateHandshake({ url, timeoutMs: 300 });
+  // Only a probe that asks for others afterwards, and the next ones, can tell that nobody answers.
+  const skipped = rules.filter(({ seen }) => seen.startsWith('the server is gone since probe-'));
+  expect(skipped.length).toBeGreaterThan(10);
+  const silent = rules.filter(({ seen }) => seen.includes('did not answer the handshake in time'));
+  expect(silent.map(({ id }) => id)).not.toContain('probe-deflate-smallest-window');
+});
