@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { dial } from '../../../../src/transport/index.ts';
 import type { Fault } from '../../../support/peers/faults.ts';
 import { startFaultyServer } from '../../../support/peers/faulty-server.ts';
-import { runTest } from '../../../support/endpoint.ts';
+import { runTest, runValidateHandshake } from '../../../support/endpoint.ts';
 
 const INPUT = { maxPayload: 64 * 1024, messages: 5, timeoutMs: 500, echo: true };
 
@@ -22,6 +22,18 @@ describe('test of a hostile server', () => {
     expect(report).toMatchObject({ status: 'failed', success: false });
     expect(report.checks.find((row) => row.id === 'text')?.detail).toMatch(detail);
   });
+
+  it.each(['flood-messages', 'flood-pings'] as const)(
+    'ends with a report under %s',
+    async (fault) => {
+      await using server = await startFaultyServer({ faults: [fault], limitBytes: 64 * 1024 });
+      const report = await runTest({ ...INPUT, timeoutMs: 100, url: server.url });
+      expect(report).toMatchObject({ status: 'failed', success: false });
+      const handshake = await runValidateHandshake({ url: server.url, timeoutMs: 200 });
+      expect(handshake.rules.length).toBeGreaterThan(60);
+      await expect.poll(() => server.connections()).toBe(0);
+    },
+  );
 
   it('holds no more of it than the limits allow', async () => {
     await using server = await startFaultyServer({ faults: ['endless-fragments'] });
