@@ -68,7 +68,7 @@ export class Histogram {
     const rank = Math.min(all, Math.max(1, Math.ceil((p / 100) * all * (1 - 1e-14))));
     let seen = 0;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      seen += counts[bucket] ?? 0;
+      seen += counts[bucket] as number;
       if (seen >= rank) return highestOf(bucket);
     }
     return this.max;
@@ -76,15 +76,21 @@ export class Histogram {
 
   /** Adds the counts of `other` to these. */
   add(other: Histogram): void {
-    for (const [bucket, count] of other.#used()) {
-      this.#counts[bucket] = Math.min((this.#counts[bucket] ?? 0) + count, COUNT_LIMIT);
+    const [counts, others] = [this.#counts, other.#counts];
+    // A plain loop: this is done each second of a run, and a generator would leave garbage.
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      const count = others[bucket] as number;
+      if (count === 0) continue;
+      counts[bucket] = Math.min((counts[bucket] as number) + count, COUNT_LIMIT);
     }
   }
 
   /** Subtracts the counts of `other`, an earlier state of this one; never below 0. */
   subtract(other: Histogram): void {
-    for (const [bucket, count] of other.#used()) {
-      this.#counts[bucket] = Math.max((this.#counts[bucket] ?? 0) - count, 0);
+    const [counts, others] = [this.#counts, other.#counts];
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      const count = others[bucket] as number;
+      if (count !== 0) counts[bucket] = Math.max((counts[bucket] as number) - count, 0);
     }
   }
 
@@ -129,7 +135,7 @@ export class Histogram {
 
 function total(counts: Uint32Array): number {
   let sum = 0;
-  for (let bucket = 0; bucket < BUCKETS; bucket++) sum += counts[bucket] ?? 0;
+  for (let bucket = 0; bucket < BUCKETS; bucket++) sum += counts[bucket] as number;
   return sum;
 }
 

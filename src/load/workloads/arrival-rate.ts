@@ -11,7 +11,8 @@ import type { Timer } from '../pacing/timers.ts';
 
 /** Most messages that are handed over at a time; the next turn takes the others. */
 const MOST_DUE = 16 * 1024;
-/** How late a message is, in milliseconds, when it does not wait for the timer any more. */
+/** Messages that are due, and how late the first is, when they do not wait for the timer any more. */
+const NUDGE_MESSAGES = 8;
 const NUDGE_MS = 0.5;
 
 export interface ArrivalRateOptions {
@@ -37,6 +38,7 @@ export class ArrivalRate {
   #schedule: Schedule | undefined;
   #endMs = 0;
   #nudged = false;
+  #nudgeMs = NUDGE_MS;
 
   constructor(options: ArrivalRateOptions) {
     this.#options = options;
@@ -55,6 +57,7 @@ export class ArrivalRate {
     const { workers } = plan;
     const rate = load.rate * (load.perConnection === true ? openShare() : share);
     if (rate === 0) return;
+    this.#nudgeMs = Math.max(NUDGE_MS, (NUDGE_MESSAGES * 1000) / rate);
     this.#endMs = endMs;
     this.#schedule = createSchedule({ rate, arrivals, seed, index, workers, startMs });
     this.#tick();
@@ -66,7 +69,7 @@ export class ArrivalRate {
    */
   nudge(timeMs: number): void {
     const schedule = this.#schedule;
-    if (this.#nudged || schedule === undefined || schedule.next > timeMs - NUDGE_MS) return;
+    if (this.#nudged || schedule === undefined || schedule.next > timeMs - this.#nudgeMs) return;
     this.#nudged = true;
     setImmediate(() => {
       this.#nudged = false;
