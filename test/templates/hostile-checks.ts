@@ -41,7 +41,7 @@ export const HOSTILE_CHECKS = {
     kind,
     soon,
   }) => {
-    await using server = await boot({ MESSAGE_TIMEOUT: '400', PING_INTERVAL: '60000' });
+    await using server = await boot({ MESSAGE_TIMEOUT: '1000', PING_INTERVAL: '60000' });
     const text = kind === 'chat' ? '{"type":"ping","id":"slowly"}' : 'slowly, octet by octet....';
     const frame = encodeFrame({ opcode: 1, payload: Buffer.from(text), maskingKey: MASKING_KEY });
     const steady = await open(server);
@@ -62,7 +62,7 @@ export const HOSTILE_CHECKS = {
       end.catch(() => undefined);
       for (const octet of frame) {
         steady.write(Buffer.of(octet));
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await new Promise((resolve) => setTimeout(resolve, 40));
       }
       await answered;
       expect(closeCode(await end)).toBe(1008);
