@@ -5,6 +5,9 @@ import type { Answers } from './answers.ts';
 import { LANGUAGES } from './languages/index.ts';
 import { readLibrary, readTemplate, renderTemplate } from './template.ts';
 
+/** Bytes of the largest command of a chat server, whatever its payload limit. */
+const MAX_CHAT_COMMAND = 65_536;
+
 /** The generated files by path (with `/`, relative to the output folder), sorted. */
 export interface Generated {
   readonly manifest: Manifest;
@@ -74,7 +77,7 @@ function manifestOf(
     contract: {
       path: '/',
       echo: type === 'echo',
-      maxPayload,
+      maxPayload: type === 'chat' ? Math.min(maxPayload, MAX_CHAT_COMMAND) : maxPayload,
       subprotocols: [...subprotocols],
       health: '/healthz',
       ready: '/readyz',

@@ -41,7 +41,7 @@ const SERVERS: readonly {
     name: 'chat server without features',
     kind: 'chat',
     input: { type: 'chat', compression: 'none' },
-    checks: { ...HANDSHAKE_CHECKS, ...CONNECTION_CHECKS, ...CHAT_CHECKS },
+    checks: { ...HANDSHAKE_CHECKS, ...CONNECTION_CHECKS, ...CHAT_CHECKS, ...HOSTILE_CHECKS },
   },
   {
     name: 'chat server with every feature',
@@ -52,6 +52,7 @@ const SERVERS: readonly {
       ...CONNECTION_CHECKS,
       ...CHAT_CHECKS,
       ...ROOM_CHECKS,
+      ...HOSTILE_CHECKS,
       ...SLOW_CHECKS,
     },
   },

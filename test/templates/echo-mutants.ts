@@ -180,7 +180,7 @@ export const ECHO_MUTANTS: readonly Mutant[] = [
   {
     without: 'the rate',
     file: 'echo-server.js',
-    find: 'const debt = Math.max(this.rate.debt, this.share.frames.debt);',
+    find: 'const debt = isQuiet ? this.rate.debt : Math.max(this.rate.debt, owed);',
     replace: 'const debt = 0;',
     check: 'reads no further from who is above the rate, and answers the others',
   },

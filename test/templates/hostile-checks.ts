@@ -79,14 +79,16 @@ export const HOSTILE_CHECKS = {
     soon,
   }) => {
     await using server = await boot({ RATE_LIMIT: '10', RATE_BURST: '20' });
+    const masked = { maskingKey: MASKING_KEY } as const;
     const frames = [
-      encodeFrame({ opcode: Opcode.pong, maskingKey: MASKING_KEY }),
-      encodeFrame({ opcode: Opcode.ping, maskingKey: MASKING_KEY }),
-      encodeFrame({ opcode: Opcode.text, maskingKey: MASKING_KEY }),
+      encodeFrame({ opcode: Opcode.pong, ...masked }),
+      encodeFrame({ opcode: Opcode.ping, ...masked }),
+      encodeFrame({ opcode: Opcode.continuation, fin: false, ...masked }),
     ];
     for (const frame of frames) {
       const raw = await open(server);
       raw.resume();
+      raw.write(encodeFrame({ opcode: Opcode.text, fin: false, ...masked }));
       const burst = Buffer.concat(Array<Buffer>(10_000).fill(frame));
       const total = 64 * 1024 * 1024;
       let sent = 0;
@@ -245,8 +247,11 @@ async function unfinishedBomb(
   raw.write(
     encodeFrame({ opcode: Opcode.ping, payload: Buffer.from('so?'), maskingKey: MASKING_KEY }),
   );
-  const [answer] = (await once(raw, 'data')) as [Buffer];
-  return { raw, answer };
+  for (;;) {
+    const [answer] = (await once(raw, 'data')) as [Buffer];
+    // A chat server says welcome before.
+    if (answer[0] !== 0x81) return { raw, answer };
+  }
 }
 
 /** The code in the last close frame of `bytes`. */

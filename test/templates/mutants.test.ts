@@ -33,7 +33,13 @@ const FAMILIES: readonly Family[] = [
     name: 'chat server',
     kind: 'chat',
     input: { type: 'chat', features: ['rooms', 'presence', 'history'] },
-    checks: { ...HANDSHAKE_CHECKS, ...CONNECTION_CHECKS, ...CHAT_CHECKS, ...ROOM_CHECKS },
+    checks: {
+      ...HANDSHAKE_CHECKS,
+      ...CONNECTION_CHECKS,
+      ...CHAT_CHECKS,
+      ...ROOM_CHECKS,
+      ...HOSTILE_CHECKS,
+    },
     mutants: CHAT_MUTANTS,
   },
 ];

@@ -197,6 +197,8 @@ class Gate {
     this.left = 0;
     this.isInMessage = false;
     this.isCompressed = false;
+    /** Whether `ws` has a frame to inflate: what it got besides, it could not be kept from handling. */
+    this.isInflating = false;
     /** Bytes of the unfinished message: as it came, inflated, waiting to be sent, all of them. */
     this.raw = 0;
     this.inflated = 0;
@@ -251,6 +253,7 @@ class Gate {
   /** From now on there are frames, those of `client`; they count against `share`. */
   open(share, client) {
     clearTimeout(this.deadline);
+    this.hold(0);
     this.share = share;
     this.client = client;
     this.mode = 'frames';
@@ -262,6 +265,7 @@ class Gate {
   stop() {
     if (this.mode === 'closing') return;
     this.mode = 'closing';
+    this.isInflating = false;
     this.raw = 0;
     this.hasMore = false;
     this.advance();
@@ -275,20 +279,21 @@ class Gate {
 
   /** Passes on what it is time for. Returns the number of frames. */
   advance() {
-    if (this.isBusy || this.isAsleep || this.stream.destroyed) return 0;
+    if (this.isBusy || this.isInflating || this.isAsleep || this.stream.destroyed) return 0;
     this.isBusy = true;
     let frames = 0;
     if (this.mode === 'head' && this.isWanted) this.passHead();
     else if (this.mode === 'frames' && this.isWanted) frames = this.passFrames();
     else if (this.mode === 'closing') this.lookForClose();
     this.isBusy = false;
-    if (this.hasMore && this.isWanted && !this.isAsleep) takeTurn(this);
-    if (this.isEnded && !this.hasMore && !this.isAsleep) {
+    const canGoOn = !this.isAsleep && !this.isInflating;
+    if (this.hasMore && this.isWanted && canGoOn) takeTurn(this);
+    if (this.isEnded && !this.hasMore && canGoOn) {
       this.isEnded = false;
       this.push(this.mode === 'frames' ? this.backlog : NOTHING);
       this.stream.push(null);
     }
-    if (this.mode === 'held' || this.hasMore || !this.isWanted || this.isAsleep) this.tcp.pause();
+    if (this.mode === 'held' || this.hasMore || !this.isWanted || !canGoOn) this.tcp.pause();
     else if (this.tcp.isPaused()) this.tcp.resume();
     this.account();
     return frames;
@@ -319,7 +324,10 @@ class Gate {
   }
 
   passFrames() {
-    const debt = Math.max(this.rate.debt, this.share.frames.debt);
+    // What its address owes is no concern of a client that sends little.
+    const owed = this.share.frames.debt;
+    const isQuiet = owed === 0 || this.rate.isHalfFull;
+    const debt = isQuiet ? this.rate.debt : Math.max(this.rate.debt, owed);
     if (debt > 0) {
       this.sleep(debt, 'RATE_LIMIT');
       return 0;
@@ -358,10 +366,14 @@ class Gate {
       if (opcode < 8) {
         this.isInMessage = !isLast;
         if (isLast || this.isCompressed) this.raw = 0;
+        // One at a time: the rest waits here, where it can be kept.
+        this.isInflating = this.isCompressed && this.hasDeflate;
+        if (this.isInflating) break;
       }
     }
     this.spend(cost);
-    this.hasMore = this.frame === undefined && frames === TURN && at < bytes.length;
+    const isStopped = frames === TURN || this.isInflating;
+    this.hasMore = this.frame === undefined && isStopped && at < bytes.length;
     this.backlog = bytes.subarray(at);
     const isUnfinished = this.frame !== undefined || this.isInMessage || this.backlog.length > 0;
     if (!isUnfinished) unfinished.delete(this);
@@ -416,7 +428,8 @@ class Gate {
 
   /** Whether the peer, and not this server, is who is waited for, and has done too little. */
   isStalled(now) {
-    const isOurs = this.isAsleep || this.hasMore || !this.isWanted || this.client?.isPaused;
+    const isOurs =
+      this.isAsleep || this.isInflating || this.hasMore || !this.isWanted || this.client?.isPaused;
     // A message of 100 MB has to grow by 100 kB, a small one by an octet.
     const least = Math.max(1, (this.raw + this.inflated) / 1000);
     if (isOurs || this.received - this.progress.received >= least) {
@@ -494,6 +507,7 @@ function costOf({ opcode, isLast, length }) {
 function boundInflation(client, gate) {
   const deflate = client._extensions?.['permessage-deflate'];
   if (deflate === undefined) return;
+  gate.hasDeflate = true;
   const inflate = deflate.decompress.bind(deflate);
   deflate.decompress = (data, isLast, done) => {
     const parts = [];
@@ -511,6 +525,7 @@ function boundInflation(client, gate) {
       if (error) {
         if (isOver && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') gate.refuseMemory();
         gate.inflated = 0;
+        gate.isInflating = false;
         gate.account();
         return done(error);
       }
@@ -522,7 +537,9 @@ function boundInflation(client, gate) {
       if (at < data.length) return step();
       done(null, parts.length === 1 ? parts[0] : Buffer.concat(parts));
       if (isLast) gate.inflated = 0;
+      gate.isInflating = false;
       gate.account();
+      gate.advance();
     };
     step();
   };
@@ -537,9 +554,12 @@ const everything = { held: 0 };
 const shares = new Map();
 const NOTHING = Buffer.alloc(0);
 
+let isTurnSet = false;
+
 function takeTurn(gate) {
-  if (turns.size === 0) setImmediate(runTurns);
   turns.add(gate);
+  if (!isTurnSet) setImmediate(runTurns);
+  isTurnSet = true;
 }
 
 /** A few frames, then whatever else is to do, then the next few. */
@@ -550,7 +570,8 @@ function runTurns() {
     frames += gate.advance();
     if (frames >= 4 * TURN) break;
   }
-  if (turns.size > 0) setImmediate(runTurns);
+  isTurnSet = turns.size > 0;
+  if (isTurnSet) setImmediate(runTurns);
 }
 
 /** `perSecond` tokens on average, `burst` at once; who takes more is in debt, by `burst` at most. */
@@ -571,6 +592,12 @@ class Bucket {
   spend(cost) {
     this.refill();
     this.tokens = Math.max(-this.burst, this.tokens - cost);
+  }
+
+  /** Whether little was taken of late. */
+  get isHalfFull() {
+    this.refill();
+    return this.tokens >= this.burst / 2;
   }
 
   /** Milliseconds until the debt is paid. */

@@ -157,9 +157,9 @@ export class Chat {
       fail(client, command, 'too_many_rooms', 'leave another room first');
       return undefined;
     }
-    const room = this.#rooms.open(command.room);
+    const room = this.#rooms.open(command.room, client);
     if (room === undefined) {
-      fail(client, command, 'too_many_rooms', 'the server has no space for another room');
+      fail(client, command, 'too_many_rooms', 'there is no space for another room of your address');
       return undefined;
     }
     if (room.isFull) {

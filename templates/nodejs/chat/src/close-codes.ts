@@ -8,9 +8,10 @@ export const CLOSE_CODES = {
   goingAway: { code: 1001, reason: 'server is shutting down', reconnect: true },
   unsupportedData: { code: 1003, reason: 'text messages only', reconnect: false },
   policyViolation: { code: 1008, reason: 'too many invalid messages', reconnect: false },
+  messageStalled: { code: 1008, reason: 'the message makes no progress', reconnect: false },
   internalError: { code: 1011, reason: 'internal error', reconnect: true },
+  outOfMemory: { code: 1013, reason: 'MEMORY_BUDGET is used up', reconnect: true },
   slowConsumer: { code: 4408, reason: 'client reads too slowly', reconnect: true },
-  rateLimited: { code: 4429, reason: 'too many messages', reconnect: true },
 } as const;
 
 export type CloseCode = keyof typeof CLOSE_CODES;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_COMMAND_BYTES } from './messages.ts';
 
 /** The generated defaults; environment variables override them. */
 const DEFAULTS = {
@@ -15,7 +16,7 @@ const Environment = z.object({
   PORT: integer(0, 65_535, DEFAULTS.port).describe('port; 0 lets the system pick a free one'),
   HOST: z.string().optional().describe('address to listen on; unset: every interface'),
   MAX_PAYLOAD: integer(1, 0x7fffffff, DEFAULTS.maxPayload).describe(
-    'largest message in bytes, also after decompression; a larger one is closed with 1009',
+    'largest message in bytes, 65536 at most, also inflated; a larger one is closed with 1009',
   ),
   PING_INTERVAL: integer(10, 3_600_000, DEFAULTS.pingInterval).describe(
     'milliseconds between pings; a client silent during two of them is cut off',
@@ -38,11 +39,24 @@ const Environment = z.object({
     'reverse proxies in front whose X-Forwarded-For is trusted',
   ),
   MAX_CONNECTIONS: integer(1, 1_000_000, 10_000).describe('open connections in total'),
-  MAX_CONNECTIONS_PER_IP: integer(1, 1_000_000, 256).describe('open connections per address'),
-  MAX_BUFFERED: integer(1024, 0x7fffffff, 1_048_576).describe(
+  MAX_CONNECTIONS_PER_IP: integer(1, 1_000_000, 256).describe(
+    'open connections per address; an IPv6 network of 64 bits is one',
+  ),
+  HANDSHAKE_RATE: integer(1, 1_000_000, 200).describe(
+    'new connections per second and address; more have to wait',
+  ),
+  MAX_BUFFERED: integer(16_384, 0x7fffffff, 2_097_152).describe(
     'bytes that may wait for one client before it is closed with 4408',
   ),
-  RATE_LIMIT: integer(1, 1_000_000, 100).describe('messages per second and client'),
+  MEMORY_BUDGET: integer(65_536, 0x7fffffffff, 268_435_456).describe(
+    'bytes of unfinished, inflated and waiting messages of all; half of it for one address',
+  ),
+  MESSAGE_TIMEOUT: integer(50, 3_600_000, 30_000).describe(
+    'milliseconds that an unfinished message may rest before it is closed with 1008',
+  ),
+  RATE_LIMIT: integer(1, 1_000_000, 100).describe(
+    'messages, or frames of any kind, per second and client; of an address eight times that',
+  ),
   RATE_BURST: integer(1, 1_000_000, 200).describe('messages a client may send at once'),
   HANDSHAKE_TIMEOUT: integer(50, 9000, 5000).describe(
     'milliseconds a client may take to send its handshake',
@@ -55,6 +69,7 @@ const Environment = z.object({
   ),
   // #if rooms
   MAX_ROOMS: integer(1, 1_000_000, 1000).describe('rooms at the same time'),
+  MAX_ROOMS_PER_IP: integer(1, 1_000_000, 128).describe('rooms that one address keeps open'),
   MAX_ROOM_MEMBERS: integer(1, 100_000, 1000).describe('members of one room'),
   MAX_ROOMS_PER_CLIENT: integer(1, 10_000, 128).describe('rooms one client may be in'),
   // #endif
@@ -72,6 +87,46 @@ const Environment = z.object({
   // #endif
 });
 
+// #if presence
+/** Longest name of a user in a list of members, with its quotation marks and comma. */
+const MEMBER_BYTES = 67;
+// #endif
+
+/**
+ * Limits that need room in others: the first, times its factor, is at most the share of the second.
+ * One that nobody set gives way; both set, they contradict each other.
+ */
+const RULES: readonly Rule[] = [
+  { limit: 'MAX_CONNECTIONS_PER_IP', within: 'MAX_CONNECTIONS', share: 1 },
+  { limit: 'MAX_BUFFERED', within: 'MEMORY_BUDGET', share: 1 / 2, why: 'one address gets half' },
+  // #if rooms
+  { limit: 'MAX_ROOMS_PER_IP', within: 'MAX_ROOMS', share: 1 },
+  // #endif
+  // #if presence
+  {
+    limit: 'MAX_ROOM_MEMBERS',
+    within: 'MAX_BUFFERED',
+    share: 1 / 4 / MEMBER_BYTES,
+    why: 'the reply to a join lists them',
+  },
+  // #endif
+  // #if history
+  {
+    limit: 'HISTORY_BYTES',
+    within: 'MAX_BUFFERED',
+    share: 1 / 4,
+    why: 'the reply to a join holds them',
+  },
+  // #endif
+];
+
+interface Rule {
+  readonly limit: keyof Config;
+  readonly within: keyof Config;
+  readonly share: number;
+  readonly why?: string;
+}
+
 /** The validated settings, under the names of their environment variables. */
 export type Config = z.output<typeof Environment>;
 
@@ -87,12 +142,39 @@ export class ConfigError extends Error {
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.entries(env).filter(([, value]) => value !== undefined && value !== '');
   const result = Environment.safeParse(Object.fromEntries(given));
-  if (result.success) return result.data;
+  if (result.success) return fitTogether(result.data, new Set(given.map(([name]) => name)));
   const sentences = result.error.issues.map((issue) => {
     const name = String(issue.path[0]);
     return `${name} is ${JSON.stringify(env[name])}: ${issue.message}`;
   });
   throw new ConfigError(sentences.join('\n'));
+}
+
+function fitTogether(config: Config, given: ReadonlySet<string>): Config {
+  const fitting: Record<string, unknown> = { ...config };
+  const sentences = RULES.flatMap(({ limit, within, share, why }) => {
+    const value = Number(fitting[limit]);
+    const most = Math.floor(Number(fitting[within]) * share);
+    if (value <= most) return [];
+    if (!given.has(limit)) {
+      fitting[limit] = most;
+      return [];
+    }
+    const reason = why === undefined ? '' : `: ${why}`;
+    return [
+      `${limit} is ${String(value)}: expected at most ${String(most)}, as ${within} is ` +
+        `${String(fitting[within])}${reason}`,
+    ];
+  });
+  const payload = Math.min(config.MAX_PAYLOAD, MAX_COMMAND_BYTES);
+  if (payload > config.MEMORY_BUDGET / 2) {
+    sentences.push(
+      `MAX_PAYLOAD is ${String(payload)}: expected at most half of MEMORY_BUDGET, which is ` +
+        String(config.MEMORY_BUDGET),
+    );
+  }
+  if (sentences.length > 0) throw new ConfigError(sentences.join('\n'));
+  return fitting as unknown as Config;
 }
 
 /** One line per setting, for `--help`. */

@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Admission } from './admission.ts';
 import type { Config } from './config.ts';
+import type { Share, Shares } from './shares.ts';
 
 /** An HTTP response that refuses a handshake. */
 export interface Refusal {
@@ -12,8 +12,8 @@ export interface Refusal {
 }
 
 export interface HandshakeState {
-  readonly address: string;
-  readonly admission: Admission;
+  readonly share: Share;
+  readonly shares: Shares;
   readonly isDraining: boolean;
 }
 
@@ -23,6 +23,12 @@ const RETRY = { 'Retry-After': '5' } as const;
 export const DRAINING: Refusal = {
   status: 503,
   reason: 'server is shutting down',
+  headers: RETRY,
+};
+
+export const CROWDED: Refusal = {
+  status: 429,
+  reason: 'over MAX_CONNECTIONS_PER_IP from your address',
   headers: RETRY,
 };
 
@@ -38,7 +44,7 @@ export function refusalFor(
   return (
     checkRequest(request) ??
     checkOrigin(request, config.ALLOWED_ORIGINS) ??
-    checkLoad(state) ??
+    checkLoad(state, config) ??
     checkSubprotocols(request, config.SUBPROTOCOLS)
   );
 }
@@ -83,12 +89,21 @@ function isSameHost(origin: string, host: string): boolean {
   return page.host !== '' && URL.canParse(own) && new URL(own).host === page.host;
 }
 
-function checkLoad({ address, admission, isDraining }: HandshakeState): Refusal | undefined {
+function checkLoad(
+  { share, shares, isDraining }: HandshakeState,
+  { TRUST_PROXY }: Config,
+): Refusal | undefined {
   if (isDraining) return DRAINING;
-  if (admission.isFull) return { status: 503, reason: 'server is full', headers: RETRY };
-  if (admission.isFullFor(address)) {
-    return { status: 429, reason: 'over MAX_CONNECTIONS_PER_IP from your address', headers: RETRY };
+  if (shares.isFull) {
+    return { status: 503, reason: 'full: MAX_CONNECTIONS are open', headers: RETRY };
   }
+  if (shares.isFullFor(share)) return CROWDED;
+  // Without proxies the gate has delayed it.
+  if (TRUST_PROXY === 0) return undefined;
+  if (share.handshakes.debt > 0) {
+    return { status: 429, reason: 'above HANDSHAKE_RATE of your address', headers: RETRY };
+  }
+  share.handshakes.spend(1);
   return undefined;
 }
 
@@ -137,7 +152,12 @@ export function pathOf(request: IncomingMessage): string {
 }
 
 /** Writes the HTTP response and closes the connection. */
-export function refuse(socket: Duplex, { status, reason, headers = {} }: Refusal): void {
+export function refuse(socket: Duplex, refusal: Refusal): void {
+  socket.once('finish', () => socket.destroy());
+  socket.end(responseOf(refusal));
+}
+
+function responseOf({ status, reason, headers = {} }: Refusal): string {
   const lines = Object.entries({
     Connection: 'close',
     'Content-Type': 'text/plain',
@@ -145,6 +165,5 @@ export function refuse(socket: Duplex, { status, reason, headers = {} }: Refusal
     ...headers,
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   const statusLine = `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}\r\n`;
-  socket.once('finish', () => socket.destroy());
-  socket.end(`${statusLine}${lines.join('')}\r\n${reason}`);
+  return `${statusLine}${lines.join('')}\r\n${reason}`;
 }

@@ -1,8 +1,10 @@
-import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import type { Gate } from './gate.ts';
 
 /** Pings without a sign of life after which a peer counts as dead. */
 const MAX_MISSED = 2;
+/** The same while bytes wait for it: the network takes large steps, a slow reader minutes for one. */
+const MAX_MISSED_READING = 8;
 
 /**
  * Pings `client` about every `intervalMs` until it closes, and ends it when no octet came or went
@@ -10,13 +12,13 @@ const MAX_MISSED = 2;
  *
  * Octets count, not frames: in the middle of a large frame a peer cannot answer a ping.
  */
-export function keepAlive(client: WebSocket, socket: Socket, intervalMs: number): void {
+export function keepAlive(client: WebSocket, gate: Gate, intervalMs: number): void {
   let missed = 0;
   let timer: NodeJS.Timeout;
   let before = { read: 0, delivered: 0, waiting: 0 };
 
   const hasMoved = (): boolean => {
-    const { bytesRead: read, bytesWritten, writableLength: waiting } = socket;
+    const { bytesRead: read, bytesWritten, writableLength: waiting } = gate.tcp;
     const now = { read, delivered: bytesWritten - waiting, waiting };
     const moved =
       now.read > before.read || (before.waiting > 0 && now.delivered > before.delivered);
@@ -24,8 +26,8 @@ export function keepAlive(client: WebSocket, socket: Socket, intervalMs: number)
     return moved;
   };
   const beat = (): void => {
-    if (hasMoved()) missed = 0;
-    if (missed === MAX_MISSED) {
+    if (hasMoved() || gate.isAsleep) missed = 0;
+    if (missed >= (before.waiting > 0 ? MAX_MISSED_READING : MAX_MISSED)) {
       client.terminate();
       return;
     }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Bytes of one command; larger ones are refused before they are parsed. */
+/** Bytes of the largest command; a larger message is closed with 1009. */
 export const MAX_COMMAND_BYTES = 65_536;
 
 const Id = z.string().min(1).max(64).optional();
@@ -51,8 +51,7 @@ export type Command = z.output<typeof Command>;
 export const ERROR_CODES = {
   bad_json: 'not JSON',
   bad_message: 'does not match the schema',
-  too_large: 'larger than a command may be',
-  rate_limited: 'too many messages: send this one again later',
+  rate_limited: 'too many messages: what you send from now on is read later',
   // #if rooms
   not_in_room: 'join the room first',
   too_many_rooms: 'leave another room first, or try later',
@@ -147,9 +146,6 @@ export type ParseResult =
 
 /** Checks one text message against the schema; an error can be sent to the client as it is. */
 export function parseCommand(data: Buffer): ParseResult {
-  if (data.length > MAX_COMMAND_BYTES) {
-    return refuse('too_large', `expected at most ${String(MAX_COMMAND_BYTES)} bytes`);
-  }
   let value: unknown;
   try {
     value = JSON.parse(data.toString('utf8'));

@@ -6,6 +6,13 @@ import { History } from './history.ts';
 import { encode } from './messages.ts';
 import { Presence } from './presence.ts';
 // #endif
+import type { Share } from './shares.ts';
+
+/** A client who has opened rooms. */
+export interface Owner {
+  readonly share: Share;
+  opened: number;
+}
 
 /** What a room needs of a client. */
 interface Member {
@@ -17,6 +24,11 @@ interface Member {
 export class Room {
   readonly name: string;
   readonly members = new Set<Member>();
+  /** Against whose share it counts; nobody's while it is empty. */
+  owner: Owner | undefined;
+  // #if history
+  lastShare: Share | undefined;
+  // #endif
   // #if presence
   readonly presence: Presence;
   // #endif

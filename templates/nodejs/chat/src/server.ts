@@ -1,15 +1,17 @@
 import { createServer, ServerResponse } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Server as TcpServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
-import { Admission } from './admission.ts';
 import { Chat } from './chat.ts';
 import { acceptableOffer, compressionOptions } from './compression.ts';
 import type { Config } from './config.ts';
+import { Gate, gateOf, sweepGates } from './gate.ts';
 import {
   addressOf,
+  CROWDED,
   DRAINING,
   pathOf,
   refusalFor,
@@ -21,7 +23,9 @@ import type { Refusal } from './handshake.ts';
 import { identify } from './identity.ts';
 import type { Identify } from './identity.ts';
 import { log } from './log.ts';
-import { serve } from './session.ts';
+import { largestMessage, serve } from './session.ts';
+import { Shares } from './shares.ts';
+import type { Share } from './shares.ts';
 
 /** Milliseconds over which clients spread their reconnects after a drain. */
 const MAX_RETRY_AFTER_MS = 5000;
@@ -32,7 +36,7 @@ const UNIDENTIFIED = {
   headers: { 'WWW-Authenticate': 'Bearer' },
 } as const;
 /** Milliseconds a client gets to answer a close frame. */
-const CLOSE_TIMEOUT_MS = 5000;
+const CLOSE_TIMEOUT_MS = 3000;
 /** TCP connections beyond the WebSocket limit, for refused handshakes and health checks. */
 const SPARE_CONNECTIONS = 1000;
 
@@ -41,29 +45,36 @@ export class ChatServer {
   readonly #config: Config;
   readonly #identify: Identify;
   readonly #http: Server;
+  readonly #tcp: TcpServer;
   readonly #sockets: WebSocketServer;
-  readonly #admission: Admission;
+  readonly #shares: Shares;
+  readonly #gates = new Set<Gate>();
   readonly #chat: Chat;
+  #sweeping: NodeJS.Timeout | undefined;
   #phase: 'serving' | 'leaving' | 'draining' = 'serving';
 
   constructor(config: Config, identifyClient: Identify = identify) {
     this.#config = config;
     this.#identify = identifyClient;
-    this.#admission = new Admission(config.MAX_CONNECTIONS, config.MAX_CONNECTIONS_PER_IP);
+    this.#shares = new Shares(config);
     this.#chat = new Chat(config);
     const socketOptions = {
       noServer: true,
       clientTracking: false,
       closeTimeout: CLOSE_TIMEOUT_MS,
-      maxPayload: config.MAX_PAYLOAD,
+      maxPayload: largestMessage(config),
       perMessageDeflate: compressionOptions(config),
       handleProtocols: (offered: Set<string>) => selectSubprotocol(offered, config.SUBPROTOCOLS),
     };
     this.#sockets = new WebSocketServer(socketOptions);
-    this.#http = createServer(httpOptions(config), (request, response) => {
+    this.#http = createServer((request, response) => {
       this.#answer(request, response);
     });
-    this.#http.maxConnections = config.MAX_CONNECTIONS + SPARE_CONNECTIONS;
+    // HTTP gets its connections from here, each with its gate.
+    this.#tcp = createTcpServer({ allowHalfOpen: true, noDelay: true }, (tcp) => {
+      this.#accept(tcp);
+    });
+    this.#tcp.maxConnections = config.MAX_CONNECTIONS + SPARE_CONNECTIONS;
     this.#http.on('upgrade', (request, socket, head) => {
       this.#upgrade(request, socket, head);
     });
@@ -72,10 +83,15 @@ export class ChatServer {
   /** Resolves to the port; rejects when the address is in use or not allowed. */
   async listen(): Promise<number> {
     await new Promise<void>((resolve, reject) => {
-      this.#http.once('error', reject);
-      this.#http.listen(this.#config.PORT, this.#config.HOST, resolve);
+      this.#tcp.once('error', reject);
+      this.#tcp.listen(this.#config.PORT, this.#config.HOST, resolve);
     });
-    return (this.#http.address() as AddressInfo).port;
+    const sweepMs = Math.min(1000, this.#config.MESSAGE_TIMEOUT / 4);
+    this.#sweeping = setInterval(() => {
+      sweepGates();
+      this.#shares.sweep();
+    }, sweepMs).unref();
+    return (this.#tcp.address() as AddressInfo).port;
   }
 
   /**
@@ -88,14 +104,32 @@ export class ChatServer {
     this.#phase = 'draining';
     this.#chat.drain(MAX_RETRY_AFTER_MS);
     const deadline = performance.now() + this.#config.DRAIN_TIMEOUT;
-    while (this.#admission.total > 0 && performance.now() < deadline) await delay(20);
+    while (this.#shares.open > 0 && performance.now() < deadline) await delay(20);
     this.#chat.terminate();
-    this.#http.close();
-    this.#http.closeAllConnections();
+    clearInterval(this.#sweeping);
+    this.#tcp.close();
+    for (const gate of this.#gates) gate.stream.destroy();
   }
 
   get connections(): number {
-    return this.#admission.total;
+    return this.#shares.open;
+  }
+
+  /** Lets a TCP connection in, unless its address has too many. */
+  #accept(tcp: Socket): void {
+    // First of all: a connection reset without a listener would end the process.
+    tcp.on('error', () => tcp.destroy());
+    const share = this.#shares.of(tcp.remoteAddress);
+    // Behind proxies all connections have a few addresses; those of clients are counted later.
+    if (this.#config.TRUST_PROXY === 0 && this.#shares.isCrowded(share)) {
+      share.log('warn', 'connection-refused', { reason: CROWDED.reason });
+      refuse(tcp, CROWDED);
+      return;
+    }
+    const gate = new Gate(tcp, share, { shares: this.#shares, config: this.#config });
+    this.#gates.add(gate);
+    gate.stream.once('close', () => this.#gates.delete(gate));
+    this.#http.emit('connection', gate.stream);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -105,36 +139,43 @@ export class ChatServer {
       this.#answerPlain(request);
       return;
     }
-    const address = addressOf(request, this.#config.TRUST_PROXY);
-    const refusal = this.#refusalFor(request, address);
+    const gate = gateOf(socket);
+    const share = this.#shares.of(addressOf(request, this.#config.TRUST_PROXY));
+    const isDraining = this.#phase === 'draining';
+    const state = { share, shares: this.#shares, isDraining };
+    const refusal = refusalFor(request, this.#config, state);
     if (refusal !== undefined) {
-      this.#refuse(request, socket, refusal);
+      this.#refuse(request, gate, share, refusal);
       return;
     }
     // Count the client before awaiting: meanwhile thousands could pass the check.
-    this.#admission.enter(address);
+    share.open += 1;
+    this.#shares.open += 1;
     socket.once('close', () => {
-      this.#admission.leave(address);
+      share.open -= 1;
+      this.#shares.open -= 1;
     });
-    void this.#shakeHands(request, socket, head);
+    gate.stopDeadline();
+    void this.#shakeHands(request, gate, head, share);
   }
 
-  #refusalFor(request: IncomingMessage, address: string): Refusal | undefined {
-    const isDraining = this.#phase === 'draining';
-    return refusalFor(request, this.#config, { address, admission: this.#admission, isDraining });
-  }
-
-  async #shakeHands(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const user = await this.#identifyInTime(request, socket);
+  async #shakeHands(
+    request: IncomingMessage,
+    gate: Gate,
+    head: Buffer,
+    share: Share,
+  ): Promise<void> {
+    const { stream } = gate;
+    const user = await this.#identifyInTime(request, stream);
     if (typeof user !== 'string' || this.#phase === 'draining') {
-      this.#refuse(request, socket, typeof user === 'string' ? DRAINING : user);
+      this.#refuse(request, gate, share, typeof user === 'string' ? DRAINING : user);
       return;
     }
     const offer = acceptableOffer(request.headers['sec-websocket-extensions']);
     if (offer === undefined) delete request.headers['sec-websocket-extensions'];
     else request.headers['sec-websocket-extensions'] = offer;
-    this.#sockets.handleUpgrade(request, socket, head, (client) => {
-      serve(client, request.socket, { user, chat: this.#chat, config: this.#config });
+    this.#sockets.handleUpgrade(request, stream, head, (client) => {
+      serve(client, gate, { user, share, chat: this.#chat, config: this.#config });
     });
   }
 
@@ -150,11 +191,10 @@ export class ChatServer {
     }
   }
 
-  #refuse(request: IncomingMessage, socket: Duplex, refusal: Refusal): void {
-    const address = addressOf(request, this.#config.TRUST_PROXY);
+  #refuse(request: IncomingMessage, gate: Gate, share: Share, refusal: Refusal): void {
     const { status, reason } = refusal;
-    log('warn', 'handshake-refused', { status, reason, address, origin: request.headers.origin });
-    refuse(socket, refusal);
+    share.log('warn', 'handshake-refused', { status, reason, origin: request.headers.origin });
+    refuse(gate.stream, refusal);
   }
 
   /** Answers a request whose Upgrade is ignored; Node has taken its socket off the HTTP server. */
@@ -166,38 +206,25 @@ export class ChatServer {
     this.#answer(request, response);
   }
 
-  /** Answers health checks; other requests get 426 or 404. */
+  /** Answers health checks, one per connection; other requests get 426 or 404. */
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { status, body } = this.#route(pathOf(request));
-    const headers: Record<string, string> = { 'Content-Type': 'application/json' };
-    // A request body that is not read must not keep the connection open.
-    if (request.method !== 'GET') headers['Connection'] = 'close';
+    const headers = { 'Content-Type': 'application/json', Connection: 'close' };
     // RFC 9110 section 15.5.22: a 426 names what to upgrade to.
-    if (status === 426) Object.assign(headers, { Upgrade: 'websocket', Connection: 'Upgrade' });
+    if (status === 426) {
+      Object.assign(headers, { Upgrade: 'websocket', Connection: 'Upgrade, close' });
+    }
     response.writeHead(status, headers).end(`${JSON.stringify(body)}\n`);
   }
 
   #route(path: string): { status: number; body: object } {
-    const connections = this.#admission.total;
+    const connections = this.#shares.open;
     if (path === '/healthz') return { status: 200, body: { status: 'ok' } };
     if (path === '/readyz') {
-      const status = this.#phase === 'serving' && this.#admission.isFull ? 'full' : this.#phase;
+      const status = this.#phase === 'serving' && this.#shares.isFull ? 'full' : this.#phase;
       return { status: status === 'serving' ? 200 : 503, body: { status, connections } };
     }
     if (path === '/') return { status: 426, body: { error: 'this is a WebSocket endpoint' } };
     return { status: 404, body: { error: 'not found' } };
   }
-}
-
-/**
- * Time limits of handshakes: a silent or slow client is closed after HANDSHAKE_TIMEOUT plus one
- * check. Node's defaults would keep it for 90 s.
- */
-function httpOptions(config: Config): object {
-  return {
-    headersTimeout: config.HANDSHAKE_TIMEOUT,
-    requestTimeout: config.HANDSHAKE_TIMEOUT * 2,
-    keepAliveTimeout: config.HANDSHAKE_TIMEOUT,
-    connectionsCheckingInterval: Math.min(1000, config.HANDSHAKE_TIMEOUT),
-  };
 }

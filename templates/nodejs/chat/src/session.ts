@@ -1,13 +1,13 @@
-import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import type { Chat } from './chat.ts';
 import { Client } from './client.ts';
-import type { CloseCode } from './close-codes.ts';
 import type { Config } from './config.ts';
+import type { Gate } from './gate.ts';
 import { keepAlive } from './heartbeat.ts';
 import { log } from './log.ts';
-import { parseCommand } from './messages.ts';
-import type { Command, ErrorMessage } from './messages.ts';
+import { MAX_COMMAND_BYTES, parseCommand } from './messages.ts';
+import type { Command } from './messages.ts';
+import type { Share } from './shares.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 // #if rooms
@@ -17,19 +17,38 @@ const JOIN_COST = 10;
 /** Error replies to a client before it is closed; one more per second. */
 const ERROR_LIMIT = 20;
 
+/** Bytes of the largest message: more is no command, also after decompression. */
+export function largestMessage(config: Config): number {
+  return Math.min(config.MAX_PAYLOAD, MAX_COMMAND_BYTES);
+}
+
 /** Runs one connection from its handshake to its end. */
 export function serve(
   socket: WebSocket,
-  tcp: Socket,
-  { user, chat, config }: { user: string; chat: Chat; config: Config },
+  gate: Gate,
+  { user, share, chat, config }: { user: string; share: Share; chat: Chat; config: Config },
 ): void {
   // First of all: a malformed frame without a listener would end the process.
   socket.on('error', (error) => {
-    log('warn', 'client-error', { user, message: error.message });
+    share.log('warn', 'client-error', { user, message: error.message });
   });
-  const client = new Client(socket, user, config.MAX_BUFFERED);
-  const guard = new Guard(client, config);
-  keepAlive(socket, tcp, config.PING_INTERVAL);
+  gate.open(socket, share, largestMessage(config));
+  const client = new Client(socket, gate, user, config.MAX_BUFFERED);
+  const guard = new Guard(client);
+  keepAlive(socket, gate, config.PING_INTERVAL);
+  let sentCode: number | undefined;
+  const close = socket.close.bind(socket);
+  // `ws` closes by this method, too, over errors of the peer.
+  socket.close = (code, reason) => {
+    sentCode ??= code;
+    gate.stop();
+    socket.resume();
+    close(code, reason);
+  };
+  gate.onThrottled = () => {
+    const message = `expected at most ${String(config.RATE_LIMIT)} messages a second; reading slower`;
+    client.send({ type: 'error', code: 'rate_limited', message });
+  };
 
   socket.on('message', (data, isBinary) => {
     // A client that is being closed may still send.
@@ -40,6 +59,9 @@ export function serve(
     }
     const command = guard.admit(toBuffer(data));
     if (command === undefined) return;
+    // #if rooms
+    if (command.type === 'join') gate.spend(JOIN_COST - 1);
+    // #endif
     try {
       chat.receive(client, command);
     } catch (error) {
@@ -49,61 +71,31 @@ export function serve(
       client.close('internalError');
     }
   });
-  socket.on('ping', () => {
-    guard.admitPing();
-  });
   socket.once('close', (code) => {
     chat.close(client);
-    log('info', 'disconnected', { client: client.id, user, code });
+    // What was sent is what the peer sees, if it got as far as the network.
+    const seen = gate.hasUnsent ? 1006 : (sentCode ?? code);
+    share.log('info', 'disconnected', { client: client.id, user, code: seen });
   });
-  log('info', 'connected', { client: client.id, user, protocol: socket.protocol });
+  share.log('info', 'connected', { client: client.id, user, protocol: socket.protocol });
   chat.open(client);
 }
 
-/** Accepts valid commands up to the rate limit; closes a client that causes too many errors. */
+/** Accepts valid commands; closes a client that causes too many errors. */
 class Guard {
   readonly #client: Client;
-  readonly #config: Config;
-  readonly #rate: TokenBucket;
-  readonly #rateWarnings = new TokenBucket(1, ERROR_LIMIT);
-  readonly #schemaWarnings = new TokenBucket(1, ERROR_LIMIT);
+  readonly #warnings = new TokenBucket(1, ERROR_LIMIT);
 
-  constructor(client: Client, config: Config) {
+  constructor(client: Client) {
     this.#client = client;
-    this.#config = config;
-    this.#rate = new TokenBucket(config.RATE_LIMIT, config.RATE_BURST);
   }
 
   admit(data: Buffer): Command | undefined {
     const result = parseCommand(data);
-    // #if rooms
-    const isJoin = result.ok && result.command.type === 'join';
-    const cost = isJoin ? Math.min(JOIN_COST, this.#config.RATE_BURST) : 1;
-    // #else
-    //~ const cost = 1;
-    // #endif
-    if (!this.#pay(cost, result.ok ? result.command.id : result.error.id)) return undefined;
     if (result.ok) return result.command;
-    this.#warn(this.#schemaWarnings, result.error, 'policyViolation');
+    if (this.#warnings.take()) this.#client.send(result.error);
+    else this.#client.close('policyViolation');
     return undefined;
-  }
-
-  /** `ws` answers ping frames by itself; they count as messages, too. */
-  admitPing(): void {
-    this.#pay(1, undefined);
-  }
-
-  #pay(cost: number, id: string | undefined): boolean {
-    if (this.#rate.take(cost)) return true;
-    const message = `expected at most ${String(this.#config.RATE_LIMIT)} messages a second`;
-    const error = { type: 'error', id, code: 'rate_limited', message } as const;
-    this.#warn(this.#rateWarnings, error, 'rateLimited');
-    return false;
-  }
-
-  #warn(allowance: TokenBucket, error: ErrorMessage, close: CloseCode): void {
-    if (allowance.take()) this.#client.send(error);
-    else this.#client.close(close);
   }
 }
 

@@ -17,12 +17,40 @@ export class TokenBucket {
 
   /** Takes `cost` tokens; false if there are too few, which takes none. */
   take(cost = 1): boolean {
+    this.#refill();
+    if (this.#tokens < cost) return false;
+    this.#tokens -= cost;
+    return true;
+  }
+
+  /** Takes `cost` tokens even if there are too few: that makes a debt, of `burst` at most. */
+  spend(cost: number): void {
+    this.#refill();
+    this.#tokens = Math.max(-this.#burst, this.#tokens - cost);
+  }
+
+  /** Milliseconds until the debt is paid; 0 without one. */
+  get debt(): number {
+    if (this.#tokens >= 0) return 0;
+    this.#refill();
+    return Math.max(0, (-this.#tokens / this.#perSecond) * 1000);
+  }
+
+  /** Whether little was taken of late. */
+  get isHalfFull(): boolean {
+    this.#refill();
+    return this.#tokens >= this.#burst / 2;
+  }
+
+  get isFull(): boolean {
+    this.#refill();
+    return this.#tokens >= this.#burst;
+  }
+
+  #refill(): void {
     const now = this.#now();
     const earned = ((now - this.#updated) / 1000) * this.#perSecond;
     this.#tokens = Math.min(this.#burst, this.#tokens + earned);
     this.#updated = now;
-    if (this.#tokens < cost) return false;
-    this.#tokens -= cost;
-    return true;
   }
 }

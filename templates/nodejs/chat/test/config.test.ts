@@ -24,6 +24,28 @@ describe('config', () => {
     }
   });
 
+  it('names both of two limits that contradict each other, and fits what nobody set', () => {
+    const contradictions = [
+      { MAX_CONNECTIONS: '3', MAX_CONNECTIONS_PER_IP: '4' },
+      { MAX_BUFFERED: '50000', MEMORY_BUDGET: '65536' },
+      // #if rooms
+      { MAX_ROOMS: '3', MAX_ROOMS_PER_IP: '4' },
+      // #endif
+      // #if presence
+      { MAX_BUFFERED: '16384', MAX_ROOM_MEMBERS: '100' },
+      // #endif
+      // #if history
+      { MAX_BUFFERED: '16384', HISTORY_BYTES: '16384' },
+      // #endif
+    ];
+    for (const env of contradictions) {
+      const [first = '', second = ''] = Object.keys(env);
+      const names = new RegExp(`(?=.*${first})(?=.*${second})`);
+      assert.throws(() => readConfig({ MAX_PAYLOAD: '1024', ...env }), names);
+    }
+    assert.equal(readConfig({ MAX_CONNECTIONS: '3' }).MAX_CONNECTIONS_PER_IP, 3);
+  });
+
   it('takes an empty variable for an unset one', () => {
     assert.deepEqual(readConfig({ PORT: '', HOST: '' }), readConfig({}));
   });
