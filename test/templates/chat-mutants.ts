@@ -145,8 +145,8 @@ export const CHAT_MUTANTS: readonly Mutant[] = [
   {
     without: 'the budget of memory',
     file: 'dist/src/gate.js',
-    find: 'isOver = this.room < ofMessage;',
-    replace: "Object.defineProperty(this, 'room', { value: Infinity });",
+    find: 'isOver = this.space < ofMessage;',
+    replace: "Object.defineProperty(this, 'space', { value: Infinity });",
     check: 'bounds what the unfinished messages of an address hold',
   },
   {

@@ -50,7 +50,7 @@ export class Client {
   sendEncoded(bytes: Buffer, droppable = false): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     const waiting = this.#socket.bufferedAmount;
-    const isTooMuch = waiting > 0 && bytes.length > this.#gate.room;
+    const isTooMuch = waiting > 0 && bytes.length > this.#gate.space;
     if (waiting + bytes.length <= this.#maxBuffered && !isTooMuch) {
       // Compressing must not be what a fast reader waits for.
       this.#socket.send(bytes, { binary: false, compress: waiting === 0 }, this.#settle);

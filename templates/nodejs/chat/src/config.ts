@@ -93,7 +93,7 @@ const MEMBER_BYTES = 67;
 // #endif
 
 /**
- * Limits that need room in others: the first, times its factor, is at most the share of the second.
+ * Limits that need space in others: the first, times its factor, is at most the share of the second.
  * One that nobody set gives way; both set, they contradict each other.
  */
 const RULES: readonly Rule[] = [

@@ -169,8 +169,8 @@ export class Gate {
   }
 
   /** Bytes that this connection may hold besides. */
-  get room(): number {
-    return Math.max(this.#shares.roomFor(this.share), FREE_BYTES - this.#held);
+  get space(): number {
+    return Math.max(this.#shares.spaceFor(this.share), FREE_BYTES - this.#held);
   }
 
   /** Whether the peer, and not this server, is who is waited for, and has done too little. */
@@ -353,7 +353,7 @@ export class Gate {
     const more = held - this.#held;
     if (more === 0) return;
     this.#hold(held);
-    if (more > 0 && this.#mode === 'frames' && this.room < 0) this.#refuseMemory();
+    if (more > 0 && this.#mode === 'frames' && this.space < 0) this.#refuseMemory();
   }
 
   #hold(bytes: number): void {
@@ -383,8 +383,8 @@ export class Gate {
         const part = data.subarray(at, at + 4096);
         at += part.length;
         const ofMessage = maxPayload - this.#inflated;
-        isOver = this.room < ofMessage;
-        deflate._maxPayload = Math.max(1, Math.floor(Math.min(ofMessage, this.room)));
+        isOver = this.space < ofMessage;
+        deflate._maxPayload = Math.max(1, Math.floor(Math.min(ofMessage, this.space)));
         inflate(part, isLast && at === data.length, take);
       };
       const take: Inflated = (error, bytes = NOTHING) => {

@@ -104,7 +104,7 @@ export class Shares {
   }
 
   /** Bytes that a connection of `share` may hold besides; one address gets half of all. */
-  roomFor(share: Share): number {
+  spaceFor(share: Share): number {
     const limit = this.#config.MEMORY_BUDGET;
     return Math.min(limit / 2 - share.held, limit - this.held);
   }
