@@ -88,7 +88,7 @@ function remarkOnRefusal(context: CheckContext, event: CloseEvent, bytes: number
   }
   if (context.session.limit !== undefined) return;
   if (event.code === CloseCode.messageTooBig) {
-    throw new CheckRemark('info', `${seen}: no limit was stated, so that this may be its own`);
+    throw new CheckRemark('info', `${seen}: its own limit is lower, and no RFC sets one`);
   }
   if (event.code === CloseCode.abnormal && bytes >= LARGE_BYTES) {
     throw new CheckRemark('warn', `${seen}: a limit of its own, or a fault`);

