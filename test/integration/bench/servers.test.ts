@@ -20,7 +20,7 @@ function testServer(name: string): void {
     expect(stdout).toContain('\n0 differences from the pinned verdicts\n');
     expect(stdout).not.toContain('NOT TESTED');
     expect(code).toBe(0);
-  });
+  }, 120_000);
 }
 
 describe('servers of npm', () => {
