@@ -93,8 +93,8 @@ export interface OperationDefinition<
   readonly examples: readonly string[];
   readonly input: Input;
   readonly output: Output;
-  /** Defaults that come from the configuration, below flags and task arguments. */
-  defaults?(settings: Settings): Partial<z.input<Input>>;
+  /** Defaults that come from the configuration, below `given`: flags and task arguments, unchecked. */
+  defaults?(settings: Settings, given: Readonly<Record<string, unknown>>): Partial<z.input<Input>>;
   view(report: z.output<Output>): View;
   run(input: z.output<Input>, context: OperationContext): Promise<z.output<Output>>;
 }

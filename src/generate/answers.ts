@@ -7,6 +7,10 @@ import type { ServerType } from './languages/language.ts';
 export const FEATURES = ['rooms', 'presence', 'history'] as const;
 export type Feature = (typeof FEATURES)[number];
 
+/** Names for what is no part of its own: the heartbeat of every server, permessage-deflate. */
+export const COMMON_FEATURES = ['ping-pong', 'compression'] as const;
+type CommonFeature = (typeof COMMON_FEATURES)[number];
+
 export const COMPRESSIONS = ['permessage-deflate', 'none'] as const;
 
 /** A project in a folder, or one self-contained file. */
@@ -21,7 +25,7 @@ export interface Choices {
   readonly compression: (typeof COMPRESSIONS)[number];
   readonly serverNoContextTakeover: boolean;
   readonly subprotocols: readonly string[];
-  readonly features: readonly Feature[];
+  readonly features: readonly (Feature | CommonFeature)[];
   /** Bytes. */
   readonly maxPayload: number;
   /** Milliseconds. */
@@ -31,6 +35,7 @@ export interface Choices {
 /** Everything that the content of the generated files depends on, except where they go. */
 export interface Answers extends Choices {
   readonly name: string;
+  readonly features: readonly Feature[];
   readonly form: Form;
   /** Base name of the single file; unused in a project. */
   readonly fileName: string;
@@ -46,7 +51,7 @@ export interface OutputForm {
 /**
  * Completes `choices`: fills in the name, orders the features and removes duplicates.
  *
- * @throws UsageError WSK_ERR_INVALID_INPUT for features that need others or another type
+ * @throws UsageError WSK_ERR_INVALID_INPUT for features that need others, another type or compression
  */
 export function resolveAnswers(choices: Choices, output: OutputForm): Answers {
   checkFeatures(choices);
@@ -67,7 +72,14 @@ export function resolveAnswers(choices: Choices, output: OutputForm): Answers {
   };
 }
 
-function checkFeatures({ type, features }: Choices): void {
+function checkFeatures({ type, compression, features: named }: Choices): void {
+  if (compression === 'none' && named.includes('compression')) {
+    throw invalidInput(
+      'the feature compression contradicts the compression none',
+      'leave one of the two out',
+    );
+  }
+  const features = FEATURES.filter((feature) => named.includes(feature));
   const [first] = features;
   if (type === 'echo' && first !== undefined) {
     throw invalidInput(`an echo server has no feature ${first}`, 'use --type chat');

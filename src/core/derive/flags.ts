@@ -90,7 +90,8 @@ function toFlag(field: string, schema: z.ZodType): Flag {
     default: absent.data,
     defaultText: defaultText(absent.data, placeholder),
     get expected() {
-      return property.expected ?? expectedOf(schema);
+      if (property.expected !== undefined) return property.expected;
+      return value.enum === undefined ? expectedOf(schema) : `one of ${value.enum.join(', ')}`;
     },
     choices: value.enum?.map(String),
   };
@@ -120,7 +121,6 @@ function placeholderOf(value: Property, property: Property): string {
 function expectedOf(schema: z.ZodType): string {
   const whole = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   const json = whole.type === 'array' ? (whole.items as z.core.JSONSchema.JSONSchema) : whole;
-  if (json.enum !== undefined) return `one of ${json.enum.join(', ')}`;
   switch (json.type) {
     case 'integer':
       return `a whole number${rangeOf(json)}`;

@@ -23,7 +23,7 @@ export function resolveInput<Input extends z.ZodObject, Output extends z.ZodType
   naming: Naming = 'field',
 ): z.output<Input> {
   const given = Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined));
-  const merged = { ...operation.defaults?.(settings), ...given };
+  const merged = { ...operation.defaults?.(settings, given), ...given };
   const result = operation.input.safeParse(merged, { reportInput: true });
   if (result.success) return result.data;
   const issue = result.error.issues[0] as z.core.$ZodIssue;

@@ -11,14 +11,19 @@ export const operation = defineOperation({
   ],
   input: GenerateServerInput,
   output: GenerateServerReport,
-  defaults: (settings) => ({
+  defaults: (settings, given) => ({
     port: settings.defaultPort,
     maxPayload: settings.maxPayload,
     pingInterval: settings.pingInterval,
-    compression: settings.compression.enabled ? ('permessage-deflate' as const) : ('none' as const),
+    compression: settings.compression.enabled || namesCompression(given['features']),
     serverNoContextTakeover: settings.compression.serverNoContextTakeover,
     subprotocols: settings.subprotocols,
   }),
   view: viewGenerateServer,
   run: generateServer,
 });
+
+/** Whether a list of features asks for compression, which then does not depend on the settings. */
+function namesCompression(features: unknown): boolean {
+  return Array.isArray(features) && features.includes('compression');
+}

@@ -1,24 +1,36 @@
 import * as z from 'zod';
 import { Port, Subprotocol } from '../../core/fields.ts';
-import { COMPRESSIONS, FEATURES } from '../../generate/answers.ts';
+import { COMMON_FEATURES, COMPRESSIONS, FEATURES } from '../../generate/answers.ts';
 import { LANGUAGES } from '../../generate/languages/index.ts';
 import { SERVER_TYPES } from '../../generate/languages/language.ts';
 
 const Language = z.enum(Object.keys(LANGUAGES) as (keyof typeof LANGUAGES)[]);
 const ServerType = z.enum(SERVER_TYPES);
+const Compression = z.enum(COMPRESSIONS);
+
+/** `Node.js` is nodejs. */
+const NamedLanguage = z.preprocess(
+  (value: z.output<typeof Language> | 'Node.js') => (value === 'Node.js' ? 'nodejs' : value),
+  Language,
+);
+
+/** True is permessage-deflate, false is none. */
+const NamedCompression = z.preprocess((value: z.output<typeof Compression> | boolean) => {
+  if (typeof value !== 'boolean') return value;
+  return value ? 'permessage-deflate' : 'none';
+}, Compression);
 
 export const GenerateServerInput = z.strictObject({
-  language: Language.default('nodejs').describe('language of the server'),
+  language: NamedLanguage.default('nodejs').describe('language of the server'),
   type: ServerType.default('echo').describe(
     'echo returns each message, chat passes it on to the other clients',
   ),
   port: Port.default(8080).describe(
     'port to listen on; the environment variable PORT overrides it',
   ),
-  compression: z
-    .enum(COMPRESSIONS)
-    .default('permessage-deflate')
-    .describe('per-message compression (RFC 7692)'),
+  compression: NamedCompression.default('permessage-deflate').describe(
+    'per-message compression (RFC 7692)',
+  ),
   serverNoContextTakeover: z
     .boolean()
     .default(true)
@@ -29,10 +41,13 @@ export const GenerateServerInput = z.strictObject({
     .meta({ separator: ',' })
     .describe('subprotocols that the server accepts, the preferred one first'),
   features: z
-    .array(z.enum(FEATURES))
+    .array(z.enum([...FEATURES, ...COMMON_FEATURES]))
     .default([])
     .meta({ separator: ',' })
-    .describe('features of a chat server; presence and history need rooms'),
+    .describe(
+      'features: rooms, presence and history of a chat server (the last two need rooms), ' +
+        'ping-pong (every server has it), compression (permessage-deflate)',
+    ),
   maxPayload: z
     .int()
     .min(1)

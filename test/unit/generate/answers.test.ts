@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../src/core/errors.ts';
 import { resolveAnswers } from '../../../src/generate/answers.ts';
 import type { Answers } from '../../../src/generate/answers.ts';
+import { Settings } from '../../../src/core/settings.ts';
+import { resolveInput } from '../../../src/core/derive/input.ts';
+import { operation } from '../../../src/operations/generate-server/operation.ts';
 import { GenerateServerInput } from '../../../src/operations/generate-server/schema.ts';
 
 function answers(input: object, baseName = 'server'): Answers {
@@ -43,6 +46,43 @@ describe('resolveAnswers', () => {
   it('does not depend on the order or repetition of features', () => {
     const features = ['history', 'rooms', 'history'];
     expect(answers({ type: 'chat', features }).features).toEqual(['rooms', 'history']);
+  });
+
+  it.each(['echo', 'chat'])('takes the common features of a server of type %s', (type) => {
+    const features = ['ping-pong', 'compression'];
+    expect(answers({ type, features })).toEqual(answers({ type }));
+  });
+
+  it.each([
+    [true, 'permessage-deflate'],
+    [false, 'none'],
+  ])('takes compression %j as %s', (compression, expected) => {
+    expect(answers({ compression }).compression).toBe(expected);
+  });
+
+  it('refuses the feature compression beside no compression', () => {
+    const error = usageError({ features: ['compression'], compression: false });
+    expect(error.message).toBe('the feature compression contradicts the compression none');
+  });
+
+  it('turns compression on for the feature, whatever the settings say', () => {
+    const settings = Settings.parse({ compression: { enabled: false } });
+    const resolve = (args: object) => resolveInput(operation, { ...args }, settings).compression;
+    expect(resolve({})).toBe('none');
+    expect(resolve({ features: ['ping-pong'] })).toBe('none');
+    expect(resolve({ features: ['compression'] })).toBe('permessage-deflate');
+  });
+
+  it.each([
+    [{ language: 'cobol' }, 'language is "cobol", expected one of nodejs'],
+    [{ compression: 'gzip' }, 'compression is "gzip", expected one of permessage-deflate, none'],
+    [{ features: ['ping-pong', 'auth'] }, 'features holds "auth", expected one of rooms'],
+  ])('names what is not built in %j', (args, message) => {
+    expect(() => resolveInput(operation, args, Settings.parse({}))).toThrow(message);
+  });
+
+  it('takes the name Node.js', () => {
+    expect(answers({ language: 'Node.js' }).language).toBe('nodejs');
   });
 
   it.each([
