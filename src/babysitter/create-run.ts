@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { EnvironmentError, invalidInput } from '../core/errors.ts';
 import { makeFolder } from '../core/make-folder.ts';
-import { shellQuote } from '../core/shell-quote.ts';
+import { ownCommand } from '../core/own-command.ts';
 import { exists } from './json-file.ts';
 import { isAlive } from './process-alive.ts';
 import type { ProcessFile } from './process-file.ts';
@@ -68,10 +68,7 @@ export async function createRunFolder(sdk: RunnerSdk, run: NewRun): Promise<stri
 
 async function refuseTaken(runDir: string): Promise<void> {
   if (!(await exists(runDir))) return;
-  throw invalidInput(
-    `run ${runDir} already exists`,
-    `resume it: ${shellQuote(['websocket-skill', 'resume', runDir])}`,
-  );
+  throw invalidInput(`run ${runDir} already exists`, `resume it: ${ownCommand('resume', runDir)}`);
 }
 
 /** Removes the staging folders of runners that were killed while creating a run. */

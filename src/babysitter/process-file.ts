@@ -1,5 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { EnvironmentError, invalidInput, UsageError } from '../core/errors.ts';
@@ -12,8 +11,6 @@ export interface ProcessFile {
   readonly file: string;
   readonly exportName: string;
 }
-
-const PACKAGE = 'websocket-skill';
 
 /** The processes in this package; their ids are those of the babysitter library. */
 const BUILT_IN: Readonly<Record<string, string>> = {
@@ -32,7 +29,7 @@ export async function findProcess(name: string, cwd: string): Promise<ProcessFil
   const found =
     builtIn === undefined
       ? fromPath(name, cwd)
-      : { processId: builtIn, file: builtInFile(name, cwd), exportName: 'process' };
+      : { processId: builtIn, file: builtInFile(name), exportName: 'process' };
   await checkExport(found);
   return found;
 }
@@ -95,44 +92,28 @@ async function load(file: string): Promise<Record<string, unknown>> {
   return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
 }
 
-/** The built file of this package, else of the one that is installed in `cwd`. */
-function builtInFile(name: string, cwd: string): string {
-  const root = ownRoot(path.dirname(fileURLToPath(import.meta.url))) ?? installedRoot(cwd);
-  const file = root === undefined ? undefined : path.join(root, 'dist', 'processes', `${name}.js`);
-  if (file !== undefined && statSync(file, { throwIfNoEntry: false })?.isFile() === true) {
-    return file;
+/**
+ * The file of a built-in process: beside the bundled script of the skill, else among the built files
+ * of this package.
+ */
+function builtInFile(name: string): string {
+  const here = path.dirname(fileURLToPath(import.meta.url));
+  const candidates = [
+    path.join(here, `${name}.mjs`),
+    path.join(here, '../../processes', `${name}.js`),
+    path.join(here, '../../dist/processes', `${name}.js`),
+  ];
+  for (const file of candidates) {
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() === true) return file;
   }
   throw new EnvironmentError(
     'WSK_ERR_FILE_NOT_READABLE',
-    `the files of the built-in process ${name} were not found`,
+    `the file of the built-in process ${name} was not found`,
     {
-      cause: new Error(`no dist/processes/${name}.js`),
-      hint: `in a clone: npm ci && npm run build; in another project: npm install ${PACKAGE}`,
+      cause: new Error(`no file ${candidates[0] ?? ''}`),
+      hint:
+        `copy the whole folder of the skill: ${name}.mjs belongs beside websocket.mjs; ` +
+        'in a clone: npm ci && npm run build',
     },
   );
-}
-
-function ownRoot(from: string): string | undefined {
-  for (let dir = from; ; dir = path.dirname(dir)) {
-    if (packageName(dir) === PACKAGE) return dir;
-    if (dir === path.dirname(dir)) return undefined;
-  }
-}
-
-function installedRoot(cwd: string): string | undefined {
-  try {
-    const require = createRequire(path.join(cwd, 'package.json'));
-    return path.dirname(require.resolve(`${PACKAGE}/package.json`));
-  } catch {
-    return undefined;
-  }
-}
-
-function packageName(dir: string): unknown {
-  try {
-    const text = readFileSync(path.join(dir, 'package.json'), 'utf8');
-    return (JSON.parse(text) as { name?: unknown }).name;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import * as z from 'zod';
 import { EnvironmentError, environmentFault, UsageError } from '../core/errors.ts';
+import { ownCommand } from '../core/own-command.ts';
 import { shellQuote } from '../core/shell-quote.ts';
 import { DamagedFile, readJson } from './json-file.ts';
 import type { RunnerSdk } from './sdk.ts';
@@ -120,7 +121,7 @@ export function runFailed(run: Pick<Run, 'dir'>, cause: unknown): EnvironmentErr
 }
 
 function hintFor({ dir }: Pick<Run, 'dir'>, message: string, cause: unknown): string {
-  const resume = shellQuote(['websocket-skill', 'resume', dir]);
+  const resume = ownCommand('resume', dir);
   const owner = /^run\.lock already held by pid (\d+)/.exec(message)?.[1];
   if (owner !== undefined) return `wait for process ${owner} or end it, then run: ${resume}`;
   if (/journal|sequence/i.test(message)) {
@@ -146,7 +147,7 @@ export async function onRun<Result>(
     if (error instanceof DamagedFile) throw runFailed(run, error);
     const fault = environmentFault(error);
     if (fault === undefined) throw error;
-    const resume = shellQuote(['websocket-skill', 'resume', run.dir]);
+    const resume = ownCommand('resume', run.dir);
     throw new EnvironmentError(fault.code, `run ${run.dir}: ${fault.message}`, {
       cause: error,
       hint: `fix it, then run: ${resume}`,

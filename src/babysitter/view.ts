@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { View } from '../core/operation.ts';
-import { shellQuote } from '../core/shell-quote.ts';
+import { ownCommand } from '../core/own-command.ts';
 import type { ReportedError, RunReport } from './schema.ts';
 
 /** Lays a run out: executed effects, pending effects of others, and the next command. */
@@ -56,7 +56,5 @@ function pendingNotes(report: RunReport): string[] {
 
 function nextNotes(report: RunReport): string[] {
   const unfinished = report.status === 'waiting' || report.status === 'interrupted';
-  return unfinished
-    ? [`resume it with: ${shellQuote(['websocket-skill', 'resume', report.runDir])}`]
-    : [];
+  return unfinished ? [`resume it with: ${ownCommand('resume', report.runDir)}`] : [];
 }

@@ -6,6 +6,7 @@ import { didYouMean } from '../core/did-you-mean.ts';
 import { invalidInput, UsageError } from '../core/errors.ts';
 import { readRegularFile, reasonOf } from '../core/input-file.ts';
 import type { Operation } from '../core/operation.ts';
+import { ownCommand } from '../core/own-command.ts';
 
 /** A parsed command line: what to run, with which arguments, and how to print. */
 export interface Invocation {
@@ -48,7 +49,7 @@ export function parseFlags(
 
 function buildCommand(operation: Operation, flags: readonly Flag[]): Command {
   const terms = new Map(flags.map((flag) => [`--${flag.name}`, usage(flag)]));
-  const command = new Command(`websocket-skill ${operation.name}`)
+  const command = new Command(`${ownCommand()} ${operation.name}`)
     .usage(
       ['[flags]', ...flags.filter((flag) => flag.positional).map((f) => `<${f.name}>`)].join(' '),
     )
@@ -68,7 +69,7 @@ function buildCommand(operation: Operation, flags: readonly Flag[]): Command {
   command.addHelpText(
     'after',
     `${hasDuration ? DURATIONS : ''}\nExamples:\n` +
-      operation.examples.map((line) => `  websocket-skill ${line}\n`).join(''),
+      operation.examples.map((line) => `  ${ownCommand()} ${line}\n`).join(''),
   );
   return command;
 }
@@ -147,7 +148,7 @@ function longFlagHint(name: string, names: readonly string[]): string {
 
 /** There are no short flags but -h; `-p` is answered with the flags that begin with a p. */
 function shortFlagHint(letter: string, names: readonly string[]): string {
-  if (letter.toLowerCase() === 'v') return 'websocket-skill --version prints the version';
+  if (letter.toLowerCase() === 'v') return '--version alone prints the version';
   const meant = names.filter((name) => name.startsWith(letter)).map((name) => `--${name}`);
   if (meant.length === 0) return 'flags have long names only: --help lists them';
   return `flags have long names only: did you mean ${meant.join(' or ')}?`;

@@ -1,6 +1,7 @@
 import { didYouMean } from '../core/did-you-mean.ts';
 import { UsageError } from '../core/errors.ts';
 import type { OperationEntry } from '../core/operation.ts';
+import { ownCommand } from '../core/own-command.ts';
 import type { Answer, Invocation } from './parse-flags.ts';
 
 interface Program {
@@ -48,16 +49,15 @@ function find(name: string, commands: readonly OperationEntry[]): OperationEntry
 function overview(commands: readonly OperationEntry[]): string {
   const width = Math.max(...commands.map(({ name }) => name.length));
   return [
-    'Usage: websocket-skill <operation> [flags]',
+    `Usage: ${ownCommand()} <operation> [flags]`,
     '',
     'Generate WebSocket servers; test, validate and load-test WebSocket servers and clients.',
     '',
     'Operations:',
     ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
     '',
-    'websocket-skill <operation> --help lists its flags. Exit codes: 0 passed, 1 failed check,',
-    '2 wrong usage, 3 environment error (refused, timed out), 4 invalid measurement,',
-    '130 interrupted.',
+    'With --help, an operation lists its flags. Exit codes: 0 passed, 1 failed check, 2 wrong usage,',
+    '3 environment error (refused, timed out), 4 invalid measurement, 130 interrupted.',
     '',
   ].join('\n');
 }

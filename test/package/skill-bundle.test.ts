@@ -1,4 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -8,20 +9,38 @@ import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const file = path.join(root, 'skills/websocket/scripts/websocket.mjs');
+const scripts = path.join(root, 'skills/websocket/scripts');
+const file = path.join(scripts, 'websocket.mjs');
 const text = readFileSync(file, 'utf8');
 
 interface Build {
   readonly bundle: (outfile: string) => Promise<void>;
 }
 
-describe('the bundled script of the skill', () => {
-  it('comes out of the build byte for byte as it is committed', async () => {
+describe('the bundled scripts of the skill', () => {
+  it('come out of the build byte for byte as they are committed', async () => {
     const { bundle } = (await import(path.join(root, 'scripts/build.mjs'))) as Build;
-    const again = path.join(temporaryFolder(), 'websocket.mjs');
-    await bundle(again);
+    const again = temporaryFolder();
+    await bundle(path.join(again, 'websocket.mjs'));
+    expect(readdirSync(again)).toEqual(readdirSync(scripts));
     // Not compared as strings: a difference would print a million characters.
-    expect(readFileSync(again).equals(readFileSync(file))).toBe(true);
+    for (const name of readdirSync(again)) {
+      const made = readFileSync(path.join(again, name));
+      expect(made.equals(readFileSync(path.join(scripts, name))), name).toBe(true);
+    }
+  });
+
+  it('hold each process that `run` knows, and export it without running the command line', async () => {
+    const names = readdirSync(path.join(root, 'processes')).map((name) =>
+      path.basename(name, '.ts'),
+    );
+    const files = readdirSync(scripts).map((name) => path.basename(name, '.mjs'));
+    expect(files.sort()).toEqual(['websocket', ...names.filter((name) => name !== 'steps')].sort());
+    const script = `console.log(Object.keys(await import('./websocket-server.mjs')).join())`;
+    const args = ['--input-type=module', '-e', script];
+    expect(execFileSync(process.execPath, args, { cwd: scripts, encoding: 'utf8' })).toBe(
+      'process\n',
+    );
   });
 
   it('can be executed as it is', () => {

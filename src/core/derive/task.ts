@@ -1,4 +1,5 @@
 import type { Operation } from '../operation.ts';
+import { ownProgram } from '../own-command.ts';
 import { shellQuote } from '../shell-quote.ts';
 
 /** The effect a task definition is for. */
@@ -33,7 +34,7 @@ export function toTaskDefinition(
   { effectId, runDir }: TaskEffect,
   input: unknown,
 ): TaskDefinition {
-  const command = ['websocket-skill', 'run-task', runDir, effectId];
+  const command = [...ownProgram(), 'run-task', runDir, effectId];
   return {
     kind: 'skill',
     title: `${operation.summary}. This command does it and posts the result: ${shellQuote(command)}`,

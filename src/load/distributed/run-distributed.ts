@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Queue, QueueEvents, QueueEventsProducer, Worker } from 'bullmq';
 import { EnvironmentError } from '../../core/errors.ts';
+import { ownCommand } from '../../core/own-command.ts';
 import { VERSION } from '../../core/version.ts';
 import { aggregateResults } from '../aggregate.ts';
 import type { LoadPlan } from '../plan.ts';
@@ -157,7 +158,7 @@ class DistributedRun {
     const joined = names.length === 0 ? '' : ` (${names.join(', ')})`;
     throw workersError(
       `${names.length} of ${workers} remote workers joined within ${timeoutMs / 1000} s${joined}`,
-      `start more with: websocket-skill benchmark-worker --redis ${redisForHint(redis, this.#link)}`,
+      `start more with: ${ownCommand('benchmark-worker')} --redis ${redisForHint(redis, this.#link)}`,
     );
   }
 

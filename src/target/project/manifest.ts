@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { UsageError } from '../../core/errors.ts';
+import { ownCommand } from '../../core/own-command.ts';
 
 /** Name of the manifest in the root of a generated project. */
 export const MANIFEST_FILE = '.wsgen.json';
@@ -120,7 +121,7 @@ function parseManifest(text: string, path: string): Manifest {
 function notAProject(path: string, why: string, cause?: unknown): UsageError {
   return new UsageError('WSK_ERR_NOT_A_PROJECT', `${path} is not a generated project: ${why}`, {
     cause,
-    hint: 'generate one with `websocket-skill generate-server`',
+    hint: `generate one with: ${ownCommand('generate-server')}`,
   });
 }
 

@@ -97,7 +97,11 @@ describe('the skill’s folder alone, far from any node_modules', () => {
     const help = await skill('--help');
     expect(help).toMatchObject({ exitCode: 0, stderr: '' });
     expect(help.stdout).toMatch(/generate-server[^]*test[^]*validate-handshake[^]*run[^]*config/);
-    expect((await skill('run', '--help')).exitCode).toBe(0);
+    const { exitCode, stdout } = await skill('run', '--help');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(
+      /^Usage: node \S+\/agent\/skills\/websocket\/scripts\/websocket\.mjs run /,
+    );
   });
 
   it('generates an echo server in one file, which passes the test', async () => {
@@ -215,6 +219,32 @@ describe('the skill’s folder alone, far from any node_modules', () => {
     });
     expect(result.exitCode).toBe(3);
     expect(result.stderr).toContain('npm install');
+  });
+
+  it('runs the process websocket-server to its end with the SDK alone', async () => {
+    const { skill, project } = copyAlone();
+    mkdirSync(path.join(project, 'node_modules/@a5c-ai'), { recursive: true });
+    const sdk = 'node_modules/@a5c-ai/babysitter-sdk';
+    symlinkSync(fileURLToPath(new URL(sdk, root)), path.join(project, sdk), 'junction');
+    const inputs = { type: 'echo', outputDir: 'echo', messages: 5, autobahn: { cases: ['1.1.1'] } };
+    writeFileSync(path.join(project, 'inputs.json'), JSON.stringify(inputs));
+    const args = ['--inputs', 'inputs.json', '--run-id', 'r', '--json'];
+    const { exitCode, stdout } = await skill('run', 'websocket-server', ...args);
+    expect(JSON.parse(stdout)).toMatchObject({
+      status: 'passed',
+      output: { success: true, compliance: { rfc6455: true, autobahnPassed: 1 } },
+    });
+    expect(exitCode).toBe(0);
+    // What a person or another program is told to type is the script that was run.
+    const tasks = path.join(project, '.a5c/runs/r/tasks');
+    const titles = readdirSync(tasks).map((id) => {
+      const file = path.join(tasks, id, 'task.json');
+      return (JSON.parse(readFileSync(file, 'utf8')) as { title: string }).title;
+    });
+    expect(titles).toHaveLength(4);
+    for (const title of titles) {
+      expect(title).toMatch(/: node \/\S+\/skills\/websocket\/scripts\/websocket\.mjs run-task \//);
+    }
   });
 
   // Threads of their own are started from the one file.

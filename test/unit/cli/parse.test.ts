@@ -90,7 +90,7 @@ describe('parseCommandLine', () => {
   it.each([
     ['--feat', 'did you mean --features?'],
     ['-p', 'flags have long names only: did you mean --port?'],
-    ['-v', 'websocket-skill --version prints the version'],
+    ['-v', '--version alone prints the version'],
     ['-x', 'flags have long names only: --help lists them'],
   ])('answers %s with what may be meant', async (flag, hint) => {
     expect(await refusal('sample', 'x', flag, '1')).toMatchObject({
