@@ -30,7 +30,7 @@ describe('what npm publishes', () => {
         'LICENSE',
         'README.md',
         'SKILL.md',
-        '.claude-plugin/plugin.json',
+        '.claude-plugin/marketplace.json',
         'dist/src/index.js',
         'dist/src/index.d.ts',
         'dist/tasks/index.js',
