@@ -123,7 +123,7 @@ const REQUEST_RULES: readonly Rule<RequestHead>[] = [
   {
     id: 'request-origin',
     rfc: '6455#4.1',
-    rule: 'The Origin field, which browsers send, holds one serialized origin or null.',
+    rule: 'The Origin field, which browsers send, holds origins or null.',
     code: 'WSK_ORIGIN',
     expected: 'scheme://host with an optional port, or null',
     // 4.2.2: which origins to accept is the server's own policy.
@@ -169,8 +169,12 @@ function namesHost(target: string, host: string): boolean {
 }
 
 /** RFC 6454 section 7.1: `null`, or scheme, host and port without a path. */
+/** RFC 6454 section 7.1: `null`, or origins with a space between them; `file://` has no host. */
 function isOrigin(text: string): boolean {
-  if (text === 'null') return true;
-  const [, host] = /^[a-z][a-z0-9+\-.]*:\/\/(.+)$/i.exec(text) ?? [];
-  return host !== undefined && isHost(host);
+  return text === 'null' || text.split(' ').every(isSerializedOrigin);
+}
+
+function isSerializedOrigin(text: string): boolean {
+  const [, host] = /^[a-z][a-z0-9+\-.]*:\/\/(.*)$/i.exec(text) ?? [];
+  return host === '' || (host !== undefined && isHost(host));
 }

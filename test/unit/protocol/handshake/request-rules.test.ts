@@ -82,7 +82,13 @@ const BREACHES: Record<string, string[][]> = {
     ['Sec-WebSocket-Version: 013'],
     ['Sec-WebSocket-Version: 13, 8'],
   ],
-  'request-origin': [['Origin: example.com'], ['Origin: http://a/path'], ['Origin: ']],
+  'request-origin': [
+    ['Origin: example.com'],
+    ['Origin: http://a/path'],
+    ['Origin: '],
+    ['Origin: http://a, http://b'],
+    ['Origin: null http://a'],
+  ],
   'request-subprotocols': [
     ['Sec-WebSocket-Protocol: '],
     ['Sec-WebSocket-Protocol: a,,b'],
@@ -132,6 +138,9 @@ describe('checkRequest', () => {
       'request-deflate-values',
     ]);
     expect(idsOf(check('Origin: null', 'Host: [::1]:8080'), 'fail')).toEqual([]);
+    for (const origin of ['file://', 'chrome-extension://abc', 'http://a https://b:8443']) {
+      expect(idsOf(check(`Origin: ${origin}`), 'fail')).toEqual([]);
+    }
   });
 
   it.each(

@@ -88,7 +88,7 @@ describe('verifyRequest and verifyResponse', () => {
 
   it('let a strange origin and a bad offer pass, because those are not for the protocol to refuse', () => {
     const { asServer } = shake(
-      { headers: [['Origin', 'file://']], extensions: 'permessage-deflate; foo' },
+      { headers: [['Origin', 'http://a/path']], extensions: 'permessage-deflate; foo' },
       { deflate: {} },
     );
     expect(asServer.deflate).toBeUndefined();
