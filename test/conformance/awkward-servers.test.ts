@@ -43,7 +43,7 @@ it('says what is there in place of a WebSocket', async () => {
   });
   await expect(runSuite({ url: http.url, cases: SOME })).rejects.toMatchObject({
     code: 'WSK_ERR_HTTP_STATUS',
-    message: expect.stringContaining('HTTP 404 Not Found'),
+    message: expect.stringContaining('HTTP 404 Not Found') as string,
   });
 });
 

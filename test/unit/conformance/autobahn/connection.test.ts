@@ -313,7 +313,10 @@ describe('a peer that floods', () => {
     play.receive(Buffer.concat(Array.from({ length: 9000 }, () => part)));
     play.send({ opcode: 0, payload: Buffer.from('c') });
     expect(play.connection.handler.received).toEqual([
-      expect.objectContaining({ binary: true, payload: expect.objectContaining({ length: 9002 }) }),
+      expect.objectContaining({
+        binary: true,
+        payload: expect.objectContaining({ length: 9002 }) as object,
+      }),
     ]);
   });
 });
