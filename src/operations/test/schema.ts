@@ -62,7 +62,7 @@ export type TestInput = z.output<typeof TestInput>;
 /** One check of an endpoint: what it is about, how it ended and why. */
 export const CheckRow = z.object({
   id: z.string(),
-  /** Section that asks for it, as `6455#5.2`. */
+  /** Section that asks for it, as `6455#5.2`; empty where it is a promise of the project. */
   rfc: z.string(),
   title: z.string(),
   verdict: Grade,

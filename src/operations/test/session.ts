@@ -23,6 +23,8 @@ export interface Session {
   readonly echo: EchoDecision;
   /** Whether a ping was answered; otherwise other checks do not wait for pongs. */
   answersPings: boolean;
+  /** What works in a chat project; later rows of it do not fail over the rest. */
+  readonly chat: { joins: boolean; leaves: boolean; broadcasts: boolean };
   readonly measurements: Measurements;
   readonly emit: (progress: Progress) => void;
   /** Opens another connection with the input's headers and subprotocols. */

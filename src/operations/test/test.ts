@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CHAT_ENV } from './checks/chat.ts';
 import { CHECKS } from './checks/index.ts';
 import { runCheck, skip } from './check.ts';
 import type { Check } from './check.ts';
@@ -30,7 +31,7 @@ export async function testEndpoint(
 ): Promise<TestReport> {
   const run = new Run(input, context);
   try {
-    await using target = await openTarget(input, context);
+    await using target = await openTarget(input, context, { env: CHAT_ENV });
     await run.execute(target);
   } catch (error) {
     // Ctrl-C rejects everything that is awaited; the report holds what was checked before.
@@ -157,6 +158,7 @@ class Run {
       opening: channel.handshake,
       echo: await decideEcho(channel, this.#input, project?.manifest.contract),
       answersPings: false,
+      chat: { joins: false, leaves: false, broadcasts: false },
       measurements: this.#measurements,
       emit: this.#context.emit,
       dial: dialer.dial,

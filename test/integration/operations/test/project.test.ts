@@ -35,6 +35,10 @@ describe('test --project', () => {
     expect(report.checks.find((row) => row.id === 'echo')?.detail).toMatch(
       /known from the project/,
     );
+    expect(report.checks.find((row) => row.id === 'chat-broadcast')).toMatchObject({
+      verdict: 'skip',
+      detail: 'the project is no chat server',
+    });
   });
 
   it('takes the limit from the contract, whatever the input says', async () => {
