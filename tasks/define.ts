@@ -1,11 +1,14 @@
 import path from 'node:path';
-import type { DefinedTask, TaskImpl } from '@a5c-ai/babysitter-sdk/dist/tasks/index.js';
-import type * as z from 'zod';
+import type {
+  DefinedTask,
+  TaskBuildContext,
+  TaskImpl,
+} from '@a5c-ai/babysitter-sdk/dist/tasks/index.js';
+import * as z from 'zod';
 import { readJson } from '../src/babysitter/json-file.ts';
 import { loadTaskSdk } from '../src/babysitter/sdk.ts';
-import { writeTaskInput } from '../src/babysitter/task-input.ts';
-import { loadSettings } from '../src/config/index.ts';
-import { resolveInput } from '../src/core/derive/input.ts';
+import { resolveTaskInput, writeTaskInput } from '../src/babysitter/task-input.ts';
+import { checkInput } from '../src/core/derive/input.ts';
 import { taskIdOf, toTaskDefinition, type TaskDefinition } from '../src/core/derive/task.ts';
 import type { OperationEntry, Report } from '../src/core/operation.ts';
 
@@ -51,6 +54,35 @@ export function defineTasks<Registry extends Readonly<Record<string, OperationEn
   return Object.fromEntries(tasks) as TasksOf<Registry>;
 }
 
+/** What the one task for all operations takes: the name of an operation, and its input. */
+export type AnyArgs<Registry> = {
+  readonly [Name in keyof Registry]: Registry[Name] extends OperationEntry<infer Input>
+    ? { readonly operation: Name; readonly config?: z.input<Input> }
+    : never;
+}[keyof Registry];
+
+/** Defines one task for all operations: `{ operation: 'test', config: { url } }`. */
+export function defineAnyTask<Registry extends Readonly<Record<string, OperationEntry>>>(
+  operations: Registry,
+): DefinedTask<AnyArgs<Registry>, Report> {
+  const Args = z.strictObject({
+    operation: z.enum(Object.keys(operations)),
+    config: z
+      .record(z.string(), z.unknown())
+      .default({})
+      .meta({ expected: 'the input of the operation' }),
+  });
+  const build = async (
+    args: AnyArgs<Registry> | undefined,
+    effect: TaskBuildContext,
+  ): Promise<TaskDefinition> => {
+    const { operation, config } = checkInput(Args, args ?? {});
+    return await request(operations[operation] as OperationEntry, config, effect);
+  };
+  const options = { kind: 'skill', description: 'Execute any operation of the websocket skill' };
+  return defineOnce('websocket/any', build, options);
+}
+
 /** Defines a task, or returns the one that is already defined under this id. */
 export function defineOnce<Args, Result>(
   id: string,
@@ -84,10 +116,7 @@ async function request(
 ): Promise<TaskDefinition> {
   const operation = await entry.load();
   const cwd = await workingFolder(runDir);
-  const { settings, note } = loadSettings({ cwd, env: process.env });
-  if (note !== undefined) console.error(`websocket-skill: ${note}`);
-  const resolved = resolveInput(operation, args ?? {}, settings);
-  const input = JSON.parse(JSON.stringify(resolved)) as Record<string, unknown>;
+  const input = resolveTaskInput(operation, args ?? {}, cwd);
   await writeTaskInput(runDir, { effectId, operation: operation.name, cwd, input });
   return toTaskDefinition(operation, { effectId, runDir }, input);
 }

@@ -3,17 +3,27 @@ import * as z from 'zod';
 import { UsageError } from '../core/errors.ts';
 import { didYouMean } from '../core/did-you-mean.ts';
 import type { Operation, OperationEntry } from '../core/operation.ts';
-import { readJson } from './json-file.ts';
-import type { Effect, Run } from './run-folder.ts';
+import { shellQuote } from '../core/shell-quote.ts';
+import { exists, readJson } from './json-file.ts';
+import { howToFail, type Effect, type Run } from './run-folder.ts';
 import type { PendingEffect } from './schema.ts';
-import { badTaskInput, readTaskInput } from './task-input.ts';
+import {
+  badTaskInput,
+  readTaskInput,
+  resolveTaskInput,
+  taskInputFile,
+  type TaskInput,
+} from './task-input.ts';
 
 const TaskDefinition = z.looseObject({
   schemaVersion: z.string(),
   kind: z.string(),
   title: z.string().optional(),
   skill: z
-    .looseObject({ name: z.string(), context: z.looseObject({ operation: z.string().optional() }) })
+    .looseObject({
+      name: z.string(),
+      context: z.record(z.string(), z.unknown()).optional().catch(undefined),
+    })
     .optional()
     .catch(undefined),
 });
@@ -35,11 +45,12 @@ export type ClassifiedEffect =
   | { readonly ours: false; readonly effect: Effect; readonly pending: PendingEffect };
 
 /**
- * Tells whether an effect is ours: a `skill` effect that names this skill and an operation.
+ * Tells whether an effect is ours: a `skill` effect that names this skill and an operation. Its
+ * input is in input.json, or, if another package has defined the task, in `skill.context`.
  *
  * Changes nothing.
  *
- * @throws UsageError WSK_ERR_BAD_TASK_INPUT when an effect of ours is corrupt or unknown
+ * @throws UsageError WSK_ERR_BAD_TASK_INPUT when an effect of ours is corrupt or its input wrong
  */
 export async function classify(
   run: Run,
@@ -53,57 +64,97 @@ export async function classify(
   const parsed = TaskDefinition.safeParse(value);
   if (!parsed.success) throw badTaskInput(`${file} is no task definition`, parsed.error);
   const definition = parsed.data;
-  const name = operationNameOf(definition);
-  if (name === undefined)
-    return { ours: false, effect, pending: describe(run, effect, definition) };
-  if (definition.schemaVersion !== run.sdk.TASK_SCHEMA_VERSION) {
+  const { kind, skill, schemaVersion } = definition;
+  const leave = (reason: string | null): ClassifiedEffect => {
+    return { ours: false, effect, pending: describe(run, effect, { definition, reason }) };
+  };
+  if (kind !== 'skill' || skill?.name !== 'websocket') return leave(null);
+  const { operation: name, ...context } = skill.context ?? {};
+  if (typeof name !== 'string') return leave('its skill.context names no operation');
+  if (schemaVersion !== run.sdk.TASK_SCHEMA_VERSION) {
     throw badTaskInput(
-      `${file}: schemaVersion is ${definition.schemaVersion}, expected ${run.sdk.TASK_SCHEMA_VERSION}`,
+      `${file}: schemaVersion is ${schemaVersion}, expected ${run.sdk.TASK_SCHEMA_VERSION}`,
     );
   }
-  return { ours: true, effect, task: await readTask(run, effect, { name, operations }) };
-}
-
-function operationNameOf({ kind, skill }: TaskDefinition): string | undefined {
-  return kind === 'skill' && skill?.name === 'websocket' ? skill.context.operation : undefined;
-}
-
-async function readTask(
-  run: Run,
-  { effectId }: Effect,
-  { name, operations }: { name: string; operations: Registry },
-): Promise<EffectTask> {
-  const stored = await readTaskInput(run.dir, effectId);
-  if (stored.operation !== name) {
-    throw badTaskInput(
-      `input.json of ${effectId} is for ${stored.operation}, its task.json for ${name}`,
-    );
-  }
+  const stored = await readStored(run, effect, { name, context });
   const entry = Object.hasOwn(operations, name) ? operations[name] : undefined;
   if (entry === undefined) {
-    throw new UsageError(
-      'WSK_ERR_BAD_TASK_INPUT',
-      `effect ${effectId} asks for the unknown operation ${JSON.stringify(name)}`,
-      { hint: didYouMean(name, Object.keys(operations)) },
-    );
+    const hint = didYouMean(name, Object.keys(operations));
+    return leave(`there is no operation ${JSON.stringify(name)}; ${hint}`);
   }
   const operation = await entry.load();
-  const input = operation.input.safeParse(stored.input);
-  if (!input.success) {
-    const issue = input.error.issues[0];
-    const at = ['input', ...(issue?.path ?? [])].join('.');
-    throw badTaskInput(`input.json of ${effectId}: ${at}: ${issue?.message ?? ''}`, input.error);
-  }
-  return { operation, input: input.data, cwd: stored.cwd };
+  const task =
+    stored === undefined
+      ? { operation, input: readContext(run, effect, { operation, context }), cwd: run.cwd }
+      : { operation, input: readInput(effect, { operation, stored }), cwd: stored.cwd };
+  return { ours: true, effect, task };
 }
 
-function describe(run: Run, effect: Effect, { kind, title }: TaskDefinition): PendingEffect {
+/** The file input.json; undefined for a task of others whose input is in its `skill.context`. */
+async function readStored(
+  run: Run,
+  { effectId }: Effect,
+  { name, context }: { name: string; context: Readonly<Record<string, unknown>> },
+): Promise<TaskInput | undefined> {
+  // Our own tasks name the command; they are never without input.json.
+  const isForeign = !Object.hasOwn(context, 'command');
+  if (isForeign && !(await exists(taskInputFile(run.dir, effectId)))) return undefined;
+  const stored = await readTaskInput(run.dir, effectId);
+  if (stored.operation === name) return stored;
+  throw badTaskInput(
+    `input.json of ${effectId} is for ${stored.operation}, its task.json for ${name}`,
+  );
+}
+
+function readInput(
+  { effectId }: Effect,
+  { operation, stored }: { operation: Operation; stored: TaskInput },
+): Record<string, unknown> {
+  const input = operation.input.safeParse(stored.input);
+  if (input.success) return input.data;
+  const issue = input.error.issues[0];
+  const at = ['input', ...(issue?.path ?? [])].join('.');
+  throw badTaskInput(`input.json of ${effectId}: ${at}: ${issue?.message ?? ''}`, input.error);
+}
+
+function readContext(
+  run: Run,
+  { effectId, taskId }: Effect,
+  { operation, context }: { operation: Operation; context: Readonly<Record<string, unknown>> },
+): Record<string, unknown> {
+  try {
+    return operation.input.parse(resolveTaskInput(operation, context, run.cwd));
+  } catch (error) {
+    if (!(error instanceof UsageError) || error.code === 'WSK_ERR_INVALID_CONFIG') throw error;
+    const { message, hint } = error;
+    throw new UsageError(
+      'WSK_ERR_BAD_TASK_INPUT',
+      `skill.context of ${taskId} (${effectId}), operation ${operation.name}: ${message}`,
+      {
+        cause: error,
+        hint:
+          `${hint === undefined ? '' : `${hint} `}nothing was executed; mend the task and start a ` +
+          `new run, or ${howToFail(run, effectId)}`,
+      },
+    );
+  }
+}
+
+function describe(
+  { dir }: Run,
+  { effectId, taskId }: Effect,
+  { definition, reason }: { definition: TaskDefinition; reason: string | null },
+): PendingEffect {
+  const { kind, title } = definition;
   const value = kind === 'breakpoint' ? '{"approved":true}' : '<json>';
+  const post = ['babysitter', 'task:post', dir, effectId, '--status'];
   return {
-    effectId: effect.effectId,
+    effectId,
     kind,
-    taskId: effect.taskId,
-    title: title ?? effect.taskId,
-    post: `babysitter task:post ${run.dir} ${effect.effectId} --status ok --value-inline '${value}'`,
+    taskId,
+    title: title ?? taskId,
+    reason,
+    post: shellQuote([...post, 'ok', '--value-inline', value]),
+    fail: shellQuote([...post, 'error']),
   };
 }

@@ -9,6 +9,7 @@ import { effectLock, withRunLock } from './recover.ts';
 import { DamagedFile, isMissing, readJson, writeJson } from './json-file.ts';
 import { readState, runFailed, type Effect, type Run } from './run-folder.ts';
 import type { ExecutedEffect, ReportedError } from './schema.ts';
+import { writeTaskInput } from './task-input.ts';
 
 /** How one of our effects ended; an `invalid` report counts as failed. */
 export interface Outcome {
@@ -76,6 +77,13 @@ export async function executeEffect(
     // commit fails and the committed one is reported.
     const leftover = await readLeftover(run, effect, task.operation);
     if (leftover !== undefined) return await commit(run, effect, leftover, 'recovered');
+    const { operation, input, cwd } = task;
+    await writeTaskInput(run.dir, {
+      effectId: effect.effectId,
+      operation: operation.name,
+      cwd,
+      input,
+    });
     return await execute(run, { effect, task }, context);
   });
   return { ...outcome, durationMs: context.now() - started };

@@ -11,6 +11,7 @@ const RunMetadata = z.looseObject({
   processId: z.string().min(1),
   layoutVersion: z.string().min(1),
   createdAt: z.string().min(1),
+  cwd: z.string().optional(),
   entrypoint: z.object({ importPath: z.string().min(1), exportName: z.string().min(1) }),
 });
 
@@ -23,6 +24,8 @@ export interface Run {
   readonly processId: string;
   /** ISO 8601. */
   readonly createdAt: string;
+  /** Absolute: where our runner created the run, else where it is opened. */
+  readonly cwd: string;
   readonly entrypoint: { readonly importPath: string; readonly exportName: string };
 }
 
@@ -69,7 +72,15 @@ export async function openRun(sdk: RunnerSdk, dir: string, cwd: string): Promise
       `${file}: layoutVersion is ${layoutVersion}, expected ${sdk.replaySchemaVersion}`,
     );
   }
-  return { sdk, dir: runDir, runId, processId, createdAt, entrypoint };
+  return {
+    sdk,
+    dir: runDir,
+    runId,
+    processId,
+    createdAt,
+    cwd: path.resolve(cwd, parsed.data.cwd ?? ''),
+    entrypoint,
+  };
 }
 
 /** The error for a folder that is not a run this package can work on. */
@@ -111,6 +122,12 @@ export async function readState(run: Run): Promise<RunState> {
     }
   }
   return { events: events.length, ended, failure, effects };
+}
+
+/** How to end the wait for an effect that nobody can resolve. */
+export function howToFail({ dir }: Pick<Run, 'dir'>, effectId: string): string {
+  const post = shellQuote(['babysitter', 'task:post', dir, effectId, '--status', 'error']);
+  return `post an error: ${post}, then run: ${shellQuote(['websocket-skill', 'resume', dir])}`;
 }
 
 /** The error for a run that the SDK cannot continue; the journal keeps what was committed. */

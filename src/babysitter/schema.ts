@@ -36,8 +36,12 @@ export const PendingEffect = z.object({
   kind: z.string(),
   taskId: z.string(),
   title: z.string(),
+  /** Why the program that should execute the effect cannot; null where it is others' to do. */
+  reason: z.string().nullable(),
   /** The command line that posts a result. */
   post: z.string(),
+  /** The command line that posts an error, so that the run does not wait for ever. */
+  fail: z.string(),
 });
 export type PendingEffect = z.output<typeof PendingEffect>;
 

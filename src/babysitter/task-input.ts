@@ -1,7 +1,10 @@
 import path from 'node:path';
 import * as z from 'zod';
+import { loadSettings } from '../config/index.ts';
+import { resolveInput } from '../core/derive/input.ts';
 import { UsageError } from '../core/errors.ts';
 import { makeFolder } from '../core/make-folder.ts';
+import type { Operation } from '../core/operation.ts';
 import { exists, readJson, writeJson } from './json-file.ts';
 
 /** Format of `tasks/<effectId>/input.json`; any other is refused. */
@@ -22,6 +25,23 @@ export type TaskInput = z.output<typeof TaskInput>;
 /** The file with the input of an effect. */
 export function taskInputFile(runDir: string, effectId: string): string {
   return path.join(runDir, 'tasks', effectId, 'input.json');
+}
+
+/**
+ * Resolves the arguments of a task in the folder `cwd`: arguments > WS_* > websocket.yaml >
+ * defaults, as JSON.
+ *
+ * @throws UsageError for an argument, variable or configuration value that is wrong
+ */
+export function resolveTaskInput(
+  operation: Operation,
+  args: Readonly<Record<string, unknown>>,
+  cwd: string,
+): Record<string, unknown> {
+  const { settings, note } = loadSettings({ cwd, env: process.env });
+  if (note !== undefined) console.error(`websocket-skill: ${note}`);
+  const resolved = resolveInput(operation, args, settings);
+  return JSON.parse(JSON.stringify(resolved)) as Record<string, unknown>;
 }
 
 /** Writes the input of a newly requested effect; an existing file is kept. */

@@ -48,9 +48,11 @@ export function errorNotes(error: ReportedError | null): string[] {
 }
 
 function pendingNotes(report: RunReport): string[] {
-  return report.pending.flatMap((effect) => [
-    `waits for ${effect.kind} ${effect.effectId}: ${effect.title}`,
-    `  post it: ${effect.post}`,
+  return report.pending.flatMap(({ kind, effectId, title, reason, post, fail }) => [
+    `waits for ${kind} ${effectId}: ${title}`,
+    ...(reason === null ? [] : [`  cannot be executed here: ${reason}`]),
+    `  post it: ${post}`,
+    ...(reason === null ? [] : [`  if nobody can do it, post an error: ${fail}`]),
   ]);
 }
 

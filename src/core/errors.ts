@@ -14,7 +14,7 @@ export const ERRORS = {
   WSK_ERR_NOT_A_PROJECT: 'the path holds no project or file made by generate-server',
   WSK_ERR_NOT_A_RUN: 'the folder holds no babysitter run',
   WSK_ERR_UNKNOWN_EFFECT: 'the run has no such effect, or it is not a websocket task',
-  WSK_ERR_BAD_TASK_INPUT: 'tasks/<effectId>/input.json is corrupt or of another program',
+  WSK_ERR_BAD_TASK_INPUT: 'the input of a task is wrong, corrupt or of another program',
   WSK_ERR_OUTPUT_NOT_WRITABLE: 'the output path cannot be written',
   WSK_ERR_FILE_NOT_READABLE: 'an input file cannot be read',
   WSK_ERR_LISTEN: 'the address to listen on is in use or not allowed',

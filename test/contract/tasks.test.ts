@@ -32,7 +32,7 @@ describe('the tasks', () => {
         .map(({ id }) => id)
         .filter(Boolean)
         .sort(),
-    ).toEqual([...ids, 'websocket/custom-handlers'].sort());
+    ).toEqual([...ids, 'websocket/any', 'websocket/custom-handlers'].sort());
   });
 
   it('describe themselves so that the title alone is enough', async () => {

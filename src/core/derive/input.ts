@@ -22,13 +22,34 @@ export function resolveInput<Input extends z.ZodObject, Output extends z.ZodType
   settings: Settings,
   naming: Naming = 'field',
 ): z.output<Input> {
-  const given = Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined));
-  const merged = { ...operation.defaults?.(settings, given), ...given };
-  const result = operation.input.safeParse(merged, { reportInput: true });
+  const given = withoutUndefined(args);
+  return checkInput(
+    operation.input,
+    { ...operation.defaults?.(settings, given), ...given },
+    naming,
+  );
+}
+
+/**
+ * Checks arguments against a schema; one that is `undefined` counts as not given.
+ *
+ * @throws UsageError WSK_ERR_INVALID_INPUT, or WSK_ERR_UNKNOWN_FLAG for a field that does not exist
+ */
+export function checkInput<Input extends z.ZodObject>(
+  input: Input,
+  args: Readonly<Record<string, unknown>>,
+  naming: Naming = 'field',
+): z.output<Input> {
+  const given = withoutUndefined(args);
+  const result = input.safeParse(given, { reportInput: true });
   if (result.success) return result.data;
   const issue = result.error.issues[0] as z.core.$ZodIssue;
-  const refused = { issue, given: givenFor(issue, merged) };
-  throw inputError(refused, flagsOf(operation), naming);
+  const refused = { issue, given: givenFor(issue, given) };
+  throw inputError(refused, flagsOf({ input }), naming);
+}
+
+function withoutUndefined(args: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined));
 }
 
 /**

@@ -58,9 +58,12 @@ async function settle(
   if (committed !== undefined) return committed;
   const classified = await classify(run, effect, operations);
   if (classified.ours) return await executeEffect(run, classified, context);
+  const { pending } = classified;
   throw new UsageError(
     'WSK_ERR_UNKNOWN_EFFECT',
-    `effect ${effect.effectId} is a ${effect.kind} effect, not an effect of this skill`,
-    { hint: `its result is posted with: ${classified.pending.post}` },
+    pending.reason === null
+      ? `effect ${effect.effectId} is a ${effect.kind} effect, not an effect of this skill`
+      : `effect ${effect.effectId} cannot be executed: ${pending.reason}`,
+    { hint: `its result is posted with: ${pending.post}, an error with: ${pending.fail}` },
   );
 }

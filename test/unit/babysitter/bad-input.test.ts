@@ -143,24 +143,6 @@ describe('nothing is executed or changed', () => {
     await expectRefused(notes, 'WSK_ERR_NOT_A_RUN', message);
   });
 
-  it('when our operation is not known, and the nearest one is named', async () => {
-    const notes = new NoteRun();
-    await requestFirst(notes);
-    const [effectId = ''] = notes.effectIds();
-    const context = { operation: 'nots' };
-    edit(notes.taskFile(effectId, 'task.json'), (value) => ({
-      ...value,
-      skill: { name: 'websocket', context },
-    }));
-    edit(notes.taskFile(effectId, 'input.json'), (value) => ({ ...value, operation: 'nots' }));
-    const error: unknown = await notes.resume().catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({
-      code: 'WSK_ERR_BAD_TASK_INPUT',
-      message: expect.stringContaining('unknown operation "nots"') as string,
-      hint: 'did you mean note?',
-    });
-  });
-
   it('in a folder that does not exist, which is not made', async () => {
     const root = temporaryFolder();
     const runDir = path.join(root, 'none');

@@ -113,7 +113,9 @@ describe('a run that waits for others', () => {
         kind: 'agent',
         taskId: 'fixture/agent',
         title: 'Think about it',
+        reason: null,
         post: `babysitter task:post ${notes.runDir} ${agentId} --status ok --value-inline '<json>'`,
+        fail: `babysitter task:post ${notes.runDir} ${agentId} --status error`,
       },
     ]);
     expect(notes.executions()).toEqual(['first']);

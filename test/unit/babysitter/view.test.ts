@@ -17,7 +17,15 @@ const waiting: RunReport = {
     { effectId: '1', taskId: 'websocket/test', status: 'failed', how: 'executed', durationMs: 1.6 },
   ],
   pending: [
-    { effectId: '2', kind: 'agent', taskId: 'a', title: 'Think', post: 'babysitter task:post …' },
+    {
+      effectId: '2',
+      kind: 'agent',
+      taskId: 'a',
+      title: 'Think',
+      reason: null,
+      post: 'babysitter task:post …',
+      fail: 'babysitter task:post … error',
+    },
   ],
 };
 
@@ -39,6 +47,17 @@ it('shows what was executed, what waits for whom, and what to do next', () => {
       'resume it with: websocket-skill resume /runs/r1',
     ],
   });
+});
+
+it('says of an effect that nobody may be able to resolve why, and how to end the wait', () => {
+  const pending = waiting.pending.map((effect) => ({ ...effect, reason: 'no operation "x"' }));
+  expect(viewRun({ ...waiting, pending }).notes).toEqual([
+    'waits for agent 2: Think',
+    '  cannot be executed here: no operation "x"',
+    '  post it: babysitter task:post …',
+    '  if nobody can do it, post an error: babysitter task:post … error',
+    'resume it with: websocket-skill resume /runs/r1',
+  ]);
 });
 
 it('shows the plain values of the output and the file that has all of it', () => {
