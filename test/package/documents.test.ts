@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../../src/cli/commands.ts';
+import { CloseCode, explainCloseCode, isSendableCloseCode } from '../../src/protocol/index.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
@@ -76,6 +77,51 @@ describe('the documents', () => {
       ({ name }) => !RegExp(`websocket-skill ${name}(?![\\w-])`).test(readme),
     );
     expect(missing.map(({ name }) => name)).toEqual([]);
+  });
+});
+
+describe('troubleshooting.md of the skill', () => {
+  const text = read('skills/websocket/references/troubleshooting.md');
+  const rows = new Map(
+    [...text.matchAll(/^\| (\d{4}) +\| ([^|]+?) +\| ([^|]+?) +\|/gm)].map(
+      ([, code, name = '', who = '']) => [Number(code), { name, who }],
+    ),
+  );
+
+  it('explains each close code, under the name that reports give it', () => {
+    const codes = [...Object.values(CloseCode), 1004];
+    expect([...rows.keys()]).toEqual(codes.sort());
+    const names = [...rows].map(([code, { name }]) => [
+      code,
+      explainCloseCode(code).startsWith(name),
+    ]);
+    expect(names.filter(([, isSame]) => isSame !== true)).toEqual([]);
+    for (const range of ['1016-2999', '3000-3999', '4000-4999'])
+      expect(text).toContain(`| ${range}`);
+  });
+
+  it('says which codes never cross the wire', () => {
+    const never = [...rows].filter(([, { who }]) => /^(?:never sent|nobody):/.test(who));
+    expect(never.map(([code]) => code)).toEqual(
+      [...rows.keys()].filter((code) => !isSendableCloseCode(code)),
+    );
+  });
+
+  it('has the command of this program, of wscat and of websocat for each symptom', () => {
+    const symptoms = [
+      ...text.matchAll(/^## (The [^\n]*|Messages [^\n]*|Compression [^\n]*)\n([^]*?)(?=^## )/gm),
+    ];
+    expect(symptoms.map(([, title]) => title)).toEqual([
+      'The connection is refused',
+      'The handshake fails',
+      'Messages do not arrive',
+      'The connection drops',
+      'Compression errors',
+    ]);
+    for (const [, title, section = ''] of symptoms) {
+      expect(section, title).toMatch(/^\/websocket [^]*^wscat -c ws:[^]*^websocat .*ws:/m);
+      expect(section, title).toMatch(/^\| .* fix/m);
+    }
   });
 });
 

@@ -13,6 +13,7 @@ const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'
   version: string;
   exports: Record<string, unknown>;
   dependencies: Record<string, string>;
+  scripts: Record<string, string>;
 };
 
 async function packedFiles(): Promise<string[]> {
@@ -66,6 +67,11 @@ describe('what npm publishes', () => {
   it('has the version that the program prints', () => {
     expect(VERSION).toBe(manifest.version);
   });
+});
+
+// Of the scripts, npm runs `prepare` alone for what it packs from git, where dist/ is not.
+it('is built when npm packs it, from a folder or from git', () => {
+  expect(manifest.scripts).toMatchObject({ prepare: 'npm run build' });
 });
 
 describe('the export surface', () => {
