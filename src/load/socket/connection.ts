@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { CloseCode, HeadDecoder, fieldValue, verifyResponse } from '../../protocol/index.ts';
-import type { NegotiatedDeflate, RequestHead, ResponseHead } from '../../protocol/index.ts';
+import type { NegotiatedDeflate, ResponseHead } from '../../protocol/index.ts';
 import {
   closeFailure,
   handshakeEndFailure,
@@ -14,6 +14,7 @@ import { bodyOf, endsChunks } from '../../transport/read-body.ts';
 import { NONE } from '../measure/in-flight.ts';
 import type { Queue } from '../measure/in-flight.ts';
 import type { MessageSink } from '../measure/tracker.ts';
+import type { OpeningRequest } from './opening-request.ts';
 
 /** What a connection reports to the worker that opened it. */
 export interface ConnectionEvents extends MessageSink<Connection> {
@@ -38,12 +39,6 @@ export interface Place {
   /** When it was due to be opened and when its connect started, in milliseconds. */
   readonly intendedMs: number;
   readonly startedMs: number;
-}
-
-/** The request that opens a connection. */
-export interface Opening {
-  readonly bytes: Buffer;
-  readonly head: RequestHead;
 }
 
 /** A message of which not all has come yet. */
@@ -96,7 +91,10 @@ export abstract class Connection implements Place, Queue {
   socket: Socket | undefined;
   protected readonly host: ConnectionEvents;
   #state = OPENING;
-  #handshake: { readonly sent: Opening; readonly decoder: HeadDecoder<'response'> } | undefined;
+  #request: OpeningRequest | undefined;
+  #key = '';
+  /** Of a response that is not known, or comes in pieces. */
+  #decoder: HeadDecoder<'response'> | undefined;
   #isRefused = false;
   /** Of the opening handshake, then of the closing one. */
   #timer: NodeJS.Timeout | undefined;
@@ -121,16 +119,19 @@ export abstract class Connection implements Place, Queue {
   protected abstract sendClose(code: number): void;
   protected abstract receiveFrames(bytes: Buffer, count: number): void;
 
-  /** Takes a socket that is about to connect and sends `opening` as soon as it has. */
-  open(socket: Socket, opening: Opening, timeoutMs: number): void {
+  /** Takes a socket that is about to connect and sends `request` as soon as it has. */
+  open(socket: Socket, request: OpeningRequest, timeoutMs: number): void {
     const isSecure = socket instanceof TLSSocket;
     this.socket = socket;
-    this.#handshake = { sent: opening, decoder: new HeadDecoder('response') };
+    this.#request = request;
+    this.#key = request.createKey();
     this.#timer = setTimeout(() => {
       const text = `no answer to the opening handshake within ${timeoutMs} ms`;
       this.fail({ kind: 'timeout', detail: 'handshake', text });
     }, timeoutMs);
-    socket.on(isSecure ? 'secureConnect' : 'connect', () => void socket.write(opening.bytes));
+    socket.on(isSecure ? 'secureConnect' : 'connect', () => {
+      socket.write(request.text(this.#key), 'latin1');
+    });
     socket.on('error', (error) => {
       this.fail(socketFailure(error, this.isOpening && isSecure));
     });
@@ -144,7 +145,7 @@ export abstract class Connection implements Place, Queue {
 
   /** Takes the first `count` of `bytes`, which came from the socket. */
   receive(bytes: Buffer, count: number): void {
-    if (this.#state === OPENING) this.#receiveHead(bytes.subarray(0, count));
+    if (this.#state === OPENING) this.#receiveHead(bytes, count);
     else this.receiveFrames(bytes, count);
   }
 
@@ -174,26 +175,40 @@ export abstract class Connection implements Place, Queue {
     const before = this.#state;
     if (before >= CLOSING) return;
     this.#state = CLOSING;
-    this.#handshake = undefined;
+    this.#request = undefined;
+    this.#decoder = undefined;
     if (destroy) this.socket?.destroy();
     else this.#expectEnd();
     if (before === OPENING) this.host.failed(this, failure);
     else this.host.dropped(this, failure);
   }
 
-  #receiveHead(bytes: Buffer): void {
-    const handshake = this.#handshake;
-    if (handshake === undefined) return;
-    const { decoder, sent } = handshake;
-    decoder.receive(bytes);
+  #receiveHead(bytes: Buffer, count: number): void {
+    const request = this.#request;
+    if (request === undefined) return;
+    const isFirst = this.#decoder === undefined;
+    const length = isFirst ? request.recognize(bytes, count, this.#key) : 0;
+    if (length > 0) {
+      this.#opened(bytes.subarray(length, count), request.deflate);
+      return;
+    }
+    const decoder = (this.#decoder ??= new HeadDecoder('response'));
+    decoder.receive(bytes.subarray(0, count));
     const head = decoder.head();
     if (decoder.violation !== undefined) {
       this.fail(violationFailure('handshake', decoder.violation));
+    } else if (head?.status === 101) {
+      const verified = verifyResponse(head, request.head(this.#key));
+      if (verified.ok) {
+        const { deflate } = verified;
+        const rest = decoder.rest();
+        if (isFirst) request.learn(bytes.subarray(0, count - rest.length), this.#key, deflate);
+        this.#opened(rest, deflate);
+      } else {
+        this.fail(violationFailure('handshake', verified.violation));
+      }
     } else if (head !== undefined) {
-      const verified = head.status === 101 ? verifyResponse(head, sent.head) : undefined;
-      if (verified?.ok === true) this.#opened(decoder.rest(), verified.deflate);
-      else if (verified === undefined) this.#refused(head, decoder);
-      else this.fail(violationFailure('handshake', verified.violation));
+      this.#refused(head, decoder);
     }
   }
 
@@ -215,7 +230,8 @@ export abstract class Connection implements Place, Queue {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#state = OPEN;
-    this.#handshake = undefined;
+    this.#request = undefined;
+    this.#decoder = undefined;
     this.deflate = deflate;
     this.host.opened(this);
     if (rest.length > 0) this.receiveFrames(rest, rest.length);
@@ -229,9 +245,8 @@ export abstract class Connection implements Place, Queue {
 
   #endFailure(): Failure {
     if (this.#state === OPEN) return closeFailure(CloseCode.abnormal, '');
-    const decoder = this.#handshake?.decoder;
-    const head = decoder?.head();
-    const rest = decoder?.rest() ?? Buffer.alloc(0);
+    const head = this.#decoder?.head();
+    const rest = this.#decoder?.rest() ?? Buffer.alloc(0);
     return head !== undefined && head.status !== 101
       ? statusFailure(head, bodyOf(head, rest))
       : handshakeEndFailure(rest);

@@ -3,17 +3,21 @@ import { connect } from 'node:net';
 import type { Socket, TcpSocketConnectOpts } from 'node:net';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import type { ConnectionOptions, SecureContext } from 'node:tls';
-import { createKey, createRequest, formatExtensions, toExtension } from '../../protocol/index.ts';
+import { formatExtensions, toExtension } from '../../protocol/index.ts';
 import { hostOf, portOf, serverNameOf } from '../../transport/address.ts';
 import type { LoadTarget } from '../plan.ts';
-import type { Connection, Opening } from './connection.ts';
 import { takeRandom } from '../random.ts';
+import type { Connection } from './connection.ts';
+import { OpeningRequest } from './opening-request.ts';
 
 /** Size of the read buffer, which holds many replies. */
 const READ_BYTES = 64 * 1024;
 
 /** The range of RFC 6335 section 6, where the system's own is unknown. */
 const DYNAMIC_PORTS = [49152, 65535] as const;
+
+/** Requests that are kept, each with a token of its own. */
+const MOST_REQUESTS = 256;
 
 export interface DialerOptions {
   readonly target: LoadTarget;
@@ -48,11 +52,19 @@ export class Dialer {
   readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #secureContext: SecureContext | undefined;
   readonly #ports: ReadonlyMap<string, PortRange>;
+  readonly #isSecure: boolean;
+  readonly #host: string;
+  readonly #port: number;
+  /** By token. */
+  readonly #requests = new Map<string | undefined, OpeningRequest>();
 
   constructor(options: DialerOptions) {
     const { target, kind } = options;
     this.#options = options;
     this.#url = new URL(target.url);
+    this.#isSecure = this.#url.protocol === 'wss:';
+    this.#host = hostOf(this.#url);
+    this.#port = portOf(this.#url);
     this.#extensions = target.compression
       ? formatExtensions([toExtension({ clientMaxWindowBits: true })])
       : '';
@@ -78,17 +90,13 @@ export class Dialer {
 
   /** Connects `connection`, which reports all that follows. */
   dial(connection: Connection, changes?: RequestChanges): void {
-    const opening = this.#request(connection, changes);
+    const request = this.#requestOf(connection, changes);
     const options = this.#socketOptions(connection);
     const socket = this.#isSecure ? this.#connectTls(options) : connect(options);
     if (this.#options.kind === 'client') {
       socket.on('data', (chunk: Buffer) => connection.receive(chunk, chunk.length));
     }
-    connection.open(socket, opening, this.#options.timeoutMs);
-  }
-
-  get #isSecure(): boolean {
-    return this.#url.protocol === 'wss:';
+    connection.open(socket, request, this.#options.timeoutMs);
   }
 
   #sourceOf({ index }: Connection): string | undefined {
@@ -96,13 +104,23 @@ export class Dialer {
     return sourceAddresses[index % sourceAddresses.length];
   }
 
-  #request({ index }: Connection, changes?: RequestChanges): Opening {
-    const { headers, subprotocols, tokens } = this.#options.target;
-    const { url = this.#url, headers: more = [], subprotocols: others = [] } = changes ?? {};
+  #requestOf({ index }: Connection, changes?: RequestChanges): OpeningRequest {
+    const { tokens } = this.#options.target;
     const token = tokens[index % tokens.length];
-    const { bytes, head } = createRequest({
+    if (changes !== undefined) return this.#request(token, changes);
+    let request = this.#requests.get(token);
+    if (request === undefined) {
+      request = this.#request(token);
+      if (this.#requests.size < MOST_REQUESTS) this.#requests.set(token, request);
+    }
+    return request;
+  }
+
+  #request(token: string | undefined, changes?: RequestChanges): OpeningRequest {
+    const { headers, subprotocols } = this.#options.target;
+    const { url = this.#url, headers: more = [], subprotocols: others = [] } = changes ?? {};
+    return new OpeningRequest({
       url,
-      key: createKey(takeRandom(16)),
       protocols: others.length > 0 ? others : subprotocols,
       extensions: this.#extensions,
       headers: [
@@ -111,7 +129,6 @@ export class Dialer {
         ...more,
       ],
     });
-    return { bytes, head };
   }
 
   #connectTls(socketOptions: TcpSocketConnectOpts): Socket {
@@ -131,8 +148,8 @@ export class Dialer {
     const source = this.#sourceOf(connection);
     const port = source === undefined ? undefined : this.#ports.get(source)?.next();
     return {
-      host: addresses[connection.index % addresses.length] ?? hostOf(this.#url),
-      port: portOf(this.#url),
+      host: addresses[connection.index % addresses.length] ?? this.#host,
+      port: this.#port,
       // Without Nagle's algorithm, which would hold a message back until the last is acknowledged.
       noDelay: true,
       ...(kind === 'fast' ? { onread: this.#readInto(connection) } : {}),
