@@ -6,8 +6,14 @@ import { Counter, add } from '../measure/counters.ts';
 import type { TrafficTimes } from './protocol.ts';
 import { createSchedule } from '../pacing/schedule.ts';
 import type { Schedule } from '../pacing/schedule.ts';
-import { MillisecondTimer, Spinner } from '../pacing/timers.ts';
+import { MillisecondTimer, Pacer, Spinner, leastSleepMs } from '../pacing/timers.ts';
 import type { Timer } from '../pacing/timers.ts';
+
+/**
+ * Messages per second of a worker up to which a thread wakes it for each of them. Beyond, several are
+ * due in a millisecond, and a wake-up for each would cost more than sending them.
+ */
+const MOST_PACED = 1000;
 
 /** Most messages that are handed over at a time; the next turn takes the others. */
 const MOST_DUE = 16 * 1024;
@@ -24,6 +30,11 @@ export interface ArrivalRateOptions {
   /** The part that is left for the connections that are open, where the rate is per connection. */
   readonly openShare: () => number;
   readonly tracker: Tracker<Connection>;
+  readonly pacer: string;
+  /** Shortest sleep of the pacer; depends on the rate if absent. */
+  readonly leastMs?: number;
+  /** Called with the pacer's thread, for its CPU time. */
+  readonly noteThread: (thread: string | null) => void;
   /** Messages that one due time stands for; 1 if absent. */
   readonly weight?: () => number;
   /** Sends `count` messages, whose due times are at the start of `due`, at `timeMs`. */
@@ -34,16 +45,31 @@ export interface ArrivalRateOptions {
 export class ArrivalRate {
   readonly #options: ArrivalRateOptions;
   readonly #timer: Timer;
+  /** Whether messages wait up to a millisecond for each other. */
+  readonly #coarse: boolean;
   readonly #due = new Float64Array(MOST_DUE);
   #schedule: Schedule | undefined;
   #endMs = 0;
   #nudged = false;
-  #nudgeMs = NUDGE_MS;
+  #nudgeMs = 0;
 
   constructor(options: ArrivalRateOptions) {
     this.#options = options;
     const tick = (): void => this.#tick();
-    this.#timer = options.plan.precise ? new Spinner(tick) : new MillisecondTimer(tick);
+    const rate = options.load.rate * options.share;
+    this.#coarse = !options.plan.precise && rate > MOST_PACED;
+    if (options.plan.precise) this.#timer = new Spinner(tick);
+    else if (this.#coarse) this.#timer = new MillisecondTimer(tick);
+    else {
+      this.#timer = new Pacer(options.pacer, tick, {
+        leastMs: options.leastMs ?? leastSleepMs(rate),
+        noteThread: options.noteThread,
+      });
+    }
+  }
+
+  get ready(): Promise<void> {
+    return this.#timer.ready;
   }
 
   /** Everything was handed over. */
@@ -57,7 +83,7 @@ export class ArrivalRate {
     const { workers } = plan;
     const rate = load.rate * (load.perConnection === true ? openShare() : share);
     if (rate === 0) return;
-    this.#nudgeMs = Math.max(NUDGE_MS, (NUDGE_MESSAGES * 1000) / rate);
+    if (this.#coarse) this.#nudgeMs = Math.max(NUDGE_MS, (NUDGE_MESSAGES * 1000) / rate);
     this.#endMs = endMs;
     this.#schedule = createSchedule({ rate, arrivals, seed, index, workers, startMs });
     this.#tick();
@@ -91,6 +117,7 @@ export class ArrivalRate {
     if (schedule.next < this.#endMs) {
       this.#timer.schedule(schedule.next);
     } else {
+      // The pacer thread stays: its CPU time can only be read while it exists.
       this.#schedule = undefined;
       this.#timer.schedule(Infinity);
     }

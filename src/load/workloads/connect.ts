@@ -71,7 +71,7 @@ export class ConnectWorker extends WorkerBase {
   }
 
   protected override startTraffic(times: TrafficTimes): void {
-    const { plan, index } = this.#start;
+    const { plan, index, pacer } = this.#start;
     this.tracker.measureMs = times.measureMs;
     this.tracker.endMs = times.endMs;
     if (plan.load.model === 'open' && plan.load.rate > 0) {
@@ -82,6 +82,8 @@ export class ConnectWorker extends WorkerBase {
         share: 1 / plan.workers,
         openShare: () => 1 / plan.workers,
         tracker: this.tracker,
+        pacer,
+        noteThread: this.noteThread,
         send: (due, count) => {
           for (let i = 0; i < count; i++) this.#waiting.push(due[i] as number);
           this.#go();

@@ -16,6 +16,9 @@ export interface ArrivalRateExecutorOptions extends Omit<
   readonly open: ConnectionList;
 }
 
+/** Shortest sleep of the pacer: replies wake the thread more often, and due messages go with them. */
+const LEAST_MS = 0.7;
+
 /** Arrival-rate executor: connections send in turn when messages are due, replies or not. */
 export class ArrivalRateExecutor extends Executor {
   readonly #tracker: EchoTracker;
@@ -30,9 +33,14 @@ export class ArrivalRateExecutor extends Executor {
     this.#open = options.open;
     this.#loop = new ArrivalRate({
       ...options,
+      leastMs: LEAST_MS,
       openShare: () => options.open.size / options.plan.connections,
       send: (due, count, timeMs) => this.#send(due, count, timeMs),
     });
+  }
+
+  override get ready(): Promise<void> {
+    return this.#loop.ready;
   }
 
   override get done(): boolean {
@@ -43,7 +51,7 @@ export class ArrivalRateExecutor extends Executor {
     this.#loop.start(times);
   }
 
-  /** A reply woke this thread, so due messages need not wait for the timer. */
+  /** A reply woke this thread, so due messages need not wait for the pacer. */
   override answered(): void {
     this.#loop.nudge(this.#tracker.nowMs);
   }

@@ -3,6 +3,11 @@ import type { TrafficTimes } from './protocol.ts';
 
 /** What one worker sends, and when. This base sends nothing, as the mode idle does. */
 export class Executor {
+  /** Resolves once its threads run: after that, connections may take all descriptors. */
+  get ready(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** All that was due was sent. */
   get done(): boolean {
     return true;

@@ -16,6 +16,8 @@ export interface FanoutExecutorOptions {
   readonly fanout: FanoutPlan;
   readonly index: number;
   readonly tracker: FanoutTracker;
+  readonly pacer: string;
+  readonly noteThread: (thread: string | null) => void;
 }
 
 /** The mode fanout: some connections publish in turn, all receive. */
@@ -32,7 +34,7 @@ export class FanoutExecutor extends Executor {
   constructor(options: FanoutExecutorOptions) {
     super();
     this.#options = options;
-    const { plan, fanout, index, tracker } = options;
+    const { plan, fanout, index, tracker, pacer, noteThread } = options;
     const { load } = plan;
     if (load.model === 'closed') return;
     const publishers = Math.ceil((fanout.publishers - index) / plan.workers);
@@ -43,11 +45,17 @@ export class FanoutExecutor extends Executor {
       share: Math.max(0, publishers) / fanout.publishers,
       openShare: () => this.#publishers.length / fanout.publishers,
       tracker,
+      pacer,
+      noteThread,
       weight: () => tracker.receivers,
       send: (due, count) => {
         for (let i = 0; i < count; i++) this.#publishNext(due[i] as number);
       },
     });
+  }
+
+  override get ready(): Promise<void> {
+    return this.#loop?.ready ?? super.ready;
   }
 
   override get done(): boolean {

@@ -25,6 +25,7 @@ export class MessageWorker extends WorkerBase {
       counters: this.counters,
       errors: this.errors,
       open: this.open,
+      noteThread: this.noteThread,
       share: count / plan.connections,
     });
     this.tracker = mode.tracker;
@@ -42,7 +43,7 @@ export class MessageWorker extends WorkerBase {
         this.#noticeEmpty();
       },
     });
-    this.#rampUp.start();
+    void this.#executor.ready.then(() => this.#rampUp.start());
   }
 
   override opened(connection: Connection): void {

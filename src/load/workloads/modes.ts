@@ -19,6 +19,7 @@ export interface ModeContext {
   readonly counters: WorkerCounters;
   readonly errors: ErrorTable;
   readonly open: ConnectionList;
+  readonly noteThread: (thread: string | null) => void;
   /** Part of the connections that are this worker's, 0 to 1. */
   readonly share: number;
 }
@@ -40,9 +41,9 @@ export function createMode(start: WorkerStart, context: ModeContext): Mode {
   }
 }
 
-function createEcho({ plan, index, workload }: WorkerStart, context: ModeContext): Mode {
+function createEcho({ plan, index, pacer, workload }: WorkerStart, context: ModeContext): Mode {
   const { load, message, target } = plan;
-  const { counters, errors, open, share } = context;
+  const { counters, errors, open, share, noteThread } = context;
   const common = { counters, errors, opcode: message.opcode, open: load.model === 'open' };
   const tracker =
     workload.engine === 'client'
@@ -55,18 +56,18 @@ function createEcho({ plan, index, workload }: WorkerStart, context: ModeContext
   const executor =
     load.model === 'closed'
       ? new ConcurrencyExecutor({ tracker, open, depth: load.depth })
-      : new ArrivalRateExecutor({ plan, load, index, share, tracker, open });
+      : new ArrivalRateExecutor({ plan, load, index, share, tracker, open, pacer, noteThread });
   return { tracker, executor };
 }
 
-function createFanout({ plan, index, published }: WorkerStart, context: ModeContext): Mode {
+function createFanout({ plan, index, pacer, published }: WorkerStart, context: ModeContext): Mode {
   const { fanout, message, target } = plan;
-  const { counters, errors } = context;
+  const { counters, errors, noteThread } = context;
   if (fanout === null || published === null) throw new TypeError('the mode fanout has no plan');
   const frames = new PreparedPublish(fanout.publish, message.opcode, target.url.startsWith('wss:'));
   const tracker = new FanoutTracker({ plan: fanout, frames, index, published, counters, errors });
   return {
     tracker,
-    executor: new FanoutExecutor({ plan, fanout, index, tracker }),
+    executor: new FanoutExecutor({ plan, fanout, index, tracker, pacer, noteThread }),
   };
 }
