@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runScenario } from '../../../../src/load/run/index.ts';
-import { loadScenario } from '../../../../src/load/scenario/index.ts';
+import { CHAT } from '../../../../src/load/scenario/built-in/chat.ts';
+import { loadScenario, parseScenario } from '../../../../src/load/scenario/index.ts';
 import { loadControl, loadPlan } from '../../../support/load-results.ts';
 import { generateForTest } from '../../../templates/generated.ts';
 import type { GeneratedServer } from '../../../templates/generated.ts';
@@ -50,20 +51,20 @@ it.each([
 });
 
 it('counts what the server turns down', async () => {
-  await using server = await (servers[0] as GeneratedServer).boot({
-    RATE_LIMIT: '1',
-    RATE_BURST: '2',
-  });
+  await using server = await (servers[0] as GeneratedServer).boot({});
   const plan = loadPlan({
     connections: 2,
     load: { model: 'open', rate: 20, arrivals: 'constant', seed: 1 },
   });
   const url = `ws://127.0.0.1:${server.port}/`;
   const target = { ...plan.target, url };
-  const result = await runScenario(loadScenario('chat', '.'), { ...plan, target }, loadControl());
+  const elsewhere = CHAT.replace(/(type: message, id: .*?, room: )'.*?'/, '$1nowhere');
+  const scenario = parseScenario(elsewhere, 'chat.yaml');
+  const result = await runScenario(scenario, { ...plan, target }, loadControl());
   const row = result.errors.find(({ detail }) => detail.startsWith('talker: publish'));
   expect(row).toMatchObject({ kind: 'scenario', count: result.messages.wrong });
-  expect(row?.first).toContain('rate_limited');
+  expect(row?.first).toContain('not_in_room');
+  expect(result.messages.wrong).toBeGreaterThan(0);
   const { sent, received, lost, inFlight } = result.messages;
   expect(received + lost + inFlight).toBe(sent);
 });

@@ -110,6 +110,7 @@ it.runIf(process.platform === 'linux')(
     );
     expect(exitCode).toBe(0);
     expect(shown).toMatch(/measuring/);
-    expect(shown).toMatch(/✔ benchmark of ws:/);
+    // Marked otherwise when the machine is busy with something else.
+    expect(shown).toMatch(/[✔!] benchmark of ws:/);
   },
 );
