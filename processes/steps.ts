@@ -4,6 +4,10 @@
  */
 
 import type { ProcessContext } from '@a5c-ai/babysitter-sdk/dist/runtime/types.js';
+import * as z from 'zod';
+import { checkInput } from '../src/core/derive/input.ts';
+import { AutobahnTestInput } from '../src/operations/autobahn-test/schema.ts';
+import { BenchmarkInput } from '../src/operations/benchmark/schema.ts';
 import {
   autobahnTest,
   benchmark,
@@ -35,23 +39,40 @@ export interface Judgements {
 }
 
 /** Cases of Autobahn's suite; the defaults are those of `websocket-skill autobahn-test`. */
-export interface AutobahnChoices {
-  readonly cases?: string[];
-  readonly exclude?: string[];
-  readonly quick?: boolean;
-}
+export const AutobahnChoices = z
+  .strictObject(AutobahnTestInput.shape)
+  .pick({ cases: true, exclude: true, quick: true });
+export type AutobahnChoices = z.input<typeof AutobahnChoices>;
 
 /** The load of a benchmark; the defaults are those of `websocket-skill benchmark`. */
-export interface BenchmarkChoices {
-  readonly connections?: number;
-  /** Of each connection, or of each publisher to a room. */
-  readonly messagesPerSecond?: number;
-  /** Milliseconds, or `10s`. */
-  readonly duration?: number | string;
-  /** As `p99<20ms`. */
-  readonly thresholds?: string[];
-  /** Whether the benchmark is invalid when its generator was saturated. */
-  readonly strict?: boolean;
+export const BenchmarkChoices = z
+  .strictObject({ ...BenchmarkInput.shape, duration: BenchmarkInput.shape.durationMs })
+  .pick({
+    connections: true,
+    messagesPerSecond: true,
+    duration: true,
+    thresholds: true,
+    strict: true,
+  });
+export type BenchmarkChoices = z.input<typeof BenchmarkChoices>;
+
+/** Yes, no, or what is to be done in detail. */
+export function choice<Choices extends z.ZodObject>(choices: Choices) {
+  const keys = Object.keys(choices.shape).join(', ');
+  return z
+    .union([z.boolean(), choices])
+    .optional()
+    .meta({ expected: `true, false or an object with ${keys}` });
+}
+
+/** Checks the fields of an object where a `choice` may stand. @throws UsageError naming the field */
+export function checkChoices(name: string, choices: z.ZodObject, given: unknown): void {
+  if (isRecord(given)) checkInput(choices, given, 'field', name);
+}
+
+/** Whether `value` is an object with keys: neither a list nor null. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Rules of the handshake and checks of the test together. */
@@ -109,14 +130,15 @@ export async function writeHandlers(
   return await ctx.task(customHandlers, { ...server, request });
 }
 
-/** Asks a person; true if the answer is yes. */
+/** Asks a person; true only if the answer is yes. */
 export async function review(
   question: string,
   { project, files }: { readonly project: string; readonly files: readonly string[] },
   ctx: Context,
 ): Promise<boolean> {
   const answer = await ctx.breakpoint({ question, project, files }, { label: question });
-  return answer.approved;
+  // A host may post anything: what does not say yes is no.
+  return (answer as Partial<typeof answer> | null)?.approved === true;
 }
 
 /** Checks the opening handshake of the project's server. */

@@ -9,42 +9,64 @@
  * @skill websocket ../skills/websocket/SKILL.md
  */
 
+import * as z from 'zod';
+import { checkInput } from '../src/core/derive/input.ts';
+import { invalidInput } from '../src/core/errors.ts';
+import { GenerateServerInput } from '../src/operations/generate-server/schema.ts';
+import { TestInput } from '../src/operations/test/schema.ts';
 import type { CustomHandlersResult } from '../tasks/index.ts';
 import * as steps from './steps.ts';
 
 export type { BenchmarkChoices } from './steps.ts';
 
+const server = GenerateServerInput.shape;
+
 /** Inputs of the process; everything has a default. */
-export interface WebsocketServerInputs {
-  readonly projectName?: string;
-  readonly language?: steps.GenerateArgs['language'];
-  readonly type?: steps.GenerateArgs['type'];
-  /** Names of features, as a list, as `rooms,presence`, or as `{ "rooms": true }`. */
-  readonly features?: readonly string[] | string | Readonly<Record<string, unknown>>;
+export const WebsocketServerInputs = z.strictObject({
+  projectName: z.string().min(1).optional(),
+  language: server.language,
+  type: server.type,
+  /**
+   * Names of features, as a list, as `rooms,presence`, or as `{ "rooms": true }`; the object may
+   * hold `compression` and `subprotocols`, too.
+   */
+  features: z
+    .union([server.features, z.string(), z.record(z.string(), z.unknown())])
+    .optional()
+    .meta({ expected: 'names of features as a list, a text or an object' }),
   /** Relative to the folder the run was started in; default the project's name. */
-  readonly outputDir?: string;
-  readonly port?: number;
-  readonly compression?: steps.GenerateArgs['compression'];
-  readonly subprotocols?: string[];
+  outputDir: z.string().min(1).optional(),
+  port: server.port,
+  compression: server.compression,
+  subprotocols: server.subprotocols,
   /** Round trips to measure. */
-  readonly messages?: number;
+  messages: TestInput.shape.messages,
   /** Overwrite files in `outputDir` that differ. */
-  readonly force?: boolean;
+  force: server.force,
   /**
    * Whether an echo server has to pass Autobahn's cases, and which; default all but sections 12 and
    * 13, which take minutes. A server that does not echo cannot be tested by them.
    */
-  readonly autobahn?: boolean | steps.AutobahnChoices;
+  autobahn: steps.choice(steps.AutobahnChoices),
   /**
    * Whether the server is benchmarked, and how: an echo server by round trips, a chat server by
    * deliveries to a room. Without thresholds, only errors fail it.
    */
-  readonly benchmark?: boolean | steps.BenchmarkChoices;
+  benchmark: steps.choice(steps.BenchmarkChoices),
   /** Message handling that an agent writes into the project before it is tested. */
-  readonly customHandlers?: string;
+  customHandlers: z.string().optional(),
   /** Whether someone has to approve the project before it is started. */
-  readonly review?: boolean;
-}
+  review: z.boolean().optional(),
+});
+export type WebsocketServerInputs = z.input<typeof WebsocketServerInputs>;
+
+/** What the object of features may hold besides names. */
+const Further = WebsocketServerInputs.pick({ compression: true, subprotocols: true });
+
+/** Checked inputs, with features as a list. */
+type Checked = Omit<WebsocketServerInputs, 'features'> & {
+  readonly features?: Exclude<steps.GenerateArgs['features'], undefined>;
+};
 
 /** What the process returns. */
 export interface WebsocketServerOutputs {
@@ -72,20 +94,20 @@ const PROCESS_ID = 'specializations/network-programming/websocket-server';
 
 /** Generates a server, has it extended and reviewed where asked for, and tests it. */
 export async function process(
-  inputs: WebsocketServerInputs = {},
+  given: WebsocketServerInputs = {},
   ctx: steps.Context,
   host: { readonly startedAt?: string } = {},
 ): Promise<WebsocketServerOutputs> {
+  const inputs = checkInputs(given);
   const config = configOf(inputs);
   const generated = await steps.generate(config, ctx);
   const project = generated.output ?? config.output;
   const files = (generated.files ?? []).map((file) => file.path);
 
-  const server = { project, language: config.language };
-  const handlers = await steps.writeHandlers(inputs.customHandlers, server, ctx);
+  const made = { project, language: config.language };
+  const handlers = await steps.writeHandlers(inputs.customHandlers, made, ctx);
   const question = `Start and test the generated server in ${project}?`;
-  const approved =
-    inputs.review === true ? await steps.review(question, { project, files }, ctx) : null;
+  const approved = inputs.review ? await steps.review(question, { project, files }, ctx) : null;
   const judgements = approved === false ? {} : await judge(inputs, project, ctx);
 
   const handled = handlers === null || handlers.success;
@@ -112,7 +134,7 @@ export async function process(
 
 /** Load comes last, as the checks before it share the machine with it. */
 async function judge(
-  inputs: WebsocketServerInputs,
+  inputs: Checked,
   project: string,
   ctx: steps.Context,
 ): Promise<steps.Judgements> {
@@ -127,20 +149,19 @@ async function judge(
 }
 
 const DEFAULT_NAME = 'websocket-server';
-const DEFAULT_FEATURES = ['rooms', 'presence', 'history'];
+const DEFAULT_FEATURES = ['rooms', 'presence', 'history'] as const;
 
 /** The arguments of generate-server; what is absent comes from the configuration. */
-function configOf(inputs: WebsocketServerInputs) {
+function configOf(inputs: Checked) {
   const { language = 'nodejs', port, compression, subprotocols } = inputs;
-  const features = featuresOf(inputs.features, inputs.type === 'echo' ? [] : DEFAULT_FEATURES);
   const name = slug(inputs.projectName ?? DEFAULT_NAME);
   return {
     language,
     type: inputs.type ?? 'chat',
-    // The task refuses unknown features.
-    features: features as Exclude<steps.GenerateArgs['features'], undefined>,
+    features: inputs.features ?? (inputs.type === 'echo' ? [] : [...DEFAULT_FEATURES]),
     name,
-    output: inputs.outputDir ?? name,
+    // With the slash, a name such as `app.js` is a folder, too.
+    output: inputs.outputDir ?? (/\.[cm]?js$/.test(name) ? `${name}/` : name),
     force: inputs.force ?? false,
     ...(port !== undefined && { port }),
     ...(compression !== undefined && { compression }),
@@ -148,19 +169,69 @@ function configOf(inputs: WebsocketServerInputs) {
   };
 }
 
-function featuresOf(features: WebsocketServerInputs['features'], fallback: string[]): string[] {
-  if (features === undefined) return fallback;
-  if (typeof features === 'string') return features.split(',').map((feature) => feature.trim());
-  if (isList(features)) return [...features];
-  return Object.keys(features).filter((feature) => features[feature] === true);
+/**
+ * Checks inputs of the process; `websocket-skill run` does so before it creates a run.
+ *
+ * @throws UsageError naming the input that is unknown or wrong
+ */
+export function checkInputs(inputs: unknown): Checked {
+  if (!steps.isRecord(inputs)) {
+    throw invalidInput(`the inputs are ${JSON.stringify(inputs)}, expected an object`);
+  }
+  steps.checkChoices('autobahn', steps.AutobahnChoices, inputs['autobahn']);
+  steps.checkChoices('benchmark', steps.BenchmarkChoices, inputs['benchmark']);
+  if (Array.isArray(inputs['features'])) namesOf(inputs['features'] as string[]);
+  checkInput(WebsocketServerInputs, inputs);
+  const { features, ...others } = inputs as WebsocketServerInputs;
+  if ((others.autobahn ?? false) !== false && others.type !== 'echo') {
+    throw invalidInput(
+      "autobahn is given, but Autobahn's cases need a server that echoes",
+      'give type echo, or autobahn false',
+    );
+  }
+  if (features === undefined) return others;
+  if (!steps.isRecord(features)) return { ...others, features: namesOf(features) };
+  const { compression, subprotocols, ...switches } = features;
+  const further = Object.entries({ compression, subprotocols }).filter(
+    ([, value]) => value !== undefined,
+  );
+  const twice = further.find(([key]) => Object.hasOwn(others, key));
+  if (twice !== undefined) {
+    throw invalidInput(`${twice[0]} is given twice: in features and beside it`);
+  }
+  const more = Object.fromEntries(further);
+  checkInput(Further, more, 'field', 'features');
+  return { ...others, ...more, features: switchedOn(switches) };
 }
 
-function isList(value: object): value is readonly string[] {
-  return Array.isArray(value);
+/** The names of features in a list or a text. */
+function namesOf(features: string | readonly string[]) {
+  const names =
+    typeof features === 'string' ? features.split(',').map((name) => name.trim()) : features;
+  return checkInput(z.strictObject({ features: server.features }), { features: names }).features;
+}
+
+/** The names of the features that an object switches on. */
+function switchedOn(switches: Readonly<Record<string, unknown>>) {
+  const names = namesOf(Object.keys(switches));
+  const wrong = names.find((name) => typeof switches[name] !== 'boolean');
+  if (wrong !== undefined) {
+    const value = JSON.stringify(switches[wrong]);
+    throw invalidInput(`features.${wrong} is ${value}, expected true or false`);
+  }
+  if (switches['ping-pong'] === false) {
+    throw invalidInput('features.ping-pong is false, but every server has it', 'leave it out');
+  }
+  return names.filter((name) => switches[name] === true);
 }
 
 /** A package name made from `name`. */
 function slug(name: string): string {
   const word = name.toLowerCase().replace(/[^a-z0-9._-]+/g, '-');
-  return word.replace(/^[^a-z0-9]+/, '').replace(/-+$/, '') || DEFAULT_NAME;
+  return (
+    word
+      .replace(/^[^a-z0-9]+/, '')
+      .slice(0, 100)
+      .replace(/-+$/, '') || DEFAULT_NAME
+  );
 }

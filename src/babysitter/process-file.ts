@@ -1,7 +1,13 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { EnvironmentError, invalidInput, UsageError } from '../core/errors.ts';
+import {
+  EnvironmentError,
+  ERRORS,
+  invalidInput,
+  UsageError,
+  type ErrorCode,
+} from '../core/errors.ts';
 import { didYouMean } from '../core/did-you-mean.ts';
 
 /** A process that was found and exports a function under that name. */
@@ -10,6 +16,8 @@ export interface ProcessFile {
   /** Absolute path of the module. */
   readonly file: string;
   readonly exportName: string;
+  /** The export `checkInputs` of the module: throws for inputs that are wrong. */
+  readonly checkInputs?: (inputs: unknown) => unknown;
 }
 
 /** The processes in this package; their ids are those of the babysitter library. */
@@ -30,8 +38,30 @@ export async function findProcess(name: string, cwd: string): Promise<ProcessFil
     builtIn === undefined
       ? fromPath(name, cwd)
       : { processId: builtIn, file: builtInFile(name), exportName: 'process' };
-  await checkExport(found);
-  return found;
+  const { checkInputs } = await loadChecked(found);
+  return typeof checkInputs === 'function'
+    ? { ...found, checkInputs: checkInputs as (inputs: unknown) => unknown }
+    : found;
+}
+
+/**
+ * Has a process check its inputs before a run of it exists.
+ *
+ * @throws UsageError with the code and hint of what the process throws
+ */
+export async function checkProcessInputs(process: ProcessFile, inputs: unknown): Promise<void> {
+  try {
+    await withConsoleOnStderr(async () => await process.checkInputs?.(inputs));
+  } catch (cause) {
+    // The process may have another copy of the error's class.
+    const { code, hint } = cause as { code?: unknown; hint?: unknown };
+    const isOurs = typeof code === 'string' && Object.hasOwn(ERRORS, code);
+    throw new UsageError(
+      isOurs ? (code as ErrorCode) : 'WSK_ERR_INVALID_INPUT',
+      `inputs of ${process.processId}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause, ...(typeof hint === 'string' && { hint }) },
+    );
+  }
 }
 
 function fromPath(name: string, cwd: string): ProcessFile {
@@ -55,7 +85,7 @@ function fromPath(name: string, cwd: string): ProcessFile {
   return { processId: path.basename(file, path.extname(file)), file, exportName };
 }
 
-async function checkExport({ file, exportName }: ProcessFile): Promise<void> {
+async function loadChecked({ file, exportName }: ProcessFile): Promise<Record<string, unknown>> {
   let module: Record<string, unknown>;
   try {
     module = await withConsoleOnStderr(() => load(file));
@@ -66,7 +96,7 @@ async function checkExport({ file, exportName }: ProcessFile): Promise<void> {
       cause,
     });
   }
-  if (typeof module[exportName] === 'function') return;
+  if (typeof module[exportName] === 'function') return module;
   const functions = Object.keys(module).filter((key) => typeof module[key] === 'function');
   throw invalidInput(
     `process file ${file} exports no function ${JSON.stringify(exportName)}`,

@@ -52,7 +52,7 @@ export const DurationOrNoneMs = z
   .preprocess(parseDuration, z.number().min(0).max(DAY_MS))
   .meta({ placeholder: 'duration', expected: `0 or ${DURATION_WORDS}, up to 24h` });
 
-function parseDuration(value: unknown): unknown {
+function parseDuration(value: number | string): unknown {
   // Somebody who types 60 may mean seconds or milliseconds: a text has to say which.
   const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h)$|^0$/.exec(value) : null;
   if (match === null) return value;

@@ -67,7 +67,7 @@ describe('the process, without a host', () => {
     [{ rooms: true, presence: false }, ['rooms']],
   ])('takes features as %j', async (features, expected) => {
     const { ctx, requests } = fakeContext(passing);
-    await websocketServer({ features }, ctx);
+    await websocketServer({ features } as object, ctx);
     expect(requests[0]?.[1]['features']).toEqual(expected);
   });
 
@@ -128,14 +128,92 @@ describe('the process, without a host', () => {
     });
   });
 
-  it('starts nothing that a reviewer refused', async () => {
-    const { ctx, requests } = fakeContext((id) => ({
-      success: true,
-      approved: id !== 'breakpoint',
-    }));
-    const output = await websocketServer({ review: true }, ctx);
-    expect(output).toMatchObject({ success: false, metadata: { approved: false } });
-    expect(requests.map(([id]) => id)).toEqual(['websocket/generate-server']);
+  it.each([{ approved: false }, {}, null, { approved: 'no' }, 'yes'])(
+    'starts nothing that a reviewer did not approve: %j',
+    async (answer) => {
+      const { ctx, requests } = fakeContext((id) => (id === 'breakpoint' ? answer : passing(id)));
+      const output = await websocketServer({ review: true }, ctx);
+      expect(output).toMatchObject({ success: false, metadata: { approved: false } });
+      expect(requests.map(([id]) => id)).toEqual(['websocket/generate-server']);
+    },
+  );
+
+  it.each([
+    [{ revue: true }, 'unknown argument "revue"', 'did you mean review?'],
+    [{ review: 'yes' }, 'review is "yes", expected true or false', undefined],
+    [{ review: 1 }, 'review is 1, expected', undefined],
+    [{ review: 'false' }, 'review is "false", expected', undefined],
+    [{ review: null }, 'review is null, expected', undefined],
+    [{ force: 'yes' }, 'force is "yes", expected true or false', undefined],
+    [{ messages: '20' }, 'messages is "20", expected a whole number', undefined],
+    [{ port: '8080' }, 'port is "8080", expected a whole number', undefined],
+    [{ type: 'ehco' }, 'type is "ehco", expected one of echo, chat', 'did you mean echo?'],
+    [{ language: 'cobol' }, 'language is "cobol", expected one of nodejs', undefined],
+    [{ projectName: ['x'] }, 'projectName is ["x"], expected text', undefined],
+    [{ features: 7 }, 'features is 7, expected names of features', undefined],
+    [{ features: ['rooms', 'roms'] }, 'features holds "roms"', 'did you mean rooms?'],
+    [{ features: 'rooms,roms' }, 'features holds "roms"', 'did you mean rooms?'],
+    [{ features: { maxConnections: 9 } }, 'features holds "maxConnections"', undefined],
+    [{ features: { rooms: 'yes' } }, 'features.rooms is "yes", expected true or false', undefined],
+    [{ features: { subprotocols: [''] } }, 'features.subprotocols holds ""', undefined],
+    [
+      { features: { compression: true }, compression: false },
+      'compression is given twice: in features and beside it',
+      undefined,
+    ],
+    [{ benchmark: 'yes' }, 'benchmark is "yes", expected true, false or an object', undefined],
+    [
+      { benchmark: { conections: 5 } },
+      'unknown argument "benchmark.conections"',
+      'did you mean connections?',
+    ],
+    [
+      { benchmark: { duration: '60' } },
+      'benchmark.duration is "60", expected a time',
+      'give it a unit: benchmark.duration 60s',
+    ],
+    [
+      { type: 'echo', autobahn: { quick: 1 } },
+      'autobahn.quick is 1, expected true or false',
+      undefined,
+    ],
+    [{ autobahn: true }, "Autobahn's cases need a server that echoes", 'give type echo, or'],
+  ])('refuses %j before it asks for a task', async (inputs, message, hint) => {
+    const { ctx, requests } = fakeContext(passing);
+    await expect(websocketServer(inputs as object, ctx)).rejects.toMatchObject({
+      message: expect.stringContaining(message) as string,
+      ...(hint !== undefined && { hint: expect.stringContaining(hint) as string }),
+    });
+    expect(requests).toEqual([]);
+  });
+
+  it('takes the inputs of the seed documents', async () => {
+    const { ctx, requests } = fakeContext(passing);
+    const features = { compression: true, subprotocols: ['graphql-ws'], 'ping-pong': true };
+    await websocketServer({ projectName: 'A "b"', language: 'Node.js', features }, ctx);
+    expect(requests[0]?.[1]).toEqual({
+      language: 'Node.js',
+      type: 'chat',
+      features: ['ping-pong'],
+      compression: true,
+      subprotocols: ['graphql-ws'],
+      name: 'a-b',
+      output: 'a-b',
+      force: false,
+    });
+  });
+
+  it.each([
+    ['../../etc', 'etc', 'etc'],
+    ['--force', 'force', 'force'],
+    ['a b; rm -rf $(x)\n\u001b[2J', 'a-b-rm--rf-x-2j', 'a-b-rm--rf-x-2j'],
+    ['App.js', 'app.js', 'app.js/'],
+    ['..', 'websocket-server', 'websocket-server'],
+    ['x'.repeat(300), 'x'.repeat(100), 'x'.repeat(100)],
+  ])('makes one plain folder of the project name %j', async (projectName, name, output) => {
+    const { ctx, requests } = fakeContext(passing);
+    await websocketServer({ projectName }, ctx);
+    expect(requests[0]?.[1]).toMatchObject({ name, output });
   });
 
   it('counts rules and checks together and names what failed', async () => {
@@ -212,10 +290,19 @@ describe('the process, for real', () => {
     }
   });
 
-  it('fails, and names the argument, when its inputs are wrong', async () => {
-    const report = await runProcess(input, context({ cwd: desk({ language: 'node' }) }));
-    expect(report).toMatchObject({ status: 'failed', runStatus: 'failed', effects: [] });
-    expect(report.error?.message).toMatch(/language is "node", expected/);
+  it('refuses wrong inputs by name and creates no run', async () => {
+    const cwd = desk({ revue: true });
+    await expect(runProcess(input, context({ cwd }))).rejects.toMatchObject({
+      name: 'UsageError',
+      code: 'WSK_ERR_UNKNOWN_FLAG',
+      message: expect.stringContaining('unknown argument "revue"') as string,
+      hint: 'did you mean review?',
+    });
+    expect(existsSync(path.join(cwd, 'runs'))).toBe(false);
+    const inputs = ['--inputs', 'inputs.json'];
+    const ended = await websocketSkill(['run', 'websocket-server', ...inputs], { cwd });
+    expect(ended).toMatchObject({ code: 2, stdout: '' });
+    expect(ended.stderr).toContain('unknown argument "revue"');
   });
 
   it('fails with the reason of an environment error', async () => {

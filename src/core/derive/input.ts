@@ -31,7 +31,8 @@ export function resolveInput<Input extends z.ZodObject, Output extends z.ZodType
 }
 
 /**
- * Checks arguments against a schema; one that is `undefined` counts as not given.
+ * Checks arguments against a schema; one that is `undefined` counts as not given. Errors name a
+ * field of an argument `within` as `within.field`.
  *
  * @throws UsageError WSK_ERR_INVALID_INPUT, or WSK_ERR_UNKNOWN_FLAG for a field that does not exist
  */
@@ -39,13 +40,19 @@ export function checkInput<Input extends z.ZodObject>(
   input: Input,
   args: Readonly<Record<string, unknown>>,
   naming: Naming = 'field',
+  within?: string,
 ): z.output<Input> {
   const given = withoutUndefined(args);
   const result = input.safeParse(given, { reportInput: true });
   if (result.success) return result.data;
   const issue = result.error.issues[0] as z.core.$ZodIssue;
   const refused = { issue, given: givenFor(issue, given) };
-  throw inputError(refused, flagsOf({ input }), naming);
+  const prefix = within === undefined ? '' : `${within}.`;
+  const nameOf = (flag: Flag): string => {
+    if (naming === 'field') return `${prefix}${flag.field}`;
+    return flag.positional ? `<${flag.name}>` : `--${flag.name}`;
+  };
+  throw inputError(refused, flagsOf({ input }), { nameOf, prefix });
 }
 
 function withoutUndefined(args: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -64,13 +71,12 @@ function givenFor(issue: z.core.$ZodIssue, input: Readonly<Record<string, unknow
 function inputError(
   { issue, given }: { issue: z.core.$ZodIssue; given: unknown },
   flags: readonly Flag[],
-  naming: Naming,
+  { nameOf, prefix }: { nameOf: (flag: Flag) => string; prefix: string },
 ): UsageError {
-  const nameOf = (flag: Flag): string =>
-    naming === 'field' ? flag.field : flag.positional ? `<${flag.name}>` : `--${flag.name}`;
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0] ?? '';
-    return new UsageError('WSK_ERR_UNKNOWN_FLAG', `unknown argument ${JSON.stringify(key)}`, {
+    const name = JSON.stringify(`${prefix}${key}`);
+    return new UsageError('WSK_ERR_UNKNOWN_FLAG', `unknown argument ${name}`, {
       hint: didYouMean(
         key,
         flags.map((flag) => flag.field),
@@ -94,7 +100,9 @@ function inputError(
 
 /** Whether zod's message is generic; that of a refinement is specific and kept. */
 function isGeneric(issue: z.core.$ZodIssue): boolean {
-  return ['invalid_type', 'invalid_value', 'too_big', 'too_small'].includes(issue.code);
+  return ['invalid_type', 'invalid_union', 'invalid_value', 'too_big', 'too_small'].includes(
+    issue.code,
+  );
 }
 
 /** What was given, without secrets. */

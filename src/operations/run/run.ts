@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Registry } from '../../babysitter/classify-effect.ts';
 import { createRunFolder } from '../../babysitter/create-run.ts';
 import { continueRun } from '../../babysitter/orchestrate.ts';
-import { findProcess } from '../../babysitter/process-file.ts';
+import { checkProcessInputs, findProcess } from '../../babysitter/process-file.ts';
 import type { RunReport } from '../../babysitter/schema.ts';
 import { loadRunnerSdk } from '../../babysitter/sdk.ts';
 import { invalidInput, UsageError } from '../../core/errors.ts';
@@ -14,7 +14,7 @@ import type { RunInput } from './schema.ts';
 /**
  * Creates a run of a process and executes it until it ends or waits for others.
  *
- * @throws UsageError for a wrong process, inputs file or run id (nothing is created),
+ * @throws UsageError for a wrong process, wrong inputs or run id (nothing is created),
  * EnvironmentError WSK_ERR_SDK_MISSING, WSK_ERR_RUN_FAILED, WSK_ERR_OUTPUT_NOT_WRITABLE
  */
 export async function runProcess(
@@ -26,6 +26,7 @@ export async function runProcess(
   const sdk = loadRunnerSdk(cwd);
   const found = await findProcess(input.process, cwd);
   const inputs = input.inputs === undefined ? {} : await readInputs(input.inputs, cwd);
+  await checkProcessInputs(found, inputs);
   const defaultDir = process.env['BABYSITTER_RUNS_DIR'] ?? path.join('.a5c', 'runs');
   const runsDir = path.resolve(cwd, input.runsDir ?? defaultDir);
   const run = { process: found, inputs, runsDir, runId: input.runId, cwd };
