@@ -146,7 +146,10 @@ export async function checkHandshake(project: string, ctx: Context): Promise<Han
   return await ctx.task(validateHandshake, { project });
 }
 
-/** Tests the project's server end to end; what `options` leave undefined has its default. */
+/**
+ * Tests the project's server end to end and runs the tests it brings along; what `options` leave
+ * undefined has its default.
+ */
 export async function test(
   project: string,
   { messages, subprotocols }: Pick<TestArgs, 'messages' | 'subprotocols'>,
@@ -154,6 +157,7 @@ export async function test(
 ): Promise<Tested> {
   return await ctx.task(testEndpoint, {
     project,
+    ownTests: true,
     ...(messages !== undefined && { messages }),
     ...(subprotocols !== undefined && { subprotocols }),
   });
@@ -223,7 +227,7 @@ export function testResultsOf({ handshake, tested }: Judgements): TestResults {
     totalTests: rows.length - skipped,
     passedTests: rows.length - skipped - failed.length,
     skippedTests: skipped,
-    failures: failed.map((row) => `${row.id} (RFC ${row.rfc}): ${row.detail}`),
+    failures: failed.map(({ id, rfc, detail }) => `${id}${rfc && ` (RFC ${rfc})`}: ${detail}`),
     metrics: tested?.metrics ?? null,
   };
 }

@@ -25,7 +25,12 @@ export function generate(answers: Answers): Generated {
   const rendered = renderTemplate(template, isOn, valuesOf(answers));
   if (answers.form === 'file') {
     const manifest = manifestOf(answers, {
-      commands: { install: null, build: null, start: singleFile.start(answers.fileName) },
+      commands: {
+        install: null,
+        build: null,
+        start: singleFile.start(answers.fileName),
+        test: null,
+      },
       files: new Map(),
     });
     const source = rendered.get(singleFile.source) ?? '';

@@ -58,7 +58,10 @@ describe('the process, without a host', () => {
       type: 'chat',
       features: ['rooms', 'presence', 'history'],
     });
-    expect(requests[2]?.[1]).toEqual({ project: '/out/websocket/generate-server' });
+    expect(requests[2]?.[1]).toEqual({
+      project: '/out/websocket/generate-server',
+      ownTests: true,
+    });
   });
 
   it.each([
@@ -224,16 +227,17 @@ describe('the process, without a host', () => {
             checks: [
               { id: 'ping', rfc: '6455#5.5.2', verdict: 'pass', detail: 'pong' },
               { id: 'over-limit', rfc: '6455#7.4.1', verdict: 'fail', detail: 'got 1011' },
+              { id: 'own-tests', rfc: '', verdict: 'fail', detail: 'joins' },
               { id: 'tls', rfc: '', verdict: 'skip', detail: '' },
             ],
           }
         : { success: true, rules: [{ id: 'r', verdict: 'pass', rule: 'is 101', seen: '101' }] },
     );
     expect((await websocketServer({}, ctx)).testResults).toEqual({
-      totalTests: 3,
+      totalTests: 4,
       passedTests: 2,
       skippedTests: 1,
-      failures: ['over-limit (RFC 6455#7.4.1): got 1011'],
+      failures: ['over-limit (RFC 6455#7.4.1): got 1011', 'own-tests: joins'],
       metrics: null,
     });
   });

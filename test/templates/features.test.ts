@@ -152,6 +152,26 @@ describe('test --project of a chat server', () => {
   });
 });
 
+describe('test --project --own-tests', () => {
+  it('fails over a broken source in the row of the feature and in the own tests', async () => {
+    const server = await generateForTest({ type: 'chat', features: ['rooms'] }, { isBuilt: false });
+    try {
+      const file = path.join(server.folder, 'src/chat.ts');
+      const source = readFileSync(file, 'utf8');
+      writeFileSync(file, source.replace('text: command.text', "text: ''"));
+      const input = { ...INPUT, project: server.folder, ownTests: true };
+      const broken = await runTest(input);
+      expect(failedIds(broken.checks)).toEqual(['chat-broadcast', 'own-tests']);
+      writeFileSync(file, source);
+      const mended = await runTest(input);
+      expect(failedIds(mended.checks)).toEqual([]);
+      expect(mended.checks.at(-1)).toMatchObject({ detail: '`npm test` passed' });
+    } finally {
+      server.dispose();
+    }
+  });
+});
+
 describe('test --project of a chat server without features', () => {
   it('judges the broadcast and says why it skips the rest', async () => {
     const server = await generateForTest({ type: 'chat' });

@@ -2,12 +2,18 @@ import { INSTALLED_BY_NPM, LISTENING } from '../../target/project/manifest.ts';
 import type { Language } from './language.ts';
 
 const INSTALL = ['npm', 'install', '--no-audit', '--no-fund'];
+const TEST = ['npm', 'test'];
 
 export const nodejs: Language = {
   ignored: ['node_modules', 'dist', 'package-lock.json'],
   commands: {
-    echo: { install: INSTALL, build: null, start: ['node', 'echo-server.js'] },
-    chat: { install: INSTALL, build: ['npm', 'run', 'build'], start: ['node', 'dist/src/main.js'] },
+    echo: { install: INSTALL, build: null, start: ['node', 'echo-server.js'], test: TEST },
+    chat: {
+      install: INSTALL,
+      build: ['npm', 'run', 'build'],
+      start: ['node', 'dist/src/main.js'],
+      test: TEST,
+    },
   },
   installed: INSTALLED_BY_NPM,
   listening: LISTENING,

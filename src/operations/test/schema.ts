@@ -43,6 +43,10 @@ export const TestInput = z
       .min(1)
       .optional()
       .describe('text that a message from the server must contain'),
+    ownTests: z
+      .boolean()
+      .default(false)
+      .describe('also run the tests that a --project brings along, for 5 minutes at most'),
     expectStatus: z
       .int()
       .min(100)
@@ -56,6 +60,10 @@ export const TestInput = z
   .refine((input) => (input.url === undefined) !== (input.project === undefined), {
     message: 'expected either a url or a project',
     path: ['url'],
+  })
+  .refine((input) => !input.ownTests || input.project !== undefined, {
+    message: 'expected a project, whose tests are to be run',
+    path: ['ownTests'],
   });
 export type TestInput = z.output<typeof TestInput>;
 

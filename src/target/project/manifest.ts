@@ -34,7 +34,12 @@ export const Manifest = z.object({
   /** Every resolved answer the project was generated with. */
   answers: z.record(z.string(), z.unknown()),
   /** To be run in the project's folder; null: there is nothing to do. */
-  commands: z.object({ install: Command.nullable(), build: Command.nullable(), start: Command }),
+  commands: z.object({
+    install: Command.nullable(),
+    build: Command.nullable(),
+    start: Command,
+    test: Command.nullable().default(null),
+  }),
   /** One of these exists once the install command has succeeded; relative to the folder. */
   installed: z.array(z.string().min(1)).default(INSTALLED_BY_NPM),
   /** Fields of the JSON line with the `port` that the server prints on stdout when it listens. */

@@ -16,6 +16,8 @@ export interface StartProjectOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly installTimeoutMs?: number;
   readonly buildTimeoutMs?: number;
+  /** Time limit of the project's own tests. Default 300 000. */
+  readonly testsTimeoutMs?: number;
   /** Time limit to listen, and then to be ready. Default 20 000. */
   readonly startTimeoutMs?: number;
 }
@@ -27,9 +29,24 @@ export interface RunningProject extends AsyncDisposable {
   readonly url: string;
   /** SIGTERM, then SIGKILL to the whole group after `graceMs` (5000). The server's exit code. */
   readonly stop: (graceMs?: number) => Promise<number>;
+  /** Runs the project's own tests, on servers that they start; null: it has none. */
+  readonly runTests: () => Promise<OwnTests | null>;
   /** The last lines the server wrote to stderr. */
   readonly errorLines: () => readonly string[];
 }
+
+/** How the tests of a project ended. */
+export interface OwnTests {
+  /** As in a shell: `npm test`. */
+  readonly command: string;
+  /** Undefined: they were stopped, as they did not end in time. */
+  readonly exitCode: number | undefined;
+  /** The end of their output. */
+  readonly lines: readonly string[];
+}
+
+/** Bytes kept of what tests print. */
+const TESTS_OUTPUT_BYTES = 256 * 1024;
 
 /**
  * Installs, builds and starts the generated project at `path` (a folder or a single file) on a
@@ -131,7 +148,7 @@ async function startServer(
       const what = `the server listens, but ${contract.ready} answers ${seen} instead of 200`;
       throw failed({ what, command: commands.start, project, tail });
     }
-    return running(project, { server, port, tail });
+    return running(project, { server, port, tail, options });
   } catch (error) {
     await server.stop(2000);
     throw error;
@@ -149,17 +166,40 @@ async function portOrExit(
   return port;
 }
 
-function running(
-  { manifest }: Project,
-  { server, port, tail }: { server: Supervised; port: number; tail: OutputTail },
-): RunningProject {
+interface Running {
+  readonly server: Supervised;
+  readonly port: number;
+  readonly tail: OutputTail;
+  readonly options: StartProjectOptions;
+}
+
+function running(project: Project, { server, port, tail, options }: Running): RunningProject {
+  const { manifest } = project;
   return {
     manifest,
     url: `ws://127.0.0.1:${port}${manifest.contract.path}`,
     stop: (graceMs = 5000) => server.stop(graceMs),
+    runTests: () => runTests(project, options),
     errorLines: () => tail.lines(5),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
+}
+
+async function runTests(
+  { root, manifest }: Project,
+  { signal, testsTimeoutMs = 300_000 }: StartProjectOptions,
+): Promise<OwnTests | null> {
+  const command = manifest.commands.test;
+  if (command === null) return null;
+  const tail = new OutputTail(TESTS_OUTPUT_BYTES);
+  // Inside a run of node:test, another one would skip its files and call that a success.
+  const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
+  await using tests = new Supervised({ command, cwd: root, env });
+  tail.follow(tests.process.stdout);
+  tail.follow(tests.process.stderr);
+  const exitCode = await raced(tests.exited, testsTimeoutMs, signal);
+  signal.throwIfAborted();
+  return { command: command.join(' '), exitCode, lines: tail.lines(Infinity) };
 }
 
 function notStarted(

@@ -8,6 +8,7 @@ import { illegalFrames } from './illegal-frames.ts';
 import { messageNearLimit, overLimit, overLimitFragmented } from './limits.ts';
 import { liveness } from './liveness.ts';
 import { binary, fragmentation, message64k, text } from './messages.ts';
+import { ownTests } from './own-tests.ts';
 import { pingPong } from './ping-pong.ts';
 import { subprotocol, subprotocolNotInvented } from './subprotocol.ts';
 
@@ -31,6 +32,7 @@ export const CHECKS: readonly Check[] = [
   closeByClient,
   closeByServer,
   compression,
-  // Last, because it stops the server.
+  // After all that need a server, because it stops it.
   gracefulShutdown,
+  ownTests,
 ];

@@ -123,6 +123,7 @@ describe('checks of test', () => {
       'chat-history',
       'chat-presence',
       'graceful-shutdown',
+      'own-tests',
     ]);
     expect(report.checks.find((row) => row.id === 'chat-history')?.detail).toBe(
       'only the protocol of a --project is known',
@@ -180,7 +181,9 @@ describe('checks of test', () => {
   });
 
   it('each have a wrong server here, or a wrong project elsewhere', () => {
-    const covered = new Set(CASES.map((row) => row.check)).add('graceful-shutdown');
+    const covered = new Set(CASES.map((row) => row.check))
+      .add('graceful-shutdown')
+      .add('own-tests');
     const rest = CHECKS.map((check) => check.id).filter((id) => !covered.has(id));
     // Their wrong projects are in test/templates/features.test.ts.
     expect(rest.filter((id) => !id.startsWith('chat-'))).toEqual([]);

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { failedIds, runTest, runValidateHandshake } from '../../../support/endpoint.ts';
 import { operationContext } from '../../../support/operation-context.ts';
 import { writeProject } from '../../../support/project-fixture.ts';
@@ -69,6 +69,40 @@ describe('test --project', () => {
     expect(report.checks.find((row) => row.id === 'liveness')?.detail).toMatch(
       /it sent a message that contains/,
     );
+  });
+
+  it.each([
+    ['passes', 'console.log("fine")', 'pass', /` passed$/],
+    ['fails', 'console.log("not ok 3 - joins"); process.exit(1)', 'fail', /exit code 1: joins$/],
+    // The runner of node:test would take the variable for its own and run nothing.
+    [
+      'is run inside node:test',
+      'process.exit(process.env.NODE_TEST_CONTEXT ? 1 : 0)',
+      'pass',
+      /passed/,
+    ],
+  ] as const)(
+    'runs the own tests of a project when asked: %s',
+    async (_, source, verdict, detail) => {
+      vi.stubEnv('NODE_TEST_CONTEXT', 'child-v8');
+      onTestFinished(() => void vi.unstubAllEnvs());
+      const commands = { test: [process.execPath, '-e', source] };
+      const project = writeProject(temporaryFolder(), { commands });
+      const report = await runTest({ ...INPUT, project, ownTests: true });
+      expect(report.checks.at(-1)).toMatchObject({ id: 'own-tests', verdict });
+      expect(report.checks.at(-1)?.detail).toMatch(detail);
+      expect(report.success).toBe(verdict === 'pass');
+    },
+  );
+
+  it('runs no own tests unasked, and none where there are none', async () => {
+    const commands = { test: [process.execPath, '-e', 'process.exit(1)'] };
+    const project = writeProject(temporaryFolder(), { commands });
+    const unasked = await runTest({ ...INPUT, project });
+    expect(unasked.checks.at(-1)?.detail).toBe('--own-tests runs them');
+    const without = writeProject(temporaryFolder());
+    const report = await runTest({ ...INPUT, project: without, ownTests: true });
+    expect(report.checks.at(-1)?.detail).toBe('the project has no tests of its own');
   });
 
   it('is an environment error for a project that does not start', async () => {

@@ -51,6 +51,13 @@ describe('startProject', () => {
     expect(await readProject(file)).toEqual({ root: folder, manifest });
   });
 
+  it('stops own tests that do not end', async () => {
+    const commands = { test: script(`console.log('busy'); setInterval(() => {}, 1000)`) };
+    const folder = writeProject(temporaryFolder(), { commands });
+    await using project = await startProject(folder, { signal, testsTimeoutMs: 500 });
+    expect(await project.runTests()).toMatchObject({ exitCode: undefined });
+  });
+
   it('installs once, but again when the first attempt was killed half-way', async () => {
     const folder = writeProject(temporaryFolder(), {
       commands: {
