@@ -3,10 +3,10 @@ import { it } from 'node:test';
 import { connect, refusalStatus, startServer } from './support.ts';
 
 it('is not ready from the first moment on, but serves until load balancers had time', async () => {
-  const { port, server } = await startServer({ DRAIN_DELAY: '300' });
+  const { port, stop } = await startServer({ DRAIN_DELAY: '300' });
   const base = `http://localhost:${String(port)}`;
   assert.equal((await fetch(`${base}/readyz`)).status, 200);
-  const drained = server.drain();
+  const drained = stop();
   assert.equal((await fetch(`${base}/readyz`)).status, 503);
   assert.equal((await fetch(`${base}/healthz`)).status, 200);
   const client = await connect(port);
@@ -16,10 +16,10 @@ it('is not ready from the first moment on, but serves until load balancers had t
 });
 
 it('turns new clients away while it waits for the present ones', async () => {
-  const { port, server } = await startServer({ DRAIN_TIMEOUT: '500' });
+  const { port, stop } = await startServer({ DRAIN_TIMEOUT: '500' });
   const stuck = await connect(port);
   stuck.socket.pause();
-  const drained = server.drain();
+  const drained = stop();
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(await refusalStatus(port), 503);
   await drained;
@@ -28,10 +28,10 @@ it('turns new clients away while it waits for the present ones', async () => {
 });
 
 it('disconnects a client that does not answer the close', async () => {
-  const { port, server } = await startServer({ DRAIN_TIMEOUT: '100' });
+  const { port, stop } = await startServer({ DRAIN_TIMEOUT: '100' });
   const client = await connect(port);
   client.socket.pause();
-  await server.drain();
+  await stop();
   client.socket.resume();
   await client.closed;
 });

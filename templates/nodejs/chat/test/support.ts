@@ -1,10 +1,32 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
+import { after } from 'node:test';
 import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
 import { readConfig } from '../src/config.ts';
 import type { Identify } from '../src/identity.ts';
 import { ChatServer } from '../src/server.ts';
+
+/** Milliseconds that a test waits: a server that hangs has to fail its tests. */
+const LIMIT_MS = 10_000;
+
+async function soon<T>(promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`waited ${String(LIMIT_MS)} ms for ${what}`));
+    }, LIMIT_MS);
+  });
+  return await Promise.race([promise, limit]).finally(() => {
+    clearTimeout(timer);
+  });
+}
+
+/** Servers that a failed test has left running would keep the process from ending. */
+const running = new Set<ChatServer>();
+after(async () => {
+  await Promise.all([...running].map((server) => server.drain()));
+});
 
 /** A server on a port of the system's choice, for one test. */
 export interface TestServer {
@@ -21,7 +43,12 @@ export async function startServer(
   const config = readConfig({ PORT: '0', DRAIN_TIMEOUT: '1000', ...env });
   const server = new ChatServer(config, identify);
   const port = await server.listen();
-  return { port, server, stop: () => server.drain() };
+  running.add(server);
+  const stop = async (): Promise<void> => {
+    running.delete(server);
+    await server.drain();
+  };
+  return { port, server, stop };
 }
 
 /** What a test client receives: any object with a type. */
@@ -33,18 +60,23 @@ export interface Received {
 /** A client that queues what it receives, so that a test reads it in order. */
 export class TestClient {
   readonly socket: WebSocket;
-  readonly closed: Promise<number>;
+  readonly #closed: Promise<number>;
   readonly #queue: Received[] = [];
   #wake: () => void = () => undefined;
 
   constructor(socket: WebSocket) {
     this.socket = socket;
-    this.closed = new Promise((resolve) => socket.once('close', resolve));
+    this.#closed = new Promise((resolve) => socket.once('close', resolve));
     socket.on('error', () => undefined);
     socket.on('message', (data: Buffer) => {
       this.#queue.push(JSON.parse(data.toString()) as Received);
       this.#wake();
     });
+  }
+
+  /** The close code. */
+  get closed(): Promise<number> {
+    return soon(this.#closed, 'the end of the connection');
   }
 
   send(message: unknown): void {
@@ -55,12 +87,10 @@ export class TestClient {
   async next(): Promise<Received> {
     while (this.#queue.length === 0) {
       if (this.socket.readyState === WebSocket.CLOSED) throw new Error('the connection is closed');
-      await Promise.race([
-        new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        }),
-        this.closed,
-      ]);
+      const message = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      await soon(Promise.race([message, this.#closed]), 'a message');
     }
     return this.#queue.shift() as Received;
   }

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { once as onceEver } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
+
+/** Waits for an event, but not for ever: a server that hangs has to fail its tests. */
+const once = (emitter, name) => onceEver(emitter, name, { signal: AbortSignal.timeout(10_000) });
+
+/** Servers that a failed test has left running would keep the process from ending. */
+const running = new Set();
+after(() => running.forEach((child) => child.kill('SIGKILL')));
 
 /** Starts the server as it will run, on a port of the system's choice. */
 async function startServer(env = {}) {
@@ -13,9 +20,10 @@ async function startServer(env = {}) {
     env: { ...process.env, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  running.add(child);
   const [line] = await once(createInterface({ input: child.stdout }), 'line');
   const { port } = JSON.parse(line);
-  return { child, port, exited: once(child, 'exit') };
+  return { child, port, exited: onceEver(child, 'exit') };
 }
 
 async function open(port, protocols = [], options = {}) {
