@@ -58,7 +58,7 @@ export function renderPage(page: Page): string {
         <header class="head">
           <div>
             <p class="kicker">${page.kind} report</p>
-            <h1>${page.heading}</h1>
+            <h1>${breakable(page.heading)}</h1>
             <p class="meta">${page.meta}</p>
           </div>
           <button id="theme" class="quiet" type="button" aria-label="Colours: as the system">
@@ -84,6 +84,11 @@ export function readAssets(
   const join = (names: readonly string[]): string =>
     names.map((name) => readFileSync(new URL(name, module), 'utf8')).join('\n');
   return { css: join(files.css), js: join(files.js) };
+}
+
+/** Text, mostly a URL, that is broken behind the parts of a URL rather than within them. */
+function breakable(text: string): Markup[] {
+  return text.split(/(?<=[/?&])/).map((part) => html`${part}<wbr />`);
 }
 
 function sha256(text: string): string {

@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { installDebian, program, requirement } from './requirement.ts';
 
 const EXECUTABLE = '/usr/bin/chromium';
@@ -24,4 +24,40 @@ export async function launchChromium(): Promise<Browser> {
       '--disable-sync',
     ],
   });
+}
+
+/** CSS pixels of a telephone's width. */
+export const PHONE_WIDTH = 390;
+
+/**
+ * What is wrong with a report page on a telephone: the page scrolls sideways, something is cut off where
+ * nobody can scroll to it, or a short word is broken in two.
+ */
+export async function phoneFaults(page: Page): Promise<string[]> {
+  return await page.evaluate(`(() => {
+    const faults = [];
+    const root = document.documentElement;
+    if (root.scrollWidth > innerWidth) faults.push('the page is ' + root.scrollWidth + ' wide');
+    const name = (one) => one.tagName.toLowerCase() + '.' + one.className;
+    for (const one of document.querySelectorAll('body *')) {
+      const style = getComputedStyle(one);
+      // What is one pixel in size is for screen readers only.
+      const cuts = style.overflowX === 'hidden' && one.clientWidth > 1;
+      if (cuts && one.scrollWidth > one.clientWidth) faults.push(name(one) + ' is cut off');
+    }
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const text = texts.currentNode;
+      if (text.parentElement.closest('script, style, code, .hidden-text, [hidden]')) continue;
+      for (const { 0: word, index } of text.data.matchAll(/[\\p{L}\\d.]+/gu)) {
+        if (word.length > 12) continue;
+        const range = document.createRange();
+        range.setStart(text, index);
+        range.setEnd(text, index + word.length);
+        const tops = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
+        if (tops.size > 1) faults.push('"' + word + '" is broken in ' + name(text.parentElement));
+      }
+    }
+    return faults;
+  })()`);
 }

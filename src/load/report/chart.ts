@@ -8,6 +8,7 @@ export interface Chart {
     | { readonly kind: 'time' }
     | {
         readonly kind: 'scale';
+        /** What the horizontal axis shows, with its unit. */
         readonly label: string;
         readonly values: readonly number[];
         /** Text of each value, at the cursor. */
@@ -15,6 +16,8 @@ export interface Chart {
         readonly ticks: readonly (readonly [position: number, label: string])[];
       };
   readonly unit: Unit;
+  /** What the vertical axis shows, with its unit. */
+  readonly label: string;
   /** The scale at first; the reader can change it. */
   readonly logarithmic: boolean;
   readonly series: readonly ChartSeries[];

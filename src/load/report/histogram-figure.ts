@@ -10,13 +10,13 @@ const KINDS = {
   response: {
     id: 'histogram',
     title: 'Distribution',
-    label: 'latency',
+    label: 'latency (ms)',
     of: 'the replies',
   },
   connect: {
     id: 'connect-time',
     title: 'Time to connect',
-    label: 'time to connect',
+    label: 'time to connect (ms)',
     of: 'the connections, timed from the start to status 101,',
   },
 } as const;
@@ -39,6 +39,7 @@ export function histogramFigure(
       id,
       x: { kind: 'scale', label, values: bars, names, ticks: ticksOf(low, high) },
       unit: '%',
+      label: 'share (%)',
       logarithmic: false,
       series: curves.map((curve, at) => ({
         ...seriesOf(curve, shares[at] ?? []),

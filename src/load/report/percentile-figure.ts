@@ -56,12 +56,13 @@ function chartOf(
     id: 'percentiles',
     x: {
       kind: 'scale',
-      label: 'percentile',
+      label: 'percentile (%)',
       values: grid,
       names: grid.map((x) => percentileName(100 * (1 - 10 ** -x))),
       ticks: named.filter((p) => p > 0).map((p) => [nines(p), `${p}%`]),
     },
     unit: 'ms',
+    label: 'time (ms)',
     logarithmic: true,
     series: curves.map((curve) => {
       const values = grid.map((x) => valueAt(curve, x));

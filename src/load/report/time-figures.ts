@@ -9,10 +9,11 @@ const MAX_ROWS = 60;
 
 /** The horizontal axis that all charts over time share. */
 export interface Axis {
+  /** Each is drawn where it ends: the first at 1. */
   readonly seconds: readonly number[];
   /** Seconds per point. */
   readonly step: number;
-  /** Phases of the first run; those that are not measured are shaded. */
+  /** Phases of the first run, from the second that ended as they began; those not measured are shaded. */
   readonly phases: readonly { readonly name: Span['phase']; readonly from: number }[];
 }
 
@@ -26,6 +27,8 @@ interface TimeChart {
   readonly title: string;
   readonly note: string;
   readonly unit: Unit;
+  /** What the vertical axis shows, with its unit. */
+  readonly label: string;
   readonly logarithmic?: boolean;
   readonly wide?: boolean;
   readonly lines: (side: Side) => Line[];
@@ -46,6 +49,7 @@ const CHARTS: readonly TimeChart[] = [
     title: 'Latency over time',
     note: 'Response time of the replies received in each second.',
     unit: 'ms',
+    label: 'response time (ms)',
     logarithmic: true,
     wide: true,
     lines: (side) => [
@@ -59,6 +63,7 @@ const CHARTS: readonly TimeChart[] = [
     title: 'Throughput over time',
     note: 'Messages per second over all connections: scheduled, sent and received.',
     unit: '/s',
+    label: 'messages per second',
     wide: true,
     lines: (side) => [
       line(side, 'sent', '-soft', (span) => span.sent, { hidden: side.label !== '' }),
@@ -72,6 +77,7 @@ const CHARTS: readonly TimeChart[] = [
     title: 'Errors over time',
     note: 'Errors of all kinds in each second.',
     unit: 'count',
+    label: 'number of errors',
     wide: true,
     lines: (side) => [
       line(side, 'errors', '', (span) => span.errors, {
@@ -85,6 +91,7 @@ const CHARTS: readonly TimeChart[] = [
     title: 'Connections over time',
     note: 'Connections that are open at the end of each second, and that were opened in it.',
     unit: 'count',
+    label: 'number of connections',
     lines: (side) => [
       line(side, 'open', '', (span) => span.connections, areaOf(side)),
       line(side, 'opened', '-soft', (span) => span.opened, { style: 'dashed' }),
@@ -95,6 +102,7 @@ const CHARTS: readonly TimeChart[] = [
     title: 'Lateness of the generator',
     note: 'p99 of the time from when a message was due to when it was sent: a delay of the generator, not of the server.',
     unit: 'ms',
+    label: 'lateness (ms)',
     logarithmic: true,
     lines: (side) => [line(side, 'lateness p99', '', (span) => span.latenessP99)],
   },
@@ -103,6 +111,7 @@ const CHARTS: readonly TimeChart[] = [
     title: 'Processor',
     note: 'Processor cores in use; 1.00 is one full core.',
     unit: 'cores',
+    label: 'processor cores',
     lines: (side) => [
       line(side, 'generator', '', (span) => span.generatorCpu),
       line(side, 'server', '-soft', (span) => span.serverCpu, { style: 'dashed' }),
@@ -113,6 +122,7 @@ const CHARTS: readonly TimeChart[] = [
     title: 'Memory',
     note: 'Resident memory of each process.',
     unit: 'bytes',
+    label: 'memory (bytes)',
     lines: (side) => [
       line(side, 'generator', '', (span) => span.generatorRssBytes || null),
       line(side, 'server', '-soft', (span) => span.serverRssBytes, { style: 'dashed' }),
@@ -123,6 +133,7 @@ const CHARTS: readonly TimeChart[] = [
     title: 'File descriptors of the server',
     note: 'Files and sockets that the server holds open.',
     unit: 'count',
+    label: 'number of descriptors',
     lines: (side) => [line(side, 'descriptors', '', (span) => span.serverDescriptors)],
   },
 ];
@@ -179,7 +190,7 @@ function phasesOf({ seconds, bySide }: Aligned): Axis['phases'] {
   const all = seconds.flatMap((second) => first?.get(second) ?? []);
   return all
     .filter(({ phase }, at) => phase !== all[at - 1]?.phase)
-    .map(({ phase, second }) => ({ name: phase, from: second }));
+    .map(({ phase, second }) => ({ name: phase, from: Math.max(0, second - 1) }));
 }
 
 function drawn(
@@ -193,13 +204,13 @@ function drawn(
     // A closed loop has no schedule, and the process of a remote server cannot be measured.
     .filter(({ values }) => values.some((value) => value !== null && value > 0));
   if (lines.length === 0) return [];
-  const { id, unit, title, logarithmic = false, wide = false } = chart;
+  const { id, unit, label, title, logarithmic = false, wide = false } = chart;
   const note =
     step === 1
       ? chart.note
       : `${chart.note} Each point covers ${step} seconds: rates are means, latencies are those of the worst second.`;
-  const series = lines.map(({ label, tone, style, hidden = false, values }) => ({
-    label,
+  const series = lines.map(({ label: name, tone, style, hidden = false, values }) => ({
+    label: name,
     tone,
     style,
     hidden,
@@ -208,11 +219,11 @@ function drawn(
   const columns = lines.map((one) => valuesOf(one, coarse));
   return [
     {
-      chart: { id, x: { kind: 'time' }, unit, logarithmic, series },
+      chart: { id, x: { kind: 'time' }, unit, label, logarithmic, series },
       title,
       note,
       wide,
-      head: ['Second', ...series.map(({ label }) => `${label} (${tableUnit(unit)})`)],
+      head: ['Second', ...series.map((one) => `${one.label} (${tableUnit(unit)})`)],
       rows: coarse.seconds.map((second, row) => [
         coarse.step === 1 ? count(second) : `${count(second)}–${count(second + coarse.step - 1)}`,
         ...columns.map((values) => tableFigure(values[row] ?? null, unit)),

@@ -153,18 +153,20 @@ function logRow({ direction, kind, flags, text, dump, ms }) {
   );
 }
 
-const DUMP_WIDTH = 16;
+/** Bytes of a line of the dump. */
+const dumpWidth = () => (matchMedia('(max-width: 40rem)').matches ? 8 : 16);
 
 /** The header on a line of its own, then the payload; the failing bytes are marked. */
 function hexDump({ header, payload, more, at, length }) {
   const headerBytes = toBytes(header);
   const bytes = toBytes(payload);
   const isBad = (index) => index >= at && index < at + length;
-  const lines = [dumpLine('head', headerBytes, 0, isBad, false)];
-  for (let from = 0; from < bytes.length; from += DUMP_WIDTH) {
+  const lines = [dumpLine('head', headerBytes, 0, isBad)];
+  const width = dumpWidth();
+  for (let from = 0; from < bytes.length; from += width) {
     const shift = headerBytes.length + from;
     const label = String(from).padStart(4);
-    lines.push(dumpLine(label, bytes.slice(from, from + DUMP_WIDTH), shift, isBad, true));
+    lines.push(dumpLine(label, bytes.slice(from, from + width), shift, isBad, width));
   }
   if (more > 0)
     lines.push(element('span', { class: 'at' }, `     and ${plural(more, 'more byte')}`));
@@ -179,7 +181,8 @@ function toBytes(hex) {
   return (hex.match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16));
 }
 
-function dumpLine(label, bytes, shift, isBad, withText) {
+/** With a `width`, in bytes, the line is of payload, and ends with it as text. */
+function dumpLine(label, bytes, shift, isBad, width) {
   const parts = bytes.flatMap((byte, index) => {
     const hex = byte.toString(16).padStart(2, '0');
     return [isBad(shift + index) ? element('mark', {}, hex) : hex, ' '];
@@ -189,15 +192,11 @@ function dumpLine(label, bytes, shift, isBad, withText) {
   );
   return element(
     'span',
-    { class: withText ? undefined : 'header' },
+    { class: width === undefined ? 'header' : undefined },
     element('span', { class: 'at' }, `${label} `),
     ...parts,
-    withText
-      ? element(
-          'span',
-          { class: 'at' },
-          `${'   '.repeat(DUMP_WIDTH - bytes.length)} ${ascii.join('')}`,
-        )
-      : '',
+    width === undefined
+      ? ''
+      : element('span', { class: 'at' }, `${'   '.repeat(width - bytes.length)} ${ascii.join('')}`),
   );
 }

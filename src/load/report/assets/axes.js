@@ -62,6 +62,12 @@ function tickSecond(second, longest) {
   return longest >= 3600 ? text.replace(/:00$/, '') : text;
 }
 
+/** What the axis of seconds shows, in the unit that `tickSecond` gives. */
+function timeLabel(longest) {
+  const unit = longest <= 180 ? 's' : longest < 3600 ? 'minutes:seconds' : 'hours:minutes';
+  return `time since the start (${unit})`;
+}
+
 const SECOND_STEPS = [
   1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400,
 ];

@@ -30,7 +30,15 @@ class Drawing {
       onkeydown: (event) => this.onKey(event),
       onblur: () => this.plot?.setCursor({ left: -10, top: -10 }),
     });
-    host.append(this.legend(), this.area, this.spoken);
+    const { x, label } = chart;
+    const below = x.kind === 'time' ? timeLabel(this.xs.at(-1) ?? 0) : x.label;
+    host.append(
+      this.legend(),
+      element('p', { class: 'axis' }, label),
+      this.area,
+      element('p', { class: 'axis below' }, below),
+      this.spoken,
+    );
     this.draw();
   }
 
@@ -101,7 +109,7 @@ class Drawing {
     return {
       width: Math.max(width, 200),
       height: this.host.closest('.wide') && width > 700 ? 300 : 260,
-      padding: [10, 20, 0, 0],
+      padding: [10, 26, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -124,7 +132,9 @@ class Drawing {
     };
   }
 
+  /** A run begins at 0; a part of it that was zoomed to, where it was cut. */
   horizontalRange(low, high) {
+    if (this.chart.x.kind === 'time') return [low > (this.xs[0] ?? 0) ? low : 0, high];
     if (low === high) return [low - 1, high + 1];
     return this.chart.series.some(({ style }) => style === 'dots')
       ? [low - 0.5, high + 0.5]
@@ -149,7 +159,8 @@ class Drawing {
       case 'step-area':
         return {
           ...common,
-          paths: uPlot.paths.stepped({ align: 1 }),
+          // A second is drawn where it ends, a bucket where it begins.
+          paths: uPlot.paths.stepped({ align: this.chart.x.kind === 'time' ? -1 : 1 }),
           points: { show: false },
           ...(style === 'steps' ? {} : { fill: wash }),
         };
@@ -221,7 +232,7 @@ function unmeasured(plot) {
   const inside = (second) =>
     Math.min(Math.max(plot.valToPos(second, 'x', true), left), left + width);
   return phases.flatMap(({ name, from }, at) => {
-    const to = phases[at + 1]?.from ?? (seconds.at(-1) ?? 0) + step;
+    const to = phases[at + 1]?.from ?? (seconds.at(-1) ?? 0) + step - 1;
     const label = PHASE_NAMES[name];
     return label === undefined ? [] : [{ label, start: inside(from), end: inside(to) }];
   });

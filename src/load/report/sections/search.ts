@@ -18,12 +18,13 @@ export function searchFigure(search: BenchmarkReport['search']): Figure | undefi
       id: 'search',
       x: {
         kind: 'scale',
-        label: 'step',
+        label: 'step of the search',
         values: steps,
         names: steps.map((step) => `step ${step}`),
         ticks: steps.filter((step) => (step - 1) % every === 0).map((step) => [step, String(step)]),
       },
       unit: '/s',
+      label: 'messages per second',
       logarithmic: false,
       series: [
         ...(best === null

@@ -4,7 +4,12 @@ import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { compareRuns, writeReports } from '../../../../src/conformance/report/index.ts';
 import type { ConformanceRun } from '../../../../src/conformance/result.ts';
-import { browserRequirement, launchChromium } from '../../../support/chromium.ts';
+import {
+  browserRequirement,
+  launchChromium,
+  PHONE_WIDTH,
+  phoneFaults,
+} from '../../../support/chromium.ts';
 import { caseResult, knownVerdicts, resultsOf, runOf } from '../../../support/conformance-run.ts';
 import { sampleFailures } from '../../../support/conformance-samples.ts';
 import { runWithInjection } from '../../../support/malformed-input.ts';
@@ -210,6 +215,19 @@ browserRequirement('the report page')('the page of a run', () => {
     expect(box).toMatchObject({ x: 0, y: 0, width: 390 });
     await page.getByRole('button', { name: 'Close Esc' }).click();
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+  });
+
+  it('wraps titles, reasons and bytes on a telephone', async () => {
+    const page = await open(mixedRun(), { width: PHONE_WIDTH });
+    const folded = page.locator('#grid .band button[aria-expanded="false"]');
+    while ((await folded.count()) > 0) await folded.first().click();
+    expect(await phoneFaults(page)).toEqual([]);
+    await page.locator('tr[data-case="3.1"]').click();
+    expect(await phoneFaults(page)).toEqual([]);
+    const wider = `[...document.querySelectorAll('.list, .dump, .card')].filter(
+      ({ scrollWidth, clientWidth }) => scrollWidth > clientWidth,
+    ).map(({ className }) => className)`;
+    expect(await page.evaluate(wider)).toEqual([]);
   });
 
   it('prints the rows and the details of what failed', async () => {

@@ -4,7 +4,12 @@ import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import type { BenchmarkReport } from '../../../../src/load/metrics.ts';
 import { writeReports, type NamedHistograms } from '../../../../src/load/report/index.ts';
-import { browserRequirement, launchChromium } from '../../../support/chromium.ts';
+import {
+  browserRequirement,
+  launchChromium,
+  PHONE_WIDTH,
+  phoneFaults,
+} from '../../../support/chromium.ts';
 import {
   comparedRuns,
   hostileReport,
@@ -263,6 +268,108 @@ browserRequirement('the load report page')('the page of a benchmark', () => {
       (await figure(page, 'latency').locator('canvas').boundingBox())?.width ?? 0;
     await expect.poll(width).toBeLessThan(500);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(500);
+  });
+
+  /** Labels of the axes that do not fit on their canvas or into the space of their axis. */
+  function clippedLabels(page: Page): Promise<string[]> {
+    return page.evaluate(`charts.flatMap(({ chart, plot }) => {
+      const { ctx, bbox, width, axes: [x, y] } = plot;
+      ctx.save();
+      ctx.font = FONT;
+      const widthOf = (text) => ctx.measureText(text).width;
+      const across = x._splits.flatMap((split, at) => {
+        const text = x._values[at] ?? '';
+        const middle = bbox.left / devicePixelRatio + plot.valToPos(split, 'x');
+        const half = widthOf(text) / 2;
+        return middle - half < 0 || middle + half > width ? [text] : [];
+      });
+      const up = y._values.filter((text) => text && widthOf(text) + y.gap > y._size);
+      ctx.restore();
+      return [...across, ...up].map((text) => chart.id + ' ' + text);
+    })`);
+  }
+
+  const searched = (): Sample => {
+    const level = { rate: 250_000, held: true, detail: 'p99 1.2 ms, 3 errors' };
+    return plainRun({
+      search: { slo: 'p99<50ms', best: 250_000, levels: Array.from({ length: 20 }, () => level) },
+      notes: ['other programs used 20 % of the cores'],
+    });
+  };
+
+  /** A run of which every kind of text is long. */
+  const worded = (): Sample => {
+    const { report, histograms } = plainRun();
+    const first = 'the connection was gone: closed with 1006 (abnormal closure)';
+    const target = 'ws://192.168.100.200:36317/a/very/long/path/that/does/not/break?token=***';
+    const errors = [{ kind: 'lost', detail: 'connection gone', count: 12_345, first }];
+    const thresholds = report.thresholds.map((one) => ({ ...one, unit: 'count' as const }));
+    const measured = { ...report.measured, target, errors };
+    return { report: { ...report, target, measured, thresholds }, histograms };
+  };
+
+  it.each([
+    ['a run', plainRun],
+    ['a comparison', comparedRuns],
+    ['a search', searched],
+    ['long texts', worded],
+  ])('fits a telephone: %s', async (_, sample) => {
+    const page = await open(sample(), { width: PHONE_WIDTH });
+    expect(await phoneFaults(page)).toEqual([]);
+    expect(await clippedLabels(page)).toEqual([]);
+    const contents = await page.evaluate(`(() => {
+      const { scrollWidth, clientWidth } = document.querySelector('.contents');
+      const { overflowX } = getComputedStyle(document.querySelector('.contents'));
+      return { isWider: scrollWidth > clientWidth, overflowX };
+    })()`);
+    expect(contents).toEqual({ isWider: true, overflowX: 'auto' });
+  });
+
+  it('names what each axis shows, with its unit, and begins time at 0', async () => {
+    const page = await open(searched());
+    const axes = await page.evaluate<[string, string, string][]>(
+      `[...document.querySelectorAll('[data-chart]')].map((one) => [
+        one.dataset.chart,
+        ...[...one.querySelectorAll('.axis')].map(({ textContent }) => textContent),
+      ])`,
+    );
+    const time = 'time since the start (s)';
+    expect(axes).toEqual(
+      [
+        ['search', 'messages per second', 'step of the search'],
+        ['latency', 'response time (ms)', time],
+        ['percentiles', 'time (ms)', 'percentile (%)'],
+        ['histogram', 'share (%)', 'latency (ms)'],
+        ['throughput', 'messages per second', time],
+        ['errors', 'number of errors', time],
+        ['connections', 'number of connections', time],
+        ['connect-time', 'share (%)', 'time to connect (ms)'],
+        ['lateness', 'lateness (ms)', time],
+        ['cpu', 'processor cores', time],
+        ['memory', 'memory (bytes)', time],
+        ['descriptors', 'number of descriptors', time],
+      ].filter(([id]) => axes.some(([there]) => there === id)),
+    );
+    const starts = await page.evaluate<number[]>(
+      `charts.filter(({ chart }) => chart.x.kind === 'time').map(({ plot }) => plot.scales.x.min)`,
+    );
+    expect(new Set(starts)).toEqual(new Set([0]));
+    // A part of the run that the reader zooms to begins where it was cut.
+    const zoomed = await page.evaluate<number>(`(() => {
+      const { plot } = charts.find(({ chart }) => chart.x.kind === 'time');
+      plot.setScale('x', { min: 2, max: 4 });
+      return new Promise((resolve) => setTimeout(() => resolve(plot.scales.x.min)));
+    })()`);
+    expect(zoomed).toBe(2);
+  });
+
+  it('keeps remarks apart from warnings', async () => {
+    const page = await open(searched());
+    const colours = await page.evaluate<{ remark: string; warning: string }>(`({
+      remark: getComputedStyle(document.querySelector('.remark')).color,
+      warning: colour('var(--warn)'),
+    })`);
+    expect(colours.remark).not.toBe(colours.warning);
   });
 
   it('prints light, with charts that fit the paper', async () => {
