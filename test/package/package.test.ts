@@ -107,6 +107,8 @@ describe('the export surface', () => {
           "operations",
         ],
         "./processes/websocket-server": [
+          "WebsocketServerInputs",
+          "checkInputs",
           "process",
         ],
         "./protocol": [
@@ -166,6 +168,7 @@ describe('the export surface', () => {
           "tasks",
           "testEndpoint",
           "validateHandshake",
+          "websocketTask",
         ],
       }
     `);
