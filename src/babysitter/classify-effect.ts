@@ -57,12 +57,14 @@ export async function classify(
   effect: Effect,
   operations: Registry,
 ): Promise<ClassifiedEffect> {
+  const place = { dir: run.dir, effectId: effect.effectId };
   const file = path.join(run.dir, 'tasks', effect.effectId, 'task.json');
   const value = await readJson(file).catch((cause: unknown) => {
-    throw badTaskInput(`${file} is not JSON`, cause);
+    throw badTaskInput(place, `${file} is not JSON`, cause);
   });
+  if (value === undefined) throw badTaskInput(place, `${file} is missing`);
   const parsed = TaskDefinition.safeParse(value);
-  if (!parsed.success) throw badTaskInput(`${file} is no task definition`, parsed.error);
+  if (!parsed.success) throw badTaskInput(place, `${file} is no task definition`, parsed.error);
   const definition = parsed.data;
   const { kind, skill, schemaVersion } = definition;
   const leave = (reason: string | null): ClassifiedEffect => {
@@ -73,6 +75,7 @@ export async function classify(
   if (typeof name !== 'string') return leave('its skill.context names no operation');
   if (schemaVersion !== run.sdk.TASK_SCHEMA_VERSION) {
     throw badTaskInput(
+      place,
       `${file}: schemaVersion is ${schemaVersion}, expected ${run.sdk.TASK_SCHEMA_VERSION}`,
     );
   }
@@ -86,7 +89,7 @@ export async function classify(
   const task =
     stored === undefined
       ? { operation, input: readContext(run, effect, { operation, context }), cwd: run.cwd }
-      : { operation, input: readInput(effect, { operation, stored }), cwd: stored.cwd };
+      : { operation, input: readInput(run, effect, { operation, stored }), cwd: stored.cwd };
   return { ours: true, effect, task };
 }
 
@@ -102,11 +105,13 @@ async function readStored(
   const stored = await readTaskInput(run.dir, effectId);
   if (stored.operation === name) return stored;
   throw badTaskInput(
+    { dir: run.dir, effectId },
     `input.json of ${effectId} is for ${stored.operation}, its task.json for ${name}`,
   );
 }
 
 function readInput(
+  run: Run,
   { effectId }: Effect,
   { operation, stored }: { operation: Operation; stored: TaskInput },
 ): Record<string, unknown> {
@@ -114,7 +119,11 @@ function readInput(
   if (input.success) return input.data;
   const issue = input.error.issues[0];
   const at = ['input', ...(issue?.path ?? [])].join('.');
-  throw badTaskInput(`input.json of ${effectId}: ${at}: ${issue?.message ?? ''}`, input.error);
+  throw badTaskInput(
+    { dir: run.dir, effectId },
+    `input.json of ${effectId}: ${at}: ${issue?.message ?? ''}`,
+    input.error,
+  );
 }
 
 function readContext(

@@ -101,8 +101,14 @@ export async function readState(run: Run): Promise<RunState> {
   let failure: unknown;
   for (const { type, data } of events) {
     if (type === 'EFFECT_REQUESTED') {
-      effects.set(text(data['effectId']), {
-        effectId: text(data['effectId']),
+      const effectId = text(data['effectId']);
+      // It names a folder of the run and stands in command lines.
+      if (!/^\w[\w-]*$/.test(effectId)) {
+        const message = `the journal has an effect with the id ${JSON.stringify(effectId)}`;
+        throw runFailed(run, new DamagedFile(message));
+      }
+      effects.set(effectId, {
+        effectId,
         invocationKey: text(data['invocationKey']),
         taskId: text(data['taskId']),
         kind: text(data['kind']),
@@ -127,7 +133,7 @@ export async function readState(run: Run): Promise<RunState> {
 /** How to end the wait for an effect that nobody can resolve. */
 export function howToFail({ dir }: Pick<Run, 'dir'>, effectId: string): string {
   const post = shellQuote(['babysitter', 'task:post', dir, effectId, '--status', 'error']);
-  return `post an error: ${post}, then run: ${shellQuote(['websocket-skill', 'resume', dir])}`;
+  return `post an error: ${post}, then run: ${ownCommand('resume', dir)}`;
 }
 
 /** The error for a run that the SDK cannot continue; the journal keeps what was committed. */
@@ -141,11 +147,12 @@ function hintFor({ dir }: Pick<Run, 'dir'>, message: string, cause: unknown): st
   const resume = ownCommand('resume', dir);
   const owner = /^run\.lock already held by pid (\d+)/.exec(message)?.[1];
   if (owner !== undefined) return `wait for process ${owner} or end it, then run: ${resume}`;
-  if (/journal|sequence/i.test(message)) {
-    return `repair it with: ${shellQuote(['babysitter', 'run:repair-journal', dir])}`;
-  }
   if (cause instanceof DamagedFile) {
     return 'the run cannot go on like this: restore the file, or remove the folder and start a new run';
+  }
+  if (/journal|sequence/i.test(message)) {
+    const repair = shellQuote(['babysitter', 'run:repair-journal', dir]);
+    return `repair it with: ${repair}; if that fails, start a new run`;
   }
   return `fix it, then run: ${resume}`;
 }

@@ -6,6 +6,7 @@ import { UsageError } from '../core/errors.ts';
 import { makeFolder } from '../core/make-folder.ts';
 import type { Operation } from '../core/operation.ts';
 import { exists, readJson, writeJson } from './json-file.ts';
+import { howToFail } from './run-folder.ts';
 
 /** Format of `tasks/<effectId>/input.json`; any other is refused. */
 export const TASK_INPUT_VERSION = 'websocket-skill.task-input.v1';
@@ -62,27 +63,34 @@ export async function writeTaskInput(
  */
 export async function readTaskInput(runDir: string, effectId: string): Promise<TaskInput> {
   const file = taskInputFile(runDir, effectId);
+  const task = { dir: runDir, effectId };
   const value = await readJson(file).catch((cause: unknown) => {
-    throw badTaskInput(`${file} is not JSON`, cause);
+    throw badTaskInput(task, `${file} is not JSON`, cause);
   });
-  if (value === undefined) throw badTaskInput(`${file} is missing`);
+  if (value === undefined) throw badTaskInput(task, `${file} is missing`);
   const parsed = TaskInput.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const at = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
-    throw badTaskInput(`${file}: ${at}${issue?.message ?? 'unknown format'}`, parsed.error);
+    throw badTaskInput(task, `${file}: ${at}${issue?.message ?? 'unknown format'}`, parsed.error);
   }
   if (parsed.data.effectId !== effectId) {
     const message = `${file}: effectId is ${parsed.data.effectId}, expected ${effectId}`;
-    throw badTaskInput(message);
+    throw badTaskInput(task, message);
   }
   return parsed.data;
 }
 
 /** The error for a task folder whose files were not written by a task of this package. */
-export function badTaskInput(message: string, cause?: unknown): UsageError {
+export function badTaskInput(
+  { dir, effectId }: { dir: string; effectId: string },
+  message: string,
+  cause?: unknown,
+): UsageError {
   return new UsageError('WSK_ERR_BAD_TASK_INPUT', message, {
     cause,
-    hint: 'nothing was executed or changed; the file is written by the task wrapper, not by hand',
+    hint:
+      'nothing was executed or changed; the file is written by the task wrapper, not by hand: ' +
+      `restore it, start a new run, or ${howToFail({ dir }, effectId)}`,
   });
 }

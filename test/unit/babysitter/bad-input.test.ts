@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { EnvironmentError } from '../../../src/core/errors.ts';
+import type { EnvironmentError, UsageError } from '../../../src/core/errors.ts';
 import { runTask } from '../../../src/operations/run-task/run-task.ts';
 import { resumeRun } from '../../../src/operations/resume/resume.ts';
 import {
@@ -67,7 +67,7 @@ const BAD_INPUTS: [string, (file: string) => void, RegExp][] = [
 
 const BAD_TASKS: [string, (file: string) => void, RegExp][] = [
   ['is not JSON', (file) => writeFileSync(file, '{'), /task\.json is not JSON/],
-  ['is missing', (file) => rmSync(file), /task\.json is no task definition/],
+  ['is missing', (file) => rmSync(file), /task\.json is missing/],
   [
     'has an unknown schemaVersion',
     (file) => edit(file, (value) => ({ ...value, schemaVersion: '2031.01.tasks-v9' })),
@@ -116,6 +116,9 @@ async function expectRefused(notes: NoteRun, code: string, message: RegExp): Pro
     const error: unknown = await way().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ name: 'UsageError', code });
     expect((error as Error).message).toMatch(message);
+    // A run that can never end says how to end it.
+    const end = `babysitter task:post ${notes.runDir} ${effectId} --status error`;
+    if (code === 'WSK_ERR_BAD_TASK_INPUT') expect((error as UsageError).hint).toContain(end);
     expect(snapshot(notes.runDir)).toEqual(before);
   }
   expect(notes.executions()).toEqual([]);
@@ -169,6 +172,23 @@ describe('nothing is executed or changed', () => {
   });
 });
 
+it.each(['../../../elsewhere', '-rf', ''])('refuses the effect id %j of a journal', async (id) => {
+  const notes = new NoteRun();
+  await requestFirst(notes);
+  const [, event = ''] = readdirSync(path.join(notes.runDir, 'journal')).sort();
+  edit(path.join(notes.runDir, 'journal', event), (value) => ({
+    ...value,
+    data: { ...(value['data'] as Json), effectId: id },
+  }));
+  const before = snapshot(notes.runDir);
+  await expect(notes.resume()).rejects.toMatchObject({
+    code: 'WSK_ERR_RUN_FAILED',
+    message: expect.stringContaining(`an effect with the id ${JSON.stringify(id)}`) as string,
+    hint: expect.stringContaining('start a new run') as string,
+  });
+  expect(snapshot(notes.runDir)).toEqual(before);
+});
+
 it('says how to repair a damaged journal, and leaves the repair to its owner', async () => {
   const notes = new NoteRun();
   await requestFirst(notes);
@@ -178,7 +198,7 @@ it('says how to repair a damaged journal, and leaves the repair to its owner', a
   await expect(notes.resume()).rejects.toMatchObject({
     name: 'EnvironmentError',
     code: 'WSK_ERR_RUN_FAILED',
-    hint: `repair it with: babysitter run:repair-journal ${notes.runDir}`,
+    hint: `repair it with: babysitter run:repair-journal ${notes.runDir}; if that fails, start a new run`,
   });
   expect(snapshot(notes.runDir)).toEqual(before);
 });
