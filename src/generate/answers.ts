@@ -13,6 +13,9 @@ type CommonFeature = (typeof COMMON_FEATURES)[number];
 
 export const COMPRESSIONS = ['permessage-deflate', 'none'] as const;
 
+/** Names that npm refuses. */
+export const NO_PACKAGE_NAMES: readonly string[] = ['node_modules', 'favicon.ico'];
+
 /** A project in a folder, or one self-contained file. */
 export type Form = 'project' | 'file';
 
@@ -101,5 +104,5 @@ function packageName(baseName: string, language: LanguageName): string {
     .replace(/[^a-z0-9._-]+/g, '-')
     .replace(/^[^a-z0-9]+/, '')
     .slice(0, 214);
-  return name === '' ? 'websocket-server' : name;
+  return name === '' || NO_PACKAGE_NAMES.includes(name) ? 'websocket-server' : name;
 }

@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { lstatSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { EnvironmentError } from '../core/errors.ts';
 import { Manifest, MANIFEST_FILE, sha256 } from '../target/project/manifest.ts';
 
 /** The change of one file that writing the project makes. */
@@ -24,24 +25,50 @@ export interface Plan {
 /**
  * Compares `files` with what `root` holds.
  *
- * @throws the file system's error when `root` cannot hold them, for example because it is a file
+ * A link below `root` is never followed: one in the place of a file counts as other content, and is
+ * replaced itself.
+ *
+ * @throws the file system's error when `root` cannot hold them, for example because it is a file,
+ * EnvironmentError WSK_ERR_OUTPUT_NOT_WRITABLE when a folder within is a link
  */
 export function planFiles(root: string, files: ReadonlyMap<string, string>): Plan {
   const planned = [...files].map(([path, text]): PlannedFile => {
     const content = Buffer.from(text);
+    const link = linkAbove(root, path);
+    if (link !== undefined) throw isLink(join(root, link));
     const present = readIfPresent(join(root, path));
-    const same = present?.equals(content);
-    const change = same === undefined ? 'create' : same ? 'keep' : 'overwrite';
+    const same = present?.equals(content) === true;
+    const change = present === undefined ? 'create' : same ? 'keep' : 'overwrite';
     return { path, bytes: content.length, change, content };
   });
   const { removable, orphans } = leftBehind(root, files);
   return { root, files: [...planned, ...removable], orphans };
 }
 
-/** Undefined if `file` does not exist; throws if it is not a readable file. */
-function readIfPresent(file: string): Buffer | undefined {
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
-  return readFileSync(file);
+/**
+ * The content of `file`: undefined if it does not exist, null if it is a link, a pipe or a device.
+ * Throws if it is a folder or not readable.
+ */
+function readIfPresent(file: string): Buffer | null | undefined {
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  return found.isFile() || found.isDirectory() ? readFileSync(file) : null;
+}
+
+/** The topmost folder of `path`, below `root`, that is a symbolic link. */
+function linkAbove(root: string, path: string): string | undefined {
+  const parent = dirname(path);
+  if (parent === '.') return undefined;
+  const isLink = lstatSync(join(root, parent), { throwIfNoEntry: false })?.isSymbolicLink();
+  return linkAbove(root, parent) ?? (isLink === true ? parent : undefined);
+}
+
+function isLink(folder: string): EnvironmentError {
+  const message = `${folder} is a symbolic link and is not written through, nothing was changed`;
+  return new EnvironmentError('WSK_ERR_OUTPUT_NOT_WRITABLE', message, {
+    cause: new Error('symbolic link'),
+    hint: 'put a folder in its place, or choose another --output',
+  });
 }
 
 /** Files that an earlier generation wrote here and this one does not. */
@@ -52,10 +79,10 @@ function leftBehind(
   const removable: PlannedFile[] = [];
   const orphans: string[] = [];
   for (const [path, hash] of Object.entries(previousFiles(root))) {
-    if (files.has(path) || !isInside(path)) continue;
+    if (files.has(path) || !isInside(path) || linkAbove(root, path) !== undefined) continue;
     const present = readIfPresent(join(root, path));
     if (present === undefined) continue;
-    if (sha256(present) !== hash) orphans.push(path);
+    if (present === null || sha256(present) !== hash) orphans.push(path);
     else removable.push({ path, bytes: present.length, change: 'remove', content: undefined });
   }
   return { removable, orphans };
@@ -63,7 +90,7 @@ function leftBehind(
 
 function previousFiles(root: string): Readonly<Record<string, string>> {
   try {
-    const text = readFileSync(join(root, MANIFEST_FILE), 'utf8');
+    const text = readIfPresent(join(root, MANIFEST_FILE))?.toString() ?? '';
     return Manifest.parse(JSON.parse(text)).files;
   } catch {
     // No valid manifest: nothing here was generated.
@@ -71,7 +98,7 @@ function previousFiles(root: string): Readonly<Record<string, string>> {
   }
 }
 
-/** An edited manifest must not name files outside its folder. */
+/** An edited manifest must not name files outside its folder, nor folders. */
 function isInside(path: string): boolean {
-  return !path.startsWith('/') && !path.split(/[\\/]/).includes('..');
+  return path.split(/[\\/]/).every((part) => !['', '.', '..'].includes(part));
 }

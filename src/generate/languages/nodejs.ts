@@ -23,7 +23,8 @@ export const nodejs: Language = {
     source: 'echo-server.js',
     library: 'ws.min.js',
     comment: '//',
-    start: (file) => ['node', file],
+    // A name that starts with a dash would be an option.
+    start: (file) => ['node', file.startsWith('-') ? `./${file}` : file],
     note: 'the file holds the ws package and needs no node_modules',
   },
   tokenList: (tokens) => `[${tokens.map(literal).join(', ')}]`,

@@ -8,10 +8,10 @@ const LARGE_FOR_CHAT = 1_048_576;
 
 /** The next commands in a POSIX shell, in the current folder. */
 export function nextCommands(answers: Answers, given: string): string[] {
+  const { singleFile, next } = LANGUAGES[answers.language];
+  if (answers.form === 'file') return [shellQuote(singleFile.start(given))];
   // A word that starts with a dash would be an option.
   const place = given.startsWith('-') ? `./${given}` : given;
-  const { singleFile, next } = LANGUAGES[answers.language];
-  if (answers.form === 'file') return [shellQuote(singleFile.start(place))];
   return [shellQuote(['cd', place]), ...next];
 }
 

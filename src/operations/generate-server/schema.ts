@@ -1,6 +1,11 @@
 import * as z from 'zod';
 import { Port, Subprotocol } from '../../core/fields.ts';
-import { COMMON_FEATURES, COMPRESSIONS, FEATURES } from '../../generate/answers.ts';
+import {
+  COMMON_FEATURES,
+  COMPRESSIONS,
+  FEATURES,
+  NO_PACKAGE_NAMES,
+} from '../../generate/answers.ts';
 import { LANGUAGES } from '../../generate/languages/index.ts';
 import { SERVER_TYPES } from '../../generate/languages/language.ts';
 
@@ -74,6 +79,7 @@ export const GenerateServerInput = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z0-9][a-z0-9._-]{0,213}$/, 'expected lower-case letters, digits, ".", "_" or "-"')
+    .refine((name) => !NO_PACKAGE_NAMES.includes(name), 'expected a name that npm takes')
     .optional()
     .describe('name in package.json (default: the name of the output)'),
   force: z.boolean().default(false).describe('overwrite existing files that have other content'),

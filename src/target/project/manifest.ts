@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { UsageError } from '../../core/errors.ts';
+import { readRegularFile, reasonOf } from '../../core/input-file.ts';
 import { ownCommand } from '../../core/own-command.ts';
 
 /** Name of the manifest in the root of a generated project. */
@@ -70,7 +71,11 @@ export interface Project {
 
 /** The first line of a generated single file; `comment` starts one in its language: `//` or `#`. */
 export function formatHeader(manifest: Manifest, comment: string): string {
-  return `${comment} websocket-skill: ${JSON.stringify(manifest)}\n`;
+  // JSON leaves them as they are, and they end a comment in JavaScript.
+  const text = JSON.stringify(manifest).replace(/[\u2028\u2029]/g, (separator) =>
+    separator === '\u2028' ? '\\u2028' : '\\u2029',
+  );
+  return `${comment} websocket-skill: ${text}\n`;
 }
 
 /** The text of `.wsgen.json`. */
@@ -88,23 +93,28 @@ export async function readProject(path: string): Promise<Project> {
   const found = await stat(absolute).catch(() => undefined);
   if (found === undefined) throw notAProject(path, 'it does not exist');
   const root = found.isDirectory() ? absolute : dirname(absolute);
-  const text = found.isDirectory() ? await readManifest(root, path) : await readHeader(absolute);
+  const text = found.isDirectory() ? readManifest(root, path) : readHeader(absolute, path);
   if (text === undefined) {
     throw notAProject(path, 'its first line does not start with "// websocket-skill:"');
   }
   return { root, manifest: parseManifest(text, path) };
 }
 
-async function readManifest(root: string, path: string): Promise<string> {
+function readManifest(root: string, path: string): string {
   try {
-    return await readFile(join(root, MANIFEST_FILE), 'utf8');
+    return readRegularFile(join(root, MANIFEST_FILE)).toString();
   } catch (cause) {
     throw notAProject(path, `it has no readable ${MANIFEST_FILE}`, cause);
   }
 }
 
-async function readHeader(file: string): Promise<string | undefined> {
-  const text = await readFile(file, 'utf8');
+function readHeader(file: string, path: string): string | undefined {
+  let text: string;
+  try {
+    text = readRegularFile(file).toString();
+  } catch (cause) {
+    throw notAProject(path, `it cannot be read (${reasonOf(cause)})`, cause);
+  }
   const [line = ''] = text.split('\n', 1);
   return HEADER.exec(line)?.[1];
 }

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { EnvironmentError } from '../../core/errors.ts';
+import { shellQuote } from '../../core/shell-quote.ts';
 import { readProject } from './manifest.ts';
 import type { Manifest, Project } from './manifest.ts';
 import { listeningPort, pollUntilReady } from './ready.ts';
@@ -226,7 +227,7 @@ function failed({ what, command, project, tail }: Failure): EnvironmentError {
   const said = lines.length === 0 ? 'it printed nothing' : `it printed:\n${lines.join('\n')}`;
   return new EnvironmentError('WSK_ERR_PROJECT_FAILED', `${what}; ${said}`, {
     cause: new Error(said),
-    hint: `for the full output: cd ${project.root} && ${command.join(' ')}`,
+    hint: `for the full output: ${shellQuote(['cd', project.root])} && ${shellQuote(command)}`,
   });
 }
 

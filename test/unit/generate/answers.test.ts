@@ -92,6 +92,9 @@ describe('resolveAnswers', () => {
     ['.hidden', 'hidden'],
     ['日本', 'websocket-server'],
     ['x'.repeat(300), 'x'.repeat(214)],
+    ['node_modules', 'websocket-server'],
+    ['--force', 'force'],
+    ['$(reboot)\n`x`', 'reboot-x-'],
   ])('makes a package name of the output %s', (baseName, name) => {
     expect(answers({}, baseName).name).toBe(name);
   });
@@ -114,6 +117,10 @@ describe('GenerateServerInput', () => {
     ['a payload beyond 2 GiB', { maxPayload: 2 ** 31 }],
     ['a subprotocol that is no token', { subprotocols: ['a b'] }],
     ['a name that is no package name', { name: 'A/B' }],
+    ['a name that npm refuses', { name: 'node_modules' }],
+    ['a name that is a flag', { name: '--force' }],
+    ['a name that is a path', { name: '../x' }],
+    ['a name with a line after it', { name: 'a\nb' }],
     ['an empty output', { output: '' }],
     ['an unknown key', { prot: 1 }],
   ])('refuses %s', (_, input) => {

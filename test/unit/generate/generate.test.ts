@@ -54,6 +54,20 @@ describe('generate', () => {
     expect(file(CHAT, 'README.md')).toMatch(/^# my-chat\n[^]*port 9000[^]*`a\.v1`, `it's`\./);
   });
 
+  it('keeps a file name that holds ends of lines inside its first line', () => {
+    const fileName = 'a\u2028throw 1;\u2029throw 2;\n//.js';
+    const [files] = [generate({ ...ECHO_FILE, fileName }).files];
+    const lines = (files.get(fileName) ?? '').split(/[\n\r\u2028\u2029]/);
+    const plain = file(ECHO_FILE, 'echo.js').split('\n');
+    expect(lines.slice(1)).toEqual(plain.slice(1));
+    expect(lines[0]).toContain('"a\\u2028throw 1;');
+  });
+
+  it('starts a file whose name is a flag as a file', () => {
+    const { manifest } = generate({ ...ECHO_FILE, fileName: '--eval.js' });
+    expect(manifest.commands.start).toEqual(['node', './--eval.js']);
+  });
+
   it('puts every answer into the single file', () => {
     const text = file(ECHO_FILE, 'echo.js');
     expect(text).toContain("integer('PORT', 9000, 0, 65_535)");

@@ -1,5 +1,14 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -12,6 +21,49 @@ import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const NOT_WRITABLE = 'WSK_ERR_OUTPUT_NOT_WRITABLE';
+
+describe('a link below the output', () => {
+  it('is replaced in the place of a file, with --force, and its target is left alone', async () => {
+    const cwd = temporaryFolder();
+    const mine = path.join(temporaryFolder(), 'mine');
+    writeFileSync(mine, 'mine');
+    mkdirSync(path.join(cwd, 'chat'));
+    symlinkSync(mine, path.join(cwd, 'chat', 'README.md'));
+    await expectRefusal(cwd, CHAT, 'WSK_ERR_FILE_EXISTS');
+    await generate(cwd, { ...CHAT, force: true });
+    expect(readFileSync(mine, 'utf8')).toBe('mine');
+    expect(lstatSync(path.join(cwd, 'chat', 'README.md')).isFile()).toBe(true);
+  });
+
+  it.each(['src', 'test'])('is refused in the place of the folder %s', async (name) => {
+    const cwd = temporaryFolder();
+    const elsewhere = temporaryFolder();
+    mkdirSync(path.join(cwd, 'chat'));
+    symlinkSync(elsewhere, path.join(cwd, 'chat', name));
+    const error = await expectRefusal(cwd, { ...CHAT, force: true }, NOT_WRITABLE);
+    expect(error.message).toContain(`${path.join('chat', name)} is a symbolic link`);
+    expect(snapshot(elsewhere)).toEqual({});
+  });
+
+  it('keeps files of an earlier generation that are behind it', async () => {
+    const cwd = temporaryFolder();
+    const elsewhere = path.join(temporaryFolder(), 'src');
+    await generate(cwd, CHAT);
+    renameSync(path.join(cwd, 'chat', 'src'), elsewhere);
+    symlinkSync(elsewhere, path.join(cwd, 'chat', 'src'));
+    const before = snapshot(elsewhere);
+    await generate(cwd, { type: 'echo', output: 'chat', force: true });
+    expect(snapshot(elsewhere)).toEqual(before);
+  });
+
+  it('may be the output itself', async () => {
+    const cwd = temporaryFolder();
+    mkdirSync(path.join(cwd, 'real'));
+    symlinkSync('real', path.join(cwd, 'chat'));
+    await generate(cwd, CHAT);
+    expect(existsSync(path.join(cwd, 'real', 'package.json'))).toBe(true);
+  });
+});
 
 describe('an output that cannot be written', () => {
   it.each([

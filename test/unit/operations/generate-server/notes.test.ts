@@ -52,6 +52,7 @@ describe('nextCommands', () => {
 
   it('runs a single file at once', () => {
     expect(nextCommands(answers({}, 'file'), 'a/echo.js')).toEqual(['node a/echo.js']);
+    expect(nextCommands(answers({}, 'file'), '--eval.js')).toEqual(['node ./--eval.js']);
   });
 });
 
