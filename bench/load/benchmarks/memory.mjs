@@ -2,6 +2,7 @@
 import {
   GENERATOR_CORE,
   compile,
+  cpuNs,
   descriptorLimit,
   folder,
   killTree,
@@ -35,21 +36,35 @@ function command(url, connections, seconds, extra) {
   ];
 }
 
-/** Milliseconds that the C client takes to open its connections. */
+/** What the C client takes to open its connections, in milliseconds of time and of CPU. */
 function openByC(connections) {
   return withServer('c', async ({ port }) => {
     const seconds = 0.5;
     // Messages at 1 per second, as without a rate it would send all the time.
     const command = [compile('echo-client'), port, connections, 1, 32, seconds, 1];
-    return JSON.parse(await output(command.map(String), GENERATOR_CORE)).connectMs;
+    const { connectMs, connectCpuMs } = JSON.parse(
+      await output(command.map(String), GENERATOR_CORE),
+    );
+    return { ms: connectMs, cpuMs: connectCpuMs };
   });
 }
 
-/** As `openByC`, of this generator. */
+/** Milliseconds that this generator takes. */
 function openByUs(connections) {
   return withServer('c', async ({ url }) => {
     const program = command(url, connections, 1, ['--mode', 'idle']);
     return JSON.parse(await output(program, GENERATOR_CORE)).measured.phases.connectMs;
+  });
+}
+
+/** CPU of this generator from its start until its connections are open, in milliseconds. */
+function cpuByUs(connections) {
+  return withServer('c', async (echo) => {
+    const run = start(GENERATOR_CORE, command(echo.url, connections, 1, ['--mode', 'idle']));
+    await opened(echo, connections, run);
+    const ns = cpuNs(tree(run.pid));
+    await run.ended;
+    return ns / 1e6;
   });
 }
 
@@ -61,23 +76,34 @@ export async function opening({ rounds: count, say }) {
   }
   const arms = [
     { name: 'ours', run: async () => ({ ms: await openByUs(MANY) }) },
-    { name: 'C client', run: async () => ({ ms: await openByC(MANY) }) },
+    { name: 'C client', run: () => openByC(MANY) },
+    // On its own, as looking for the end takes time. The start of the program is left out.
+    {
+      name: 'ours, CPU',
+      run: async () => ({ cpuMs: (await cpuByUs(MANY)) - (await cpuByUs(FEW)) }),
+    },
   ];
   const { rounds, failed } = await interleave(arms, count, say);
-  const of = (name) => spread(rounds, (round) => round.get(name)?.ms);
+  const of = (name, figure) => spread(rounds, (round) => round.get(name)?.[figure]);
+  const ratio = (ours, figure) =>
+    spread(rounds, (round) => round.get(ours)?.[figure] / round.get('C client')?.[figure]);
+  const why = (name) => failed.get(name) ?? failed.get('C client');
   return [
-    ...arms.map(({ name }) =>
-      row('opening', `${name}: 10,000 connections, ms`, of(name), {
-        digits: 0,
-        why: failed.get(name),
-      }),
-    ),
-    row(
-      'opening',
-      '10,000 connections, ours / C client',
-      spread(rounds, (round) => round.get('ours')?.ms / round.get('C client')?.ms),
-      { atMost: 1, why: failed.get('ours') ?? failed.get('C client') },
-    ),
+    row('opening', 'ours: 10,000 connections, ms', of('ours', 'ms'), {
+      digits: 0,
+      why: why('ours'),
+    }),
+    row('opening', 'C client: 10,000 connections, ms', of('C client', 'ms'), {
+      digits: 0,
+      why: why('C client'),
+    }),
+    row('opening', '10,000 connections, ours / C client', ratio('ours', 'ms'), {
+      atMost: 1,
+      why: why('ours'),
+    }),
+    row('opening', 'CPU of 10,000 connections, ours / C client', ratio('ours, CPU', 'cpuMs'), {
+      why: why('ours, CPU'),
+    }),
   ];
 }
 
