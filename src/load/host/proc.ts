@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Unit of CPU time in /proc (USER_HZ), independent of the kernel's own tick. */
@@ -48,9 +48,11 @@ function residentBytes(status: string): number {
 }
 
 /** How many descriptors a process has open; null when they may not be counted. */
-export function countDescriptors(pid: number, proc = '/proc'): number | null {
+export function countDescriptors(pid: number): number | null {
+  const folder = `/proc/${pid}/fd`;
   try {
-    return readdirSync(join(proc, String(pid), 'fd')).length;
+    // Linux 6.2 and later count by themselves: to list ten thousand takes tens of milliseconds.
+    return statSync(folder).size || readdirSync(folder).length;
   } catch {
     return null;
   }

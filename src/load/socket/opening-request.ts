@@ -18,8 +18,9 @@ interface KnownResponse {
  */
 export class OpeningRequest {
   readonly #head: RequestHead;
-  /** The request, parted where the key goes. */
-  readonly #parts: readonly string[];
+  /** The request before and after the key; all of it where the caller's own headers have a key. */
+  readonly #before: string;
+  readonly #after: string | undefined;
   /** The key in `#head`. */
   readonly #key: string;
   #known: KnownResponse | undefined;
@@ -29,18 +30,20 @@ export class OpeningRequest {
     this.#key = createKey(takeRandom(16));
     const { bytes, head } = createRequest({ ...init, key: this.#key });
     this.#head = head;
-    this.#parts = bytes.toString('latin1').split(this.#key);
+    const [before = '', after] = bytes.toString('latin1').split(this.#key);
+    this.#before = before;
+    this.#after = after;
   }
 
   /** A new key, or the one that the caller's own headers have. */
   createKey(): string {
-    if (this.#parts.length > 1) return createKey(takeRandom(16));
+    if (this.#after !== undefined) return createKey(takeRandom(16));
     return fieldValue(this.#head, 'sec-websocket-key') ?? '';
   }
 
   /** The request with `key`, in Latin-1. */
   text(key: string): string {
-    return this.#parts.join(key);
+    return this.#after === undefined ? this.#before : this.#before + key + this.#after;
   }
 
   /** The same, as the rules read it. */
