@@ -12,9 +12,37 @@ export const CHAT_MUTANTS: readonly Mutant[] = [
   {
     without: 'the Origin check',
     file: 'dist/src/handshake.js',
-    find: 'checkOrigin(request, config.ALLOWED_ORIGINS) ??',
+    find: 'checkOrigin(request, config) ??',
     replace: '',
     check: 'turns pages of other origins down with 403',
+  },
+  {
+    without: 'names of its own',
+    file: 'dist/src/handshake.js',
+    find: 'if (!isOwnHost(host, config))',
+    replace: 'if (false)',
+    check: 'takes a name for its own only if it was told so',
+  },
+  {
+    without: 'production',
+    file: 'dist/src/handshake.js',
+    find: "isLocal && NODE_ENV !== 'production'",
+    replace: 'isLocal',
+    check: 'lets pages of localhost in, but not in production',
+  },
+  {
+    without: 'the refusal of bodies',
+    file: 'dist/src/handshake.js',
+    find: "headers['transfer-encoding'] !== undefined",
+    replace: 'false',
+    check: 'refuses handshakes with a body or with fields that nobody looks at',
+  },
+  {
+    without: 'the limit of header fields',
+    file: 'dist/src/handshake.js',
+    find: 'request.rawHeaders.length > 2 * MAX_FIELDS',
+    replace: 'false',
+    check: 'refuses handshakes with a body or with fields that nobody looks at',
   },
   {
     without: "the 'error' listener of a connection",

@@ -108,7 +108,7 @@ export const CONNECTION_CHECKS = {
     const ask = async (requestLine: string): Promise<string> => {
       const raw = await openRaw(server.port);
       raw.write(
-        `${requestLine}\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n` +
+        `${requestLine}\r\nHost: 127.0.0.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n` +
           'HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n',
       );
       return (await soon(readToEnd(raw), 'an answer')).toString('latin1');

@@ -12,9 +12,37 @@ export const ECHO_MUTANTS: readonly Mutant[] = [
   {
     without: 'the Origin check',
     file: 'echo-server.js',
-    find: 'if (!isAllowedOrigin(request))',
+    find: 'if (hint !== undefined)',
     replace: 'if (false)',
     check: 'turns pages of other origins down with 403',
+  },
+  {
+    without: 'names of its own',
+    file: 'echo-server.js',
+    find: 'return isOwnHost(host) ? undefined :',
+    replace: 'return true ? undefined :',
+    check: 'takes a name for its own only if it was told so',
+  },
+  {
+    without: 'production',
+    file: 'echo-server.js',
+    find: 'isLocal && !config.isProduction',
+    replace: 'isLocal',
+    check: 'lets pages of localhost in, but not in production',
+  },
+  {
+    without: 'the refusal of bodies',
+    file: 'echo-server.js',
+    find: "request.headers['transfer-encoding']",
+    replace: 'false',
+    check: 'refuses handshakes with a body or with fields that nobody looks at',
+  },
+  {
+    without: 'the limit of header fields',
+    file: 'echo-server.js',
+    find: 'request.rawHeaders.length > 2 * MAX_FIELDS',
+    replace: 'false',
+    check: 'refuses handshakes with a body or with fields that nobody looks at',
   },
   {
     without: "the 'error' listener of a connection",

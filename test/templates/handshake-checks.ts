@@ -9,7 +9,22 @@ import {
   within,
 } from '../support/test-client.ts';
 import { expectAlive } from './check.ts';
+import type { ServerProcess } from '../support/server-process.ts';
 import type { Check } from './check.ts';
+
+/** What the log says of the first handshake that was refused. */
+function hintOf({ log }: ServerProcess): string {
+  const line = log.find(({ event }) => event === 'handshake-refused');
+  return `${String(line?.['host'])}: ${String(line?.['hint'])}`;
+}
+
+/** The status of a plain request that names `host`. */
+async function statusOf(port: number, path: string, host: string): Promise<number> {
+  const raw = await openRaw(port);
+  raw.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  const answer = await readToEnd(raw);
+  return Number(answer.toString('latin1', 9, 12));
+}
 
 /** What happens before a connection exists. */
 export const HANDSHAKE_CHECKS = {
@@ -17,18 +32,83 @@ export const HANDSHAKE_CHECKS = {
     await using server = await boot();
     const own = `http://127.0.0.1:${server.port}`;
     (await openClient(server.port, { origin: own })).socket.terminate();
-    for (const origin of [
-      'http://evil.example',
-      `${own}.evil.example`,
-      'http://127.0.0.1',
-      'null',
-    ]) {
+    for (const origin of ['http://evil.example', `${own}.evil.example`, 'null']) {
       expect((await refusal(server.port, { origin })).status, origin).toBe(403);
     }
     await using strict = await boot({ ALLOWED_ORIGINS: 'https://a.example' });
     (await openClient(strict.port, { origin: 'https://a.example' })).socket.terminate();
     for (const origin of ['http://a.example', 'https://b.example', own]) {
       expect((await refusal(strict.port, { origin })).status, origin).toBe(403);
+    }
+  },
+
+  'takes a name for its own only if it was told so': async ({ boot }) => {
+    await using server = await boot();
+    const as = (host: string): { origin: string; headers: { Host: string } } => ({
+      origin: `http://${host}`,
+      headers: { Host: host },
+    });
+    for (const host of ['evil.example', `evil.example:${server.port}`, '127.0.0.1.evil.example']) {
+      expect((await refusal(server.port, as(host))).status, host).toBe(403);
+      const plain = await statusOf(server.port, '/', host);
+      expect([plain, await statusOf(server.port, '/healthz', host)], host).toEqual([421, 200]);
+    }
+    await expect.poll(() => hintOf(server)).toMatch(/^evil\.example: .*ALLOWED_HOSTS/);
+    for (const host of ['localhost', '[::1]:1', 'LocalHost:80']) {
+      (await openClient(server.port, as(host))).socket.terminate();
+    }
+    await using named = await boot({ ALLOWED_HOSTS: 'ws.example, [2001:db8::1]' });
+    for (const host of ['ws.example', 'WS.example:444', '[2001:db8::1]:80', 'localhost']) {
+      (await openClient(named.port, as(host))).socket.terminate();
+    }
+    expect((await refusal(named.port, as('evil.example'))).status).toBe(403);
+    // No page, and so no matter by which name it came.
+    (await openClient(server.port, { headers: { Host: 'other.example' } })).socket.terminate();
+  },
+
+  'lets pages of localhost in, but not in production': async ({ boot }) => {
+    await using server = await boot();
+    for (const origin of ['http://localhost:5173', 'https://127.0.0.1', 'http://[::1]:3000']) {
+      (await openClient(server.port, { origin })).socket.terminate();
+    }
+    for (const origin of ['http://localhost.evil.example', 'null']) {
+      expect((await refusal(server.port, { origin })).status, origin).toBe(403);
+    }
+    await using production = await boot({ NODE_ENV: 'production' });
+    const origin = 'http://localhost:5173';
+    expect((await refusal(production.port, { origin })).status).toBe(403);
+    const own = `http://localhost:${production.port}`;
+    const headers = { Host: `localhost:${production.port}` };
+    (await openClient(production.port, { origin: own, headers })).socket.terminate();
+    await expect.poll(() => hintOf(production)).toMatch(/^127.*: .*NODE_ENV.*ALLOWED_ORIGINS/);
+  },
+
+  'refuses handshakes with a body or with fields that nobody looks at': async ({ boot, soon }) => {
+    await using server = await boot();
+    const own = `http://127.0.0.1:${server.port}`;
+    const answerTo = async (bytes: string): Promise<string> => {
+      const raw = await openRaw(server.port);
+      raw.write(bytes);
+      const [head] = (await soon(once(raw, 'data'), 'an answer')) as [Buffer];
+      raw.destroy();
+      return head.toString('latin1').slice(0, 12);
+    };
+    const many = (count: number): string => {
+      const fields = Array.from({ length: count }, () => 'a:\r\n').join('');
+      const bytes = handshakeBytes(server.port, { Origin: own });
+      return bytes.replace(/\r\n\r\n$/, `\r\n${fields}Origin: http://evil.example\r\n\r\n`);
+    };
+    const cases: readonly (readonly [number, string])[] = [
+      [400, handshakeBytes(server.port, { 'Content-Length': '5' })],
+      [400, handshakeBytes(server.port, { 'Transfer-Encoding': 'chunked' })],
+      [101, handshakeBytes(server.port, { 'Content-Length': '0' })],
+      [400, handshakeBytes(server.port, { Origin: own, origin: 'http://evil.example' })],
+      [400, many(0)],
+      [431, many(1100)],
+      [431, many(2500)],
+    ];
+    for (const [status, bytes] of cases) {
+      expect(await answerTo(bytes), bytes.slice(0, 300)).toBe(`HTTP/1.1 ${status}`);
     }
   },
 

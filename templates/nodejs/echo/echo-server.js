@@ -32,8 +32,12 @@ const config = {
   serverNoContextTakeover: true,
   /** Supported subprotocols, the preferred one first. */
   subprotocols: list('SUBPROTOCOLS', ['echo.v1'], isToken, 'names of subprotocols'),
-  /** Allowed values of the Origin header; none listed: only pages from this host. */
+  /** Allowed values of the Origin header; none listed: pages from this host, and from localhost. */
   allowedOrigins: list('ALLOWED_ORIGINS', [], isOrigin, 'origins as in https://example.com'),
+  /** Names of this server besides localhost, 127.0.0.1 and [::1]; pages have to come from one. */
+  allowedHosts: list('ALLOWED_HOSTS', [], isHostName, 'host names without a port'),
+  /** In production pages from localhost are no exception. */
+  isProduction: process.env.NODE_ENV === 'production',
   maxConnections: integer('MAX_CONNECTIONS', 10_000, 1, 1_000_000),
   /** Addresses are IPv4 addresses and IPv6 networks of 64 bits; at most MAX_CONNECTIONS. */
   maxConnectionsPerIp: integer('MAX_CONNECTIONS_PER_IP', undefined, 1, 1_000_000),
@@ -59,6 +63,10 @@ config.maxConnectionsPerIp ??= Math.min(1024, config.maxConnections);
 config.memoryBudget ??= Math.max(268_435_456, 2 * config.maxPayload, 2 * config.maxBuffered);
 checkTogether();
 
+/** Names under which every server is reached on its own machine. */
+const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
+/** Header fields of a handshake. */
+const MAX_FIELDS = 200;
 /** Milliseconds a peer gets to answer a close frame. */
 const CLOSE_TIMEOUT = 3000;
 /** TCP connections of one address beyond its limit: handshakes under way and health checks. */
@@ -700,12 +708,21 @@ function refusalFor(request, share, connections) {
   if (request.httpVersion !== '1.1') return { status: 505, reason: 'HTTP/1.1 only' };
   if (request.headersDistinct.host?.length !== 1)
     return { status: 400, reason: 'expected one Host header' };
+  // Node leaves out header fields beyond a limit; one of them could be a second Origin.
+  if (request.rawHeaders.length > 2 * MAX_FIELDS)
+    return { status: 431, reason: `expected at most ${MAX_FIELDS} header fields` };
+  if (request.headersDistinct.origin?.length > 1)
+    return { status: 400, reason: 'expected one Origin header' };
+  // What follows are frames; a proxy may take a part of them for the body.
+  if (!/^0*$/.test(request.headers['content-length'] ?? '') || request.headers['transfer-encoding'])
+    return { status: 400, reason: 'expected no body' };
   // RFC 6455 section 4.4: name the supported version.
   if (request.headers['sec-websocket-version'] !== '13') {
     const headers = { 'Sec-WebSocket-Version': '13', Upgrade: 'websocket' };
     return { status: 426, reason: 'Sec-WebSocket-Version 13 only', headers };
   }
-  if (!isAllowedOrigin(request)) return { status: 403, reason: 'Origin is not allowed' };
+  const hint = faultOfOrigin(request);
+  if (hint !== undefined) return { status: 403, reason: 'Origin is not allowed', hint };
   const retry = { 'Retry-After': '5' };
   if (draining) return { status: 503, reason: 'shutting down', headers: retry };
   if (connections >= config.maxConnections) {
@@ -731,15 +748,34 @@ function refusalOfShare() {
   return { status: 429, reason, headers: { 'Retry-After': '5' } };
 }
 
-/** Browsers always send Origin; a client without one is not a web page. */
-function isAllowedOrigin(request) {
+/**
+ * What is wrong with the Origin of a web page, and which setting allows it; undefined if nothing is.
+ * Browsers always send Origin; a client without one is not a web page.
+ */
+function faultOfOrigin(request) {
   const { origin, host } = request.headers;
-  if (origin === undefined) return true;
-  if (config.allowedOrigins.length > 0) return config.allowedOrigins.includes(origin);
+  if (origin === undefined) return undefined;
+  if (config.allowedOrigins.length > 0) {
+    return config.allowedOrigins.includes(origin) ? undefined : 'not in ALLOWED_ORIGINS';
+  }
   const page = URL.canParse(origin) ? new URL(origin) : undefined;
+  const isLocal = page !== undefined && LOCAL_HOSTS.includes(page.hostname);
+  if (isLocal && !config.isProduction) return undefined;
   const own =
     page && URL.canParse(`${page.protocol}//${host}`) && new URL(`${page.protocol}//${host}`);
-  return Boolean(own && page.host !== '' && page.host === own.host);
+  if (!own || page.host === '' || page.host !== own.host) {
+    const why = isLocal ? 'localhost, but NODE_ENV is production' : 'another host than Host';
+    return `${why}; ALLOWED_ORIGINS allows it`;
+  }
+  // A page can make its own name point to this server (DNS rebinding).
+  return isOwnHost(host) ? undefined : 'no name of this server; ALLOWED_HOSTS allows it';
+}
+
+/** Whether a Host header names this server, with any port. */
+function isOwnHost(host) {
+  if (!URL.canParse(`http://${host}`)) return false;
+  const { hostname } = new URL(`http://${host}`);
+  return [...LOCAL_HOSTS, ...config.allowedHosts].some((name) => name.toLowerCase() === hostname);
 }
 
 /** The first permessage-deflate offer this server can take; RFC 7692 section 5.1: decline others. */
@@ -787,8 +823,9 @@ function pathOf(request) {
 }
 
 function refuse(request, socket, share, refusal) {
-  const { status, reason } = refusal;
-  logPeer(share, 'warn', 'handshake-refused', { status, reason, origin: request.headers.origin });
+  const { status, reason, hint } = refusal;
+  const { origin, host } = request.headers;
+  logPeer(share, 'warn', 'handshake-refused', { status, reason, hint, origin, host });
   socket.once('finish', () => socket.destroy());
   socket.end(responseOf(refusal));
 }
@@ -807,7 +844,10 @@ function answerHttp(request, response) {
   const answers = {
     '/healthz': [200, { status: 'ok' }],
     '/readyz': draining ? [503, { status: 'draining' }] : [200, { status: 'ready' }],
-    '/': [426, { error: 'this is a WebSocket endpoint' }],
+    // The name of somebody else that points here; load balancers ask for health by address.
+    '/': isOwnHost(request.headers.host)
+      ? [426, { error: 'this is a WebSocket endpoint' }]
+      : [421, { error: 'not in ALLOWED_HOSTS' }],
   };
   const path = pathOf(request);
   const [status, body] = Object.hasOwn(answers, path)
@@ -905,6 +945,12 @@ function list(name, fallback, isValid, what) {
 /** RFC 6455 section 4.1, item 10: a subprotocol is named by a token (RFC 9110 section 5.6.2). */
 function isToken(text) {
   return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text);
+}
+
+/** As in a URL: `echo.example.com`, `192.0.2.1`, `[2001:db8::1]`. */
+function isHostName(text) {
+  const url = `http://${text}`;
+  return URL.canParse(url) && new URL(url).hostname === text.toLowerCase();
 }
 
 /** Exactly as browsers send it: no path, no trailing slash, no wildcard. */

@@ -33,8 +33,12 @@ const Environment = z.object({
     'supported subprotocols, preferred first',
   ),
   ALLOWED_ORIGINS: list([], isOrigin, 'origins as in https://chat.example.com').describe(
-    'allowed Origin headers; unset: this host only',
+    'allowed Origin headers; unset: this host, and localhost unless NODE_ENV is production',
   ),
+  ALLOWED_HOSTS: list([], isHostName, 'host names without a port').describe(
+    'names of this server besides localhost, 127.0.0.1 and [::1]; pages have to come from one',
+  ),
+  NODE_ENV: z.string().default('development').describe('production: nothing is allowed for tests'),
   TRUST_PROXY: integer(0, 10, 0).describe(
     'reverse proxies in front whose X-Forwarded-For is trusted',
   ),
@@ -209,6 +213,12 @@ function list(fallback: readonly string[], isValid: (item: string) => boolean, w
 /** RFC 6455 section 4.1, item 10: a subprotocol is named by a token (RFC 9110 section 5.6.2). */
 function isToken(text: string): boolean {
   return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text);
+}
+
+/** As in a URL: `chat.example.com`, `192.0.2.1`, `[2001:db8::1]`. */
+function isHostName(text: string): boolean {
+  const url = `http://${text}`;
+  return URL.canParse(url) && new URL(url).hostname === text.toLowerCase();
 }
 
 /** Exactly as browsers send it: no path, no trailing slash, no wildcard. */

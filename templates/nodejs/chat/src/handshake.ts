@@ -9,6 +9,8 @@ export interface Refusal {
   readonly status: number;
   readonly reason: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** For the log: what was wrong, and which setting allows it. */
+  readonly hint?: string;
 }
 
 export interface HandshakeState {
@@ -16,6 +18,9 @@ export interface HandshakeState {
   readonly shares: Shares;
   readonly isDraining: boolean;
 }
+
+/** Header fields of a handshake. */
+const MAX_FIELDS = 200;
 
 /** Seconds after which a client refused for load may try again. */
 const RETRY = { 'Retry-After': '5' } as const;
@@ -43,7 +48,7 @@ export function refusalFor(
 ): Refusal | undefined {
   return (
     checkRequest(request) ??
-    checkOrigin(request, config.ALLOWED_ORIGINS) ??
+    checkOrigin(request, config) ??
     checkLoad(state, config) ??
     checkSubprotocols(request, config.SUBPROTOCOLS)
   );
@@ -58,6 +63,17 @@ function checkRequest(request: IncomingMessage): Refusal | undefined {
   if (httpVersion !== '1.1') return { status: 505, reason: 'HTTP/1.1 only' };
   if (request.headersDistinct['host']?.length !== 1) {
     return { status: 400, reason: 'expected one Host header' };
+  }
+  // Node leaves out header fields beyond a limit; one of them could be a second Origin.
+  if (request.rawHeaders.length > 2 * MAX_FIELDS) {
+    return { status: 431, reason: `expected at most ${String(MAX_FIELDS)} header fields` };
+  }
+  if ((request.headersDistinct['origin']?.length ?? 0) > 1) {
+    return { status: 400, reason: 'expected one Origin header' };
+  }
+  // What follows are frames; a proxy may take a part of them for the body.
+  if (!/^0*$/.test(headers['content-length'] ?? '') || headers['transfer-encoding'] !== undefined) {
+    return { status: 400, reason: 'expected no body' };
   }
   // RFC 6455 section 4.4: the response to another version names the supported one.
   if (headers['sec-websocket-version'] !== '13') {
@@ -74,11 +90,37 @@ function checkRequest(request: IncomingMessage): Refusal | undefined {
  * Keeps web pages of other sites out (RFC 6455 section 10.2). Browsers always send Origin, so a
  * client without one is not a web page.
  */
-function checkOrigin(request: IncomingMessage, allowed: readonly string[]): Refusal | undefined {
-  const { origin, host = '' } = request.headers;
+function checkOrigin(request: IncomingMessage, config: Config): Refusal | undefined {
+  const { origin, host } = request.headers;
+  const { ALLOWED_ORIGINS, NODE_ENV } = config;
   if (origin === undefined) return undefined;
-  const isAllowed = allowed.length > 0 ? allowed.includes(origin) : isSameHost(origin, host);
-  return isAllowed ? undefined : { status: 403, reason: 'Origin is not allowed' };
+  if (ALLOWED_ORIGINS.length > 0) {
+    return ALLOWED_ORIGINS.includes(origin) ? undefined : foreign('not in ALLOWED_ORIGINS');
+  }
+  const isLocal = URL.canParse(origin) && LOCAL_HOSTS.includes(new URL(origin).hostname);
+  if (isLocal && NODE_ENV !== 'production') return undefined;
+  if (!isSameHost(origin, host ?? '')) {
+    const why = isLocal ? 'localhost, but NODE_ENV is production' : 'another host than Host';
+    return foreign(`${why}; ALLOWED_ORIGINS allows it`);
+  }
+  // A page can make its own name point to this server (DNS rebinding).
+  if (!isOwnHost(host, config)) return foreign('no name of this server; ALLOWED_HOSTS allows it');
+  return undefined;
+}
+
+function foreign(hint: string): Refusal {
+  return { status: 403, reason: 'Origin is not allowed', hint: `the Origin is ${hint}` };
+}
+
+/** Names under which every server is reached on its own machine. */
+const LOCAL_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
+
+/** Whether a Host header names this server, with any port. */
+export function isOwnHost(host: string | undefined, { ALLOWED_HOSTS }: Config): boolean {
+  const url = `http://${host ?? ''}`;
+  if (!URL.canParse(url)) return false;
+  const { hostname } = new URL(url);
+  return [...LOCAL_HOSTS, ...ALLOWED_HOSTS].some((name) => name.toLowerCase() === hostname);
 }
 
 /** Compares host and port; the scheme is the page's, as TLS may end at a proxy before us. */

@@ -13,6 +13,7 @@ import {
   addressOf,
   CROWDED,
   DRAINING,
+  isOwnHost,
   pathOf,
   refusalFor,
   refuse,
@@ -192,8 +193,9 @@ export class ChatServer {
   }
 
   #refuse(request: IncomingMessage, gate: Gate, share: Share, refusal: Refusal): void {
-    const { status, reason } = refusal;
-    share.log('warn', 'handshake-refused', { status, reason, origin: request.headers.origin });
+    const { status, reason, hint } = refusal;
+    const { origin, host } = request.headers;
+    share.log('warn', 'handshake-refused', { status, reason, hint, origin, host });
     refuse(gate.stream, refusal);
   }
 
@@ -208,7 +210,7 @@ export class ChatServer {
 
   /** Answers health checks, one per connection; other requests get 426 or 404. */
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const { status, body } = this.#route(pathOf(request));
+    const { status, body } = this.#route(request);
     const headers = { 'Content-Type': 'application/json', Connection: 'close' };
     // RFC 9110 section 15.5.22: a 426 names what to upgrade to.
     if (status === 426) {
@@ -217,12 +219,17 @@ export class ChatServer {
     response.writeHead(status, headers).end(`${JSON.stringify(body)}\n`);
   }
 
-  #route(path: string): { status: number; body: object } {
+  #route(request: IncomingMessage): { status: number; body: object } {
+    const path = pathOf(request);
     const connections = this.#shares.open;
     if (path === '/healthz') return { status: 200, body: { status: 'ok' } };
     if (path === '/readyz') {
       const status = this.#phase === 'serving' && this.#shares.isFull ? 'full' : this.#phase;
       return { status: status === 'serving' ? 200 : 503, body: { status, connections } };
+    }
+    // The name of somebody else that points here; load balancers ask for health by address.
+    if (!isOwnHost(request.headers.host, this.#config)) {
+      return { status: 421, body: { error: 'not in ALLOWED_HOSTS' } };
     }
     if (path === '/') return { status: 426, body: { error: 'this is a WebSocket endpoint' } };
     return { status: 404, body: { error: 'not found' } };

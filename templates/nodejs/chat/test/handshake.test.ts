@@ -29,14 +29,27 @@ describe('handshake', () => {
   });
 
   it('turns a page from elsewhere down with 403', async () => {
-    for (const origin of [
-      'http://evil.example',
-      'null',
-      `http://localhost:1`,
-      'http://localhost',
-    ]) {
+    for (const origin of ['http://evil.example', 'null', 'http://localhost.evil.example']) {
       assert.equal(await refusalStatus(host.port, { origin }), 403, origin);
     }
+  });
+
+  it('turns a page down whose host is no name of this server', async () => {
+    const page = { origin: 'http://evil.example', headers: { Host: 'evil.example' } };
+    assert.equal(await refusalStatus(host.port, page), 403);
+    const named = await startServer({ ALLOWED_HOSTS: 'evil.example' });
+    const client = await connect(named.port, 'ada', page);
+    client.socket.terminate();
+    await client.closed;
+    await named.stop();
+  });
+
+  it('turns pages of localhost down in production', async () => {
+    const page = { origin: 'http://localhost:5173' };
+    (await connect(host.port, 'ada', page)).socket.terminate();
+    const live = await startServer({ NODE_ENV: 'production' });
+    assert.equal(await refusalStatus(live.port, page), 403);
+    await live.stop();
   });
 
   it('picks its own favourite among the offered subprotocols', async () => {
