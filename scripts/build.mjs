@@ -95,7 +95,7 @@ function processFile(name, bundleName) {
   return `${GENERATED}
 // The babysitter process ${name}: \`run ${name}\` of the script beside this file starts it.
 import { processes } from './${bundleName}?processes';
-export const { process } = await processes['${name}']();
+export const { process, checkInputs } = await processes['${name}']();
 `;
 }
 

@@ -142,7 +142,7 @@ function readContext(
       {
         cause: error,
         hint:
-          `${hint === undefined ? '' : `${hint} `}nothing was executed; mend the task and start a ` +
+          `${hint === undefined ? '' : `${hint.replace(/(?<!\?)$/, ';')} `}nothing was executed; mend the task and start a ` +
           `new run, or ${howToFail(run, effectId)}`,
       },
     );

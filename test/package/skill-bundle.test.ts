@@ -30,7 +30,7 @@ describe('the bundled scripts of the skill', () => {
     }
   });
 
-  it('hold each process that `run` knows, and export it without running the command line', async () => {
+  it('hold each process that `run` knows, and export it without running the command line', () => {
     const names = readdirSync(path.join(root, 'processes')).map((name) =>
       path.basename(name, '.ts'),
     );
@@ -39,7 +39,7 @@ describe('the bundled scripts of the skill', () => {
     const script = `console.log(Object.keys(await import('./websocket-server.mjs')).join())`;
     const args = ['--input-type=module', '-e', script];
     expect(execFileSync(process.execPath, args, { cwd: scripts, encoding: 'utf8' })).toBe(
-      'process\n',
+      'checkInputs,process\n',
     );
   });
 
