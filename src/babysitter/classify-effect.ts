@@ -7,6 +7,7 @@ import { shellQuote } from '../core/shell-quote.ts';
 import { exists, readJson } from './json-file.ts';
 import { howToFail, type Effect, type Run } from './run-folder.ts';
 import type { PendingEffect } from './schema.ts';
+import { BABYSITTER } from './sdk.ts';
 import {
   badTaskInput,
   readTaskInput,
@@ -156,7 +157,7 @@ function describe(
 ): PendingEffect {
   const { kind, title } = definition;
   const value = kind === 'breakpoint' ? '{"approved":true}' : '<json>';
-  const post = ['babysitter', 'task:post', dir, effectId, '--status'];
+  const post = [...BABYSITTER, 'task:post', dir, effectId, '--status'];
   return {
     effectId,
     kind,

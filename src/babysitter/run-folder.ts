@@ -4,7 +4,7 @@ import { EnvironmentError, environmentFault, UsageError } from '../core/errors.t
 import { ownCommand } from '../core/own-command.ts';
 import { shellQuote } from '../core/shell-quote.ts';
 import { DamagedFile, readJson } from './json-file.ts';
-import type { RunnerSdk } from './sdk.ts';
+import { BABYSITTER, type RunnerSdk } from './sdk.ts';
 
 const RunMetadata = z.looseObject({
   runId: z.string().min(1),
@@ -132,7 +132,7 @@ export async function readState(run: Run): Promise<RunState> {
 
 /** How to end the wait for an effect that nobody can resolve. */
 export function howToFail({ dir }: Pick<Run, 'dir'>, effectId: string): string {
-  const post = shellQuote(['babysitter', 'task:post', dir, effectId, '--status', 'error']);
+  const post = shellQuote([...BABYSITTER, 'task:post', dir, effectId, '--status', 'error']);
   return `post an error: ${post}, then run: ${ownCommand('resume', dir)}`;
 }
 
@@ -151,7 +151,7 @@ function hintFor({ dir }: Pick<Run, 'dir'>, message: string, cause: unknown): st
     return 'the run cannot go on like this: restore the file, or remove the folder and start a new run';
   }
   if (/journal|sequence/i.test(message)) {
-    const repair = shellQuote(['babysitter', 'run:repair-journal', dir]);
+    const repair = shellQuote([...BABYSITTER, 'run:repair-journal', dir]);
     return `repair it with: ${repair}; if that fails, start a new run`;
   }
   return `fix it, then run: ${resume}`;

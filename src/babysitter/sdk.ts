@@ -18,6 +18,9 @@ const HERE = path.dirname(fileURLToPath(import.meta.url));
 /** The SDK version that this package is developed and tested with. */
 export const TESTED_SDK = '0.0.187';
 
+/** The SDK's own program, in the project or global; npm must not fetch another of that name. */
+export const BABYSITTER = ['npx', '--no', '--', 'babysitter'] as const;
+
 type Part = 'runtime' | 'storage' | 'tasks';
 
 /** What the runner uses of the SDK. */

@@ -117,7 +117,7 @@ async function expectRefused(notes: NoteRun, code: string, message: RegExp): Pro
     expect(error).toMatchObject({ name: 'UsageError', code });
     expect((error as Error).message).toMatch(message);
     // A run that can never end says how to end it.
-    const end = `babysitter task:post ${notes.runDir} ${effectId} --status error`;
+    const end = `npx --no -- babysitter task:post ${notes.runDir} ${effectId} --status error`;
     if (code === 'WSK_ERR_BAD_TASK_INPUT') expect((error as UsageError).hint).toContain(end);
     expect(snapshot(notes.runDir)).toEqual(before);
   }
@@ -198,7 +198,7 @@ it('says how to repair a damaged journal, and leaves the repair to its owner', a
   await expect(notes.resume()).rejects.toMatchObject({
     name: 'EnvironmentError',
     code: 'WSK_ERR_RUN_FAILED',
-    hint: `repair it with: babysitter run:repair-journal ${notes.runDir}; if that fails, start a new run`,
+    hint: `repair it with: npx --no -- babysitter run:repair-journal ${notes.runDir}; if that fails, start a new run`,
   });
   expect(snapshot(notes.runDir)).toEqual(before);
 });

@@ -114,8 +114,8 @@ describe('a run that waits for others', () => {
         taskId: 'fixture/agent',
         title: 'Think about it',
         reason: null,
-        post: `babysitter task:post ${notes.runDir} ${agentId} --status ok --value-inline '<json>'`,
-        fail: `babysitter task:post ${notes.runDir} ${agentId} --status error`,
+        post: `npx --no -- babysitter task:post ${notes.runDir} ${agentId} --status ok --value-inline '<json>'`,
+        fail: `npx --no -- babysitter task:post ${notes.runDir} ${agentId} --status error`,
       },
     ]);
     expect(notes.executions()).toEqual(['first']);
