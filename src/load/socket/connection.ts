@@ -11,6 +11,7 @@ import {
 } from '../measure/errors.ts';
 import type { Failure } from '../measure/errors.ts';
 import { bodyOf, endsChunks } from '../../transport/read-body.ts';
+import { readOn } from '../../transport/read-on.ts';
 import { NONE } from '../measure/in-flight.ts';
 import type { Queue } from '../measure/in-flight.ts';
 import type { MessageSink } from '../measure/tracker.ts';
@@ -132,6 +133,7 @@ export abstract class Connection implements Place, Queue {
     socket.on(isSecure ? 'secureConnect' : 'connect', () => {
       socket.write(request.text(this.#key), 'latin1');
     });
+    readOn(socket);
     socket.on('error', (error) => {
       this.fail(socketFailure(error, this.isOpening && isSecure));
     });
