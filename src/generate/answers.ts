@@ -16,6 +16,12 @@ export const COMPRESSIONS = ['permessage-deflate', 'none'] as const;
 /** Names that npm refuses. */
 export const NO_PACKAGE_NAMES: readonly string[] = ['node_modules', 'favicon.ico'];
 
+/** Bytes of the largest message where none is chosen. */
+const MAX_PAYLOAD: Readonly<Record<ServerType, number>> = { echo: 104_857_600, chat: 65_536 };
+
+/** Bytes that a chat server takes at most, whatever is chosen. */
+export const MAX_CHAT_PAYLOAD = MAX_PAYLOAD.chat;
+
 /** A project in a folder, or one self-contained file. */
 export type Form = 'project' | 'file';
 
@@ -29,8 +35,8 @@ export interface Choices {
   readonly serverNoContextTakeover: boolean;
   readonly subprotocols: readonly string[];
   readonly features: readonly (Feature | CommonFeature)[];
-  /** Bytes. */
-  readonly maxPayload: number;
+  /** Bytes; undefined is the default of the type. */
+  readonly maxPayload?: number | undefined;
   /** Milliseconds. */
   readonly pingInterval: number;
 }
@@ -39,6 +45,7 @@ export interface Choices {
 export interface Answers extends Choices {
   readonly name: string;
   readonly features: readonly Feature[];
+  readonly maxPayload: number;
   readonly form: Form;
   /** Base name of the single file; unused in a project. */
   readonly fileName: string;
@@ -70,7 +77,7 @@ export function resolveAnswers(choices: Choices, output: OutputForm): Answers {
     serverNoContextTakeover,
     subprotocols: [...new Set(choices.subprotocols)],
     features: FEATURES.filter((feature) => choices.features.includes(feature)),
-    maxPayload: choices.maxPayload,
+    maxPayload: choices.maxPayload ?? MAX_PAYLOAD[type],
     pingInterval: choices.pingInterval,
   };
 }

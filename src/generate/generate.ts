@@ -1,12 +1,10 @@
 import { formatHeader, formatManifest, MANIFEST_FILE, sha256 } from '../target/project/manifest.ts';
 import type { Manifest } from '../target/project/manifest.ts';
 import { VERSION } from '../core/version.ts';
+import { MAX_CHAT_PAYLOAD } from './answers.ts';
 import type { Answers } from './answers.ts';
 import { LANGUAGES } from './languages/index.ts';
 import { readLibrary, readTemplate, renderTemplate } from './template.ts';
-
-/** Bytes of the largest command of a chat server, whatever its payload limit. */
-const MAX_CHAT_COMMAND = 65_536;
 
 /** The generated files by path (with `/`, relative to the output folder), sorted. */
 export interface Generated {
@@ -82,7 +80,7 @@ function manifestOf(
     contract: {
       path: '/',
       echo: type === 'echo',
-      maxPayload: type === 'chat' ? Math.min(maxPayload, MAX_CHAT_COMMAND) : maxPayload,
+      maxPayload: type === 'chat' ? Math.min(maxPayload, MAX_CHAT_PAYLOAD) : maxPayload,
       subprotocols: [...subprotocols],
       health: '/healthz',
       ready: '/readyz',

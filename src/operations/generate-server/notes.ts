@@ -1,10 +1,8 @@
+import { MAX_CHAT_PAYLOAD } from '../../generate/answers.ts';
 import type { Answers } from '../../generate/answers.ts';
 import { LANGUAGES } from '../../generate/languages/index.ts';
 import type { Plan } from '../../generate/plan.ts';
 import { shellQuote } from '../../core/shell-quote.ts';
-
-/** Message size in bytes above which a chat server gets a note. */
-const LARGE_FOR_CHAT = 1_048_576;
 
 /** The next commands in a POSIX shell, in the current folder. */
 export function nextCommands(answers: Answers, given: string): string[] {
@@ -44,22 +42,15 @@ function notesOnWriting({ files, orphans }: Plan, run: Run): string[] {
 }
 
 function notesOnAnswers(answers: Answers): string[] {
-  const { type, form, subprotocols, maxPayload, compression } = answers;
+  const { type, form, subprotocols, maxPayload } = answers;
   const notes: string[] = [];
   if (form === 'file') notes.push(LANGUAGES[answers.language].singleFile.note);
   if (subprotocols.length > 0) {
     notes.push(`${subprotocols.join(', ')}: negotiated by name only; the messages are not changed`);
   }
-  if (type === 'chat' && maxPayload > LARGE_FOR_CHAT) {
+  if (type === 'chat' && maxPayload > MAX_CHAT_PAYLOAD) {
     notes.push(
-      `--max-payload ${maxPayload} is large for a chat, which refuses messages above 64 KiB; ` +
-        'consider --max-payload 65536',
-    );
-  }
-  if (compression === 'permessage-deflate') {
-    notes.push(
-      'permessage-deflate takes up to about 120 KiB of memory per connection, about 10 KiB ' +
-        'without; --compression none turns it off',
+      `--max-payload ${maxPayload}: a chat server refuses messages above ${MAX_CHAT_PAYLOAD} bytes`,
     );
   }
   return notes;

@@ -1,4 +1,5 @@
 import { defineOperation } from '../../core/operation.ts';
+import { Settings } from '../../core/settings.ts';
 import { generateServer } from './generate-server.ts';
 import { GenerateServerInput, GenerateServerReport } from './schema.ts';
 import { viewGenerateServer } from './view.ts';
@@ -13,7 +14,10 @@ export const operation = defineOperation({
   output: GenerateServerReport,
   defaults: (settings, given) => ({
     port: settings.defaultPort,
-    maxPayload: settings.maxPayload,
+    // The default of the setting is that of an echo server.
+    ...(settings.maxPayload !== Settings.parse({}).maxPayload && {
+      maxPayload: settings.maxPayload,
+    }),
     pingInterval: settings.pingInterval,
     compression: settings.compression.enabled || namesCompression(given['features']),
     serverNoContextTakeover: settings.compression.serverNoContextTakeover,

@@ -34,7 +34,7 @@ export const GenerateServerInput = z.strictObject({
     'port to listen on; the environment variable PORT overrides it',
   ),
   compression: NamedCompression.default('permessage-deflate').describe(
-    'per-message compression (RFC 7692)',
+    'per-message compression (RFC 7692); up to about 120 KiB of memory per connection',
   ),
   serverNoContextTakeover: z
     .boolean()
@@ -57,9 +57,12 @@ export const GenerateServerInput = z.strictObject({
     .int()
     .min(1)
     .max(0x7fffffff)
-    .default(104_857_600)
+    .optional()
     .meta({ placeholder: 'bytes' })
-    .describe('largest message that the server accepts, compressed and decompressed'),
+    .describe(
+      'largest message that the server accepts, compressed and decompressed ' +
+        '(default: 104857600; chat: 65536, and no more)',
+    ),
   pingInterval: z
     .int()
     .min(100)
