@@ -210,7 +210,8 @@ export const HANDSHAKE_CHECKS = {
       { offer: 'permessage-deflate', accepted: true },
       { offer: 'permessage-deflate; client_max_window_bits', accepted: true },
       { offer: 'permessage-deflate; server_max_window_bits=9, permessage-deflate', accepted: true },
-      { offer: 'permessage-deflate; server_max_window_bits=9', accepted: false },
+      { offer: 'permessage-deflate; server_max_window_bits=9', accepted: true },
+      { offer: 'permessage-deflate; server_max_window_bits=8', accepted: false },
       { offer: 'permessage-deflate; unknown', accepted: false },
       {
         offer: 'permessage-deflate; client_max_window_bits; client_max_window_bits',

@@ -67,6 +67,8 @@ checkTogether();
 const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 /** Header fields of a handshake. */
 const MAX_FIELDS = 200;
+/** Log2 of the window that compressed messages of this server need: 2 KiB keep connections small. */
+const SERVER_WINDOW_BITS = 11;
 /** Milliseconds a peer gets to answer a close frame. */
 const CLOSE_TIMEOUT = 3000;
 /** TCP connections of one address beyond its limit: handshakes under way and health checks. */
@@ -98,7 +100,7 @@ function main() {
       threshold: 1024,
       concurrencyLimit: 10,
       serverNoContextTakeover: config.serverNoContextTakeover,
-      serverMaxWindowBits: 11,
+      serverMaxWindowBits: SERVER_WINDOW_BITS,
       zlibDeflateOptions: { level: 3, memLevel: 4, chunkSize: 4096 },
       zlibInflateOptions: { chunkSize: 4096 },
     },
@@ -111,7 +113,11 @@ function main() {
     const share = config.trustProxy > 0 ? shareOf(addressOf(request)) : socket.gate.share;
     const refusal = refusalFor(request, share, sockets.clients.size);
     if (refusal !== undefined) return refuse(request, socket, share, refusal);
-    request.headers['sec-websocket-extensions'] = acceptableOffer(request);
+    const offer = acceptableOffer(request);
+    request.headers['sec-websocket-extensions'] = offer;
+    // `ws` declines a window smaller than its own: for this handshake its own is what is asked for.
+    const { perMessageDeflate } = sockets.options;
+    if (perMessageDeflate) perMessageDeflate.serverMaxWindowBits = windowFor(offer);
     sockets.handleUpgrade(request, socket, head, (client) => serve(client, socket.gate, share));
   });
   setInterval(sweep, Math.min(1000, config.messageTimeout / 4)).unref();
@@ -782,11 +788,17 @@ function isOwnHost(host) {
 function acceptableOffer(request) {
   const parameter =
     'server_no_context_takeover|client_no_context_takeover|' +
-    'client_max_window_bits(?:="?(?:[89]|1[0-5])"?)?|server_max_window_bits="?1[1-5]"?';
+    'client_max_window_bits(?:="?(?:[89]|1[0-5])"?)?|server_max_window_bits="?(?:9|1[0-5])"?';
   const known = new RegExp(`^permessage-deflate(?:\\s*;\\s*(?:${parameter}))*$`);
   const repeated = /;\s*(\w+).*;\s*\1\b/;
   const offers = (request.headers['sec-websocket-extensions'] ?? '').split(',');
   return offers.map((offer) => offer.trim()).find((o) => known.test(o) && !repeated.test(o));
+}
+
+/** Log2 of the window of this server for a client with this offer: 2 KiB, or less where asked for. */
+function windowFor(offer = '') {
+  const asked = /server_max_window_bits="?(\d+)/.exec(offer)?.[1];
+  return Math.min(SERVER_WINDOW_BITS, Number(asked ?? SERVER_WINDOW_BITS));
 }
 
 /** The peer's address; behind `trustProxy` proxies the n-th entry from the right, never the first. */

@@ -29,6 +29,12 @@ export function acceptableOffer(header: string | undefined): string | undefined 
     .find(isAcceptable);
 }
 
+/** Log2 of the window for a client with this offer: the usual one, or less where asked for. */
+export function windowBitsFor(offer = ''): number {
+  const asked = /server_max_window_bits="?(\d+)/.exec(offer)?.[1];
+  return Math.min(SERVER_WINDOW_BITS, Number(asked ?? SERVER_WINDOW_BITS));
+}
+
 function isAcceptable(offer: string): boolean {
   const [name, ...parameters] = offer.split(';').map((part) => part.trim());
   const names = parameters.map((parameter) => parameter.split('=')[0]);
@@ -42,5 +48,5 @@ function isAcceptable(offer: string): boolean {
 const ACCEPTABLE_PARAMETER = new RegExp(
   '^(?:server_no_context_takeover|client_no_context_takeover' +
     '|client_max_window_bits(?:="?(?:[89]|1[0-5])"?)?' +
-    `|server_max_window_bits="?1[${String(SERVER_WINDOW_BITS - 10)}-5]"?)$`,
+    '|server_max_window_bits="?(?:9|1[0-5])"?)$',
 );

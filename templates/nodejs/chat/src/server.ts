@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
 import { Chat } from './chat.ts';
-import { acceptableOffer, compressionOptions } from './compression.ts';
+import { acceptableOffer, compressionOptions, windowBitsFor } from './compression.ts';
 import type { Config } from './config.ts';
 import { Gate, gateOf, sweepGates } from './gate.ts';
 import {
@@ -175,6 +175,11 @@ export class ChatServer {
     const offer = acceptableOffer(request.headers['sec-websocket-extensions']);
     if (offer === undefined) delete request.headers['sec-websocket-extensions'];
     else request.headers['sec-websocket-extensions'] = offer;
+    // `ws` declines a window smaller than its own: for this handshake its own is what is asked for.
+    const { perMessageDeflate } = this.#sockets.options;
+    if (typeof perMessageDeflate === 'object') {
+      perMessageDeflate.serverMaxWindowBits = windowBitsFor(offer);
+    }
     this.#sockets.handleUpgrade(request, stream, head, (client) => {
       serve(client, gate, { user, share, chat: this.#chat, config: this.#config });
     });

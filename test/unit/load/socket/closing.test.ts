@@ -38,7 +38,9 @@ it.each(['fast', 'client'] as const)(
   async (kind) => {
     const isReset = new Int32Array(new SharedArrayBuffer(4));
     const refuser = new Worker(REFUSER, { eval: true, workerData: isReset });
-    onTestFinished(async () => void (await refuser.terminate()));
+    onTestFinished(async () => {
+      await refuser.terminate();
+    });
     const [port] = (await once(refuser, 'message')) as [number];
     const target = { ...loadPlan().target, url: `ws://127.0.0.1:${port}/` };
     const shared = { addresses: ['127.0.0.1'], index: 0, workers: 1, timeoutMs: 20_000 };
