@@ -73,6 +73,13 @@ export const CHAT_MUTANTS: readonly Mutant[] = [
     check: 'cuts off a peer that answers no pings and keeps one that does',
   },
   {
+    without: 'patience with a slow reader',
+    file: 'dist/src/heartbeat.js',
+    find: 'if (missed === 0) {',
+    replace: 'if (false) {',
+    check: 'keeps a peer that takes many pings to read what was sent before them',
+  },
+  {
     without: 'the sign of life in an octet',
     file: 'dist/src/heartbeat.js',
     find: /if \(hasMoved\(\) \|\| gate\.isAsleep\)\s+missed = 0;/,

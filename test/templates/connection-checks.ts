@@ -64,6 +64,26 @@ export const CONNECTION_CHECKS = {
     alive.socket.terminate();
   },
 
+  'keeps a peer that takes many pings to read what was sent before them': async ({
+    boot,
+    kind,
+    soon,
+  }) => {
+    await using server = await boot({ PING_INTERVAL: '100', RATE_LIMIT: '10000' });
+    const alive = await openClient(server.port);
+    const slow = await openClient(server.port, { perMessageDeflate: false });
+    // Little enough that the system takes all of it at once, and much at 1 KiB/s.
+    const text = 'x'.repeat(kind === 'chat' ? 50 : 10_000);
+    if (kind === 'echo') slow.send(text);
+    else for (let count = 0; count < 200; count += 1) slow.send({ type: 'ping', id: text });
+    slow.socket.pause();
+    await soon(pings(alive, 8), 'the eighth ping');
+    slow.socket.resume();
+    if (kind === 'echo') expect(await soon(slow.next(), 'the echo')).toBe(text);
+    await soon(expectAnswer(slow, kind), 'an answer');
+    for (const { socket } of [alive, slow]) socket.terminate();
+  },
+
   'keeps a peer that takes many pings to send one frame': async ({ boot, kind, soon }) => {
     await using server = await boot({ PING_INTERVAL: '100' });
     const raw = await openRaw(server.port);

@@ -68,9 +68,16 @@ export const ECHO_MUTANTS: readonly Mutant[] = [
   {
     without: 'the heartbeat',
     file: 'echo-server.js',
-    find: 'if (missed >= (before.waiting > 0 ? 8 : 2)) return client.terminate();',
+    find: 'if (missed >= allowed) return client.terminate();',
     replace: '',
     check: 'cuts off a peer that answers no pings and keeps one that does',
+  },
+  {
+    without: 'patience with a slow reader',
+    file: 'echo-server.js',
+    find: 'if (missed === 0) {',
+    replace: 'if (false) {',
+    check: 'keeps a peer that takes many pings to read what was sent before them',
   },
   {
     without: 'the sign of life in an octet',

@@ -71,6 +71,9 @@ const MAX_FIELDS = 200;
 const SERVER_WINDOW_BITS = 11;
 /** Milliseconds a peer gets to answer a close frame. */
 const CLOSE_TIMEOUT = 3000;
+/** Bytes a second of the slowest client that counts as alive while it reads, and seconds at most. */
+const SLOWEST_READER = 1024;
+const MAX_PATIENCE = 600;
 /** TCP connections of one address beyond its limit: handshakes under way and health checks. */
 const SPARE_PER_IP = 16;
 /** Frames of one connection that are handled before others get their turn. */
@@ -659,12 +662,21 @@ function sweep() {
   }
 }
 
-/** Pings `client` and ends the connection when no octet came or went during two pings. */
+/**
+ * Pings `client` and ends the connection when no octet came or went during two pings, or for as long
+ * as a slow reader takes for what was sent before: its pong comes after that.
+ */
 function keepAlive(client, gate) {
   const socket = gate.tcp;
   let missed = 0;
+  let patience = 0;
   let timer;
   let before = { read: 0, delivered: 0, waiting: 0 };
+  /** Bytes that the peer has read: a ping says how many came before it, and its pong repeats that. */
+  let confirmed = socket.bytesWritten;
+  client.on('pong', (data) => {
+    confirmed = Math.max(confirmed, Number(data) || 0);
+  });
   // Octets count, not frames: in the middle of a large frame a peer cannot answer a ping.
   const hasMoved = () => {
     const { bytesRead: read, bytesWritten, writableLength: waiting } = socket;
@@ -676,10 +688,16 @@ function keepAlive(client, gate) {
   };
   const beat = () => {
     if (hasMoved() || gate.isAsleep) missed = 0;
+    // Only what is ahead of the first ping counts: a dead peer does not live longer for later bytes.
+    if (missed === 0) {
+      const seconds = Math.min((socket.bytesWritten - confirmed) / SLOWEST_READER, MAX_PATIENCE);
+      patience = (seconds * 1000) / config.pingInterval;
+    }
     // The network takes large steps: a slow reader may be at one for minutes.
-    if (missed >= (before.waiting > 0 ? 8 : 2)) return client.terminate();
+    const allowed = Math.max(before.waiting > 0 ? 8 : 2, patience);
+    if (missed >= allowed) return client.terminate();
     missed += 1;
-    client.ping();
+    client.ping(String(socket.bytesWritten));
     schedule();
   };
   const schedule = () => {
