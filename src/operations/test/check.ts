@@ -1,4 +1,5 @@
 import { EnvironmentError } from '../../core/errors.ts';
+import { HttpFailure } from '../../transport/index.ts';
 import type { Channel, DialOptions } from '../../transport/index.ts';
 import type { CheckRow } from './schema.ts';
 import type { Session } from './session.ts';
@@ -71,29 +72,25 @@ export interface Execution {
   readonly connected: boolean;
   /** Why it could not open even its first connection. */
   readonly gone: EnvironmentError | undefined;
+  /** Whether the server, or a proxy, has refused a connection because there are too many. */
+  readonly limited: boolean;
 }
 
 /** Runs one check within its time. Whatever the peer does ends in a row, not in an exception. */
 export async function runCheck(check: Check, session: Session): Promise<Execution> {
   const startedAt = performance.now();
   const boundMs = session.timeoutMs * (check.timeouts ?? 1);
-  let connected = false;
-  let gone: EnvironmentError | undefined;
+  let connected = false as boolean;
   const context: CheckContext = {
     session,
     leftMs: () => Math.max(0, startedAt + boundMs - performance.now()),
     dial: async (overrides) => {
-      try {
-        const channel = await session.dial(overrides);
-        connected = true;
-        return channel;
-      } catch (error) {
-        if (!connected && isGone(error)) gone = error;
-        throw error;
-      }
+      const channel = await session.dial(overrides);
+      connected = true;
+      return channel;
     },
   };
-  const outcome = await outcomeOf(check, context);
+  const { outcome, error } = await outcomeOf(check, context);
   const row = {
     id: check.id,
     rfc: check.rfc,
@@ -101,23 +98,47 @@ export async function runCheck(check: Check, session: Session): Promise<Executio
     ...outcome,
     durationMs: Math.round(performance.now() - startedAt),
   };
-  return { row, connected, gone };
+  const gone = !connected && error !== undefined && isGone(error) ? error : undefined;
+  return { row, connected, gone, limited: error !== undefined && isLimit(error) };
 }
 
-/** Whether nobody is there any more; a server that answers with a status is. */
-function isGone(error: unknown): error is EnvironmentError {
-  return error instanceof EnvironmentError && error.code !== 'WSK_ERR_HTTP_STATUS';
+/** The status of the response in place of 101; undefined if there was none. */
+export function statusOf({ cause }: EnvironmentError): number | undefined {
+  return cause instanceof HttpFailure ? cause.head.status : undefined;
 }
 
-async function outcomeOf(check: Check, context: CheckContext): Promise<Outcome> {
+/** 429 Too Many Requests (RFC 6585), and 503 of a server that is overloaded (RFC 9110). */
+function isLimit(error: EnvironmentError): boolean {
+  const status = statusOf(error);
+  return status === 429 || status === 503;
+}
+
+/** Whether nobody is there any more; a proxy says so with a status of 500 or above. */
+function isGone(error: EnvironmentError): boolean {
+  const status = statusOf(error);
+  return status === undefined || (status >= 500 && !isLimit(error));
+}
+
+interface Ended {
+  readonly outcome: Outcome;
+  /** The connection that could not be opened. */
+  readonly error?: EnvironmentError;
+}
+
+async function outcomeOf(check: Check, context: CheckContext): Promise<Ended> {
   try {
-    return await check.run(context);
+    return { outcome: await check.run(context) };
   } catch (error) {
-    if (error instanceof CheckFailure) return fail(error.message);
-    if (error instanceof CheckRemark) return { verdict: error.verdict, detail: error.message };
-    if (isGone(error)) return fail(`cannot connect again: ${error.message}`);
+    if (error instanceof CheckFailure) return { outcome: fail(error.message) };
+    if (error instanceof CheckRemark) {
+      return { outcome: { verdict: error.verdict, detail: error.message } };
+    }
+    if (!(error instanceof EnvironmentError)) throw error;
+    if (isLimit(error)) {
+      return { outcome: skip(`the server limits connections: ${error.message}`), error };
+    }
+    const detail = `cannot connect again: ${error.message}`;
     // No MUST makes a server take every connection.
-    if (error instanceof EnvironmentError) return warn(`cannot connect again: ${error.message}`);
-    throw error;
+    return { outcome: statusOf(error) === undefined ? fail(detail) : warn(detail), error };
   }
 }

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CHAT_ENV } from './checks/chat.ts';
 import { CHECKS } from './checks/index.ts';
-import { runCheck, skip } from './check.ts';
+import { runCheck, skip, statusOf } from './check.ts';
 import type { Check } from './check.ts';
 import { decideEcho } from './echo-decision.ts';
 import { checkStatus } from './expect-status.ts';
 import { Measurements } from './measurements.ts';
 import type { CheckRow, TestInput, TestReport } from './schema.ts';
+import { EnvironmentError } from '../../core/errors.ts';
 import { Dialer } from './session.ts';
 import type { Session, StatedLimit } from './session.ts';
 import { SEARCH_BYTES } from './find-limit.ts';
@@ -51,6 +52,8 @@ class Run {
   /** The last check that had a connection, and the one that the server did not outlive. */
   #lastConnected: string | undefined;
   #goneAfter: string | undefined;
+  /** Rows that could not run because the server limits connections. */
+  #limitedRows = 0;
   #handshake: TestReport['handshake'] = { protocol: null, extensions: '' };
 
   constructor(input: TestInput, context: OperationContext) {
@@ -84,15 +87,22 @@ class Run {
     if (error !== undefined && last !== undefined && !this.#context.signal.aborted) {
       await sleep(RESTART_MS);
       execution = await runCheck(check, session);
-      if (execution.gone !== undefined) {
+      if (execution.gone !== undefined && !(await takesOrdinary(session))) {
         this.#goneAfter = last;
         this.#blame(last, `the server is gone since: ${error.message}`);
         return skipped(check, gone(last));
       }
-      if (error.code === 'WSK_ERR_REFUSED') {
+      const restarted = error.code === 'WSK_ERR_REFUSED' || statusOf(error) === BAD_GATEWAY;
+      if (restarted && execution.gone === undefined) {
         this.#blame(last, `the server was gone, and came back: ${error.message}`);
       }
     }
+    if (execution.limited && this.#limitedRows === 0) {
+      // A server may notice only now that the connection before has ended.
+      await sleep(RESTART_MS);
+      execution = await runCheck(check, session);
+    }
+    if (execution.limited) this.#limitedRows++;
     if (execution.connected) this.#lastConnected = check.id;
     return execution.row;
   }
@@ -110,7 +120,9 @@ class Run {
     const checks = this.#rows.map((row) => graded(row, this.#input.strict));
     const summary = countGrades(checks);
     const overran = checks.some((row) => row.detail === OVERDUE);
-    const success = !interrupted && summary.failed === 0 && !overran;
+    const ran = checks.filter((row) => row.verdict !== 'skip').length;
+    const untested = this.#limitedRows > ran;
+    const success = !interrupted && summary.failed === 0 && !overran && !untested;
     const bytes = this.#dialer?.bytes() ?? { sent: 0, received: 0 };
     return {
       operation: 'test',
@@ -172,6 +184,23 @@ class Run {
 
 /** Time of a server that has crashed to come back, if somebody restarts it. */
 const RESTART_MS = 500;
+
+/** What a proxy answers when the server behind it refuses the connection. */
+const BAD_GATEWAY = 502;
+
+const ORDINARY_CLOSE_MS = 250;
+
+/** Whether a connection without anything special can be opened: the check's own offers may fail. */
+async function takesOrdinary(session: Session): Promise<boolean> {
+  try {
+    const channel = await session.dial();
+    await channel.close(1000, ORDINARY_CLOSE_MS);
+    return true;
+  } catch (error) {
+    if (error instanceof EnvironmentError) return false;
+    throw error;
+  }
+}
 
 const OVERDUE = `skipped: the run took longer than ${RUN_TIMEOUTS} timeouts`;
 

@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, it } from 'vitest';
-import { runTest, runValidateHandshake } from '../../../support/endpoint.ts';
+import { failedIds, runTest, runValidateHandshake } from '../../../support/endpoint.ts';
+import { startWs } from '../../../support/peers/servers.ts';
+import type { TestServer } from '../../../support/peers/servers.ts';
 
 let stop: (() => void) | undefined;
 afterEach(() => stop?.());
@@ -72,3 +76,69 @@ it('tells a server that hangs from its probes, which are skipped', async () => {
   const silent = rules.filter(({ seen }) => seen.includes('did not answer the handshake in time'));
   expect(silent.map(({ id }) => id)).not.toContain('probe-deflate-smallest-window');
 });
+
+/** A proxy before `url` that answers `refusal`, if there is one, or else 502 when nobody is there. */
+async function startProxy(url: string, refusal: (open: number) => string | undefined) {
+  const { hostname, port } = new URL(url);
+  let count = 0;
+  const sockets = new Set<Socket>();
+  const proxy = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    const refuse = (status: string): void => {
+      socket.once('data', () => socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\n`));
+    };
+    const status = refusal(++count);
+    if (status !== undefined) {
+      refuse(status);
+      return;
+    }
+    const upstream = connect(Number(port), hostname, () => {
+      socket.pipe(upstream).pipe(socket);
+      upstream.on('close', () => socket.destroy());
+    });
+    upstream.on('error', () => {
+      refuse('502 Bad Gateway');
+    });
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `ws://127.0.0.1:${(proxy.address() as AddressInfo).port}/`,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => proxy.close(resolve));
+    },
+  } satisfies TestServer;
+}
+
+it('blames the check that a server behind a proxy did not outlive', async () => {
+  const url = await startMortal('upon invalid UTF-8');
+  await using proxy = await startProxy(url, () => undefined);
+  const { checks, success } = await runTest({
+    url: proxy.url,
+    messages: 2,
+    timeoutMs: 1000,
+    maxPayload: 70_000,
+  });
+  expect(success).toBe(false);
+  expect(failedIds(checks)).toEqual(['invalid-utf8']);
+  const at = checks.findIndex(({ id }) => id === 'invalid-utf8');
+  expect(checks[at]?.detail).toMatch(/^the server is gone since: .* HTTP 502 Bad Gateway/);
+  expect(checks[at + 1]?.detail).toBe('the server is gone since invalid-utf8');
+});
+
+it.each(['429 Too Many Requests', '503 Service Unavailable'])(
+  'skips what a limit of connections leaves no room for, without success: %s',
+  async (status) => {
+    await using server = await startWs();
+    await using proxy = await startProxy(server.url, (count) => (count > 5 ? status : undefined));
+    const { checks, success } = await runTest({ url: proxy.url, messages: 2, timeoutMs: 1000 });
+    expect(success).toBe(false);
+    expect(failedIds(checks)).toEqual([]);
+    const limited = checks.filter(({ detail }) =>
+      detail.startsWith(`the server limits connections: ${proxy.url} answered HTTP ${status}`),
+    );
+    expect(limited.length).toBeGreaterThan(8);
+    expect(new Set(limited.map(({ verdict }) => verdict))).toEqual(new Set(['skip']));
+  },
+);
