@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { UsageError } from './errors.ts';
 
@@ -32,13 +33,24 @@ export function reasonOf(cause: unknown): string {
   return code ?? message;
 }
 
+/** Milliseconds a pipe may rest. */
+const PIPE_IDLE_MS = 10_000;
+
+/** A pipe is read through the event loop, which a signal interrupts; anything else at once. */
 async function readStream(file: string): Promise<Buffer> {
-  const handle = await open(file);
+  const stats = await stat(file);
+  if (!stats.isFIFO()) return readRegularFile(file);
   const pieces: Buffer[] = [];
   let length = 0;
-  for await (const piece of handle.createReadStream() as AsyncIterable<Buffer>) {
-    pieces.push(piece);
-    length += piece.length;
+  // Without O_NONBLOCK opening a pipe would wait for its writer, and nothing could end that.
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  const pipe = new Socket({ fd, readable: true, writable: false });
+  pipe.setTimeout(PIPE_IDLE_MS, () => {
+    pipe.destroy(new Error(`nothing was written to it for ${PIPE_IDLE_MS / 1000} s`));
+  });
+  for await (const piece of pipe) {
+    pieces.push(piece as Buffer);
+    length += (piece as Buffer).length;
     if (length > LIMIT_BYTES) throw tooLarge(LIMIT_BYTES);
   }
   return Buffer.concat(pieces, length);

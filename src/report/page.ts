@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { redact } from '../core/redact.ts';
 import { html, markup, type Markup } from './html.ts';
 
 /** Style sheets and scripts of a page, each as one text. */
@@ -88,7 +89,9 @@ export function readAssets(
 
 /** Text, mostly a URL, that is broken behind the parts of a URL rather than within them. */
 function breakable(text: string): Markup[] {
-  return text.split(/(?<=[/?&])/).map((part) => html`${part}<wbr />`);
+  return redact(text)
+    .split(/(?<=[/?&])/)
+    .map((part) => html`${part}<wbr />`);
 }
 
 function sha256(text: string): string {

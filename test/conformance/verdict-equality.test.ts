@@ -65,7 +65,6 @@ describe('servers', () => {
     'reply-bad-code',
     'unasked-ext',
     'utf8-at-end',
-    'http-400',
   ])(`%s: every verdict equals Autobahn’s${sampleMark}`, async (flags) => {
     const expected = known(recorded.wrongServers[flags]);
     await using server = startPeer('wrong-server.mjs', '0', flags);

@@ -58,6 +58,6 @@ describe('the program alone in a folder, as a skill installer puts it', () => {
     symlinkSync(path.join(root, 'node_modules', SDK), path.join(cwd, 'node_modules', SDK));
     const ended = await runNode([program, 'run', 'websocket-server'], { cwd });
     expect(ended).toMatchObject({ code: 3, stdout: '' });
-    expect(ended.stderr).toContain('npm install websocket-skill');
+    expect(ended.stderr).toContain('copy the whole folder of the skill');
   });
 });

@@ -174,7 +174,10 @@ describe('a task of another package that names the skill', () => {
     const [pending] = report.pending;
     if (reason === null) expect(pending?.reason).toBeNull();
     else expect(pending?.reason).toContain(reason);
-    const words = pending?.post.replace("'<json>'", '{"done":true}').split(' ').slice(1);
+    const words = pending?.post
+      .replace("'<json>'", '{"done":true}')
+      .replace(/^.*babysitter /, '')
+      .split(' ');
     await babysitter(words ?? [], { cwd: desk.cwd });
     expect(await desk.resume()).toMatchObject({ output: { report: { done: true } } });
   });

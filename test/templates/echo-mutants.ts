@@ -187,7 +187,7 @@ export const ECHO_MUTANTS: readonly Mutant[] = [
   {
     without: 'the choice among compression offers',
     file: 'echo-server.js',
-    find: "request.headers['sec-websocket-extensions'] = acceptableOffer(request);",
+    find: "request.headers['sec-websocket-extensions'] = offer;",
     replace: '',
     check: 'declines compression that it cannot do instead of failing',
   },

@@ -43,7 +43,8 @@ requirement('TLS', program('openssl', ['version']))('a wss endpoint', () => {
     expect(refused.stderr).toContain('WSK_ERR_TLS');
     const extras = ['--header', 'Authorization: Bearer x', '--subprotocol', 'echo.v1'];
     expect(await run('--insecure', ...extras)).toMatchObject({ code: 0 });
-    expect(requests).toHaveLength(8);
+    // One to see whether there is a WebSocket, and one for each case.
+    expect(requests).toHaveLength(9);
     for (const { headers } of requests) {
       expect(headers.authorization).toBe('Bearer x');
       expect(headers['sec-websocket-protocol']).toBe('echo.v1');

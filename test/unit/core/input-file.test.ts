@@ -9,30 +9,29 @@ describe.skipIf(process.platform === 'win32')('readInputFile', () => {
   const read = async (file: string): Promise<Buffer> =>
     readInputFile(file, { cwd: path.dirname(file), flag: '--inputs' });
 
-  it('reads a file, and a pipe to its end', async () => {
+  it('reads a file', async () => {
     const folder = temporaryFolder();
     writeFileSync(path.join(folder, 'a.json'), '{}');
     expect((await read(path.join(folder, 'a.json'))).toString()).toBe('{}');
-    const pipe = path.join(folder, 'pipe');
+  });
+
+  it('reads a pipe to its end', async () => {
+    const pipe = path.join(temporaryFolder(), 'pipe');
     execFileSync('mkfifo', [pipe]);
-    const writer = spawn('sh', ['-c', `printf 'in two '; printf 'pieces'`], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
     const reading = read(pipe);
-    const copy = spawn('sh', ['-c', 'cat > "$0"', pipe], { stdio: ['pipe', 'ignore', 'ignore'] });
-    writer.stdout.pipe(copy.stdin);
+    spawn('sh', ['-c', `{ printf 'in two '; printf 'pieces'; } > "$0"`, pipe], { stdio: 'ignore' });
     expect((await reading).toString()).toBe('in two pieces');
   });
 
   it('refuses what has no end, naming the flag', async () => {
     await expect(read('/dev/zero')).rejects.toMatchObject({
       code: 'WSK_ERR_FILE_NOT_READABLE',
-      message: '--inputs is "/dev/zero", which cannot be read (it is larger than 64 MiB)',
+      message: '--inputs is "/dev/zero", which cannot be read (it is no regular file)',
     });
   });
 
   it('refuses a folder', async () => {
-    await expect(read(temporaryFolder())).rejects.toThrow(/cannot be read \(EISDIR\)/);
+    await expect(read(temporaryFolder())).rejects.toThrow(/cannot be read \(it is a folder\)/);
   });
 });
 

@@ -15,6 +15,7 @@ describe('input of test', () => {
       compression: false,
       insecure: false,
       strict: false,
+      ownTests: false,
     });
   });
 
