@@ -17,6 +17,8 @@ export interface Exchange {
   readonly opcode?: 1 | 2;
   /** Called with the echo. */
   readonly onEcho?: (event: MessageEvent) => void;
+  /** Called with the payload of each pong before the end. */
+  readonly onPong?: (payload: Buffer) => void;
 }
 
 /**
@@ -29,12 +31,13 @@ export async function exchange(
   message: Exchange,
 ): Promise<string> {
   void message.send();
-  if (!context.session.echo.echoes) return expectAlive(context, channel);
-  const { data, opcode } = message;
+  const { data, opcode, onPong } = message;
+  if (!context.session.echo.echoes) return expectAlive(context, channel, onPong);
   const echo = await expectEcho(context, channel, {
     bytes: data.length,
     isEcho: (event) => event.data.equals(data) && (opcode === undefined || event.opcode === opcode),
     isPart: (event) => event.data.length >= MIN_PART_BYTES && data.includes(event.data),
+    onPong,
   });
   message.onEcho?.(echo);
   return `${data.length} bytes came back`;
@@ -48,6 +51,7 @@ export interface ExpectedEcho {
   readonly isEcho: (event: MessageEvent) => boolean;
   /** Whether a message is what is left of the echo, and not one of the server's own. */
   readonly isPart?: (event: MessageEvent) => boolean;
+  readonly onPong?: ((payload: Buffer) => void) | undefined;
 }
 
 /**
@@ -57,13 +61,14 @@ export interface ExpectedEcho {
 export function expectEcho(
   context: CheckContext,
   channel: Channel,
-  { bytes, isEcho, isPart }: ExpectedEcho,
+  { bytes, isEcho, isPart, onPong }: ExpectedEcho,
 ): Promise<MessageEvent> {
   return expectEvent(channel, {
     type: 'message',
     what: `its echo of ${bytes} bytes`,
     timeoutMs: context.leftMs(),
     match: isEcho,
+    onPong,
     onOther: (event) => {
       if (isPart?.(event) !== true) return;
       throw new CheckFailure(
@@ -102,7 +107,11 @@ const QUIET_MS = 300;
  * Waits for a pong after a legal message or, if the server does not answer pings, for a while in
  * which it does not close. Throws a CheckFailure otherwise.
  */
-export async function expectAlive(context: CheckContext, channel: Channel): Promise<string> {
+export async function expectAlive(
+  context: CheckContext,
+  channel: Channel,
+  onPong?: (payload: Buffer) => void,
+): Promise<string> {
   const token = randomBytes(8);
   const waitMs = context.session.answersPings
     ? context.leftMs()
@@ -112,6 +121,7 @@ export async function expectAlive(context: CheckContext, channel: Channel): Prom
   for (;;) {
     const event = await channel.next(Math.max(0, deadline - performance.now()));
     if (event === undefined) return onSilence(context, waitMs);
+    if (event.type === 'pong') onPong?.(event.data);
     if (event.type === 'pong' && event.data.equals(token))
       return 'still connected: it answers a ping';
     if (event.type === 'violation') throw new CheckFailure(describeViolation(event));

@@ -16,6 +16,8 @@ export interface ExpectOptions<T extends ConnectionEvent['type']> {
    * Called with each other message, which may be the server's own; throws a CheckFailure to give up.
    */
   readonly onOther?: (event: EventOf<'message'>) => void;
+  /** Called with the payload of each pong that is not wanted. */
+  readonly onPong?: ((payload: Buffer) => void) | undefined;
   /** Called when the server closes; throws to give another verdict than a failure. */
   readonly onClose?: (event: EventOf<'close'>) => void;
 }
@@ -43,7 +45,10 @@ export async function expectEvent<T extends ConnectionEvent['type']>(
       throw new CheckFailure(`${describeClose(event)}, expected ${options.what}`);
     }
     // 5.5.3: a pong may be unsolicited, as the heartbeat of one side.
-    if (event.type === 'pong') other = `a pong with ${event.data.length} bytes`;
+    if (event.type === 'pong') {
+      other = `a pong with ${event.data.length} bytes`;
+      options.onPong?.(event.data);
+    }
     if (event.type === 'message') {
       other = describeMessage(event);
       options.onOther?.(event);

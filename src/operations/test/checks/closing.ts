@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { CloseCode, encodeFrame } from '../../../protocol/index.ts';
+import { CloseCode, FrameDecoder, Opcode, encodeFrame } from '../../../protocol/index.ts';
 import { fail, pass, skip, warn } from '../check.ts';
 import type { Check } from '../check.ts';
 import { describeClose, expectEvent } from '../expect.ts';
@@ -11,7 +11,11 @@ export const closeByClient: Check = {
   rfc: '6455#5.5.1',
   title: 'closing handshake begun by the client',
   async run({ dial, leftMs }) {
-    await using channel = await dial();
+    const order = new CloseIsLast();
+    const observe = (bytes: Buffer): void => {
+      order.receive(bytes);
+    };
+    await using channel = await dial({ observe });
     void channel.sendClose(CloseCode.normal, 'done');
     const close = await expectEvent(channel, {
       type: 'close',
@@ -28,12 +32,38 @@ export const closeByClient: Check = {
         `answered with ${close.code}, but the server left TCP open, expected it to close first`,
       );
     }
+    // What came with the end of TCP may not have been read yet.
+    await channel.next(leftMs());
+    if (order.breach !== undefined) {
+      return fail(`the server sent ${order.breach} after its close frame, which 5.5.1 forbids`);
+    }
     if (!sensible.includes(close.code)) {
       return warn(`${describeClose(close)} in answer to 1000, expected 1000`);
     }
     return pass(`answered with ${close.code}, and the server closed TCP`);
   },
 };
+
+/** Looks at the frames of a peer: "any more data frames after sending a Close frame" (5.5.1). */
+class CloseIsLast {
+  /** The first frame behind the close frame. */
+  breach: string | undefined;
+  readonly #decoder = new FrameDecoder();
+  #closed = false;
+
+  receive(bytes: Buffer): void {
+    if (this.breach !== undefined) return;
+    this.#decoder.receive(bytes);
+    for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
+      if (this.#closed && frame.opcode <= CLOSE) {
+        this.breach ??= frame.opcode === CLOSE ? 'a second close frame' : 'a data frame';
+      }
+      this.#closed ||= frame.opcode === CLOSE;
+    }
+  }
+}
+
+const CLOSE = Opcode.close;
 
 /** 7.1.1 for the other direction: after the client's answer the server closes TCP. */
 export const closeByServer: Check = {

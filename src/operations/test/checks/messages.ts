@@ -2,6 +2,7 @@ import { Opcode } from '../../../protocol/index.ts';
 import { pass, skip } from '../check.ts';
 import type { Check } from '../check.ts';
 import { exchange } from '../exchange.ts';
+import { expectEvent } from '../expect.ts';
 
 const TEXTS = ['Hello, wörld! €𝄞', ''];
 
@@ -68,12 +69,27 @@ export const fragmentation: Check = {
     await using channel = await context.dial();
     const data = Buffer.from('fragments of one mess\u20acage');
     const cut = data.indexOf(0xe2) + 1;
+    const between = Buffer.from('between');
     const send = (): Promise<boolean> => {
       void channel.sendText(data.subarray(0, 9), { fin: false });
-      void channel.sendPing(Buffer.from('between'));
+      void channel.sendPing(between);
       void channel.sendContinuation(data.subarray(9, cut), { fin: false });
       return channel.sendContinuation(data.subarray(cut));
     };
-    return pass(`3 fragments: ${await exchange(context, channel, { send, data })}`);
+    let answered = false as boolean;
+    const onPong = (pong: Buffer): void => {
+      answered ||= pong.equals(between);
+    };
+    const seen = await exchange(context, channel, { send, data, onPong });
+    // 5.5.2: "an endpoint MUST send a Pong frame in response", and no later than the next one's.
+    if (context.session.answersPings && channel.connection.state === 'open' && !answered) {
+      await expectEvent(channel, {
+        type: 'pong',
+        what: 'a pong in answer to the ping between the fragments',
+        timeoutMs: context.leftMs(),
+        match: (event) => event.data.equals(between),
+      });
+    }
+    return pass(`3 fragments: ${seen}`);
   },
 };

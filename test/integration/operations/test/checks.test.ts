@@ -64,6 +64,11 @@ const CASES: readonly Case[] = [
   { check: 'echo', fault: 'corrupt-every-tenth', detail: /that match no message/ },
   { check: 'fragmentation', fault: 'first-fragment-only', detail: /expected the same/ },
   { check: 'fragmentation', fault: 'utf8-per-frame', detail: /closed with 1007/ },
+  {
+    check: 'fragmentation',
+    fault: 'no-inner-pong',
+    detail: /expected a pong in answer to the ping between the fragments/,
+  },
   { check: 'message-64k', fault: 'off-by-one-at-64k', detail: /65535 bytes/ },
   {
     check: 'message-near-limit',
@@ -92,6 +97,8 @@ const CASES: readonly Case[] = [
     grade: 'warn',
     detail: /1011 .* in answer to 1000/,
   },
+  { check: 'close-by-client', fault: 'text-after-close', detail: /a data frame after its close/ },
+  { check: 'close-by-client', fault: 'second-close', detail: /a second close frame after/ },
   { check: 'close-by-client', fault: 'keep-tcp-after-reply', detail: /left TCP open/ },
   { check: 'close-by-server', fault: 'keep-tcp-after-fail', detail: /left TCP open/ },
   { check: 'compression', fault: 'deflate-declined', detail: /without it/ },
@@ -143,6 +150,12 @@ describe('checks of test', () => {
     expect(report.checks.find((row) => row.id === 'liveness')?.detail).toMatch(
       /30 pings answered \(no echo: the first message did not come back\)/,
     );
+  });
+
+  it('wants the pong inside a message of a server that does not echo, too', async () => {
+    await using server = await startFaultyServer({ faults: ['no-echo', 'no-inner-pong'] });
+    const { checks } = await runTest({ messages: 2, timeoutMs: 1000, url: server.url });
+    expect(failedIds(checks)).toEqual(['fragmentation']);
   });
 
   it('pass for a server that looks at the limit only when a message is complete', async () => {
