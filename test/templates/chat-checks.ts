@@ -41,13 +41,13 @@ export const CHAT_CHECKS = {
     await using server = await boot();
     const ada = await enter(server, 'ada');
     const bob = await enter(server, 'bob');
+    const cid = await enter(server, 'cid');
     await ada.say('hello');
-    for (const { client } of [ada, bob]) {
+    for (const { client } of [ada, bob, cid]) {
       const message = await soon(client.match({ type: 'message' }), 'the message');
       expect(message).toMatchObject({ from: 'ada', text: 'hello' });
     }
-    ada.leave();
-    bob.leave();
+    for (const guest of [ada, bob, cid]) guest.leave();
   },
 
   'refuses messages that break the schema and passes none of them on': async ({ boot, soon }) => {

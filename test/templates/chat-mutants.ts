@@ -143,6 +143,13 @@ export const CHAT_MUTANTS: readonly Mutant[] = [
     check: 'closes with 4408 who does not read, and goes on for the others',
   },
   {
+    without: 'a broadcast beyond the first two members',
+    file: 'dist/src/room.js',
+    find: 'of this.members)',
+    replace: 'of [...this.members].slice(0, 2))',
+    check: 'brings a message to everybody, its sender included',
+  },
+  {
     without: 'the schema',
     file: 'dist/src/messages.js',
     find: 'const result = Command.safeParse(value);',

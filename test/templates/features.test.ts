@@ -18,6 +18,13 @@ const MUTANTS: readonly Mutant[] = [
     check: 'chat-broadcast',
   },
   {
+    without: 'a broadcast beyond the first two members',
+    file: 'dist/src/room.js',
+    find: 'of this.members)',
+    replace: 'of [...this.members].slice(0, 2))',
+    check: 'chat-broadcast',
+  },
+  {
     without: 'the delivery of messages to others',
     file: 'dist/src/chat.js',
     find: 'room.broadcast(bytes);',
@@ -157,9 +164,9 @@ describe('test --project --own-tests', () => {
   it('fails over a broken source in the row of the feature and in the own tests', async () => {
     const server = await generateForTest({ type: 'chat', features: ['rooms'] }, { isBuilt: false });
     try {
-      const file = path.join(server.folder, 'src/chat.ts');
+      const file = path.join(server.folder, 'src/room.ts');
       const source = readFileSync(file, 'utf8');
-      writeFileSync(file, source.replace('from: client.user', "from: ''"));
+      writeFileSync(file, source.replace('of this.members)', 'of [...this.members].slice(0, 2))'));
       const report = await runTest({ ...INPUT, project: server.folder, ownTests: true });
       expect(failedIds(report.checks)).toEqual(['chat-broadcast', 'own-tests']);
       expect(report.checks.at(-1)?.detail).toMatch(/^`npm test` ended with exit code 1: sends a /);

@@ -215,10 +215,10 @@ const broadcast = chatCheck(
     const { session } = context;
     await using sender = await Member.connect(context);
     await using reader = await Member.connect(context);
-    await sender.enter(room);
-    await reader.enter(room);
+    await using third = await Member.connect(context);
+    for (const member of [sender, reader, third]) await member.enter(room);
     const texts = [await sender.publish(room), await sender.publish(room)];
-    for (const [who, member] of Object.entries({ reader, sender })) {
+    for (const [who, member] of Object.entries({ reader, sender, third })) {
       for (const text of texts) {
         const message = await member.expect(
           `at the ${who} the message that was published`,
@@ -235,7 +235,7 @@ const broadcast = chatCheck(
       requireThat(repeated.length === 0, () => `a message arrived twice at the ${who}`);
     }
     session.chat.broadcasts = true;
-    return pass(`${texts.length} messages arrived at the other client and at their sender`);
+    return pass(`${texts.length} messages arrived at two other clients and at their sender`);
   },
 );
 

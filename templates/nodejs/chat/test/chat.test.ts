@@ -27,18 +27,18 @@ describe('chat', () => {
   it('sends a message to everybody, its sender included, and acknowledges it', async () => {
     const ada = await connect(host.port, 'ada');
     const bob = await connect(host.port, 'bob');
+    const cid = await connect(host.port, 'cid');
     // #if rooms
-    for (const client of [ada, bob]) await client.request({ type: 'join', ...WHERE });
+    for (const client of [ada, bob, cid]) await client.request({ type: 'join', ...WHERE });
     // #endif
     const ack = await ada.request({ type: 'message', ...WHERE, text: 'hello' });
     assert.equal(ack.type, 'ack');
-    for (const client of [ada, bob]) {
+    for (const client of [ada, bob, cid]) {
       const message = await client.nextOf('message');
       assert.equal(message['from'], 'ada');
       assert.equal(message['text'], 'hello');
     }
-    ada.socket.terminate();
-    bob.socket.terminate();
+    for (const client of [ada, bob, cid]) client.socket.terminate();
   });
 
   it('closes who does not read with 4408 and goes on for the others', async () => {
