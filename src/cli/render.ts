@@ -2,7 +2,7 @@ import colors from 'picocolors';
 import { EnvironmentError, UsageError } from '../core/errors.ts';
 import type { Report, View } from '../core/operation.ts';
 import { redact } from '../core/redact.ts';
-import { printable, printableLines } from '../report/printable.ts';
+import { printable, printableJson, printableLines } from '../report/printable.ts';
 
 const REPORT_BUGS = 'this is a bug in websocket-skill: please report it with the lines above';
 
@@ -49,15 +49,7 @@ export function renderJson(document: unknown): string {
     (_, value: unknown) => (typeof value === 'string' ? redact(value) : value),
     2,
   );
-  // JSON.stringify escapes C0 only.
-  return `${text.replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu, escapeUnits)}\n`;
-}
-
-function escapeUnits(character: string): string {
-  return Array.from(
-    { length: character.length },
-    (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
-  ).join('');
+  return `${printableJson(text)}\n`;
 }
 
 function badge(status: Report['status'], doubtful = false): string {

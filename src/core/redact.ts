@@ -14,8 +14,8 @@ const USER_INFO = /\b((?:wss?|https?|rediss?):\/\/)[^/?#\s"'`<>\\]*@/gi;
 
 /** `?token=...`, with & as it is written in HTML and in JSON inside of HTML. */
 const QUERY_TOKEN =
-  /((?:[?&;]|\\u0026)(?:access_?token|api_?key|apikey|auth|authorization|code|id_token|jwt|key|pass|passwd|password|secret|session|sig|signature|ticket|token)=)[^&;#\s"'`<>\\]+/gi;
+  /((?:[?&;]|\\u0026)(?:[\w%.-]*(?:token|secret|password|passwd|session|bearer|credential)[\w%.-]*|api_?key|auth|authorization|code|jwt|key|pass|sid|sig|signature|ticket)=)[^&;#\s"'`<>\\]+/gi;
 
 /** `Authorization: ...` to the end of its line, as text, in JSON or in a command. */
 const SECRET_FIELD =
-  /\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token)(["']?\s*[:=]\s*["']?)[^\s"'`<>\\,;&][^\r\n"'`<>\\]*/gi;
+  /\b((?:proxy-)?authorization|(?:set-)?cookie|x-[\w-]*(?:auth|token|secret|session|key)[\w-]*)(["']?\s*[:=]\s*["']?)[^\s"'`<>\\,;&][^\r\n"'`<>\\]*/gi;

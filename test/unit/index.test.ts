@@ -26,3 +26,7 @@ it('refuses a misspelt field by name', async () => {
   await expect(asked).rejects.toThrow(UsageError);
   await expect(asked).rejects.toThrow(/mesages/);
 });
+
+it.each([undefined, null, 5, 'ws://127.0.0.1:1/', []])('refuses %j as the input', async (input) => {
+  await expect(testEndpoint(input as never)).rejects.toThrow(UsageError);
+});

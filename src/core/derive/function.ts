@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { invalidInput } from '../errors.ts';
 import type { OperationContext, OperationDefinition, Report } from '../operation.ts';
 import { Settings } from '../settings.ts';
 import { resolveInput } from './input.ts';
@@ -19,7 +20,13 @@ export type LibraryFunction<Input extends z.ZodObject, Output extends z.ZodType<
 export function toFunction<Input extends z.ZodObject, Output extends z.ZodType<Report>>(
   load: () => Promise<{ readonly operation: OperationDefinition<Input, Output> }>,
 ): LibraryFunction<Input, Output> {
-  return async (input, context = {}) => {
+  return async (input: z.input<Input> | null | undefined, given) => {
+    const context = given ?? {};
+    if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+      throw invalidInput(
+        `the input is ${JSON.stringify(input)}, expected an object with its fields`,
+      );
+    }
     const { operation } = await load();
     const resolved = resolveInput(operation, input, Settings.parse({}));
     return operation.run(resolved, {

@@ -6,6 +6,7 @@ import { renderHtml } from './html.ts';
 import { renderJunit } from './junit.ts';
 import { sidesOf, type NamedHistograms } from './sides.ts';
 import { renderPrometheus } from './prometheus.ts';
+import { printableJson } from '../../report/printable.ts';
 
 /** The files of a report, the page first. */
 const FILES: Readonly<
@@ -53,7 +54,7 @@ function renderJson(report: BenchmarkReport): string {
       ? `${indent}"seconds": []`
       : `${indent}"seconds": [\n${rows.join(',\n')}\n${indent}]`;
   });
-  return `${whole}\n`;
+  return `${printableJson(whole)}\n`;
 }
 
 /** The tag of a histogram is its name; in a comparison `a-` or `b-` precedes it. */

@@ -9,6 +9,9 @@ it.each([
   ['two: ws://a:s3cr3t@x/ and ws://b:s3cr3t@y/', 'two: ws://***@x/ and ws://***@y/'],
   ['ws://host/?a=1&token=s3cr3t&b=2', 'ws://host/?a=1&token=***&b=2'],
   ['ws://host/?access_token=s3cr3t', 'ws://host/?access_token=***'],
+  ['ws://host/?sid=s3cr3t&client_secret=s3cr3t', 'ws://host/?sid=***&client_secret=***'],
+  ['ws://host/?access%5Ftoken=s3cr3t', 'ws://host/?access%5Ftoken=***'],
+  ['X-Auth: s3cr3t', 'X-Auth: ***'],
   ['href="ws://host/?a=1&amp;token=s3cr3t"', 'href="ws://host/?a=1&amp;token=***"'],
   ['"ws://host/?a=1\\u0026api_key=s3cr3t"', '"ws://host/?a=1\\u0026api_key=***"'],
   [
