@@ -10,6 +10,8 @@ export interface ServerProcess extends AsyncDisposable {
   readonly pid: number;
   readonly port: number;
   readonly log: readonly LogLine[];
+  /** The same as it was written. */
+  readonly lines: readonly string[];
   /** Exit code, or the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals>;
   readonly isRunning: () => boolean;
@@ -37,8 +39,10 @@ export async function startServerProcess(
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
   const exited = once(child, 'close').then(() => child.exitCode ?? child.signalCode ?? 'SIGKILL');
   const log: LogLine[] = [];
+  const lines: string[] = [];
   const listening = new Promise<number>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
+      lines.push(line);
       const entry = JSON.parse(line) as LogLine;
       log.push(entry);
       if (entry.event === 'listening') resolve(entry['port'] as number);
@@ -56,6 +60,7 @@ export async function startServerProcess(
     pid: child.pid ?? 0,
     port,
     log,
+    lines,
     exited,
     isRunning: () => child.exitCode === null && child.signalCode === null,
     kill: (signal) => void child.kill(signal),

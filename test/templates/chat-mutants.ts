@@ -227,6 +227,13 @@ export const CHAT_MUTANTS: readonly Mutant[] = [
     check: 'drops a connection soon after it has closed it, and logs what the peer saw',
   },
   {
+    without: 'escapes in its log',
+    file: 'dist/src/log.js',
+    find: '.replace(UNPRINTABLE, escapeUnit)',
+    replace: '',
+    check: 'logs nothing that a terminal obeys',
+  },
+  {
     without: 'the bound of its log',
     file: 'dist/src/shares.js',
     find: 'if (!this.#lines.take())',

@@ -248,6 +248,13 @@ export const ECHO_MUTANTS: readonly Mutant[] = [
     check: 'drops a connection soon after it has closed it, and logs what the peer saw',
   },
   {
+    without: 'escapes in its log',
+    file: 'echo-server.js',
+    find: '.replace(UNPRINTABLE, escapeUnit)',
+    replace: '',
+    check: 'logs nothing that a terminal obeys',
+  },
+  {
     without: 'the bound of its log',
     file: 'echo-server.js',
     find: 'if (share.lines.tokens < 1)',

@@ -197,6 +197,14 @@ export const HOSTILE_CHECKS = {
     await soon(logged(server, 1009), 'its line in the log');
   },
 
+  'logs nothing that a terminal obeys': async ({ boot, soon }) => {
+    await using server = await boot();
+    const raw = await openRaw(server.port);
+    raw.write(handshakeBytes(server.port, { Origin: 'http://\x9b31m\x85' }), 'latin1');
+    await soon(readToEnd(raw), 'the refusal');
+    await expect.poll(() => server.lines.at(-1)).toContain('"origin":"http://\\u009b31m\\u0085"');
+  },
+
   'logs some lines of each address and counts the others': async ({ boot, soon }) => {
     await using server = await boot();
     const origin = `http://${'x'.repeat(3000)}.example`;

@@ -78,6 +78,8 @@ const MAX_PATIENCE = 600;
 const SPARE_PER_IP = 16;
 /** Frames of one connection that are handled before others get their turn. */
 const TURN = 8;
+/** What terminals obey and JSON leaves as it is: DEL, C1 controls, line ends, direction of writing. */
+const UNPRINTABLE = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 /** Bytes that one connection may hold however much the others hold. */
 const FREE_BYTES = 4096;
 
@@ -927,7 +929,11 @@ function logPeer(share, level, event, fields) {
 }
 
 function log(level, event, fields) {
-  console.log(JSON.stringify({ level, event, ...fields }));
+  console.log(JSON.stringify({ level, event, ...fields }).replace(UNPRINTABLE, escapeUnit));
+}
+
+function escapeUnit(unit) {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 // Settings from the environment; a wrong one ends the process with exit code 2.
