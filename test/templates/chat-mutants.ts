@@ -31,6 +31,13 @@ export const CHAT_MUTANTS: readonly Mutant[] = [
     check: 'lets pages of localhost in, but not in production',
   },
   {
+    without: 'the form of the Host header',
+    file: 'dist/src/handshake.js',
+    find: "if (!HOST.test(headers.host ?? ''))",
+    replace: 'if (false)',
+    check: 'refuses handshakes with a body or with fields that nobody looks at',
+  },
+  {
     without: 'the refusal of bodies',
     file: 'dist/src/handshake.js',
     find: "headers['transfer-encoding'] !== undefined",

@@ -31,6 +31,13 @@ export const ECHO_MUTANTS: readonly Mutant[] = [
     check: 'lets pages of localhost in, but not in production',
   },
   {
+    without: 'the form of the Host header',
+    file: 'echo-server.js',
+    find: 'if (!HOST.test(request.headers.host))',
+    replace: 'if (false)',
+    check: 'refuses handshakes with a body or with fields that nobody looks at',
+  },
+  {
     without: 'the refusal of bodies',
     file: 'echo-server.js',
     find: "request.headers['transfer-encoding']",

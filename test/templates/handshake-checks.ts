@@ -100,6 +100,10 @@ export const HANDSHAKE_CHECKS = {
     };
     const cases: readonly (readonly [number, string])[] = [
       [400, handshakeBytes(server.port, { 'Content-Length': '5' })],
+      [400, handshakeBytes(server.port, { Host: 'evil@localhost:8080' })],
+      [400, handshakeBytes(server.port, { Host: 'localhost/x' })],
+      [400, handshakeBytes(server.port, { Host: 'localhost?x' })],
+      [101, handshakeBytes(server.port, { Host: '[::1]:8080' })],
       [400, handshakeBytes(server.port, { 'Transfer-Encoding': 'chunked' })],
       [101, handshakeBytes(server.port, { 'Content-Length': '0' })],
       [400, handshakeBytes(server.port, { Origin: own, origin: 'http://evil.example' })],

@@ -80,6 +80,8 @@ const SPARE_PER_IP = 16;
 const TURN = 8;
 /** What terminals obey and JSON leaves as it is: DEL, C1 controls, line ends, direction of writing. */
 const UNPRINTABLE = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+/** RFC 9110 section 7.2: a host and maybe a port; no user, path, query or fragment. */
+const HOST = /^(?:[\w\-.~%!$&'()*+,;=]*|\[[\da-f:.]+\])(?::\d*)?$/i;
 /** Bytes that one connection may hold however much the others hold. */
 const FREE_BYTES = 4096;
 
@@ -734,6 +736,7 @@ function refusalFor(request, share, connections) {
   if (request.httpVersion !== '1.1') return { status: 505, reason: 'HTTP/1.1 only' };
   if (request.headersDistinct.host?.length !== 1)
     return { status: 400, reason: 'expected one Host header' };
+  if (!HOST.test(request.headers.host)) return { status: 400, reason: 'malformed Host header' };
   // Node leaves out header fields beyond a limit; one of them could be a second Origin.
   if (request.rawHeaders.length > 2 * MAX_FIELDS)
     return { status: 431, reason: `expected at most ${MAX_FIELDS} header fields` };
@@ -799,7 +802,7 @@ function faultOfOrigin(request) {
 
 /** Whether a Host header names this server, with any port. */
 function isOwnHost(host) {
-  if (!URL.canParse(`http://${host}`)) return false;
+  if (!HOST.test(host) || !URL.canParse(`http://${host}`)) return false;
   const { hostname } = new URL(`http://${host}`);
   return [...LOCAL_HOSTS, ...config.allowedHosts].some((name) => name.toLowerCase() === hostname);
 }

@@ -22,6 +22,9 @@ export interface HandshakeState {
 /** Header fields of a handshake. */
 const MAX_FIELDS = 200;
 
+/** RFC 9110 section 7.2: a host and maybe a port; no user, path, query or fragment. */
+const HOST = /^(?:[\w\-.~%!$&'()*+,;=]*|\[[\da-f:.]+\])(?::\d*)?$/i;
+
 /** Seconds after which a client refused for load may try again. */
 const RETRY = { 'Retry-After': '5' } as const;
 
@@ -64,6 +67,7 @@ function checkRequest(request: IncomingMessage): Refusal | undefined {
   if (request.headersDistinct['host']?.length !== 1) {
     return { status: 400, reason: 'expected one Host header' };
   }
+  if (!HOST.test(headers.host ?? '')) return { status: 400, reason: 'malformed Host header' };
   // Node leaves out header fields beyond a limit; one of them could be a second Origin.
   if (request.rawHeaders.length > 2 * MAX_FIELDS) {
     return { status: 431, reason: `expected at most ${String(MAX_FIELDS)} header fields` };
@@ -118,7 +122,7 @@ const LOCAL_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
 /** Whether a Host header names this server, with any port. */
 export function isOwnHost(host: string | undefined, { ALLOWED_HOSTS }: Config): boolean {
   const url = `http://${host ?? ''}`;
-  if (!URL.canParse(url)) return false;
+  if (!HOST.test(host ?? '') || !URL.canParse(url)) return false;
   const { hostname } = new URL(url);
   return [...LOCAL_HOSTS, ...ALLOWED_HOSTS].some((name) => name.toLowerCase() === hostname);
 }
