@@ -1,12 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { serverProbes } from '../../conformance/handshake/catalogue.ts';
 import type { Probe } from '../../conformance/handshake/catalogue.ts';
 import { observeServer } from '../../conformance/extended/index.ts';
+import type { Observation } from '../../conformance/observation.ts';
 import { exchangeVerdict } from '../../conformance/extended/verdict.ts';
 import { EnvironmentError } from '../../core/errors.ts';
 import type { OperationContext } from '../../core/operation.ts';
 import type { RuleResult } from '../../protocol/index.ts';
 import { readAccess } from '../../target/access.ts';
 import { dial } from '../../transport/index.ts';
+import { LIMITED } from './schema.ts';
 import type { RuleRow, ValidateHandshakeInput } from './schema.ts';
 
 export interface ProbeServerOptions {
@@ -39,13 +42,19 @@ export async function probeServer(options: ProbeServerOptions): Promise<void> {
   const known = await breachOfEveryResponse(probes, target, timeoutMs);
   const rows: RuleRow[] = [];
   const crash = new CrashWatch();
+  /** Indexes of the probes that a limit of connections may have turned away. */
+  const turnedAway = new Set<number>();
   let next = 0;
   const work = async (): Promise<void> => {
     for (let at = next++; at < probes.length; at = next++) {
       signal.throwIfAborted();
       const probe = probes[at] as Probe;
       context.emit({ stage: probe.id, done: rows.length, total: probes.length });
-      rows[at] = await crash.guard(probe, () => runProbe(probe, { target, timeoutMs, known }));
+      rows[at] = await crash.guard(probe, async () => {
+        const probed = await runProbe(probe, { target, timeoutMs, known });
+        if (probed.turnedAway !== undefined) turnedAway.add(at);
+        return probed;
+      });
     }
   };
   const stop = (error: unknown): never => {
@@ -55,6 +64,12 @@ export async function probeServer(options: ProbeServerOptions): Promise<void> {
   const ends = await Promise.allSettled(
     Array.from({ length: CONCURRENCY }, () => work().catch(stop)),
   );
+  if (!crash.ended && !signal.aborted) {
+    await retryLimited(probes, rows, {
+      turnedAway,
+      again: (probe) => runProbe(probe, { target, timeoutMs, known }),
+    });
+  }
   // In the order of the catalogue, also of a run that was interrupted.
   report(crash.blamed(Object.values(rows)));
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
@@ -66,6 +81,50 @@ interface Probed {
   readonly silent: boolean;
   /** Whether it served another connection afterwards; undefined if that was not tried. */
   readonly served: boolean | undefined;
+  /** What a server answers, too, when it limits connections; undefined for anything else. */
+  readonly turnedAway: string | undefined;
+}
+
+/** Probes in a row that are turned away, before the others are not tried again. */
+const TURNED_AWAY = 3;
+
+/** Milliseconds for a server to notice that the connection before has ended. */
+const NOTICE_MS = 100;
+
+interface Retry {
+  readonly turnedAway: ReadonlySet<number>;
+  readonly again: (probe: Probe) => Promise<Probed>;
+}
+
+/**
+ * Runs the probes that were turned away once more, one at a time, and skips those for which an
+ * ordinary request is turned away, too.
+ */
+async function retryLimited(
+  probes: readonly Probe[],
+  rows: RuleRow[],
+  { turnedAway, again }: Retry,
+): Promise<void> {
+  const ordinary = probes.find(({ id }) => id === 'probe-ordinary-request') as Probe;
+  let limited = 0;
+  let reason = '';
+  for (const at of [...turnedAway].sort((one, other) => one - other)) {
+    const probe = probes[at] as Probe;
+    if (limited < TURNED_AWAY) {
+      await sleep(NOTICE_MS);
+      const probed = await again(probe);
+      if (probed.turnedAway !== undefined) await sleep(NOTICE_MS);
+      const other = probed.turnedAway === undefined ? undefined : await again(ordinary);
+      if (other?.turnedAway === undefined) {
+        rows[at] = probed.row;
+        limited = 0;
+        continue;
+      }
+      limited++;
+      reason = other.turnedAway;
+    }
+    rows[at] = { ...(rows[at] as RuleRow), verdict: 'skip', seen: `${LIMITED} (${reason})` };
+  }
 }
 
 interface Suspect {
@@ -82,6 +141,11 @@ class CrashWatch {
   #goneAt = Infinity;
   /** Rows without an answer, and when that was clear. */
   readonly #silent = new Map<string, number>();
+
+  /** Whether the server is gone. */
+  get ended(): boolean {
+    return this.#gone !== undefined;
+  }
 
   /** The row of a probe, or why it could not be made any more. */
   async guard(probe: Probe, run: () => Promise<Probed>): Promise<RuleRow> {
@@ -174,5 +238,18 @@ async function runProbe(
     row: { id, rfc, rule: sends, verdict: VERDICTS[behavior], seen: text, expected },
     silent: is === 'unanswered' || is === 'hung-up',
     served: seen.served,
+    turnedAway: limitOf(seen, behavior === 'FAILED'),
   };
+}
+
+/** 429 and 503 say "too many" whatever was expected; nothing else does unless it is a failure. */
+function limitOf({ opening, served }: Observation, failed: boolean): string | undefined {
+  if (opening.is === 'refused') {
+    const { status } = opening.head;
+    if (status === 429 || status === 503) return `HTTP ${status}`;
+  }
+  if (!failed) return undefined;
+  if (opening.is === 'hung-up') return 'it drops them';
+  if (opening.is === 'unanswered') return 'it does not answer them';
+  return served === false ? 'it serves one at a time' : undefined;
 }

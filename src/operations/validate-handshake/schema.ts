@@ -56,3 +56,6 @@ export const ValidateHandshakeReport = z.object({
   success: z.boolean(),
 });
 export type ValidateHandshakeReport = z.output<typeof ValidateHandshakeReport>;
+
+/** How the reason of a probe starts that a limit of connections has turned away. */
+export const LIMITED = 'the server limits connections';

@@ -123,7 +123,7 @@ it('blames the check that a server behind a proxy did not outlive', async () => 
   expect(success).toBe(false);
   expect(failedIds(checks)).toEqual(['invalid-utf8']);
   const at = checks.findIndex(({ id }) => id === 'invalid-utf8');
-  expect(checks[at]?.detail).toMatch(/^the server is gone since: .* HTTP 502 Bad Gateway/);
+  expect(checks[at]?.detail).toMatch(/^the server is gone since: /);
   expect(checks[at + 1]?.detail).toBe('the server is gone since invalid-utf8');
 });
 

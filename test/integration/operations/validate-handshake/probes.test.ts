@@ -1,4 +1,9 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { WebSocketServer } from 'ws';
+import type { TestServer } from '../../../support/peers/servers.ts';
 import {
   SERVER_HANDSHAKES,
   serverProbes,
@@ -167,5 +172,61 @@ describe('validate-handshake of a response', () => {
     await using server = await startFaultyServer({ faults: [fault] });
     const report = await runValidateHandshake({ url: server.url, timeoutMs: 2000 });
     expect(failedIds(report.rules)).toEqual([rule]);
+  });
+});
+
+/** An echo server behind a limit: from it on, a connection gets `refusal`, or is dropped without. */
+async function startLimited(
+  isOver: (count: number, open: number) => boolean,
+  refusal?: string,
+): Promise<TestServer> {
+  const http = createServer();
+  const server = new WebSocketServer({ noServer: true });
+  const sockets = new Set<Duplex>();
+  let count = 0;
+  http.on('connection', (socket) => {
+    sockets.add(socket);
+    const over = isOver(++count, sockets.size);
+    socket.on('close', () => sockets.delete(socket)).on('error', () => undefined);
+    if (!over) return;
+    if (refusal === undefined) socket.destroy();
+    else socket.end(`HTTP/1.1 ${refusal}\r\nContent-Length: 0\r\n\r\n`);
+  });
+  http.on('upgrade', (request, socket, head) => {
+    server.handleUpgrade(request, socket, head, (peer) => {
+      peer.on('error', () => undefined);
+      peer.on('message', (data, binary) => {
+        peer.send(data, { binary });
+      });
+    });
+  });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `ws://127.0.0.1:${(http.address() as AddressInfo).port}/`,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => http.close(resolve));
+    },
+  };
+}
+
+describe('a server that limits connections', () => {
+  it.each([
+    ['429 Too Many Requests', 'HTTP 429'],
+    ['503 Service Unavailable', 'HTTP 503'],
+  ])('is asked no more behind the limit, without failures: %s', async (refusal, why) => {
+    await using server = await startLimited((count) => count > 25, refusal);
+    const { rules } = await runValidateHandshake({ url: server.url, timeoutMs: 1000 });
+    expect(failedIds(rules)).toEqual([]);
+    const limited = rules.filter(({ seen }) => seen === `the server limits connections (${why})`);
+    expect(limited.length).toBeGreaterThan(8);
+    expect(new Set(limited.map(({ verdict }) => verdict))).toEqual(new Set(['skip']));
+  });
+
+  it('is asked again alone if it takes one at a time', async () => {
+    await using server = await startLimited((_, open) => open > 1, '503 Service Unavailable');
+    const { rules } = await runValidateHandshake({ url: server.url, timeoutMs: 1000 });
+    expect(failedIds(rules)).toEqual([]);
+    expect(rules.filter(({ seen }) => seen.startsWith('the server limits'))).toEqual([]);
   });
 });
