@@ -1,0 +1,1 @@
+"""Code of yours: a later generation leaves these files as they are."""
