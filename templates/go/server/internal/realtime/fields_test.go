@@ -1,0 +1,93 @@
+package realtime
+
+import (
+	"strings"
+	"testing"
+)
+
+func find(kind string) (Command, bool) {
+	found, ok := types[kind]
+	return found, ok
+}
+
+// types are commands for tests.
+var types = map[string]Command{
+	"ping": {},
+	"say": {Read: func(fields *Fields) Action {
+		fields.Name("to")
+		fields.Text("text", 1, 4)
+		// #if resume
+		fields.Position("since")
+		// #endif
+		return nil
+	}},
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"type":"ping"}`:                                        "",
+		` {"id":"1","type":"ping"} `:                             "",
+		`{"type":"say","to":"a","text":"€€€€"}`:                  "",
+		`{"type":"say","to":"a","text":"😀😀"}`:                    "",
+		`{"type":"say","to":"a","text":"😀😀😀"}`:                   "bad_message text: expected 1 to 4 characters",
+		`{"type":"say","to":"a","text":""}`:                      "bad_message text: expected 1 to 4 characters",
+		`{"type":"say","to":"a","text":null}`:                    "bad_message text: expected a string",
+		`{"type":"say","to":"a"}`:                                "bad_message text: expected a string",
+		`{"type":"say","to":"a\n","text":"x"}`:                   `bad_message to: expected 1 to 64 letters, digits, ".", "_" or "-"`,
+		`{"type":"say","to":"a","text":"x","Text":"y"}`:          `bad_message "Text": unknown key`,
+		`{"type":"ping","__proto__":1}`:                          `bad_message "__proto__": unknown key`,
+		`{"type":"toString"}`:                                    "bad_message type: there is no such command",
+		`{"type":["ping"]}`:                                      "bad_message type: expected a string",
+		`{"type":"ping","id":""}`:                                "bad_message id: expected 1 to 64 characters",
+		`{"type":"ping","id":"` + strings.Repeat("x", 65) + `"}`: "bad_message id: expected 1 to 64 characters",
+		`[]`:                              "bad_message expected a JSON object",
+		`null`:                            "bad_message type: expected a string",
+		``:                                "bad_json expected one JSON object",
+		`{"type":"ping"}{}`:               "bad_json expected one JSON object",
+		`{"type":"ping"`:                  "bad_json expected one JSON object",
+		strings.Repeat(`{"type":`, 30000): "bad_json expected one JSON object",
+	} {
+		got := ""
+		if _, failed := parse([]byte(text), find); failed != nil {
+			got = string(failed.code) + " " + failed.message
+		}
+		if got != want {
+			t.Errorf("%.80s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// #if resume
+
+func TestPosition(t *testing.T) {
+	t.Parallel()
+	for since, isRight := range map[string]bool{
+		`{"offset":0,"epoch":"x"}`:                true,
+		`{"offset":41e0,"epoch":"x"}`:             true,
+		`{"offset":9007199254740991,"epoch":"x"}`: true,
+		`{"offset":9007199254740992,"epoch":"x"}`: false,
+		`{"offset":1e400,"epoch":"x"}`:            false,
+		`{"offset":0.5,"epoch":"x"}`:              false,
+		`{"offset":-1,"epoch":"x"}`:               false,
+		`{"offset":"0","epoch":"x"}`:              false,
+		`{"offset":0}`:                            false,
+		`{"epoch":"x"}`:                           false,
+		`{"offset":0,"epoch":1}`:                  false,
+		`{"offset":0,"epoch":"x","admin":true}`:   false,
+		`null`:                                    false,
+		`"1"`:                                     false,
+	} {
+		text := `{"type":"say","to":"a","text":"x","since":` + since + `}`
+		if _, failed := parse([]byte(text), find); (failed == nil) != isRight {
+			t.Errorf("%s: got %v", since, failed)
+		}
+	}
+}
+
+// #endif
+
+func FuzzParse(f *testing.F) {
+	f.Add(`{"type":"say","id":"1","to":"a","text":"x","since":{"offset":1,"epoch":"x"}}`)
+	f.Fuzz(func(_ *testing.T, text string) { parse([]byte(text), find) })
+}
