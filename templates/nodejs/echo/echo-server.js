@@ -8,14 +8,16 @@
  * every setting with its environment variable.
  */
 // #if project
+import { isUtf8 } from 'node:buffer';
 import { createServer, ServerResponse, STATUS_CODES } from 'node:http';
-import { createServer as createTcpServer, isIPv6 } from 'node:net';
+import { createServer as createTcpServer, isIP } from 'node:net';
 import { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 // #else
 //~ // Set by loadModules() at the end of this file: `import` statements and `require` each work in
 //~ // one kind of package only, `import()` in both.
-//~ let createServer, ServerResponse, STATUS_CODES, createTcpServer, isIPv6, Duplex, WebSocketServer;
+//~ let isUtf8, createServer, ServerResponse, STATUS_CODES, createTcpServer, isIP, Duplex;
+//~ let WebSocketServer;
 // #endif
 
 const config = {
@@ -45,7 +47,9 @@ const config = {
   handshakeRate: integer('HANDSHAKE_RATE', 1000, 1, 1_000_000),
   /** Frames a second that echo nothing, of one client: pings, pongs, empty frames, tiny fragments. */
   rateLimit: integer('RATE_LIMIT', 1000, 1, 1_000_000),
-  /** Bytes of unfinished, inflated and waiting messages of all clients; half of it for one address. */
+  /** Messages a second of one client, 16 KiB of a message counting as one; more have to wait. */
+  messageRate: integer('MAX_MESSAGES_PER_SECOND', 1_000_000, 1, 10_000_000),
+  /** Bytes of unfinished, inflated and waiting messages; one address gets half of what others leave. */
   memoryBudget: integer('MEMORY_BUDGET', undefined, 65_536, 0x7fffffffff),
   /** Milliseconds an unfinished message may rest; a steady one may take as long as it likes. */
   messageTimeout: integer('MESSAGE_TIMEOUT', 30_000, 50, 3_600_000),
@@ -76,14 +80,30 @@ const SLOWEST_READER = 1024;
 const MAX_PATIENCE = 600;
 /** TCP connections of one address beyond its limit: handshakes under way and health checks. */
 const SPARE_PER_IP = 16;
-/** Frames of one connection that are handled before others get their turn. */
-const TURN = 8;
+/** Frames of one connection that are handled before others get their turn; 2 KiB count as one. */
+const TURN = 16;
+/** Frames of all connections with more to come that are handled before new arrivals are looked at. */
+const ROUND = 4 * TURN;
+const BYTES_PER_FRAME = 2048;
+/** Bytes of one connection likewise; turns that are much shorter make large messages slow. */
+const BYTES_PER_TURN = 262_144;
+/** Memory that a fragment, or an answer that waits, takes besides its octets. */
+const BYTES_PER_PART = 512;
+/** Bytes of a message that cost as much of the rate as one message more. */
+const BYTES_PER_MESSAGE = 16_384;
 /** What terminals obey and JSON leaves as it is: DEL, C1 controls, line ends, direction of writing. */
 const UNPRINTABLE = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 /** RFC 9110 section 7.2: a host and maybe a port; no user, path, query or fragment. */
 const HOST = /^(?:[\w\-.~%!$&'()*+,;=]*|\[[\da-f:.]+\])(?::\d*)?$/i;
 /** Bytes that one connection may hold however much the others hold. */
 const FREE_BYTES = 4096;
+
+/** The setting of each rate. */
+const LIMITS = {
+  frames: 'RATE_LIMIT',
+  messages: 'MAX_MESSAGES_PER_SECOND',
+  handshakes: 'HANDSHAKE_RATE',
+};
 
 let draining = false;
 
@@ -99,8 +119,10 @@ function main() {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: config.maxPayload,
-    // Small fragments are legal, and Autobahn case 9.3.1 sends 65 537; the default of ws is 16 384.
-    maxFragments: 131_072,
+    // Fragments are counted as memory instead: small ones are legal, and Autobahn 9.3.1 sends 65 537.
+    maxFragments: 0,
+    maxBufferedChunks: 0,
+    autoPong: false,
     closeTimeout: CLOSE_TIMEOUT,
     handleProtocols: (offered) => config.subprotocols.find((name) => offered.has(name)) ?? false,
     perMessageDeflate: config.compression === 'permessage-deflate' && {
@@ -146,7 +168,7 @@ function main() {
 function accept(tcp, http) {
   // First of all: a connection reset without a listener would end the process.
   tcp.on('error', () => tcp.destroy());
-  const share = shareOf(canonicalAddress(tcp.remoteAddress));
+  const share = shareOf(addressKey(tcp.remoteAddress));
   // Behind proxies all connections have a few addresses; those of clients are counted later.
   if (config.trustProxy === 0 && share.tcp >= config.maxConnectionsPerIp + SPARE_PER_IP) {
     logPeer(share, 'warn', 'connection-refused', { reason: 'MAX_CONNECTIONS_PER_IP' });
@@ -169,21 +191,16 @@ function serve(client, gate, share) {
   client.close = (code, reason) => {
     sentCode ??= code;
     gate.stop();
-    client.resume();
     close.call(client, code, reason);
   };
 
-  const settle = () => {
-    gate.wait(client.bufferedAmount);
-    if (client.isPaused && client.bufferedAmount <= config.maxBuffered) client.resume();
-  };
   client.on('message', (data, isBinary) => {
     // What came with the last message that was handled.
     if (client.readyState !== client.OPEN) return;
-    client.send(data, { binary: isBinary }, settle);
-    gate.wait(client.bufferedAmount);
-    // Stop reading from a client that does not read its echoes, so that its buffer stays bounded.
-    if (client.bufferedAmount > config.maxBuffered) client.pause();
+    client.send(data, { binary: isBinary }, gate.answer());
+  });
+  client.on('ping', (data) => {
+    if (client.readyState === client.OPEN) client.pong(data, false, gate.answer());
   });
 
   client.on('close', (code) => {
@@ -197,9 +214,10 @@ function serve(client, gate, share) {
 }
 
 /**
- * Stands between a TCP connection and `ws`, and decides when the next frames are read: at most `TURN`
- * in a row, so that nobody waits for a flood, and none while the client or its address is above its
- * rate. It sees the heads of frames only.
+ * Stands between a TCP connection and `ws`, and decides when the next frames are read: a turn of some
+ * frames and bytes at a time, so that nobody waits for a flood, and none while the client or its
+ * address is above its rate, or while too many answers wait for it. It sees the heads of frames, and
+ * the octets of text that is incomplete.
  */
 class Gate {
   constructor(tcp, share) {
@@ -207,23 +225,34 @@ class Gate {
     this.share = share;
     share.tcp += 1;
     this.tcpShare = share;
-    this.rate = new Bucket(config.rateLimit, config.rateLimit * 4);
+    this.frames = new Bucket(config.rateLimit, config.rateLimit * 4);
+    this.messages = new Bucket(config.messageRate, config.messageRate);
     /** `head`: HTTP; `held`: after it; `frames`; `closing`: only a close frame is of interest. */
     this.mode = 'head';
     /** Received and not yet passed on. */
     this.backlog = NOTHING;
     this.last = NOTHING;
     this.headBytes = 0;
+    /** Bytes passed on since others had their turn because of these bytes. */
+    this.passed = 0;
     this.frame = undefined;
     this.left = 0;
     this.isInMessage = false;
     this.isCompressed = false;
+    /** Octets at the end of unfinished text that are no complete character; undefined if it is none. */
+    this.character = undefined;
+    /** The masking key of a frame that is unmasked here. */
+    this.mask = undefined;
     /** Whether `ws` has a frame to inflate: what it got besides, it could not be kept from handling. */
     this.isInflating = false;
-    /** Bytes of the unfinished message: as it came, inflated, waiting to be sent, all of them. */
+    /** Bytes of the unfinished message, as it came and inflated, and the parts that it is kept in. */
     this.raw = 0;
     this.inflated = 0;
-    this.waiting = 0;
+    this.fragments = 0;
+    this.pieces = 0;
+    /** Echoes and pongs on their way. */
+    this.answers = 0;
+    /** Bytes that this connection holds of MEMORY_BUDGET. */
     this.held = 0;
     /** Payload bytes so far, and at the last progress. */
     this.received = 0;
@@ -233,18 +262,25 @@ class Gate {
     this.isEnded = false;
     this.hasMore = false;
     this.isAsleep = false;
+    /** Whether more answers wait than may. */
+    this.isFull = false;
     this.hasUnsent = false;
     this.stream = new Duplex({
       readableHighWaterMark: 1,
       read: () => {
         this.isWanted = true;
-        this.advance();
+        // `ws` asks for the next bytes at once, but others have their turns first.
+        if (this.hasMore) takeTurn(this);
+        else this.advance();
       },
       write: (chunk, _, done) => tcp.write(chunk, done),
       writev: (chunks, done) => {
+        const buffers = chunks.map(({ chunk }) => chunk);
+        // One small write is cheaper than many, copied as it is.
+        if (this.stream.writableLength < 65_536) return tcp.write(Buffer.concat(buffers), done);
         tcp.cork();
-        for (const { chunk } of chunks.slice(0, -1)) tcp.write(chunk);
-        tcp.write(chunks.at(-1).chunk, done);
+        for (const buffer of buffers.slice(0, -1)) tcp.write(buffer);
+        tcp.write(buffers.at(-1), done);
         tcp.uncork();
       },
       final: (done) => {
@@ -262,7 +298,10 @@ class Gate {
     this.deadline = setTimeout(() => tcp.destroy(), config.handshakeTimeout).unref();
     tcp.on('data', (chunk) => {
       this.backlog = this.backlog.length === 0 ? chunk : Buffer.concat([this.backlog, chunk]);
-      this.advance();
+      // A handshake is much work: others get their turns between two.
+      if (this.mode !== 'head') return this.advance();
+      tcp.pause();
+      takeTurn(this);
     });
     tcp.on('end', () => {
       this.isEnded = true;
@@ -288,26 +327,42 @@ class Gate {
     this.mode = 'closing';
     this.isInflating = false;
     this.raw = 0;
+    this.fragments = 0;
+    this.pieces = 0;
     this.hasMore = false;
     this.advance();
   }
 
-  /** Says how many bytes wait to be sent. */
-  wait(bytes) {
-    this.waiting = bytes;
-    this.account();
+  /** Counts an answer; returns what to call once it is sent. */
+  answer() {
+    this.answers += 1;
+    return this.answered;
   }
 
-  /** Passes on what it is time for. Returns the number of frames. */
+  answered = () => {
+    this.answers -= 1;
+    this.account();
+    if (this.isFull && this.waiting <= config.maxBuffered) takeTurn(this);
+  };
+
+  /** Bytes that wait to be sent, and what they take besides. */
+  get waiting() {
+    return this.client === undefined
+      ? 0
+      : this.client.bufferedAmount + this.answers * BYTES_PER_PART;
+  }
+
+  get canGoOn() {
+    return !this.isAsleep && !this.isInflating && !this.isFull;
+  }
+
+  /** Passes on what it is time for. Returns how much work that was, in frames. */
   advance() {
-    if (this.isBusy || this.isInflating || this.isAsleep || this.stream.destroyed) return 0;
-    this.isBusy = true;
-    let frames = 0;
-    if (this.mode === 'head' && this.isWanted) this.passHead();
-    else if (this.mode === 'frames' && this.isWanted) frames = this.passFrames();
-    else if (this.mode === 'closing') this.lookForClose();
-    this.isBusy = false;
-    const canGoOn = !this.isAsleep && !this.isInflating;
+    if (this.isBusy || this.stream.destroyed) return 0;
+    this.checkWaiting();
+    const work = this.canGoOn ? this.passOn() : 0;
+    this.checkWaiting();
+    const { canGoOn } = this;
     if (this.hasMore && this.isWanted && canGoOn) takeTurn(this);
     if (this.isEnded && !this.hasMore && canGoOn) {
       this.isEnded = false;
@@ -317,7 +372,25 @@ class Gate {
     if (this.mode === 'held' || this.hasMore || !this.isWanted || !canGoOn) this.tcp.pause();
     else if (this.tcp.isPaused()) this.tcp.resume();
     this.account();
-    return frames;
+    return work;
+  }
+
+  /** A client that does not read its answers is not read from, so that its buffer stays bounded. */
+  checkWaiting() {
+    this.isFull = this.mode === 'frames' && this.waiting > config.maxBuffered;
+  }
+
+  passOn() {
+    let work = 0;
+    this.isBusy = true;
+    // What a turn answers is one write.
+    this.stream.cork();
+    if (this.mode === 'head' && this.isWanted) work = this.passHead();
+    else if (this.mode === 'frames' && this.isWanted) work = this.passFrames();
+    if (this.mode === 'closing') this.lookForClose();
+    this.stream.uncork();
+    this.isBusy = false;
+    return work;
   }
 
   push(bytes) {
@@ -326,10 +399,10 @@ class Gate {
 
   /** HTTP gets one head; what follows belongs to `ws`, or to nobody. */
   passHead() {
-    if (this.backlog.length === 0) return;
+    if (this.backlog.length === 0) return 0;
     if (config.trustProxy === 0 && this.headBytes === 0) {
       const { handshakes } = this.share;
-      if (handshakes.debt > 0) return this.sleep(handshakes.debt, 'HANDSHAKE_RATE');
+      if (handshakes.debt > 0) return this.sleep(handshakes.debt, 'handshakes');
       handshakes.spend(1);
     }
     const seen = Buffer.concat([this.last, this.backlog]);
@@ -337,90 +410,158 @@ class Gate {
     const end = at < 0 ? this.backlog.length : at + 4 - this.last.length;
     const bytes = this.backlog.subarray(0, end);
     this.headBytes += bytes.length;
-    if (this.headBytes > 32_768) return this.tcp.destroy();
+    if (this.headBytes > 32_768) this.tcp.destroy();
     this.last = seen.subarray(-3);
     this.backlog = this.backlog.subarray(end);
     if (at >= 0) this.mode = 'held';
     this.push(bytes);
+    return ROUND;
   }
 
+  /** Passes on the frames of a turn. */
   passFrames() {
-    // What its address owes is no concern of a client that sends little.
-    const owed = this.share.frames.debt;
-    const isQuiet = owed === 0 || this.rate.isHalfFull;
-    const debt = isQuiet ? this.rate.debt : Math.max(this.rate.debt, owed);
-    if (debt > 0) {
-      this.sleep(debt, 'RATE_LIMIT');
-      return 0;
+    for (const kind of ['frames', 'messages']) {
+      const debt = this.debt(kind);
+      if (debt > 0) return this.sleep(debt, kind);
     }
     const bytes = this.backlog;
     let at = 0;
+    /** Where the message begins that is unfinished in the end. */
+    let begin = 0;
     let frames = 0;
-    let cost = 0;
-    while (at < bytes.length) {
+    let isText = true;
+    const cost = { frames: 0, messages: 0 };
+    while (at < bytes.length && this.mode === 'frames' && !this.isInflating && isText) {
       if (this.frame === undefined) {
         if (frames === TURN) break;
         const frame = readHead(bytes, at);
         if (frame === undefined) break;
         frames += 1;
+        if (frame.opcode < 8 && !this.isInMessage) begin = at;
         at += frame.headLength;
-        cost += costOf(frame);
-        this.frame = frame;
-        this.left = frame.length;
-        if (frame.opcode === 1 || frame.opcode === 2) this.isCompressed = frame.isCompressed;
+        addCost(cost, frame);
+        this.beginFrame(frame, bytes, at);
       }
-      const taken = Math.min(this.left, bytes.length - at);
-      at += taken;
-      this.left -= taken;
-      if (this.frame.opcode < 8) {
-        this.raw += taken;
-        this.received += taken;
-      }
-      if (this.left > 0) break;
-      const { opcode, isLast } = this.frame;
-      this.frame = undefined;
-      if (opcode === 8) {
-        this.isDone = true;
-        this.mode = 'closing';
-        break;
-      }
-      if (opcode < 8) {
-        this.isInMessage = !isLast;
-        if (isLast || this.isCompressed) this.raw = 0;
-        // One at a time: the rest waits here, where it can be kept.
-        this.isInflating = this.isCompressed && this.hasDeflate;
-        if (this.isInflating) break;
-      }
+      const part = bytes.subarray(at, at + this.left);
+      at += part.length;
+      isText = this.mask === undefined || this.checkText(part);
+      this.left -= part.length;
+      if (this.frame.opcode < 8) this.received += part.length;
+      if (this.left === 0) this.endFrame();
     }
-    this.spend(cost);
-    const isStopped = frames === TURN || this.isInflating;
-    this.hasMore = this.frame === undefined && isStopped && at < bytes.length;
-    this.backlog = bytes.subarray(at);
+    this.spend('frames', cost.frames);
+    this.spend('messages', cost.messages);
+    const isRest = at < bytes.length;
+    this.passed += at;
+    const isLong = this.passed >= BYTES_PER_TURN;
+    if (isLong) this.passed = 0;
+    this.hasMore =
+      this.mode === 'frames' && (isLong || (isRest && (frames === TURN || this.isInflating)));
+    this.backlog = this.hasMore ? bytes.subarray(at) : compact(bytes.subarray(at));
+    this.noteProgress();
+    this.passMessages(bytes.subarray(0, at), begin);
+    if (!isText && this.mode === 'frames') this.refuseText();
+    // Without a frame it was asked whether there is more.
+    return Math.max(frames, at / BYTES_PER_FRAME) || TURN;
+  }
+
+  beginFrame(frame, bytes, at) {
+    const { opcode, length, isLast } = frame;
+    this.frame = frame;
+    this.left = length;
+    this.mask = undefined;
+    if (opcode >= 8) return;
+    this.isInMessage = true;
+    if (opcode !== 0) {
+      this.isCompressed = frame.isCompressed;
+      this.character = opcode === 1 && !frame.isCompressed ? NOTHING : undefined;
+    }
+    // `ws` judges text when it is complete. What is not is unmasked here, and then masked with zeros.
+    const isEnd = isLast && bytes.length - at >= length;
+    if (this.character === undefined || isEnd || !frame.isMasked) return;
+    this.mask = [...bytes.subarray(at - 4, at)];
+    bytes.fill(0, at - 4, at);
+  }
+
+  /** Unmasks the next octets of a text. Returns false as soon as it cannot become UTF-8 any more. */
+  checkText(octets) {
+    const { mask, character } = this;
+    const before = this.frame.length - this.left;
+    for (let index = 0; index < octets.length; index += 1) {
+      octets[index] ^= mask[(before + index) & 3];
+    }
+    const isWhole = character.length === 0;
+    this.character = incompleteEnd(isWhole ? octets : Buffer.concat([character, octets]));
+    return this.character !== undefined;
+  }
+
+  endFrame() {
+    const { opcode, isLast } = this.frame;
+    this.frame = undefined;
+    if (opcode === 8) {
+      this.isDone = true;
+      this.mode = 'closing';
+    } else if (opcode < 8) {
+      this.isInMessage = !isLast;
+      this.isInflating = this.isCompressed && this.hasDeflate;
+      // `ws` joins the pieces of a frame, and the fragments of a message.
+      this.pieces = 0;
+      this.fragments = isLast ? 0 : this.fragments + 1;
+      if (isLast || this.isCompressed) this.raw = 0;
+    }
+  }
+
+  /** Hands bytes to `ws`. From `begin` on it keeps them, and all the memory that they are a part of. */
+  passMessages(bytes, begin) {
+    if (!this.isInMessage || this.isInflating) return this.push(bytes);
+    this.push(bytes.subarray(0, begin));
+    this.raw += bytes.length - begin;
+    this.pieces += 1;
+    this.push(compact(bytes.subarray(begin)));
+  }
+
+  noteProgress() {
     const isUnfinished = this.frame !== undefined || this.isInMessage || this.backlog.length > 0;
     if (!isUnfinished) unfinished.delete(this);
     else if (!unfinished.has(this)) {
       this.progress = { received: this.received, at: performance.now() };
       unfinished.add(this);
     }
-    this.push(bytes.subarray(0, at));
-    return frames;
   }
 
-  spend(cost) {
+  refuseText() {
+    logPeer(this.share, 'warn', 'client-error', { message: 'text that is not UTF-8' });
+    this.client.close(1007, 'text that is not UTF-8');
+  }
+
+  spend(kind, cost) {
     if (cost === 0) return;
-    this.rate.spend(cost);
-    this.share.frames.spend(cost);
+    this[kind].spend(cost);
+    this.share[kind].spend(cost);
   }
 
-  /** After the server's close frame all is dropped, at 16 MB/s at most, up to the peer's. */
+  /** Milliseconds until this client is no longer above a rate, its own or that of its address. */
+  debt(kind) {
+    const own = this[kind];
+    const ofAddress = this.share[kind].debt;
+    // What its address owes is no concern of a client that sends little.
+    return ofAddress === 0 || own.isHalfFull ? own.debt : Math.max(own.debt, ofAddress);
+  }
+
+  /**
+   * After the server's close frame all is dropped up to the peer's, at 16 MB and 20,000 frames a second at
+   * most, so that a flood that goes on costs little.
+   */
   lookForClose() {
     unfinished.delete(this);
     let at = 0;
+    let frames = 0;
     while (!this.isDone && at < this.backlog.length) {
       if (this.left === 0) {
         const frame = readHead(this.backlog, at);
         if (frame === undefined) break;
         at += frame.headLength;
+        frames += 1;
         this.left = frame.length;
         this.isDone = frame.opcode === 8;
       }
@@ -429,28 +570,33 @@ class Gate {
       this.left -= taken;
       if (this.isDone) this.isEnded = true;
     }
-    if (this.backlog.length > 16_384) this.sleep(4);
+    const pause = Math.max(at / 16_384, frames / 20);
+    if (pause >= 1 && !this.isDone) this.sleep(pause);
     this.backlog = this.isDone ? NOTHING : this.backlog.subarray(at);
   }
 
-  /** Reads nothing for a while. `limit` is the setting that this client is above of. */
-  sleep(milliseconds, limit) {
+  /** Reads nothing for a while; `kind` is the rate that this client is above of. */
+  sleep(milliseconds, kind) {
     this.isAsleep = true;
+    const limit = LIMITS[kind];
     if (limit !== undefined && !this.hasSlept) {
       this.hasSlept = true;
-      logPeer(this.share, 'warn', 'throttled', { limit });
+      logPeer(this.share, 'warn', 'throttled', {
+        limit,
+        hint: `not read for a while; ${limit} allows more`,
+      });
     }
     const wake = () => {
       this.isAsleep = false;
       this.advance();
     };
     this.timer = setTimeout(wake, limit === undefined ? milliseconds : Math.max(20, milliseconds));
+    return 0;
   }
 
   /** Whether the peer, and not this server, is who is waited for, and has done too little. */
   isStalled(now) {
-    const isOurs =
-      this.isAsleep || this.isInflating || this.hasMore || !this.isWanted || this.client?.isPaused;
+    const isOurs = !this.canGoOn || this.hasMore || !this.isWanted;
     // A message of 100 MB has to grow by 100 kB, a small one by an octet.
     const least = Math.max(1, (this.raw + this.inflated) / 1000);
     if (isOurs || this.received - this.progress.received >= least) {
@@ -461,14 +607,15 @@ class Gate {
 
   /** Bytes that this connection may hold besides. */
   get room() {
-    const limit = config.memoryBudget;
-    const left = Math.min(limit / 2 - this.share.held, limit - everything.held);
-    return Math.max(left, FREE_BYTES - this.held);
+    // Half of what others leave: however many addresses hold memory, a newcomer finds some.
+    const left = config.memoryBudget - (everything.held - this.share.held);
+    return Math.max(left / 2 - this.share.held, FREE_BYTES - this.held);
   }
 
   account() {
     if (this.stream.destroyed) return;
-    const held = this.raw + this.inflated + this.waiting + this.backlog.length;
+    const parts = (this.fragments + this.pieces) * BYTES_PER_PART;
+    const held = this.raw + this.inflated + parts + this.waiting + this.backlog.length;
     const more = held - this.held;
     if (more === 0) return;
     this.hold(held);
@@ -510,15 +657,44 @@ function readHead(bytes, at) {
   let length = short;
   if (short === 126) length = bytes.readUInt16BE(at + 2);
   if (short === 127) length = bytes.readUInt32BE(at + 2) * 2 ** 32 + bytes.readUInt32BE(at + 6);
-  const isLast = first >= 128;
-  return { opcode: first & 15, isLast, isCompressed: (first & 64) !== 0, length, headLength };
+  return {
+    opcode: first & 15,
+    isLast: first >= 128,
+    isCompressed: (first & 64) !== 0,
+    isMasked: bytes[at + 1] >= 128,
+    length,
+    headLength,
+  };
 }
 
-/** What a frame costs of the rate: nothing if it is a message or a good part of one. */
-function costOf({ opcode, isLast, length }) {
-  if (opcode >= 8 || length === 0) return 1;
-  const isMessage = isLast && opcode !== 0;
-  return isMessage ? 0 : Math.max(0, 1 - length / 64);
+/** Adds what a frame costs of the rates: it is a message, a good part of one, or echoes nothing. */
+function addCost(cost, { opcode, isLast, length }) {
+  const isMessage = isLast && opcode !== 0 && length > 0;
+  if (opcode >= 8 || length === 0) cost.frames += 1;
+  else if (!isMessage) cost.frames += Math.max(0, 1 - length / 64);
+  if (opcode < 8) cost.messages += (isLast ? 1 : 0) + length / BYTES_PER_MESSAGE;
+}
+
+/** The octets at the end of `text` that are no complete character; undefined if it is not UTF-8. */
+function incompleteEnd(text) {
+  if (isUtf8(text)) return NOTHING;
+  let start = text.length - 1;
+  while (start > 0 && text.length - start < 4 && (text[start] & 0xc0) === 0x80) start -= 1;
+  const end = text.subarray(start);
+  // Every first octet goes on with one of these two, every later one with both.
+  const mayGoOn = [1, 2, 3].some((count) =>
+    [0x80, 0xbf].some((octet) => isUtf8(Buffer.concat([end, Buffer.alloc(count, octet)]))),
+  );
+  return mayGoOn && isUtf8(text.subarray(0, start)) ? Buffer.from(end) : undefined;
+}
+
+/** `bytes`, or a copy of them if they keep much more memory from being freed than they need. */
+function compact(bytes) {
+  if (bytes.length === 0) return NOTHING;
+  if (bytes.length >= bytes.buffer.byteLength / 2) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 /**
@@ -553,7 +729,7 @@ function boundInflation(client, gate) {
       parts.push(bytes);
       gate.inflated += bytes.length;
       // More than 32 times what came is work that a peer hardly pays for.
-      gate.spend(Math.max(0, bytes.length - 32 * 4096) / 32_768);
+      gate.spend('frames', Math.max(0, bytes.length - 32 * 4096) / 32_768);
       gate.account();
       if (at < data.length) return step();
       done(null, parts.length === 1 ? parts[0] : Buffer.concat(parts));
@@ -585,11 +761,11 @@ function takeTurn(gate) {
 
 /** A few frames, then whatever else is to do, then the next few. */
 function runTurns() {
-  let frames = 0;
+  let work = 0;
   for (const gate of turns) {
     turns.delete(gate);
-    frames += gate.advance();
-    if (frames >= 4 * TURN) break;
+    work += gate.advance();
+    if (work >= ROUND) break;
   }
   isTurnSet = turns.size > 0;
   if (isTurnSet) setImmediate(runTurns);
@@ -641,6 +817,7 @@ function shareOf(ip) {
       leftOut: 0,
       // Eight clients of one address may use up their rates at the same time.
       frames: new Bucket(config.rateLimit * 8, config.rateLimit * 32),
+      messages: new Bucket(config.messageRate * 8, config.messageRate * 8),
       handshakes: new Bucket(config.handshakeRate, 2 * config.maxConnectionsPerIp + 100),
       lines: new Bucket(5, 50),
     };
@@ -657,12 +834,10 @@ function sweep() {
   }
   for (const [ip, share] of shares) {
     if (share.leftOut > 0 && share.lines.tokens >= 0) logPeer(share, 'info', 'left-out', {});
-    const { frames, handshakes, lines } = share;
     if (share.tcp + share.open + share.held + share.leftOut > 0) continue;
-    for (const bucket of [frames, handshakes, lines]) bucket.refill();
-    if ([frames, handshakes, lines].every(({ tokens, burst }) => tokens === burst)) {
-      shares.delete(ip);
-    }
+    const buckets = [share.frames, share.messages, share.handshakes, share.lines];
+    for (const bucket of buckets) bucket.refill();
+    if (buckets.every(({ tokens, burst }) => tokens === burst)) shares.delete(ip);
   }
 }
 
@@ -828,17 +1003,23 @@ function windowFor(offer = '') {
 function addressOf(request) {
   const chain = [request.headers['x-forwarded-for'] ?? ''].join(',').split(',');
   const forwarded = config.trustProxy > 0 ? chain.at(-config.trustProxy)?.trim() : '';
-  return canonicalAddress(forwarded || request.socket.remoteAddress);
+  return addressKey(forwarded || request.socket.remoteAddress);
 }
 
-/** One form for all of an address: IPv4 also when mapped (RFC 4291 section 2.5.5), IPv6 by /64. */
-function canonicalAddress(text = 'unknown') {
+/**
+ * One form for all that count as one address: IPv4, also when mapped (RFC 4291 section 2.5.5.2), and
+ * the first 64 bits of IPv6. Ports and zones are left out; what is no address is 'unknown', as a
+ * client could make up any number of others.
+ */
+function addressKey(text = '') {
   const bare = text
+    .trim()
     .replace(/^"(.*)"$/, '$1')
-    .replace(/^\[(.*)\](?::\d+)?$/, '$1')
-    .replace(/^(\d+(?:\.\d+){3}):\d+$/, '$1')
-    .replace(/%.*$/, '');
-  if (!isIPv6(bare)) return bare.toLowerCase().slice(0, 64);
+    .replace(/^\[(.*)\](?::\d{1,5})?$/, '$1')
+    .replace(/^([\d.]+):\d{1,5}$/, '$1')
+    .replace(/^([\da-f:.]*:[\da-f:.]*)%[\w.~-]+$/i, '$1');
+  if (isIP(bare) === 4) return bare;
+  if (isIP(bare) !== 6 || bare.includes('%')) return 'unknown';
   const parts = new URL(`http://[${bare}]`).hostname.slice(1, -1).split('::');
   const [left, right] = [0, 1].map((side) => (parts[side] ? parts[side].split(':') : []));
   const groups = [...left, ...Array(8 - left.length - right.length).fill('0'), ...right];
@@ -1020,7 +1201,8 @@ main();
 //~   });
 //~   WebSocketServer = ws.exports;
 //~   ({ createServer, ServerResponse, STATUS_CODES } = builtins.get('http'));
-//~   ({ createServer: createTcpServer, isIPv6 } = builtins.get('net'));
+//~   ({ isUtf8 } = builtins.get('buffer'));
+//~   ({ createServer: createTcpServer, isIP } = builtins.get('net'));
 //~   ({ Duplex } = builtins.get('stream'));
 //~ }
 // #endif

@@ -1,0 +1,692 @@
+import { isUtf8 } from 'node:buffer';
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import { CLOSE_CODES } from './close-codes.ts';
+import type { Config } from './config.ts';
+import type { Share, Shares } from './shares.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+/** Frames that are handled in a row, of whomever, before other things get their turn. */
+const FRAMES_PER_TURN = 32;
+/** Bytes of a frame that cost as much as one message more. */
+const BYTES_PER_TOKEN = 4096;
+/** What a Buffer takes besides its bytes: `ws` keeps one of every fragment, and of every piece of a frame. */
+const BUFFER_BYTES = 512;
+/** How often an incomplete head or control frame counts as progress before the message itself grows. */
+const SIDE_STEPS = 160;
+/** Bytes that one connection may hold however much the others hold. */
+const FREE_BYTES = 4096;
+/** Largest head of a request. */
+const MAX_HEAD_BYTES = 32_768;
+const NOTHING = Buffer.alloc(0);
+
+/** Gates with more to pass on; they get turns one after the other. */
+const turns = new Set<Gate>();
+let isTurnSet = false;
+/** Gates of connections with an unfinished message. */
+const unfinished = new Set<Gate>();
+
+interface Head {
+  /** With FIN, reserved bits and opcode. */
+  readonly first: number;
+  readonly opcode: number;
+  readonly isLast: boolean;
+  readonly isCompressed: boolean;
+  readonly isMasked: boolean;
+  readonly length: number;
+  readonly headLength: number;
+}
+
+/** The first octet of a text message in one frame (RFC 6455 section 5.2). */
+const WHOLE_TEXT = 0x81;
+
+/**
+ * Stands between a TCP connection and HTTP or `ws`, and decides when the next frame is read: one after
+ * the other of all clients, so that nobody waits for a flood, and none while the client or its
+ * address is above its rate. It sees the heads of frames only.
+ */
+export class Gate {
+  /** What HTTP and `ws` take for the connection. */
+  readonly stream: Duplex;
+  readonly tcp: Socket;
+  readonly #shares: Shares;
+  readonly #config: Config;
+  readonly #tcpShare: Share;
+  readonly #rate: TokenBucket;
+  #deadline: NodeJS.Timeout | undefined;
+  share: Share;
+  /** Whether the last bytes, a close frame among them, got no further than this process. */
+  #hasUnsent = false;
+  /** Whether nothing is read because the client is above a rate. */
+  isAsleep = false;
+  /** Log2 of the window when each message to the client is compressed on its own; 0 otherwise. */
+  sharedWindowBits = 0;
+  /** Called when something that `ws` has sent was written: a ping may be the last of what waits. */
+  onWritten: () => void = () => undefined;
+  /** Called when the client is above its rate for the first time. */
+  onThrottled: () => void = () => undefined;
+  #client: WebSocket | undefined;
+  #maxPayload = 0;
+  /** Takes text messages that need nothing of `ws`. */
+  #onText: (payload: Buffer) => void = () => undefined;
+  /** `head`: HTTP; `held`: after it; `frames`; `closing`: only a close frame is of interest. */
+  #mode: 'head' | 'held' | 'body' | 'frames' | 'closing' = 'head';
+  /** Received and not yet passed on. */
+  #backlog: Buffer = NOTHING;
+  #last: Buffer = NOTHING;
+  #headBytes = 0;
+  #frame: Head | undefined;
+  #left = 0;
+  #isInMessage = false;
+  #isCompressed = false;
+  /** Whether `ws` has a frame to inflate: what it got besides, it could not be kept from handling. */
+  #isInflating = false;
+  /** Bytes of the unfinished message as they came, inflated, waiting to be sent; all of them. */
+  #raw = 0;
+  #inflated = 0;
+  /** Buffers of the unfinished message: its fragments, and pieces of the frame under way. */
+  #fragments = 0;
+  #pieces = 0;
+  #waiting = 0;
+  #held = 0;
+  /** When the unfinished message made progress, and what counts as some before it grows. */
+  #progressAt = 0;
+  #sideSteps = SIDE_STEPS;
+  /** Bytes of a head that is incomplete. */
+  #headPart = 0;
+  #isWanted = false;
+  #isBusy = false;
+  #isEnded = false;
+  /** Whether a command is being executed: its client's next one has to wait. */
+  #isBlocked = false;
+  /** Bytes that the stream has passed on to the TCP connection, which counts them, too. */
+  #passed = 0;
+  #isDone = false;
+  #hasMore = false;
+  #hasSlept = false;
+  #hasDeflate = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(tcp: Socket, share: Share, { shares, config }: { shares: Shares; config: Config }) {
+    this.tcp = tcp;
+    this.share = share;
+    this.#tcpShare = share;
+    this.#shares = shares;
+    this.#config = config;
+    share.tcp += 1;
+    this.#rate = new TokenBucket(config.RATE_LIMIT, config.RATE_BURST);
+    this.stream = new Duplex({
+      readableHighWaterMark: 1,
+      read: () => {
+        this.#isWanted = true;
+        this.#advance();
+      },
+      write: (chunk: Buffer, _, done) => {
+        this.#passed = chunk.length;
+        tcp.write(chunk, (error) => {
+          this.#passed = 0;
+          done(error);
+          this.onWritten();
+        });
+      },
+      writev: (chunks: { chunk: Buffer }[], end) => {
+        this.#passed = this.stream.writableLength;
+        const done = (error?: Error | null): void => {
+          this.#passed = 0;
+          end(error);
+          this.onWritten();
+        };
+        tcp.cork();
+        chunks.forEach(({ chunk }, index) => {
+          if (index < chunks.length - 1) tcp.write(chunk);
+          else tcp.write(chunk, done);
+        });
+        tcp.uncork();
+      },
+      final: (done) => {
+        this.stop();
+        tcp.end(done);
+      },
+      destroy: (error, done) => {
+        this.#destroy();
+        done(error);
+      },
+    });
+    Object.assign(this.stream, { gate: this, remoteAddress: tcp.remoteAddress });
+    // A silent or slow client, and one that stays after its answer.
+    this.#deadline = setTimeout(() => tcp.destroy(), config.HANDSHAKE_TIMEOUT).unref();
+    tcp.on('data', (chunk: Buffer) => {
+      this.#backlog = this.#backlog.length === 0 ? chunk : Buffer.concat([this.#backlog, chunk]);
+      this.#advance();
+    });
+    tcp.on('end', () => {
+      this.#isEnded = true;
+      this.#advance();
+    });
+    tcp.on('close', () => this.stream.destroy());
+  }
+
+  /** The request is complete: from now on the handshake has limits of its own. */
+  stopDeadline(): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = undefined;
+  }
+
+  /** HTTP gets the body, too; whoever reads it limits it. */
+  openBody(): void {
+    if (this.#mode === 'held') this.#mode = 'body';
+    this.#advance();
+  }
+
+  /**
+   * From now on there are frames, those of `client`; they count against `share`. Text messages in one frame
+   * go to `onText`, all others through `client`.
+   */
+  open(
+    client: WebSocket,
+    share: Share,
+    maxPayload: number,
+    onText: (payload: Buffer) => void,
+  ): void {
+    this.stopDeadline();
+    this.#maxPayload = maxPayload;
+    this.#onText = onText;
+    this.#hold(0);
+    this.share = share;
+    this.#client = client;
+    this.#mode = 'frames';
+    this.#boundInflation(client, maxPayload);
+    // Not at once: the server speaks first.
+    queueTurn(this);
+  }
+
+  /** Nothing is passed on any more: the server has said goodbye. */
+  stop(): void {
+    if (this.#mode === 'closing') return;
+    this.#mode = 'closing';
+    this.#isInflating = false;
+    this.#isBlocked = false;
+    this.#raw = 0;
+    this.#fragments = 0;
+    this.#pieces = 0;
+    this.#hasMore = false;
+    this.#advance();
+  }
+
+  /** Sends a frame, after what `ws` has sent. `done` is called if that does not happen at once. */
+  write(bytes: Buffer, done: () => void): void {
+    const { tcp, stream } = this;
+    if (stream.writableLength > 0) stream.write(bytes, done);
+    else if (tcp.writableLength > 0) tcp.write(bytes, done);
+    else {
+      tcp.write(bytes);
+      // A callback for each would cost more than what most need.
+      if (tcp.writableLength > 0) tcp.write(NOTHING, done);
+    }
+  }
+
+  /** Bytes that wait to be sent to `client`. */
+  waiting(client: WebSocket): number {
+    return client.bufferedAmount + this.tcp.writableLength - this.#passed;
+  }
+
+  /** Whether nothing is read for a reason that is not the client's silence. */
+  get isResting(): boolean {
+    return this.isAsleep || this.#isBlocked;
+  }
+
+  /** Carries out one step after the other: nothing more is read until its promise is settled. */
+  run(step: () => void | Promise<void>, fail: (error: unknown) => void): void {
+    try {
+      const done = step();
+      if (done === undefined) return;
+      this.#isBlocked = true;
+      done.catch(fail).finally(() => {
+        this.#isBlocked = false;
+        this.#advance();
+      });
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /**
+   * Stops when `client` is closed. Returns the code that its peer sees, for the one of the `close` event: what
+   * was sent, if it got as far as the network.
+   */
+  stopAtClose(client: WebSocket): (code: number) => number {
+    let sentCode: number | undefined;
+    const close = client.close.bind(client);
+    // `ws` closes by this method, too, over errors of the peer.
+    client.close = (code, reason) => {
+      sentCode ??= code;
+      this.stop();
+      client.resume();
+      close(code, reason);
+    };
+    return (code) => (this.#hasUnsent ? 1006 : (sentCode ?? code));
+  }
+
+  /** Says how many bytes wait to be sent. */
+  wait(bytes: number): void {
+    if (bytes === this.#waiting) return;
+    this.#waiting = bytes;
+    this.#account();
+  }
+
+  /** Takes tokens beyond those that the frames themselves cost. `now` is as of `performance.now()`. */
+  spend(cost: number, now?: number): void {
+    if (cost === 0) return;
+    this.#rate.spend(cost, now);
+    this.share.frames.spend(cost, now);
+  }
+
+  /** Bytes that this connection may hold besides. */
+  get space(): number {
+    return Math.max(this.#shares.spaceFor(this.share), FREE_BYTES - this.#held);
+  }
+
+  /** Whether the peer, and not this server, is who is waited for, and sends nothing of its message. */
+  isStalled(now: number): boolean {
+    const isOurs =
+      this.isAsleep ||
+      this.#isBlocked ||
+      this.#isInflating ||
+      this.#hasMore ||
+      !this.#isWanted ||
+      this.#client?.isPaused === true;
+    if (isOurs) this.#progressAt = now;
+    return now - this.#progressAt > this.#config.MESSAGE_TIMEOUT;
+  }
+
+  /** Cuts the client off over a message that rests. */
+  closeStalled(): void {
+    const { code, reason } = CLOSE_CODES.messageStalled;
+    this.#client?.close(code, reason);
+  }
+
+  /** Passes on the next frame if it is its turn. */
+  takeTurn(): void {
+    this.#advance();
+  }
+
+  #advance(): void {
+    if (this.#isBusy || !this.#canGoOn() || this.stream.destroyed) return;
+    this.#isBusy = true;
+    if (this.#mode === 'head' && this.#isWanted) this.#passHead();
+    else if (this.#mode === 'frames' && this.#isWanted) this.#passFrame();
+    else if (this.#mode === 'body' && this.#isWanted) this.#passBody();
+    if (this.#mode === 'closing') this.#lookForClose();
+    this.#isBusy = false;
+    if (this.#hasMore && this.#isWanted && this.#canGoOn()) queueTurn(this);
+    if (this.#isEnded && !this.#hasMore && this.#canGoOn()) {
+      this.#isEnded = false;
+      if (this.#mode === 'frames') this.#push(this.#backlog);
+      this.stream.push(null);
+    }
+    const isBlocked = this.#hasMore || !this.#isWanted || !this.#canGoOn();
+    if (this.#mode === 'held' || isBlocked) this.tcp.pause();
+    else if (this.tcp.isPaused()) this.tcp.resume();
+    this.#account();
+  }
+
+  #canGoOn(): boolean {
+    return !this.isAsleep && !this.#isInflating && !this.#isBlocked;
+  }
+
+  #push(bytes: Buffer): void {
+    if (bytes.length > 0) this.#isWanted = this.stream.push(bytes);
+  }
+
+  #passBody(): void {
+    const bytes = this.#backlog;
+    this.#backlog = NOTHING;
+    this.#push(bytes);
+  }
+
+  /** HTTP gets one head; what follows belongs to `ws`, or to who asks for the body. */
+  #passHead(): void {
+    if (this.#backlog.length === 0) return;
+    if (this.#config.TRUST_PROXY === 0 && this.#headBytes === 0) {
+      const { handshakes } = this.share;
+      if (handshakes.debt > 0) {
+        this.#sleep(handshakes.debt, 'HANDSHAKE_RATE');
+        return;
+      }
+      handshakes.spend(1);
+    }
+    const seen = Buffer.concat([this.#last, this.#backlog]);
+    const at = seen.indexOf('\r\n\r\n');
+    const end = at < 0 ? this.#backlog.length : at + 4 - this.#last.length;
+    const bytes = this.#backlog.subarray(0, end);
+    this.#headBytes += bytes.length;
+    if (this.#headBytes > MAX_HEAD_BYTES) {
+      this.tcp.destroy();
+      return;
+    }
+    // An empty part would keep all that it is of, and of a head nothing is needed after its end.
+    this.#last = at >= 0 ? NOTHING : seen.subarray(-3);
+    this.#backlog = rest(this.#backlog, end);
+    if (at >= 0) this.#mode = 'held';
+    this.#push(bytes);
+  }
+
+  #passFrame(): void {
+    // What its address owes is no concern of a client that sends little.
+    const now = performance.now();
+    const ofAddress = this.#rate.isHalfFull(now) ? 0 : this.share.frames.debt;
+    const debt = Math.max(this.#rate.debt, ofAddress);
+    if (debt > 0) {
+      this.#sleep(debt, 'RATE_LIMIT');
+      return;
+    }
+    const bytes = this.#backlog;
+    let at = 0;
+    let hasGrown = false;
+    let text: Buffer | undefined;
+    if (this.#frame === undefined) {
+      const frame = readHead(bytes, 0);
+      if (frame !== undefined) {
+        at = frame.headLength;
+        this.spend(1 + frame.length / BYTES_PER_TOKEN, now);
+        this.#frame = frame;
+        this.#left = frame.length;
+        if (frame.opcode === 1 || frame.opcode === 2) this.#isCompressed = frame.isCompressed;
+        text = this.#textIn(bytes, frame);
+      }
+    }
+    if (this.#frame !== undefined) {
+      const taken = Math.min(this.#left, bytes.length - at);
+      at += taken;
+      this.#left -= taken;
+      if (at > 0) this.#pieces += 1;
+      if (this.#frame.opcode < 8) {
+        this.#raw += taken;
+        hasGrown = taken > 0;
+      }
+      if (this.#left === 0) this.#endFrame(this.#frame);
+    }
+    this.#backlog = rest(bytes, at);
+    this.#hasMore =
+      this.#frame === undefined && at > 0 && this.#backlog.length > 0 && this.#mode === 'frames';
+    this.#noteProgress(at, hasGrown);
+    if (text !== undefined) {
+      this.#onText(text);
+      return;
+    }
+    const passed = bytes.subarray(0, at);
+    // What is kept must not keep the larger buffer that it came in.
+    const isKept = this.#pieces > 0 || this.#isInMessage;
+    this.#push(isKept && at < bytes.buffer.byteLength / 2 ? copyOf(passed) : passed);
+  }
+
+  /**
+   * The payload of a whole, uncompressed text message at the start of `bytes`; undefined if it is anything
+   * else, or wrong: `ws` knows what to do then, and when it has still something to handle.
+   */
+  #textIn(bytes: Buffer, { first, isMasked, length, headLength }: Head): Buffer | undefined {
+    const end = headLength + length;
+    const isPlain = first === WHOLE_TEXT && isMasked && length <= this.#maxPayload;
+    if (!isPlain || end > bytes.length || this.#isInMessage) return undefined;
+    if (this.stream.readableFlowing !== true || this.stream.readableLength > 0) return undefined;
+    const payload = bytes.subarray(headLength, end);
+    const mask = headLength - 4;
+    unmask(payload, bytes, mask);
+    if (isUtf8(payload)) return payload;
+    unmask(payload, bytes, mask);
+    return undefined;
+  }
+
+  #endFrame({ opcode, isLast, length }: Head): void {
+    this.#frame = undefined;
+    this.#pieces = 0;
+    if (opcode === 8) {
+      this.#isDone = true;
+      this.#mode = 'closing';
+    } else if (opcode < 8) {
+      this.#isInMessage = !isLast;
+      if (isLast) this.#fragments = 0;
+      else if (length > 0) this.#fragments += 1;
+      if (isLast || this.#isCompressed) this.#raw = 0;
+      this.#isInflating = this.#isCompressed && this.#hasDeflate;
+    }
+  }
+
+  /** `taken` bytes were passed on; `hasGrown`: some are of a message, not of a head or a control frame. */
+  #noteProgress(taken: number, hasGrown: boolean): void {
+    const headPart = this.#frame === undefined && !this.#hasMore ? this.#backlog.length : 0;
+    const isPart = headPart > this.#headPart || (taken > 0 && this.#frame !== undefined);
+    this.#headPart = headPart;
+    const isUnfinished = this.#frame !== undefined || this.#isInMessage || this.#backlog.length > 0;
+    if (!isUnfinished) {
+      unfinished.delete(this);
+      return;
+    }
+    if (hasGrown || !unfinished.has(this)) this.#sideSteps = SIDE_STEPS;
+    else if (isPart && this.#sideSteps > 0) this.#sideSteps -= 1;
+    else return;
+    this.#progressAt = performance.now();
+    unfinished.add(this);
+  }
+
+  /**
+   * After the server's close frame all is dropped up to the peer's, at 16 MB and 20,000 frames a second at
+   * most, so that a flood that goes on costs little.
+   */
+  #lookForClose(): void {
+    unfinished.delete(this);
+    let at = 0;
+    let frames = 0;
+    while (!this.#isDone && at < this.#backlog.length) {
+      if (this.#left === 0) {
+        const frame = readHead(this.#backlog, at);
+        if (frame === undefined) break;
+        at += frame.headLength;
+        frames += 1;
+        this.#left = frame.length;
+        this.#isDone = frame.opcode === 8;
+      }
+      const taken = Math.min(this.#left, this.#backlog.length - at);
+      at += taken;
+      this.#left -= taken;
+      if (this.#isDone) this.#isEnded = true;
+    }
+    const pause = Math.max(at / 16_384, frames / 20);
+    if (pause >= 1 && !this.#isDone) this.#sleep(pause);
+    this.#backlog = this.#isDone ? NOTHING : this.#backlog.subarray(at);
+  }
+
+  /** Reads nothing for a while. `limit` is the setting that this client is above of. */
+  #sleep(milliseconds: number, limit?: string): void {
+    this.isAsleep = true;
+    if (limit !== undefined && !this.#hasSlept) {
+      this.#hasSlept = true;
+      this.share.log('warn', 'throttled', { limit });
+      this.onThrottled();
+    }
+    const wake = (): void => {
+      this.isAsleep = false;
+      this.#advance();
+    };
+    this.#timer = setTimeout(wake, limit === undefined ? milliseconds : Math.max(20, milliseconds));
+  }
+
+  #account(): void {
+    if (this.stream.destroyed) return;
+    const held =
+      this.#raw +
+      this.#inflated +
+      this.#waiting +
+      this.#backlog.length +
+      (this.#fragments + this.#pieces) * BUFFER_BYTES;
+    const more = held - this.#held;
+    if (more === 0) return;
+    this.#hold(held);
+    if (more > 0 && this.#mode === 'frames' && this.space < 0) this.#refuseMemory();
+  }
+
+  #hold(bytes: number): void {
+    this.#shares.hold(this.share, bytes - this.#held);
+    this.#held = bytes;
+  }
+
+  #refuseMemory(): void {
+    const { code, reason } = CLOSE_CODES.outOfMemory;
+    this.#client?.close(code, reason);
+  }
+
+  /**
+   * Inflates in small steps, each bounded by what the message, the address and the server may still
+   * hold. `ws` bounds a message alone; its own `decompress` is called with a smaller limit.
+   */
+  #boundInflation(client: WebSocket, maxPayload: number): void {
+    const deflate = (client as WebSocket & Internals)._extensions['permessage-deflate'];
+    if (deflate === undefined) return;
+    this.#hasDeflate = true;
+    const { server_no_context_takeover: isAlone, server_max_window_bits: bits = 15 } =
+      deflate.params;
+    if (isAlone === true) this.sharedWindowBits = bits;
+    const inflate = deflate.decompress.bind(deflate);
+    deflate.decompress = (data, isLast, done) => {
+      const parts: Buffer[] = [];
+      let at = 0;
+      let isOver = false;
+      const step = (): void => {
+        const part = data.subarray(at, at + 4096);
+        at += part.length;
+        const ofMessage = maxPayload - this.#inflated;
+        isOver = this.space < ofMessage;
+        deflate._maxPayload = Math.max(1, Math.floor(Math.min(ofMessage, this.space)));
+        inflate(part, isLast && at === data.length, take);
+      };
+      const take: Inflated = (error, bytes = NOTHING) => {
+        if (error) {
+          if (isOver && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#refuseMemory();
+          this.#inflated = 0;
+          this.#isInflating = false;
+          this.#account();
+          done(error);
+          return;
+        }
+        parts.push(bytes);
+        this.#inflated += bytes.length;
+        this.spend(bytes.length / BYTES_PER_TOKEN);
+        this.#account();
+        if (at < data.length) {
+          step();
+          return;
+        }
+        done(null, Buffer.concat(parts));
+        if (isLast) this.#inflated = 0;
+        this.#isInflating = false;
+        this.#account();
+        this.#advance();
+      };
+      step();
+    };
+  }
+
+  #destroy(): void {
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#timer);
+    this.#hasUnsent = this.tcp.writableLength > 0;
+    this.tcp.destroy();
+    this.#tcpShare.tcp -= 1;
+    this.#hold(0);
+    turns.delete(this);
+    unfinished.delete(this);
+  }
+}
+
+type Inflated = (error: (Error & { code?: string }) | null, bytes?: Buffer) => void;
+
+/** What this needs of the inside of `ws`; a test notices when it changes. */
+interface Internals {
+  readonly _extensions: {
+    readonly 'permessage-deflate'?: {
+      readonly params: {
+        readonly server_no_context_takeover?: boolean;
+        readonly server_max_window_bits?: number;
+      };
+      _maxPayload: number;
+      decompress: (data: Buffer, isLast: boolean, done: Inflated) => void;
+    };
+  };
+}
+
+/** The gate of a stream that one has made. */
+export function gateOf(stream: object): Gate {
+  return (stream as { gate: Gate }).gate;
+}
+
+/** Call once a second: cuts off messages that rest. */
+export function sweepGates(): void {
+  const now = performance.now();
+  for (const gate of unfinished) {
+    if (gate.isStalled(now)) gate.closeStalled();
+  }
+}
+
+/** The head of the frame at `at` (RFC 6455 section 5.2); undefined if it is not complete. */
+function readHead(bytes: Buffer, at: number): Head | undefined {
+  const there = bytes.length - at;
+  if (there < 2) return undefined;
+  const first = bytes.readUInt8(at);
+  const second = bytes.readUInt8(at + 1);
+  const short = second & 127;
+  const extended = short === 126 ? 2 : short === 127 ? 8 : 0;
+  const headLength = 2 + extended + (second >= 128 ? 4 : 0);
+  if (there < headLength) return undefined;
+  let length = short;
+  if (short === 126) length = bytes.readUInt16BE(at + 2);
+  if (short === 127) length = bytes.readUInt32BE(at + 2) * 2 ** 32 + bytes.readUInt32BE(at + 6);
+  return {
+    first,
+    opcode: first & 15,
+    isLast: first >= 128,
+    isCompressed: (first & 64) !== 0,
+    isMasked: second >= 128,
+    length,
+    headLength,
+  };
+}
+
+/** Masks `payload`, or undoes that, with the key at `at` of `bytes` (RFC 6455 section 5.3). */
+function unmask(payload: Buffer, bytes: Buffer, at: number): void {
+  for (let index = 0; index < payload.length; index += 1) {
+    // eslint-disable-next-line @typescript-eslint/no-non-null-assertion -- both are there
+    payload[index]! ^= bytes[at + (index & 3)]!;
+  }
+}
+
+/** What follows after `at`; if that is nothing, `bytes` are not kept. */
+function rest(bytes: Buffer, at: number): Buffer {
+  return at === bytes.length ? NOTHING : bytes.subarray(at);
+}
+
+function copyOf(bytes: Buffer): Buffer {
+  // Of its own memory: a small one of Buffer's pool would keep 8 KiB.
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
+function queueTurn(gate: Gate): void {
+  turns.add(gate);
+  if (!isTurnSet) setImmediate(runTurns);
+  isTurnSet = true;
+}
+
+/** A few frames, then whatever else is to do, then the next few. */
+function runTurns(): void {
+  let frames = 0;
+  for (const gate of turns) {
+    turns.delete(gate);
+    gate.takeTurn();
+    frames += 1;
+    if (frames === FRAMES_PER_TURN) break;
+  }
+  isTurnSet = turns.size > 0;
+  if (isTurnSet) setImmediate(runTurns);
+}
