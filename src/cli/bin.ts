@@ -5,6 +5,19 @@ import { exitCodeOfError, ExitCode } from './exit-code.ts';
 import { parseCommandLine } from './parse.ts';
 import { errorDocument, renderError, renderJson } from './render.ts';
 
+let unwritten: Error | undefined;
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // Whoever read may have read enough, as `| head` does: the verdict stays what it is.
+    if (error.code !== 'EPIPE') unwritten ??= error;
+  });
+}
+process.once('exit', (code) => {
+  if (unwritten === undefined) return;
+  process.stderr.write(renderError(environmentFault(unwritten) ?? unwritten));
+  // A check that failed is more than a report that nobody got.
+  if (code === ExitCode.passed) process.exitCode = ExitCode.environment;
+});
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(argv: readonly string[]): Promise<number> {

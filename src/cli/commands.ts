@@ -25,5 +25,9 @@ export const commands: readonly OperationEntry[] = Object.values({
       summary: 'Send a part of the load of benchmark --distributed from this machine',
       load: () => import('../operations/benchmark-worker/operation.ts'),
     },
+    'mcp-bridge': {
+      summary: 'Serve an MCP server on stdio over WebSocket, or the other way round',
+      load: () => import('../operations/mcp-bridge/operation.ts'),
+    },
   }),
 });

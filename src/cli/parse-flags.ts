@@ -2,7 +2,7 @@ import path from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { flagsOf, type Flag } from '../core/derive/flags.ts';
 import { usage } from '../core/derive/markdown.ts';
-import { didYouMean } from '../core/did-you-mean.ts';
+import { didYouMean, nearest } from '../core/did-you-mean.ts';
 import { invalidInput, UsageError } from '../core/errors.ts';
 import { readRegularFile, reasonOf } from '../core/input-file.ts';
 import type { Operation } from '../core/operation.ts';
@@ -83,15 +83,20 @@ function addFlag(command: Command, flag: Flag): void {
     return;
   }
   const option = new Option(usage(flag).replace('[no-]', ''), describe(flag));
-  if (flag.kind === 'list') {
-    option.argParser((value: string, before: string[] | undefined) => [
-      ...(before ?? []),
-      ...(flag.separator === undefined
-        ? [value]
-        : value.split(flag.separator).map((s) => s.trim())),
-    ]);
+  const options = [option];
+  // Commander files --messagePath and --message-path under one name.
+  if (flag.alias !== undefined) options.push(new Option(`--${flag.alias} <value>`).hideHelp());
+  for (const each of options) {
+    if (flag.kind === 'list') {
+      each.argParser((value: string, before: string[] | undefined) => [
+        ...(before ?? []),
+        ...(flag.separator === undefined
+          ? [value]
+          : value.split(flag.separator).map((s) => s.trim())),
+      ]);
+    }
+    command.addOption(each);
   }
-  command.addOption(option);
   if (flag.kind === 'boolean') {
     command.addOption(new Option(`--no-${flag.name}`).hideHelp());
   }
@@ -131,12 +136,12 @@ function toNumber(value: unknown): unknown {
 function answerOrThrow(error: CommanderError, command: Command, flags: readonly Flag[]): Answer {
   if (error.code === 'commander.helpDisplayed') return { text: helpText(command) };
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
-  const unknown = /^unknown option '--?([^'=]*)/.exec(message);
+  const unknown = /^unknown option '(--?)([^'=]*)/.exec(message);
   if (unknown !== null) {
     const names = [...flags.filter((flag) => !flag.positional).map((f) => f.name), 'json', 'input'];
-    const name = unknown[1] ?? '';
+    const [, dashes, name = ''] = unknown;
     throw new UsageError('WSK_ERR_UNKNOWN_FLAG', message, {
-      hint: name.length === 1 ? shortFlagHint(name, names) : longFlagHint(name, names),
+      hint: dashes === '-' ? shortFlagHint(name, names) : longFlagHint(name, names),
     });
   }
   throw invalidInput(message, suggestion?.replace(/[()]/g, ''));
@@ -147,11 +152,13 @@ function longFlagHint(name: string, names: readonly string[]): string {
 }
 
 /** There are no short flags but -h; `-p` is answered with the flags that begin with a p. */
-function shortFlagHint(letter: string, names: readonly string[]): string {
-  if (letter.toLowerCase() === 'v') return '--version alone prints the version';
-  const meant = names.filter((name) => name.startsWith(letter)).map((name) => `--${name}`);
+function shortFlagHint(given: string, names: readonly string[]): string {
+  if (given.toLowerCase() === 'v') return '--version alone prints the version';
+  const near = given.length === 1 ? undefined : nearest(given, names);
+  const meant = near === undefined ? names.filter((name) => name.startsWith(given)) : [near];
   if (meant.length === 0) return 'flags have long names only: --help lists them';
-  return `flags have long names only: did you mean ${meant.join(' or ')}?`;
+  const flags = meant.map((name) => `--${name}`).join(' or ');
+  return `flags have long names only: did you mean ${flags}?`;
 }
 
 function helpText(command: Command): string {

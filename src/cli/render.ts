@@ -12,13 +12,15 @@ const REPORT_BUGS = 'this is a bug in websocket-skill: please report it with the
  *
  * Colours follow NO_COLOR, FORCE_COLOR and whether it is a terminal.
  */
-export function renderView(unsafe: View, report: Report, width = 100): string {
+export function renderView(unsafe: View | undefined, report: Report, width = 100): string {
+  if (unsafe === undefined) return '';
   const view = safeView(unsafe);
   const blocks = [
     `${badge(report.status, view.doubtful)} ${colors.bold(view.title)}`,
     renderFacts(view.facts ?? []),
     view.table === undefined ? '' : renderTable(view.table, width),
     ...(view.moreTables ?? []).map((table) => renderTable(table, width)),
+    (view.text ?? '').trimEnd(),
     (view.notes ?? []).map((note) => `  ${colors.dim('·')} ${note}`).join('\n'),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
@@ -27,7 +29,8 @@ export function renderView(unsafe: View, report: Report, width = 100): string {
 const safe = (text: string): string => printable(redact(text));
 const safeLines = (text: string): string => printableLines(redact(text));
 
-function safeView({ title, facts = [], table, moreTables = [], notes = [], doubtful }: View): View {
+function safeView(view: View): View {
+  const { title, facts = [], table, moreTables = [], text, notes = [], doubtful } = view;
   const safeTable = ({ columns, rows }: View.Table): View.Table => ({
     columns,
     rows: rows.map((row) => row.map(safe)),
@@ -37,6 +40,7 @@ function safeView({ title, facts = [], table, moreTables = [], notes = [], doubt
     facts: facts.map(([label, value]) => [safe(label), safe(value)]),
     ...(table === undefined ? {} : { table: safeTable(table) }),
     moreTables: moreTables.map(safeTable),
+    ...(text === undefined ? {} : { text: safeLines(text) }),
     notes: notes.map(safeLines),
     ...(doubtful === undefined ? {} : { doubtful }),
   };
