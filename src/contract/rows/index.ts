@@ -1,0 +1,15 @@
+import type { Row } from '../row.ts';
+import { GRAPHQL_WS } from './graphql-ws.ts';
+import { JSON_RPC } from './json-rpc.ts';
+import { MCP_ROWS } from './mcp.ts';
+import { REALTIME_ROWS } from './realtime.ts';
+import { WAMP } from './wamp.ts';
+
+/** Every row of every type, in the order in which they are reported. */
+export const ROWS: readonly Row[] = [
+  ...REALTIME_ROWS,
+  ...GRAPHQL_WS,
+  ...WAMP,
+  ...JSON_RPC,
+  ...MCP_ROWS,
+];
