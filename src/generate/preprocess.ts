@@ -23,8 +23,8 @@ const DIRECTIVE = /^\s*(?:\/\/|#|<!--) ?#(\w+)(?:\s+(.*?))?\s*(?:-->)?\s*$/;
 const ALTERNATIVE = /^(\s*)(?:\/\/~|#~|<!--~) ?(.*?)(?:\s*-->)?$/;
 
 /**
- * Returns `text` without markers and without what is switched off. Where a removal leaves two blank
- * lines, one is removed, too. `file` is for error messages.
+ * Returns `text` without markers and without what is switched off. Of the blank lines before and after a
+ * removal, the larger number is left. `file` is for error messages.
  *
  * @throws Error for an unknown feature, an unbalanced marker or a stray `#else`: a template bug
  */
@@ -32,19 +32,33 @@ export function preprocess(text: string, features: Features, file: string): stri
   const output: string[] = [];
   const blocks: Block[] = [];
   let removed = false;
+  /** Blank lines at the end of `output`, where the start of the file is one, and since the last removal. */
+  let blanks = 1;
+  let blanksSince = 0;
   for (const [index, line] of text.split('\n').entries()) {
     const fail = (message: string): never => {
       throw new Error(`${file}:${index + 1}: ${message}`);
     };
     if (step(line, { blocks, features, lineNumber: index + 1, fail })) {
       removed = true;
+      blanksSince = 0;
       continue;
     }
     const kept = keep(line, blocks, fail);
-    const doubled = removed && kept === '' && (output.at(-1) ?? '') === '';
-    if (kept !== undefined && !doubled) output.push(kept);
-    removed ||= kept === undefined;
-    if (kept !== undefined && kept !== '') removed = false;
+    if (kept === undefined) {
+      removed = true;
+      blanksSince = 0;
+      continue;
+    }
+    if (kept !== '') {
+      removed = false;
+      blanks = 0;
+    } else {
+      blanksSince += 1;
+      if (removed && blanksSince <= blanks) continue;
+      blanks += 1;
+    }
+    output.push(kept);
   }
   const open = blocks.at(-1);
   if (open !== undefined) throw new Error(`${file}:${open.line}: #if without #endif`);
@@ -97,7 +111,7 @@ function keep(
 }
 
 /**
- * Evaluates `a`, `!a` and `a && !b`.
+ * Evaluates names, `!`, `&&` and `||`, in this order of precedence: `a && !b || c`.
  *
  * @throws Error for a feature that `features` does not name
  */
@@ -106,13 +120,15 @@ export function evaluate(
   features: Features,
   fail: (message: string) => never,
 ): boolean {
+  const valueOf = (term: string): boolean => {
+    const [, not, name = ''] = /^\s*(!?)\s*([\w-]+)\s*$/.exec(term) ?? [];
+    const isOn = Object.hasOwn(features, name) ? features[name] : undefined;
+    if (isOn === undefined) return fail(`unknown feature in #if ${condition.trim()}`);
+    return not === '!' ? !isOn : isOn;
+  };
+  // Every term is looked at, so that a misspelled one is always an error.
   return condition
-    .split('&&')
-    .map((term) => {
-      const [, not, name = ''] = /^\s*(!?)\s*(\w+)\s*$/.exec(term) ?? [];
-      const isOn = Object.hasOwn(features, name) ? features[name] : undefined;
-      if (isOn === undefined) return fail(`unknown feature in #if ${condition.trim()}`);
-      return not === '!' ? !isOn : isOn;
-    })
-    .every(Boolean);
+    .split('||')
+    .map((terms) => terms.split('&&').map(valueOf).every(Boolean))
+    .some(Boolean);
 }

@@ -3,12 +3,12 @@ import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LANGUAGES } from './languages/index.ts';
 
-/** Everything that generate-server reads: plain JSON, so that a bundle can hold it. */
+/** Everything that the generators read: plain JSON, so that a bundle can hold it. */
 export interface TemplateFiles {
-  /** `<language>/<type>` to path (with `/`) to text. */
+  /** `<language>/<folder>` to path (with `/`) to text. */
   readonly templates: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** What is appended to a single file, by language. */
-  readonly libraries: Readonly<Record<string, string>>;
+  /** The files of `dist/assets/` by name. */
+  readonly assets: Readonly<Record<string, string>>;
 }
 
 /**
@@ -18,15 +18,14 @@ export interface TemplateFiles {
 export function templateFiles(): TemplateFiles {
   const root = packageRoot();
   const templates: Record<string, Record<string, string>> = {};
-  const libraries: Record<string, string> = {};
-  for (const [language, { ignored, singleFile }] of Object.entries(LANGUAGES)) {
-    const folder = join(root, 'templates', language);
-    for (const type of readdirSync(folder).sort()) {
-      templates[`${language}/${type}`] = readFolder(join(folder, type), ignored);
+  const ignored = Object.values(LANGUAGES).flatMap((language) => language.ignored);
+  const folder = join(root, 'templates');
+  for (const language of readdirSync(folder).sort()) {
+    for (const name of readdirSync(join(folder, language)).sort()) {
+      templates[`${language}/${name}`] = readFolder(join(folder, language, name), ignored);
     }
-    libraries[language] = readFileSync(join(root, 'dist', 'assets', singleFile.library), 'utf8');
   }
-  return { templates, libraries };
+  return { templates, assets: readFolder(join(root, 'dist', 'assets'), []) };
 }
 
 /** The same from `src/` and from `dist/src/`: the folder above that has templates. */

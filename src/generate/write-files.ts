@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { isWritten } from './plan.ts';
 import type { Plan, PlannedFile } from './plan.ts';
 import { makeFolder } from '../core/make-folder.ts';
 
@@ -36,11 +37,15 @@ function writeNew({ root, files }: Plan, undo: UndoLog): void {
 
 /** Replaces files of an existing folder one by one; keeps the old ones until the last. */
 function writeInto({ root, files }: Plan, undo: UndoLog): void {
-  const changed = files.filter((file) => file.change !== 'keep');
+  const changed = files.filter(isWritten);
   // Inside the folder: a sibling could be on another file system, to which renames fail.
   const staging = join(root, stagingName('staging'));
   try {
     stage(join(staging, 'new'), changed);
+    for (const { path } of changed.filter(({ change }) => change === 'overwrite')) {
+      const present = lstatSync(join(root, path));
+      if (present.isFile()) chmodSync(join(staging, 'new', path), present.mode);
+    }
     for (const file of changed) moveIntoPlace(file, { root, staging, undo });
   } catch (error) {
     // If this throws, the staging folder has the only copy and has to stay.

@@ -1,94 +1,115 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import { EnvironmentError, UsageError } from '../../core/errors.ts';
+import { invalidInput, UsageError } from '../../core/errors.ts';
 import type { OperationContext } from '../../core/operation.ts';
-import { resolveAnswers } from '../../generate/answers.ts';
+import { DEFAULTS, resolveAnswers } from '../../generate/answers.ts';
 import type { Answers, Form } from '../../generate/answers.ts';
 import { generate } from '../../generate/generate.ts';
 import { LANGUAGES } from '../../generate/languages/index.ts';
+import type { LanguageName } from '../../generate/languages/index.ts';
+import { fileRows, onDisk, writePlan } from '../../generate/output.ts';
 import { planFiles } from '../../generate/plan.ts';
-import type { Plan, PlannedFile } from '../../generate/plan.ts';
-import { writeFiles } from '../../generate/write-files.ts';
+import type { Plan } from '../../generate/plan.ts';
+import { answersFor, folderToUpdate, update } from '../../generate/update.ts';
+import { readProject } from '../../target/project/index.ts';
 import { nextCommands, notesOn } from './notes.ts';
-import type { FileAction, GenerateServerInput, GenerateServerReport } from './schema.ts';
+import { ServerChoices } from './schema.ts';
+import type { GenerateServerInput, GenerateServerReport } from './schema.ts';
 
 /**
- * Generates a server into `input.output`: all files or, if one cannot be written, none.
+ * Generates a server into `input.output`, or into the edited project `input.update`: all files or, if one
+ * cannot be written, none.
  *
  * Throws `UsageError` WSK_ERR_INVALID_INPUT for answers that contradict each other and
- * WSK_ERR_FILE_EXISTS for files that differ, `EnvironmentError` WSK_ERR_OUTPUT_NOT_WRITABLE.
+ * WSK_ERR_FILE_EXISTS for files that differ, `EnvironmentError` WSK_ERR_OUTPUT_NOT_WRITABLE; of an update
+ * also WSK_ERR_NOT_A_PROJECT, WSK_ERR_UNCOMMITTED and WSK_ERR_GIT_MISSING.
  */
-// eslint-disable-next-line @typescript-eslint/require-await -- errors have to come as a rejection
 export async function generateServer(
   input: GenerateServerInput,
   context: OperationContext,
 ): Promise<GenerateServerReport> {
-  const given = input.output ?? `${input.type}-server/`;
+  const folder = folderToUpdate(input);
+  if (folder !== undefined) return await updateServer(folder, input, context);
+  const given = input.output ?? `${input.type ?? DEFAULTS.type}-server/`;
   const output = resolve(context.cwd, given);
-  const form = formOf(input, given, output);
-  const answers = resolveAnswers(input, { form, baseName: basename(output) });
-  const { files } = generate(answers);
-  const plan = onDisk(given, () => planFiles(form === 'file' ? dirname(output) : output, files));
+  const chosen = { ...input, language: languageOf(input, given) };
+  const form = formOf(chosen, given, output);
+  const answers = resolveAnswers(chosen, { form, baseName: basename(output) });
+  const { files, manifest } = generate(answers);
+  const root = form === 'file' ? dirname(output) : output;
+  const plan = onDisk(given, () => planFiles(root, files, manifest.userFiles));
   const isInterrupted = context.signal.aborted;
   if (!input.dryRun && !isInterrupted) writePlan(plan, given, input.force);
   return report(plan, { input, answers, given, output, isInterrupted });
 }
 
+/** Brings the project in `folder` up to date, with the flags of `input` in the place of its answers. */
+async function updateServer(
+  folder: string,
+  input: GenerateServerInput,
+  { cwd, signal }: OperationContext,
+): Promise<GenerateServerReport> {
+  const path = resolve(cwd, folder);
+  const { root, manifest } = await readProject(path);
+  if (root !== path) throw invalidInput(`${folder} is one file`, 'name a project in a folder');
+  const given = ServerChoices.parse(input);
+  const output = { form: 'project', baseName: basename(root) } as const;
+  const choices = answersFor(folder, manifest, ServerChoices, given);
+  const answers = resolveAnswers(choices, output);
+  const next = generate(answers);
+  const again = (): ReadonlyMap<string, string> =>
+    generate(resolveAnswers(ServerChoices.parse(manifest.answers), output)).files;
+  const result = update(
+    { root, manifest, again },
+    { files: next.files, userFiles: next.manifest.userFiles },
+    { folder, input, isInterrupted: signal.aborted },
+  );
+  return {
+    ...result,
+    operation: 'generate-server',
+    language: answers.language,
+    type: answers.type,
+    output: root,
+    commands: nextCommands(answers, folder),
+    notes: [...result.notes, ...answers.notes],
+  };
+}
+
+/** The language whose single files have such a name. */
+export function languageOfName(output: string): LanguageName | undefined {
+  const names = Object.keys(LANGUAGES) as LanguageName[];
+  return names.find((name) => LANGUAGES[name].singleFile.extension.test(output));
+}
+
+/** The language that was chosen, else that of the name. */
+function languageOf({ language }: GenerateServerInput, given: string): LanguageName {
+  const ofName = languageOfName(given);
+  if (language !== undefined && ofName !== undefined && ofName !== language) {
+    throw invalidInput(
+      `${given} is the name of a file in ${ofName}, but --language is ${language}`,
+      `leave --language out, or name a folder: ${given}/`,
+    );
+  }
+  return language ?? ofName ?? DEFAULTS.language;
+}
+
 /** The name of a script, or of an existing file, means one file; any other means a folder. */
 function formOf(input: GenerateServerInput, given: string, output: string): Form {
   const isFolderName = /[\\/]$/.test(given);
-  const isScriptName = !isFolderName && LANGUAGES[input.language].singleFile.extension.test(given);
+  const { language = DEFAULTS.language, type = DEFAULTS.type } = input;
+  const isScriptName = !isFolderName && LANGUAGES[language].singleFile.extension.test(given);
   const present = onDisk(given, () => statSync(output, { throwIfNoEntry: false }));
-  if (input.type === 'chat') {
+  if (type !== 'echo') {
     if (!isScriptName) return 'project';
     throw new UsageError(
       'WSK_ERR_INVALID_INPUT',
-      `a chat server cannot be written to one file, ${given}`,
+      `a ${type} server cannot be written to one file, ${given}`,
       {
         hint: 'name a folder as --output, or use --type echo',
       },
     );
   }
   return isScriptName || (present?.isFile() === true && !isFolderName) ? 'file' : 'project';
-}
-
-function writePlan(plan: Plan, given: string, force: boolean): void {
-  const differing = plan.files.filter((file) => file.change === 'overwrite');
-  if (differing.length > 0 && !force) {
-    const list = differing.map((file) => file.path).join(', ');
-    throw new UsageError('WSK_ERR_FILE_EXISTS', `${given} has files with other content: ${list}`, {
-      hint: 'use --force to overwrite, or another --output',
-    });
-  }
-  if (plan.files.some((file) => file.change !== 'keep')) onDisk(given, () => writeFiles(plan));
-}
-
-/** Runs `step`; turns errors of the file system into an error about the output path. */
-function onDisk<Result>(given: string, step: () => Result): Result {
-  try {
-    return step();
-  } catch (cause) {
-    if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
-    throw new EnvironmentError(
-      'WSK_ERR_OUTPUT_NOT_WRITABLE',
-      `${given} cannot be written, nothing was changed: ${cause.message}`,
-      { cause, hint: hintFor((cause as NodeJS.ErrnoException).code) },
-    );
-  }
-}
-
-function hintFor(code: string | undefined): string {
-  switch (code) {
-    case 'ENOTDIR':
-      return 'there is a file where a folder is needed; choose another --output';
-    case 'EISDIR':
-      return 'there is a folder where a file is needed; choose another --output';
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return 'free some space, or choose another --output';
-    default:
-      return 'choose another --output';
-  }
 }
 
 interface Outcome {
@@ -106,29 +127,11 @@ function report(plan: Plan, outcome: Outcome): GenerateServerReport {
     operation: 'generate-server',
     status: isInterrupted ? 'interrupted' : 'passed',
     success: !isInterrupted,
-    language: input.language,
-    type: input.type,
+    language: answers.language,
+    type: answers.type,
     output,
-    files: plan.files.map((file) => ({
-      path: file.path,
-      bytes: file.bytes,
-      action: actionOf(file, { hasWritten, force: input.force }),
-    })),
+    files: fileRows(plan, { hasWritten, force: input.force }),
     commands: nextCommands(answers, given),
     notes: notesOn(answers, plan, { hasWritten, isInterrupted, force: input.force }),
   };
-}
-
-function actionOf(file: PlannedFile, run: { hasWritten: boolean; force: boolean }): FileAction {
-  switch (file.change) {
-    case 'keep':
-      return 'unchanged';
-    case 'create':
-      return run.hasWritten ? 'created' : 'would-create';
-    case 'overwrite':
-      if (!run.force) return 'differs';
-      return run.hasWritten ? 'overwritten' : 'would-overwrite';
-    case 'remove':
-      return run.hasWritten ? 'removed' : 'would-remove';
-  }
 }

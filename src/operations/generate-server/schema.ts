@@ -3,19 +3,22 @@ import { Port, Subprotocol } from '../../core/fields.ts';
 import {
   COMMON_FEATURES,
   COMPRESSIONS,
+  DEFAULTS,
   FEATURES,
-  NO_PACKAGE_NAMES,
+  TYPE_FEATURES,
 } from '../../generate/answers.ts';
 import { LANGUAGES } from '../../generate/languages/index.ts';
-import { SERVER_TYPES } from '../../generate/languages/language.ts';
+import { OUTPUT_FIELDS, OUTPUT_REPORT_FIELDS } from '../../generate/output.ts';
+import { PROTOCOLS, SERVER_TYPES } from '../../generate/languages/language.ts';
 
 const Language = z.enum(Object.keys(LANGUAGES) as (keyof typeof LANGUAGES)[]);
 const ServerType = z.enum(SERVER_TYPES);
 const Compression = z.enum(COMPRESSIONS);
 
-/** `Node.js` is nodejs. */
+/** `Node.js` is nodejs, `Python` is python, `Go` is go. */
 const NamedLanguage = z.preprocess(
-  (value: z.output<typeof Language> | 'Node.js') => (value === 'Node.js' ? 'nodejs' : value),
+  (value: z.output<typeof Language> | 'Node.js' | 'Python' | 'Go') =>
+    typeof value === 'string' ? value.toLowerCase().replace(/^node\.js$/, 'nodejs') : value,
   Language,
 );
 
@@ -26,32 +29,50 @@ const NamedCompression = z.preprocess((value: z.output<typeof Compression> | boo
 }, Compression);
 
 export const GenerateServerInput = z.strictObject({
-  language: NamedLanguage.default('nodejs').describe('language of the server'),
-  type: ServerType.default('echo').describe(
-    'echo returns each message, chat passes it on to the other clients',
-  ),
-  port: Port.default(8080).describe(
-    'port to listen on; the environment variable PORT overrides it',
-  ),
-  compression: NamedCompression.default('permessage-deflate').describe(
-    'per-message compression (RFC 7692); up to about 120 KiB of memory per connection',
-  ),
+  language: NamedLanguage.optional()
+    .meta({ default: DEFAULTS.language })
+    .describe(
+      'language of the server, else that of the file --output names; what one in python or go lacks is refused',
+    ),
+  type: ServerType.optional()
+    .meta({ default: DEFAULTS.type })
+    .describe(
+      'echo returns each message, chat passes it on to the other clients, pubsub to those who ' +
+        'subscribed to its topic; live-updates sends the changes of documents; collab lets clients edit documents together (Yjs); ' +
+        'rpc speaks the protocols of --subprotocols, json-rpc if there are none; ' +
+        'mcp is a server of the Model Context Protocol, also over stdio',
+    ),
+  port: Port.optional()
+    .meta({ default: DEFAULTS.port })
+    .describe('port to listen on; the environment variable PORT overrides it'),
+  compression: NamedCompression.optional()
+    .meta({ default: DEFAULTS.compression })
+    .describe('per-message compression (RFC 7692); up to about 120 KiB of memory per connection'),
   serverNoContextTakeover: z
     .boolean()
-    .default(true)
+    .optional()
+    .meta({ default: DEFAULTS.serverNoContextTakeover })
     .describe('compress each message on its own: less memory per connection, larger messages'),
   subprotocols: z
     .array(Subprotocol)
-    .default([])
-    .meta({ separator: ',' })
-    .describe('subprotocols that the server accepts, the preferred one first'),
-  features: z
-    .array(z.enum([...FEATURES, ...COMMON_FEATURES]))
-    .default([])
+    .optional()
     .meta({ separator: ',' })
     .describe(
-      'features: rooms, presence and history of a chat server (the last two need rooms), ' +
-        'ping-pong (every server has it), compression (permessage-deflate)',
+      'subprotocols that the server accepts, the preferred one first; rpc, chat and pubsub speak ' +
+        `${Object.keys(PROTOCOLS)
+          .filter((name) => name !== 'mcp')
+          .join(', ')}, other names are no more than negotiated`,
+    ),
+  features: z
+    .array(z.enum([...FEATURES, ...COMMON_FEATURES]))
+    .optional()
+    .meta({ separator: ',' })
+    .describe(
+      'features: ' +
+        `chat: ${TYPE_FEATURES.chat.join(', ')}; pubsub: ${TYPE_FEATURES.pubsub.join(', ')}; ` +
+        `live-updates: ${TYPE_FEATURES['live-updates'].join(', ')}; collab: ` +
+        `${TYPE_FEATURES.collab.join(', ')}; rpc, mcp: ${TYPE_FEATURES.mcp.join(', ')} (what a feature needs is added); ` +
+        'every type: ping-pong, which every server has, and compression',
     ),
   maxPayload: z
     .int()
@@ -61,66 +82,39 @@ export const GenerateServerInput = z.strictObject({
     .meta({ placeholder: 'bytes' })
     .describe(
       'largest message that the server accepts, compressed and decompressed ' +
-        '(default: 104857600; chat: 65536, and no more)',
+        '(default of echo: 104857600; of collab: 1048576; of the others: 65536, and no more)',
     ),
   pingInterval: z
     .int()
     .min(100)
     .max(3_600_000)
-    .default(30_000)
-    .meta({ placeholder: 'ms' })
+    .optional()
+    .meta({ placeholder: 'ms', default: DEFAULTS.pingInterval })
     .describe('time between heartbeat pings, in milliseconds'),
   output: z
     .string()
     .min(1)
+    .refine((text) => !text.includes('\0'), 'expected a path, which holds no NUL')
     .optional()
     .meta({ placeholder: 'path' })
     .describe(
-      'folder, or a .js, .mjs or .cjs file for an echo server in one file ' +
-        '(default: echo-server or chat-server)',
+      'folder, or a .js, .mjs, .cjs, .py or .go file for an echo server in one file ' +
+        '(default: echo-server, chat-server, …)',
     ),
-  name: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9._-]{0,213}$/, 'expected lower-case letters, digits, ".", "_" or "-"')
-    .refine((name) => !NO_PACKAGE_NAMES.includes(name), 'expected a name that npm takes')
-    .optional()
-    .describe('name in package.json (default: the name of the output)'),
-  force: z.boolean().default(false).describe('overwrite existing files that have other content'),
-  dryRun: z.boolean().default(false).describe('list the files and write nothing'),
+  ...OUTPUT_FIELDS,
 });
 export type GenerateServerInput = z.output<typeof GenerateServerInput>;
 
-/** What happened to a file; in a dry run, what would happen. */
-const FileAction = z.enum([
-  'created',
-  'overwritten',
-  'unchanged',
-  'removed',
-  'would-create',
-  'would-overwrite',
-  'would-remove',
-  'differs',
-]);
-export type FileAction = z.output<typeof FileAction>;
-
-const GeneratedFile = z.object({
-  /** Relative to the output folder, with `/`. */
-  path: z.string(),
-  bytes: z.int(),
-  action: FileAction,
-});
+/** What the content of the files depends on: what a project's manifest keeps as its answers. */
+export const ServerChoices = z.object(
+  GenerateServerInput.omit({ output: true, force: true, dryRun: true, update: true, diff: true })
+    .shape,
+);
 
 export const GenerateServerReport = z.object({
   operation: z.literal('generate-server'),
-  status: z.enum(['passed', 'interrupted']),
-  success: z.boolean(),
   language: Language,
   type: ServerType,
-  /** Absolute path of the folder or file. */
-  output: z.string(),
-  files: z.array(GeneratedFile),
-  /** What to run next, in this order, in a POSIX shell. */
-  commands: z.array(z.string()),
-  notes: z.array(z.string()),
+  ...OUTPUT_REPORT_FIELDS,
 });
 export type GenerateServerReport = z.output<typeof GenerateServerReport>;

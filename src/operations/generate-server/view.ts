@@ -1,5 +1,9 @@
 import type { View } from '../../core/operation.ts';
+import { viewOfFiles } from '../../generate/output.ts';
 import type { GenerateServerReport } from './schema.ts';
+
+/** How people see at work what is no echo. */
+const PAGE = ['or', 'npm run demo, which serves a page, too'] as const;
 
 /** Lays a report out for people. */
 export function viewGenerateServer(report: GenerateServerReport): View {
@@ -8,11 +12,8 @@ export function viewGenerateServer(report: GenerateServerReport): View {
     facts: [
       ['output', report.output],
       ['next', report.commands.join(' && ')],
+      ...(report.type === 'echo' ? [] : [PAGE]),
     ],
-    table: {
-      columns: ['file', 'bytes', 'action'],
-      rows: report.files.map((file) => [file.path, String(file.bytes), file.action]),
-    },
-    notes: report.notes,
+    ...viewOfFiles(report),
   };
 }
