@@ -16,7 +16,10 @@ const CLOSE_MS = 10_000;
 const CUT_MS = 1500;
 
 /** A part of BullMQ that holds connections. */
-type QueuePart = Pick<Queue, 'close' | 'disconnect'>;
+interface QueuePart extends Pick<Queue, 'disconnect'> {
+  /** By force, a worker waits for no job. */
+  readonly close: (force?: boolean) => Promise<unknown>;
+}
 
 /** The difference between the clocks of this machine and of Redis. */
 export interface ClockOffset {
@@ -78,7 +81,8 @@ export async function openRedis(url: string, cwd: string): Promise<RedisLink> {
         connected = false;
         await settles(once(client, 'end'), CUT_MS);
       }
-      await closeAll(parts, isThere ? CLOSE_MS : CUT_MS);
+      // A worker that waits for Redis renews the locks of its jobs for ever, and the process does not end.
+      await closeAll(parts, isThere ? CLOSE_MS : CUT_MS, !isThere);
       connected = false;
       client.disconnect();
     };
@@ -94,8 +98,12 @@ export async function openRedis(url: string, cwd: string): Promise<RedisLink> {
   }
 }
 
-async function closeAll(parts: readonly QueuePart[], timeoutMs: number): Promise<void> {
-  const closed = Promise.allSettled(parts.map((part) => part.close()));
+async function closeAll(
+  parts: readonly QueuePart[],
+  timeoutMs: number,
+  force: boolean,
+): Promise<void> {
+  const closed = Promise.allSettled(parts.map((part) => part.close(force)));
   if (await settles(closed, timeoutMs)) return;
   for (const part of parts) void part.disconnect().catch(() => undefined);
 }
@@ -117,8 +125,16 @@ export async function settles(promise: Promise<unknown>, ms: number): Promise<bo
   }
 }
 
-/** Calls `lost` when Redis is disconnected for `afterMs`; returns a function that ends the watch. */
-export function watchRedis(client: Redis, afterMs: number, lost: () => void): () => void {
+/**
+ * Calls `lost` when Redis is disconnected for `afterMs`, or is back and keeps nothing of this run any more: it
+ * was started anew. Returns a function that ends the watch.
+ */
+export function watchRedis(
+  client: Redis,
+  afterMs: number,
+  lost: () => void,
+  isKept: () => Promise<boolean> = () => Promise.resolve(true),
+): () => void {
   let timer: NodeJS.Timeout | undefined;
   const onClose = (): void => {
     timer ??= setTimeout(lost, afterMs);
@@ -126,6 +142,13 @@ export function watchRedis(client: Redis, afterMs: number, lost: () => void): ()
   const onReady = (): void => {
     clearTimeout(timer);
     timer = undefined;
+    // An error is another loss of the connection, which is watched.
+    void isKept().then(
+      (kept) => {
+        if (!kept) lost();
+      },
+      () => undefined,
+    );
   };
   client.on('close', onClose).on('ready', onReady);
   return () => {

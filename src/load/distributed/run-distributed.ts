@@ -116,10 +116,11 @@ class DistributedRun {
     this.#watch.on('error', ignore);
     this.#listen();
     this.lost = new Promise((_resolve, reject) => {
-      this.#unwatch = watchRedis(link.client, REDIS_LOST_MS, () => {
+      const lose = (): void => {
         if (this.#phase === 'gather' || this.#phase === 'start') reject(redisError(link.address));
         this.segments.endAll({ kind: 'lost', reason: `was lost with Redis at ${link.address}` });
-      });
+      };
+      this.#unwatch = watchRedis(link.client, REDIS_LOST_MS, lose, () => this.#hasJobs());
     });
   }
 
@@ -203,6 +204,12 @@ class DistributedRun {
       await settles(Promise.allSettled(jobs), CANCEL_MS);
     }
     await this.#link.close([this.#watch, this.#events, this.#producer, this.#queue]);
+  }
+
+  /** Whether Redis has a job of this run, or needs none. */
+  async #hasJobs(): Promise<boolean> {
+    const jobs = this.segments.running.map(({ jobId }) => this.#queue.getJob(jobId));
+    return jobs.length === 0 || (await Promise.all(jobs)).some((job) => job !== undefined);
   }
 
   #listen(): void {

@@ -18,6 +18,10 @@ export class DueQueue {
     this.#timer = precise ? new Spinner(tick) : new Pacer(pacer, tick, options);
   }
 
+  get ready(): Promise<void> {
+    return this.#timer.ready;
+  }
+
   add(dueMs: number, call: () => void): void {
     const heap = this.#heap;
     const entry = { dueMs, call };

@@ -13,6 +13,17 @@ export interface Timer {
 }
 
 /**
+ * Messages per second of a worker up to which a thread wakes it for each of them. Beyond, several are
+ * due in a millisecond, and a wake-up for each would cost more than sending them.
+ */
+const MOST_PACED = 1000;
+
+/** Whether messages at `rate`, per second of one worker, wait up to a millisecond for each other. */
+export function isCoarse(rate: number, precise: boolean): boolean {
+  return !precise && rate > MOST_PACED;
+}
+
+/**
  * Node's own timer, which counts whole milliseconds: the cheapest, as what is due within one is sent
  * together. A thread that wakes this one more exactly costs as much for a wake-up as ten messages.
  */

@@ -2,12 +2,12 @@ import type { BenchmarkReport } from '../metrics.ts';
 import type { Figure } from './chart.ts';
 import { duration, minute } from '../../report/format.ts';
 import { histogramFigure } from './histogram-figure.ts';
-import { html, type Markup } from '../../report/html.ts';
+import { html } from '../../report/html.ts';
 import { renderPage } from '../../report/page.ts';
 import { sidesOf, type NamedHistograms } from './sides.ts';
 import { percentileFigure } from './percentile-figure.ts';
 import { reportAssets } from './report-assets.ts';
-import type { Section } from './sections/figure.ts';
+import { contents, type Section } from '../../report/parts.ts';
 import { comparisonSection, repeatSection } from './sections/comparison.ts';
 import { latencySection } from './sections/latency.ts';
 import { environmentSection, resourceSection } from './sections/resources.ts';
@@ -77,12 +77,6 @@ function sectionsOf(report: BenchmarkReport, figures: ReadonlyMap<string, Figure
     ...resourceSection(sides, ['lateness', 'cpu', 'memory', 'descriptors'].map(chart)),
     ...environmentSection(report),
   ];
-}
-
-/** Links to the parts that the page has. */
-function contents(sections: readonly Section[]): Markup {
-  const links = sections.map(({ id, title }) => html`<a href="#${id}">${title}</a>`);
-  return html`<nav class="contents" aria-label="Contents">${links}</nav>`;
 }
 
 function heading({ target, comparison }: BenchmarkReport): string {

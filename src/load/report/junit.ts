@@ -1,6 +1,7 @@
 import type { BenchmarkReport } from '../metrics.ts';
 import { exact } from '../../report/format.ts';
 import { junitXml, type JunitCase } from '../../report/junit.ts';
+import { generatorState } from '../stats/index.ts';
 
 /**
  * Renders JUnit XML: a test case for each threshold, one for the run and one for the generator's
@@ -49,12 +50,12 @@ function healthCase({ status, measured, comparison }: BenchmarkReport): JunitCas
   );
   const faulty = generators.filter(({ saturated, disturbed }) => saturated || disturbed);
   if (faulty.length === 0) return named;
-  const isSaturated = faulty.some(({ saturated }) => saturated);
+  const saturated = faulty.some((generator) => generator.saturated);
   const reasons = faulty.flatMap((generator) => generator.reasons);
-  const message = `GENERATOR ${isSaturated ? 'SATURATED' : 'DISTURBED'}: ${reasons.join('; ')}`;
+  const message = `${generatorState({ saturated, disturbed: true })}: ${reasons.join('; ')}`;
   if (status !== 'invalid') return { ...named, skipped: message };
   return {
     ...named,
-    failure: { type: isSaturated ? 'saturated' : 'disturbed', message, text: reasons.join('\n') },
+    failure: { type: saturated ? 'saturated' : 'disturbed', message, text: reasons.join('\n') },
   };
 }

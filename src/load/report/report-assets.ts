@@ -14,7 +14,12 @@ export function reportAssets(): PageAssets {
   const { folder, license } = isBuilt ? BUILT : PACKAGE;
   const read = (name: string): string => readAssets(import.meta.url, { css: [name], js: [] }).css;
   const { css, js } = readAssets(import.meta.url, {
-    css: [`${folder}uPlot.min.css`, '../../report/assets/base.css', 'assets/page.css'],
+    css: [
+      `${folder}uPlot.min.css`,
+      '../../report/assets/base.css',
+      '../../report/assets/parts.css',
+      'assets/page.css',
+    ],
     // In the order in which the page runs them: they share one scope.
     js: [
       `${folder}uPlot.iife.min.js`,

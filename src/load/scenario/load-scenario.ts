@@ -4,6 +4,9 @@ import { readRegularFile, reasonOf } from '../../core/input-file.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { CHAT } from './built-in/chat.ts';
 import { JSON_RPC } from './built-in/json-rpc.ts';
+import { LIVE_UPDATES } from './built-in/live-updates.ts';
+import { mcpScenario } from './built-in/mcp.ts';
+import type { ToolCall } from './built-in/mcp.ts';
 import { parseScenario } from './parse/parse-scenario.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -11,6 +14,8 @@ import type { Scenario } from './scenario.ts';
 export const BUILT_IN_SCENARIOS: Readonly<Record<string, string>> = {
   chat: CHAT,
   'json-rpc': JSON_RPC,
+  'live-updates': LIVE_UPDATES,
+  mcp: mcpScenario(),
 };
 
 /** A scenario is written by hand. */
@@ -20,11 +25,13 @@ const MAX_BYTES = 1024 * 1024;
 const PATH = /[/\\]|\.ya?ml$/i;
 
 /**
- * The scenario of this name, or the one in this file (relative to `cwd`), checked.
+ * The scenario of this name, or the one in this file (relative to `cwd`), checked. `tool` is what that of the
+ * name mcp calls.
  *
  * Throws `UsageError` WSK_ERR_INVALID_INPUT for faults, WSK_ERR_FILE_NOT_READABLE without the file.
  */
-export function loadScenario(nameOrPath: string, cwd: string): Scenario {
+export function loadScenario(nameOrPath: string, cwd: string, tool?: ToolCall): Scenario {
+  if (nameOrPath === 'mcp') return parseScenario(mcpScenario(tool), 'mcp.yaml');
   const builtIn = Object.hasOwn(BUILT_IN_SCENARIOS, nameOrPath)
     ? BUILT_IN_SCENARIOS[nameOrPath]
     : undefined;

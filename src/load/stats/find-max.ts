@@ -1,6 +1,7 @@
 import { EnvironmentError } from '../../core/errors.ts';
 import type { Metrics, Search } from '../metrics.ts';
 import { judgeThresholds, type Threshold } from './threshold.ts';
+import { generatorState } from './saturation.ts';
 
 /** Levels that lie closer are the same. */
 const CLOSE = 1.05;
@@ -150,9 +151,8 @@ function levelOf(rate: number, measured: Metrics, slo: Threshold): Level {
 }
 
 function reasonsText({ generator }: Metrics, reasons: readonly string[]): string {
-  const { saturated, disturbed } = generator;
-  if (!saturated && !disturbed) return reasons.join('; ');
-  const state = saturated ? 'GENERATOR SATURATED' : 'GENERATOR DISTURBED';
+  const state = generatorState(generator);
+  if (state === undefined) return reasons.join('; ');
   return [...reasons, `${state}: ${generator.reasons.join('; ')}`].join('; ');
 }
 

@@ -5,7 +5,7 @@ export { FIGURES } from './figures.ts';
 export type { Figure } from './figures.ts';
 export { findMax } from './find-max.ts';
 export type { FindMaxOptions } from './find-max.ts';
-export { generatorNotes, judgeSaturation } from './saturation.ts';
+export { generatorNotes, generatorState, judgeSaturation } from './saturation.ts';
 export { percentilesOf, summarize, summarizeRuns } from './summarize.ts';
 export { judgeThresholds, parseThreshold, requireMeasurable } from './threshold.ts';
 export type { Threshold } from './threshold.ts';

@@ -3,9 +3,9 @@ import type { LoadResult } from '../result.ts';
 import { count, short } from '../../report/format.ts';
 
 /**
- * Messages per second that the plan asks for, of a rate per connection that of those that opened, in what the result counts: in the mode fanout
- * deliveries, of which each message that is published makes as many as there are receivers. Null
- * where no rate is asked for.
+ * Messages per second that the plan asks for; a rate per connection counts for those that opened. In
+ * the mode fanout these are deliveries, of which each message that is published makes as many as
+ * there are receivers. Null where no rate is asked for.
  */
 export function requestedRate(result: LoadResult, plan: LoadPlan): number | null {
   const { messages, phases, connections } = result;

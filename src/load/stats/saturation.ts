@@ -1,13 +1,15 @@
 import type { LoadPlan } from '../plan.ts';
 import type { Metrics } from '../metrics.ts';
 import type { LoadResult, SecondSample, WorkerUse } from '../result.ts';
+import { isCoarse } from '../pacing/timers.ts';
 import { short } from '../../report/format.ts';
 import { requestedRate } from './rate.ts';
 
 const NS_PER_MS = 1e6;
 
-/** Lateness that is always allowed: the timer counts whole milliseconds. */
-const LATENESS_NS = 2 * NS_PER_MS;
+/** Lateness that is always allowed, beside that of a timer which counts whole milliseconds. */
+const LATENESS_NS = 1 * NS_PER_MS;
+const COARSE_NS = 1 * NS_PER_MS;
 /** Or this share of the response time. */
 const LATENESS_SHARE = 0.2;
 /**
@@ -44,7 +46,7 @@ export interface Saturation {
  */
 export function judgeSaturation(result: LoadResult, plan: LoadPlan): Saturation {
   // A due handshake waits until another ends, so a slow server makes it late.
-  const own = plan.mode === 'connect' ? [] : [...lateness(result), ...stalls(result)];
+  const own = plan.mode === 'connect' ? [] : [...lateness(result, plan), ...stalls(result)];
   const broken = [...own, ...reach(result, plan), ...garbage(result)];
   const busy = result.generator.workers.filter(isBusy);
   // With a schedule to keep, a busy worker that keeps it is no limit.
@@ -57,30 +59,45 @@ export function judgeSaturation(result: LoadResult, plan: LoadPlan): Saturation 
   return { saturated: false, disturbed, reasons, heldRate: null };
 }
 
-/** What is said of the generator in the notes of a report: nothing if it kept up. */
-export function generatorNotes(
-  { saturated, disturbed, reasons, heldRate }: Metrics['generator'],
-  prefix = '',
-): string[] {
-  if (!saturated && !disturbed) return [];
-  const held = heldRate === null ? '' : `, which can hold ${short(heldRate)} messages/s`;
-  const verdict = saturated
-    ? `GENERATOR SATURATED: these figures are of this generator${held}, not of the server`
-    : 'GENERATOR DISTURBED: it was held up by something other than its load, so these figures ' +
-      'may show that in place of the server';
-  return [`${prefix}${verdict}`, ...reasons.map((reason) => `${prefix}${reason}`)];
+/** The state of a generator that did not keep up, as every report names it; undefined if it did. */
+export function generatorState({
+  saturated,
+  disturbed,
+}: Pick<Saturation, 'saturated' | 'disturbed'>): string | undefined {
+  if (saturated) return 'GENERATOR SATURATED';
+  return disturbed ? 'GENERATOR DISTURBED' : undefined;
 }
 
-function lateness({ latency: { lateness, response } }: LoadResult): string[] {
+/** What is said of the generator in the notes of a report: nothing if it kept up. */
+export function generatorNotes(generator: Metrics['generator'], prefix = ''): string[] {
+  const state = generatorState(generator);
+  if (state === undefined) return [];
+  const { saturated, reasons, heldRate } = generator;
+  const held = heldRate === null ? '' : `, which can hold ${short(heldRate)} messages/s`;
+  const meaning = saturated
+    ? `these figures are of this generator${held}, not of the server`
+    : 'it was held up by something other than its load, so these figures may show that in place ' +
+      'of the server';
+  return [`${prefix}${state}: ${meaning}`, ...reasons.map((reason) => `${prefix}${reason}`)];
+}
+
+function lateness(result: LoadResult, plan: LoadPlan): string[] {
+  const { lateness, response } = result.latency;
   if (lateness === null) return [];
   const late = lateness.percentile(99);
-  const limit = limitFor(response?.percentile(99) ?? 0);
+  const limit = limitFor(response?.percentile(99) ?? 0, allowanceNs(result, plan));
   if (late <= limit) return [];
   return [`messages left late: p99 of the lateness is ${ms(late)}, the limit ${ms(limit)}`];
 }
 
-function limitFor(responseP99: number): number {
-  return Math.max(LATENESS_NS, LATENESS_SHARE * responseP99);
+function limitFor(responseP99: number, allowance: number): number {
+  return Math.max(allowance, LATENESS_SHARE * responseP99);
+}
+
+/** Lateness in nanoseconds that is no fault, however fast the server answers. */
+function allowanceNs({ engine }: LoadResult, { load, precise, workers }: LoadPlan): number {
+  if (load.model === 'closed' || engine === 'scenario') return LATENESS_NS;
+  return LATENESS_NS + (isCoarse(load.rate / workers, precise) ? COARSE_NS : 0);
 }
 
 function stalls({ seconds }: LoadResult): string[] {
@@ -148,7 +165,10 @@ function heldRate(result: LoadResult, plan: LoadPlan): number | null {
   if (measureMs === 0 || sent === 0) return null;
   if (plan.load.model === 'open') {
     const measured = result.seconds.filter(({ phase }) => phase === 'measure');
-    const rates = measured.filter(isPunctual).map((sample) => sample.sent);
+    const allowance = allowanceNs(result, plan);
+    const rates = measured
+      .filter((second) => isPunctual(second, allowance))
+      .map((second) => second.sent);
     const enough = rates.length > 0 && rates.length * 2 >= measured.length;
     if (enough) return Math.min(Math.max(...rates), requestedRate(result, plan) ?? Infinity);
   }
@@ -164,12 +184,15 @@ function busiestShare({ generator }: LoadResult, { precise }: LoadPlan): number 
   return Math.max(0, ...generator.workers.map(({ cpuMs, measureMs }) => cpuMs / measureMs));
 }
 
-function isPunctual({ intended, sent, response, latenessP99 }: SecondSample): boolean {
+function isPunctual(
+  { intended, sent, response, latenessP99 }: SecondSample,
+  allowance: number,
+): boolean {
   return (
     sent > 0 &&
     sent >= LEAST_REACHED * intended &&
     latenessP99 !== null &&
-    latenessP99 <= limitFor(response?.p99 ?? 0)
+    latenessP99 <= limitFor(response?.p99 ?? 0, allowance)
   );
 }
 

@@ -1,5 +1,5 @@
-import { invalidInput } from '../../core/errors.ts';
-import type { UsageError } from '../../core/errors.ts';
+import * as z from 'zod';
+import { UsageError, invalidInput } from '../../core/errors.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import type { LoadPlan } from '../plan.ts';
 import type { Metrics, ThresholdRow } from '../metrics.ts';
@@ -56,6 +56,17 @@ export function parseThreshold(text: string): Threshold {
   };
 }
 
+/** The text of a threshold, as a field of an input: refused with the place of the fault. */
+export const ThresholdText = z.string().superRefine((text, context) => {
+  try {
+    parseThreshold(text);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const message = error.message.slice(subjectOf(text).length);
+    context.addIssue({ code: 'custom', message, params: { hint: error.hint } });
+  }
+});
+
 /**
  * Throws `UsageError` WSK_ERR_INVALID_INPUT if a run of `plan` cannot measure what one of the
  * thresholds is about, such as the rate in a closed loop.
@@ -108,5 +119,9 @@ function quoted(text: string): string {
 }
 
 function invalidAt(text: string, column: number, found: string, hint?: string): UsageError {
-  return invalidInput(`threshold ${JSON.stringify(text)}, column ${column}: ${found}`, hint);
+  return invalidInput(`${subjectOf(text)}column ${column}: ${found}`, hint);
+}
+
+function subjectOf(text: string): string {
+  return `threshold ${JSON.stringify(text)}, `;
 }

@@ -6,14 +6,8 @@ import { Counter, add } from '../measure/counters.ts';
 import type { TrafficTimes } from './protocol.ts';
 import { createSchedule } from '../pacing/schedule.ts';
 import type { Schedule } from '../pacing/schedule.ts';
-import { MillisecondTimer, Pacer, Spinner, leastSleepMs } from '../pacing/timers.ts';
+import { MillisecondTimer, Pacer, isCoarse, Spinner, leastSleepMs } from '../pacing/timers.ts';
 import type { Timer } from '../pacing/timers.ts';
-
-/**
- * Messages per second of a worker up to which a thread wakes it for each of them. Beyond, several are
- * due in a millisecond, and a wake-up for each would cost more than sending them.
- */
-const MOST_PACED = 1000;
 
 /** Most messages that are handed over at a time; the next turn takes the others. */
 const MOST_DUE = 16 * 1024;
@@ -57,7 +51,7 @@ export class ArrivalRate {
     this.#options = options;
     const tick = (): void => this.#tick();
     const rate = options.load.rate * options.share;
-    this.#coarse = !options.plan.precise && rate > MOST_PACED;
+    this.#coarse = isCoarse(rate, options.plan.precise);
     if (options.plan.precise) this.#timer = new Spinner(tick);
     else if (this.#coarse) this.#timer = new MillisecondTimer(tick);
     else {

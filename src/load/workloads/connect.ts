@@ -24,24 +24,38 @@ const NO_ANSWER: Failure = {
  */
 export class ConnectWorker extends WorkerBase {
   protected override readonly tracker: Tracker<Connection>;
-  readonly #start: WorkerStart;
   /** Numbers of the places that are free. */
   readonly #free: number[] = [];
   /** Due times of handshakes that found no place. */
   readonly #waiting: number[] = [];
   /** Due times of the handshakes under way, by the number of their place. */
   readonly #opening = new Map<number, number>();
-  #loop: ArrivalRate | undefined;
+  readonly #loop: ArrivalRate | undefined;
   #endMs = 0;
 
   constructor(start: WorkerStart, port: MessagePort) {
     super(start, port);
-    const { plan, index } = start;
-    this.#start = start;
+    const { plan, index, pacer } = start;
     this.tracker = new Tracker(this.counters, this.errors);
     const depth = plan.load.model === 'closed' ? plan.load.depth : 1;
     for (let i = index; i < plan.connections * depth; i += plan.workers) this.#free.unshift(i);
-    this.connected(now());
+    if (plan.load.model === 'open' && plan.load.rate > 0) {
+      this.#loop = new ArrivalRate({
+        plan,
+        load: plan.load,
+        index,
+        share: 1 / plan.workers,
+        openShare: () => 1 / plan.workers,
+        tracker: this.tracker,
+        pacer,
+        noteThread: this.noteThread,
+        send: (due, count) => {
+          for (let i = 0; i < count; i++) this.#waiting.push(due[i] as number);
+          this.#go();
+        },
+      });
+    }
+    void (this.#loop?.ready ?? Promise.resolve()).then(() => this.connected(now()));
   }
 
   override opened(connection: Connection): void {
@@ -71,26 +85,10 @@ export class ConnectWorker extends WorkerBase {
   }
 
   protected override startTraffic(times: TrafficTimes): void {
-    const { plan, index, pacer } = this.#start;
     this.tracker.measureMs = times.measureMs;
     this.tracker.endMs = times.endMs;
-    if (plan.load.model === 'open' && plan.load.rate > 0) {
-      this.#loop = new ArrivalRate({
-        plan,
-        load: plan.load,
-        index,
-        share: 1 / plan.workers,
-        openShare: () => 1 / plan.workers,
-        tracker: this.tracker,
-        pacer,
-        noteThread: this.noteThread,
-        send: (due, count) => {
-          for (let i = 0; i < count; i++) this.#waiting.push(due[i] as number);
-          this.#go();
-        },
-      });
-      this.#loop.start(times);
-    } else {
+    if (this.#loop !== undefined) this.#loop.start(times);
+    else {
       this.#endMs = times.endMs;
       setTimeout(() => this.#go(), Math.ceil(times.startMs - now()) + 1);
     }

@@ -98,11 +98,13 @@ export class ScenarioWorker extends WorkerBase implements VuHost {
       begin: (position) => this.#run(this.#vus[position] as VU),
       done: () => this.connected(this.#rampUp.startMs),
     });
-    this.#rampUp.start();
-    // The steps of a virtual user may take long before it connects.
-    setTimeout(() => {
-      for (const vu of this.#unsettled) this.#settle(vu);
-    }, rampMs + connectTimeoutMs).unref();
+    void this.#queue.ready.then(() => {
+      this.#rampUp.start();
+      // The steps of a virtual user may take long before it connects.
+      setTimeout(() => {
+        for (const vu of this.#unsettled) this.#settle(vu);
+      }, rampMs + connectTimeoutMs).unref();
+    });
   }
 
   get stopping(): boolean {

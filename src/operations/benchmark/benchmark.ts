@@ -9,7 +9,7 @@ import type { BenchmarkReport } from '../../load/metrics.ts';
 import type { BenchmarkInput } from './schema.ts';
 import { prepare } from './plan/prepare.ts';
 import type { Prepared } from './plan/prepare.ts';
-import { projectSettings } from './plan/project.ts';
+import { projectLoad, projectSettings, whileChanging } from './plan/project.ts';
 import { driftNotes } from './soak.ts';
 import { commandOf, describeLoad } from './describe-load.ts';
 import { openTarget } from '../../target/target.ts';
@@ -22,20 +22,21 @@ import type { Target } from '../../target/target.ts';
  * the reports cannot be written; everything else that goes wrong is in the report.
  */
 export async function benchmark(
-  input: BenchmarkInput,
+  given: BenchmarkInput,
   context: OperationContext,
 ): Promise<BenchmarkReport> {
   const startedAt = new Date().toISOString();
   const began = context.now();
-  const prepared = await prepare(input, context.cwd);
+  const { input, tokens, secrets } = await projectLoad(given, context.cwd, process.env);
+  const prepared = await prepare(input, context.cwd, { tokens });
   const environment = new EnvironmentWatch(prepared.machine);
   const env = input.project === undefined ? {} : projectSettings(input, process.env);
-  await using server = await openTarget(input, context, { env });
+  await using server = await openTarget(input, context, { env: { ...env, ...secrets } });
   const { scenario } = prepared;
-  const outcome = await runAll({
-    ...{ input, context, scenario, prepared },
-    reached: server,
-  });
+  const publisher = { url: server.url, token: secrets['PUBLISH_TOKEN'] };
+  const outcome = await whileChanging(publisher, () =>
+    runAll({ ...{ input, context, scenario, prepared }, reached: server }),
+  );
   const report = reportOf({ input, prepared, server, env, outcome, environment });
   return await writeOut(
     { ...report, startedAt, durationMs: context.now() - began },

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { DurationMs, DurationOrNoneMs, Subprotocol, WebSocketUrl } from '../../core/fields.ts';
+import { ThresholdText } from '../../load/stats/threshold.ts';
 import { targetFields } from '../../target/fields.ts';
 
 const { url, project, headers, insecure, ca } = targetFields;
@@ -123,8 +124,18 @@ const generator = {
     .string()
     .min(1)
     .optional()
-    .describe('what each client does, instead of --mode: chat, json-rpc, or a YAML file')
+    .describe(
+      'what each client does, instead of --mode: chat, live-updates, json-rpc, mcp, or a YAML file',
+    )
     .meta({ placeholder: 'name|file' }),
+  tool: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'the tool that --scenario mcp calls, with its arguments as JSON: `add {"a": 1}` (default: that of a new project, else ping)',
+    )
+    .meta({ placeholder: 'call' }),
   distributed: z
     .string()
     .refine((text) => URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol), {
@@ -180,7 +191,7 @@ const connection = {
 
 const judgement = {
   thresholds: z
-    .array(z.string().min(1))
+    .array(ThresholdText)
     .default([])
     .describe(
       'condition that must hold, such as p99<20ms, errors<0.1% or rate>=0.99; repeatable; ' +
@@ -212,10 +223,7 @@ const judgement = {
     .describe('smallest difference that counts, with --compare')
     .meta({ placeholder: 'percent' }),
   findMax: z.boolean().default(false).describe('find the highest rate at which --slo holds'),
-  slo: z
-    .string()
-    .min(1)
-    .optional()
+  slo: ThresholdText.optional()
     .describe('threshold for --find-max, such as p99<50ms')
     .meta({ placeholder: 'rule' }),
 };

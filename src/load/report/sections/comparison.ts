@@ -2,7 +2,7 @@ import type { BenchmarkReport } from '../../metrics.ts';
 import { figure, type Unit } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { numeric, table } from '../../../report/table.ts';
-import { section, type Section } from './figure.ts';
+import { section, type Section } from '../../../report/parts.ts';
 import { intervalPlot, ratioPlot } from './interval-plot.ts';
 
 /** Labels and units of the figures of repeats and comparisons. */

@@ -4,7 +4,8 @@ import type { Figure } from '../chart.ts';
 import { count, figure } from '../../../report/format.ts';
 import { html } from '../../../report/html.ts';
 import { numeric, type Cell } from '../../../report/table.ts';
-import { sideBadge, figureMarkup, section, tableCard, type Section } from './figure.ts';
+import { sideBadge, figureMarkup } from './figure.ts';
+import { section, tableCard, type Section } from '../../../report/parts.ts';
 import type { Mode } from './tiles.ts';
 
 /** Each kind of time and what it measures, of a message or connection. */

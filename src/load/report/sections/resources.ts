@@ -4,7 +4,8 @@ import type { Figure } from '../chart.ts';
 import { bytes, count, duration, figure, percent, short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { numeric, table, type Cell } from '../../../report/table.ts';
-import { sideBadge, card, facts, figureMarkup, section, type Section } from './figure.ts';
+import { sideBadge, figureMarkup } from './figure.ts';
+import { card, facts, section, type Section } from '../../../report/parts.ts';
 
 /** What generator and server used. */
 export function resourceSection(
@@ -96,18 +97,20 @@ export function environmentSection(report: BenchmarkReport): Section[] {
     ['CPU frequency governor', own.governor ?? 'not known'],
     ['Engine', report.measured.engine],
   ]);
-  const command = html`<div class="command">
-    <pre><code id="command">${report.command}</code></pre>
-    <button type="button" class="quiet" id="copy">Copy</button
-    ><output id="copied" class="hidden-text"></output>
-  </div>`;
   return section(
     'environment',
     'Environment',
-    html`<div class="card wide">
-      <h3>Command</h3>
-      ${command}
-    </div>`,
+    commandCard(report.command),
     html`<div class="card wide">${rows}</div>`,
   );
+}
+
+/** The command that repeats a run, which can be copied. */
+export function commandCard(command: string): Markup {
+  const content = html`<div class="command">
+    <pre><code id="command">${command}</code></pre>
+    <button type="button" class="quiet" id="copy">Copy</button
+    ><output id="copied" class="hidden-text"></output>
+  </div>`;
+  return card('Command', content, 'wide');
 }

@@ -2,7 +2,8 @@ import type { Side } from '../sides.ts';
 import { count, figure } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { numeric, type Cell } from '../../../report/table.ts';
-import { sideBadge, card, facts, section, tableCard, type Section } from './figure.ts';
+import { sideBadge } from './figure.ts';
+import { card, facts, section, tableCard, type Section } from '../../../report/parts.ts';
 
 /** Iterations of a scenario, and the milliseconds until each of its expectations was met. */
 export function scenarioSection(sides: readonly Side[]): Section[] {

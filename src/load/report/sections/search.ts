@@ -3,7 +3,8 @@ import { shorten, type Figure } from '../chart.ts';
 import { short } from '../../../report/format.ts';
 import { html } from '../../../report/html.ts';
 import { numeric, table } from '../../../report/table.ts';
-import { card, figureMarkup, mark, section, type Section } from './figure.ts';
+import { figureMarkup } from './figure.ts';
+import { card, mark, section, type Section } from '../../../report/parts.ts';
 
 /** The levels that `--find-max` tried, in order. */
 export function searchFigure(search: BenchmarkReport['search']): Figure | undefined {

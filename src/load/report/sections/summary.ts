@@ -1,10 +1,10 @@
 import type { BenchmarkReport, Metrics } from '../../metrics.ts';
 import { prefix, sidesOf, type Side } from '../sides.ts';
-import { generatorNotes } from '../../stats/index.ts';
+import { generatorNotes, generatorState } from '../../stats/index.ts';
 import { exact, short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { numeric } from '../../../report/table.ts';
-import { mark, section, tableCard, type Section } from './figure.ts';
+import { mark, section, tableCard, type Section } from '../../../report/parts.ts';
 import { tiles } from './tiles.ts';
 
 const STATUS: Readonly<Record<BenchmarkReport['status'] | 'doubtful', Markup>> = {
@@ -20,7 +20,7 @@ export function summarySection(report: BenchmarkReport): Markup {
   const sides = sidesOf(report);
   const { status } = report;
   const isDoubtful = sides.some(
-    ({ measured: { generator } }) => generator.saturated || generator.disturbed,
+    ({ measured: { generator } }) => generatorState(generator) !== undefined,
   );
   // What is said of the generator stands in `health`.
   const said = new Set(
@@ -70,7 +70,8 @@ function generatorFault({ generator: { saturated, disturbed } }: Metrics): strin
 function health(side: Side): Markup {
   const { generator } = side.measured;
   const of = prefix(side);
-  if (!generator.saturated && !generator.disturbed) {
+  const state = generatorState(generator);
+  if (state === undefined) {
     return html`<p class="health fine">
       ${mark('pass', `${of}The generator kept up`)}<span
         >It was not the limit: the figures describe the server.</span
@@ -81,19 +82,17 @@ function health(side: Side): Markup {
     generator.heldRate === null
       ? ''
       : ` It can send about ${short(generator.heldRate)} messages per second: lower the rate, or add workers, cores or machines.`;
-  const [style, title, text] = generator.saturated
+  const [style, text] = generator.saturated
     ? [
         'saturated',
-        'GENERATOR SATURATED',
         `The load generator, not the server, was the limit: the figures describe the generator, not the server.${held}`,
       ]
     : [
         'disturbed',
-        'GENERATOR DISTURBED',
         'Something other than its load held the generator up, with CPU time to spare: the figures may show that in place of the server. Run it again on a quieter machine.',
       ];
   return html`<div class="health ${style}" role="alert">
-    <p class="shout">${of}${title}</p>
+    <p class="shout">${of}${state}</p>
     <p>${text}</p>
     <ul>
       ${generator.reasons.map((reason) => html`<li>${reason}</li>`)}

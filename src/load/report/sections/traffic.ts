@@ -4,16 +4,8 @@ import type { Figure } from '../chart.ts';
 import { bytes, count, figure, short } from '../../../report/format.ts';
 import { html, type Markup } from '../../../report/html.ts';
 import { numeric, table } from '../../../report/table.ts';
-import {
-  sideBadge,
-  card,
-  facts,
-  figureMarkup,
-  mark,
-  section,
-  tableCard,
-  type Section,
-} from './figure.ts';
+import { sideBadge, figureMarkup } from './figure.ts';
+import { card, facts, mark, section, tableCard, type Section } from '../../../report/parts.ts';
 import { countedTitle, type Mode } from './tiles.ts';
 
 /** A row for each figure, a column for each run. */

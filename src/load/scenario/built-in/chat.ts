@@ -27,8 +27,10 @@ clients:
           steps:
             - send:
                 json: { type: message, id: 'm{{pass}}', room: '{{room}}', text: '{{pass}} {{words}}' }
+            # An ack or an error. With the feature resume the message itself has the id as well.
             - expect:
                 json: { id: 'm{{pass}}' }
+                absent: $.from
                 check: { json: { type: ack } }
                 label: publish
             # The server sends it to everybody in the room, and to whoever wrote it as well.

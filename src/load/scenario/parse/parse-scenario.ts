@@ -1,7 +1,7 @@
 import { basename, extname } from 'node:path';
 import type { ClientKind, Handler, Scenario, Step, Variable } from '../scenario.ts';
-import { LocatedDocument } from './located-document.ts';
-import type { Path } from './located-document.ts';
+import { LocatedDocument } from '../../../core/located-document.ts';
+import type { Path } from '../../../core/located-document.ts';
 import { readCaptures, readMatcher } from './read-matcher.ts';
 import { StepReader, readPayload } from './read-steps.ts';
 import { readVariables } from './read-variables.ts';

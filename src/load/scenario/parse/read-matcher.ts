@@ -1,7 +1,7 @@
 import { formatJsonPath, parseJsonPath } from '../json-path.ts';
 import type { Capture, JsonPath, Matcher, Template } from '../scenario.ts';
-import type { Path } from './located-document.ts';
-import { quote } from './located-document.ts';
+import type { Path } from '../../../core/located-document.ts';
+import { quote } from '../../../core/located-document.ts';
 import type { Scope } from './scope.ts';
 import { CaptureShape } from './shapes.ts';
 import type { MatcherShape } from './shapes.ts';

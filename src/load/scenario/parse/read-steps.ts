@@ -8,8 +8,8 @@ import type {
   ThinkStep,
 } from '../scenario.ts';
 import { didYouMean } from '../../../core/did-you-mean.ts';
-import type { Path } from './located-document.ts';
-import { quote } from './located-document.ts';
+import type { Path } from '../../../core/located-document.ts';
+import { quote } from '../../../core/located-document.ts';
 import { messagesOf } from '../messages-of.ts';
 import { durationRange } from './range.ts';
 import { checkBase64, readCaptures, readMatcher } from './read-matcher.ts';

@@ -3,8 +3,8 @@ import { nearest } from '../../../core/did-you-mean.ts';
 import { readRegularFile } from '../../../core/input-file.ts';
 import type { Source, Variable } from '../scenario.ts';
 import { parseCsv } from './csv.ts';
-import type { LocatedDocument, Path } from './located-document.ts';
-import { quote } from './located-document.ts';
+import type { LocatedDocument, Path } from '../../../core/located-document.ts';
+import { quote } from '../../../core/located-document.ts';
 import { integerRange } from './range.ts';
 import { VariableShape } from './shapes.ts';
 

@@ -1,7 +1,7 @@
 import { didYouMean } from '../../../core/did-you-mean.ts';
 import { TemplateError, jsonTemplate, referencesOf, textTemplate } from '../template.ts';
 import type { Template, Variable } from '../scenario.ts';
-import type { LocatedDocument, Path } from './located-document.ts';
+import type { LocatedDocument, Path } from '../../../core/located-document.ts';
 import { BUILT_IN_VARIABLES, columnFault, isVariableName } from './read-variables.ts';
 
 /** The variables that are defined at the present step while a client is read. */

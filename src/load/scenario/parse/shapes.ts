@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { DurationMs, Subprotocol } from '../../../core/fields.ts';
+import { HeaderName, DurationMs, Subprotocol } from '../../../core/fields.ts';
 import { CloseCode, isSendableCloseCode } from '../../../protocol/index.ts';
 
 /** The shapes of the parts of a scenario file, each strict; what they mean together is checked later. */
@@ -33,13 +33,7 @@ export const ClientShape = z.strictObject({
 export const ConnectShape = z.strictObject({
   path: z.string().startsWith('/', 'expected a path that begins with "/"').optional(),
   query: z.record(z.string(), Scalar, 'expected a mapping of names to values').optional(),
-  headers: z
-    .record(
-      z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, 'expected the name of a header'),
-      Scalar,
-      'expected a mapping of names to values',
-    )
-    .optional(),
+  headers: z.record(HeaderName, Scalar, 'expected a mapping of names to values').optional(),
   subprotocol: z
     .union([Subprotocol, z.array(Subprotocol)], 'expected a name or a list of names')
     .optional(),

@@ -36,6 +36,9 @@ const NEEDS: readonly Pair[] = [
 
 /** Throws `UsageError` WSK_ERR_INVALID_INPUT for flags that exclude or miss each other. */
 export function checkConflicts(input: BenchmarkInput): void {
+  if (input.tool !== undefined && input.scenario !== 'mcp') {
+    throw invalidInput('--tool needs --scenario mcp', 'no other load calls tools');
+  }
   for (const [a, b, hint] of CONFLICTS) {
     if (isGiven(input, a) && isGiven(input, b)) {
       throw invalidInput(`${flagOf(a)} excludes ${flagOf(b)}`, hint);

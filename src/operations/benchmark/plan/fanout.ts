@@ -9,15 +9,22 @@ const ID_DIGITS = 16;
 /** The longest text of a generated chat server. */
 const MAX_CHAT_TEXT = 4096;
 
-const ROOM = 'benchmark';
+/** The room, or the topic. */
+const PLACE = 'benchmark';
+
+/** A generated server. */
+interface Kind {
+  readonly type: string;
+  /** A chat server without rooms sends each message to everybody. */
+  readonly rooms: boolean;
+}
 
 /**
- * Who publishes and what, by default with the messages of a generated chat server.
+ * Who publishes and what, by default with the messages of a generated server of `kind`.
  *
- * `rooms`: whether the server has rooms; one without sends each message to everybody.
  * Throws `UsageError` WSK_ERR_INVALID_INPUT.
  */
-export function fanoutOf(input: BenchmarkInput, { rooms }: { rooms: boolean }): FanoutPlan {
+export function fanoutOf(input: BenchmarkInput, kind: Kind): FanoutPlan {
   const { publishers = 1, connections, toSelf } = input;
   if (publishers > connections) {
     throw invalidInput(
@@ -29,16 +36,22 @@ export function fanoutOf(input: BenchmarkInput, { rooms }: { rooms: boolean }): 
   }
   return {
     publishers,
-    join: input.join ?? (rooms ? [JSON.stringify({ type: 'join', room: ROOM })] : []),
-    publish: publishOf(input, rooms),
+    join: input.join ?? joinOf(kind).map((message) => JSON.stringify(message)),
+    publish: publishOf(input, kind),
     toSelf,
   };
 }
 
-function publishOf({ publish, size }: BenchmarkInput, rooms: boolean): string {
+function joinOf({ type, rooms }: Kind): object[] {
+  if (type === 'pubsub') return [{ type: 'subscribe', topic: PLACE }];
+  return rooms ? [{ type: 'join', room: PLACE }] : [];
+}
+
+function publishOf({ publish, size }: BenchmarkInput, { type, rooms }: Kind): string {
   if (publish === undefined) {
     const text = ID + 'x'.repeat(paddingOf(size));
-    return JSON.stringify({ type: 'message', ...(rooms && { room: ROOM }), text });
+    if (type === 'pubsub') return JSON.stringify({ type: 'publish', topic: PLACE, data: text });
+    return JSON.stringify({ type: 'message', ...(rooms && { room: PLACE }), text });
   }
   if (size !== undefined)
     throw invalidInput('--publish excludes --size', '--publish is the whole text');

@@ -1,3 +1,4 @@
+import { invalidInput } from '../../../core/errors.ts';
 import type { LoadPlan, Mode, Phases } from '../../../load/plan.ts';
 import type { Scenario } from '../../../load/scenario/scenario.ts';
 import type { BenchmarkInput } from '../schema.ts';
@@ -18,7 +19,11 @@ import type { Access } from './target.ts';
 export interface Reached {
   readonly url: string;
   /** What a generated project does; null for any other server. */
-  readonly contract: { readonly echo: boolean; readonly rooms: boolean } | null;
+  readonly contract: {
+    readonly type: string;
+    readonly echo: boolean;
+    readonly rooms: boolean;
+  } | null;
 }
 
 /** A checked input, with the files that it names read. */
@@ -45,25 +50,32 @@ const ABOUT_ERRORS = new Set(['errors', 'lost']);
 
 /** Stands for the project's URL until it runs, with any port. */
 const SOME_URL = 'ws://127.0.0.1:1/';
-const UNKNOWN = { echo: false, rooms: true };
+const UNKNOWN = { type: 'chat', echo: false, rooms: true };
 
 /**
- * Checks `input` and reads the files it names, before anything is started or connected to.
+ * Checks `input` and reads the files it names, before anything is started or connected to. `tokens` come
+ * with those of its file.
  *
  * Throws `UsageError` WSK_ERR_INVALID_INPUT or WSK_ERR_FILE_NOT_READABLE.
  */
 export async function prepare(
   input: BenchmarkInput,
   cwd: string,
-  machine: Machine = readMachine(),
+  {
+    machine = readMachine(),
+    tokens = [],
+  }: { readonly machine?: Machine; readonly tokens?: readonly string[] } = {},
 ): Promise<Prepared> {
   checkConflicts(input);
-  const scenario = input.scenario === undefined ? null : await readScenario(input.scenario, cwd);
+  const scenario =
+    input.scenario === undefined ? null : await readScenario(input, input.scenario, cwd);
   const mode = (reached: Reached): Mode | 'soak' | 'scenario' => {
     if (scenario !== null) return 'scenario';
     return input.mode ?? (reached.contract?.echo === false ? 'fanout' : 'echo');
   };
-  const [message, access] = [await messageFor(input, cwd), await accessOf(input, cwd)];
+  const message = await messageFor(input, cwd);
+  const given = await accessOf(input, cwd);
+  const access = { ...given, tokens: [...given.tokens, ...tokens] };
   const thresholds = thresholdsOf(input.thresholds);
   const slo = input.slo === undefined ? null : parseThreshold(input.slo);
   const planFor = (reached: Reached): LoadPlan => {
@@ -89,9 +101,20 @@ export async function prepare(
 }
 
 /** Loads the reader of scenarios only when it is needed. */
-async function readScenario(name: string, cwd: string): Promise<Scenario> {
-  const { loadScenario } = await import('../../../load/scenario/index.ts');
-  return loadScenario(name, cwd);
+async function readScenario(
+  { tool }: BenchmarkInput,
+  name: string,
+  cwd: string,
+): Promise<Scenario> {
+  const { loadScenario, toolCallOf } = await import('../../../load/scenario/index.ts');
+  const call = tool === undefined ? undefined : toolCallOf(tool);
+  if (tool !== undefined && call === undefined) {
+    throw invalidInput(
+      `--tool is ${JSON.stringify(tool)}, expected a name and its arguments as a JSON object`,
+      `as in --tool 'add {"a": 1}'`,
+    );
+  }
+  return loadScenario(name, cwd, call);
 }
 
 /** In the mode fanout, `fanoutOf` checks the size, which is that of the published text. */
@@ -113,8 +136,7 @@ function toPlan(input: BenchmarkInput, parts: Parts): LoadPlan {
   const { reached, mode, message, access, machine } = parts;
   const { connections, distributed } = input;
   const phases = phasesOf(input);
-  const fanout =
-    mode === 'fanout' ? fanoutOf(input, { rooms: reached.contract?.rooms ?? true }) : null;
+  const fanout = mode === 'fanout' ? fanoutOf(input, reached.contract ?? UNKNOWN) : null;
   const sourceAddresses =
     distributed === undefined ? addressesFor(input, { url: reached.url, machine }) : [];
   return {
