@@ -19,7 +19,9 @@ export { VERSION } from './core/version.ts';
 /* The operations as functions: `await testEndpoint({ url })`. */
 export const autobahnTest = toFunction(() => import('./operations/autobahn-test/operation.ts'));
 export const benchmark = toFunction(() => import('./operations/benchmark/operation.ts'));
+export const generateClient = toFunction(() => import('./operations/generate-client/operation.ts'));
 export const generateServer = toFunction(() => import('./operations/generate-server/operation.ts'));
+export const reportRun = toFunction(() => import('./operations/report/operation.ts'));
 export const resumeRun = toFunction(() => import('./operations/resume/operation.ts'));
 export const runProcess = toFunction(() => import('./operations/run/operation.ts'));
 export const runTask = toFunction(() => import('./operations/run-task/operation.ts'));

@@ -7,7 +7,7 @@ import type { EffectTask } from './classify-effect.ts';
 import { withFileLock } from './file-lock.ts';
 import { effectLock, withRunLock } from './recover.ts';
 import { DamagedFile, isMissing, readJson, writeJson } from './json-file.ts';
-import { readState, runFailed, type Effect, type Run } from './run-folder.ts';
+import { readState, refuseLinks, runFailed, type Effect, type Run } from './run-folder.ts';
 import type { ExecutedEffect, ReportedError } from './schema.ts';
 import { writeTaskInput } from './task-input.ts';
 
@@ -70,6 +70,7 @@ export async function executeEffect(
   context: OperationContext,
 ): Promise<Outcome> {
   const started = context.now();
+  await refuseLinks(run.dir, effect.effectId);
   const stage = `waiting for the other runner of ${effect.taskId}`;
   const options = { signal: context.signal, onWait: () => context.emit({ stage }) };
   const outcome = await withFileLock(effectLock(run, effect.effectId), options, async () => {
@@ -109,6 +110,7 @@ async function execute(
   }
   if (report.status === 'interrupted') return interrupted(report);
   const value = JSON.parse(JSON.stringify(report)) as unknown;
+  await refuseLinks(run.dir, effect.effectId);
   await writeJson(path.join(run.dir, 'tasks', effect.effectId, 'output.json'), value);
   return await commit(run, effect, { status: 'ok', value, ...log.times(startedAt) }, 'executed');
 }
@@ -127,6 +129,8 @@ async function commit(
   const { effectId, invocationKey } = effect;
   // Never aborted: a computed result is always committed.
   const signal = new AbortController().signal;
+  // The SDK writes through links, and the operation may have taken its time.
+  await refuseLinks(runDir, effectId);
   try {
     await withRunLock(run, signal, () =>
       sdk.commitEffectResult({ runDir, effectId, invocationKey, result }),

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { access, readFile, rename, rm, writeFile } from 'node:fs/promises';
 
 /** Whether `error` says that a file does not exist. */
@@ -32,6 +33,9 @@ export async function readJson(file: string): Promise<unknown> {
   }
 }
 
+/** As the flag `w`, but not through a symbolic link. */
+const OVERWRITE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+
 /**
  * Writes a JSON file atomically, for one writer at a time.
  *
@@ -40,7 +44,7 @@ export async function readJson(file: string): Promise<unknown> {
 export async function writeJson(file: string, value: unknown): Promise<void> {
   const temporary = `${file}.tmp`;
   try {
-    await writeFile(temporary, `${JSON.stringify(value, null, 2)}\n`);
+    await writeFile(temporary, `${JSON.stringify(value, null, 2)}\n`, { flag: OVERWRITE });
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -20,10 +20,19 @@ export interface ProcessFile {
   readonly checkInputs?: (inputs: unknown) => unknown;
 }
 
-/** The processes in this package; their ids are those of the babysitter library. */
-const BUILT_IN: Readonly<Record<string, string>> = {
-  'websocket-server': 'specializations/network-programming/websocket-server',
-};
+/** The names of the processes in this package. */
+export const BUILT_IN = [
+  'websocket-server',
+  'websocket-client',
+  'realtime-messaging-system',
+  'real-time-features',
+  'chat-application',
+  'live-updates',
+  'mcp-websocket-server',
+] as const;
+
+/** Where they stand in the babysitter library, with which their ids begin. */
+const LIBRARY = 'specializations/network-programming';
 
 /**
  * Finds a process by its built-in name or by the path of its file, `file.mjs#export`.
@@ -33,11 +42,10 @@ const BUILT_IN: Readonly<Record<string, string>> = {
  * @throws UsageError for an unknown name, a missing file, or a module without that function
  */
 export async function findProcess(name: string, cwd: string): Promise<ProcessFile> {
-  const builtIn = BUILT_IN[name];
-  const found =
-    builtIn === undefined
-      ? fromPath(name, cwd)
-      : { processId: builtIn, file: builtInFile(name), exportName: 'process' };
+  const isBuiltIn = BUILT_IN.some((one) => one === name);
+  const found = isBuiltIn
+    ? { processId: `${LIBRARY}/${name}`, file: builtInFile(name), exportName: 'process' }
+    : fromPath(name, cwd);
   const { checkInputs } = await loadChecked(found);
   return typeof checkInputs === 'function'
     ? { ...found, checkInputs: checkInputs as (inputs: unknown) => unknown }
@@ -69,7 +77,7 @@ function fromPath(name: string, cwd: string): ProcessFile {
   if (!/[\\/]|\.[cm]?[jt]s$/.test(pathPart)) {
     throw invalidInput(
       `unknown process ${JSON.stringify(name)}`,
-      `${didYouMean(name, Object.keys(BUILT_IN))} (a file is given as ./${pathPart}.js)`,
+      `${didYouMean(name, BUILT_IN)} (a file is given as ./${pathPart}.js)`,
     );
   }
   const file = path.resolve(cwd, pathPart);

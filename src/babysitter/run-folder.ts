@@ -1,9 +1,10 @@
+import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
 import { EnvironmentError, environmentFault, UsageError } from '../core/errors.ts';
 import { ownCommand } from '../core/own-command.ts';
 import { shellQuote } from '../core/shell-quote.ts';
-import { DamagedFile, readJson } from './json-file.ts';
+import { DamagedFile, isMissing, readJson } from './json-file.ts';
 import { BABYSITTER, type RunnerSdk } from './sdk.ts';
 
 const RunMetadata = z.looseObject({
@@ -155,6 +156,36 @@ function hintFor({ dir }: Pick<Run, 'dir'>, message: string, cause: unknown): st
     return `repair it with: ${repair}; if that fails, start a new run`;
   }
   return `fix it, then run: ${resume}`;
+}
+
+/** What is written of a run besides the folders of its effects. */
+const WRITTEN = ['journal', 'state', 'tasks', 'run.lock', 'websocket-skill.lock'];
+
+/**
+ * Refuses a run in which something would be written through a symbolic link, which a task may have put
+ * there: into another folder than the effect's, or over a file of somebody else.
+ *
+ * @throws EnvironmentError WSK_ERR_OUTPUT_NOT_WRITABLE that names the link
+ */
+export async function refuseLinks(runDir: string, effectId: string): Promise<void> {
+  const folder = path.join('tasks', effectId);
+  for (const name of [...WRITTEN, folder]) await refuseLink(runDir, name);
+  const names = await readdir(path.join(runDir, folder)).catch(nothingIfMissing);
+  for (const name of names ?? []) await refuseLink(runDir, path.join(folder, name));
+}
+
+async function refuseLink(runDir: string, name: string): Promise<void> {
+  const stats = await lstat(path.join(runDir, name)).catch(nothingIfMissing);
+  if (stats?.isSymbolicLink() !== true) return;
+  const message = `run ${runDir}: ${name} is a symbolic link, which is not written through`;
+  throw new EnvironmentError('WSK_ERR_OUTPUT_NOT_WRITABLE', message, {
+    cause: new Error(`${name} is a symbolic link`),
+    hint: `find out who made it and remove it, then run: ${ownCommand('resume', runDir)}`,
+  });
+}
+
+function nothingIfMissing(error: unknown): undefined {
+  if (!isMissing(error)) throw error;
 }
 
 /**

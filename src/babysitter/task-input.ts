@@ -6,7 +6,7 @@ import { UsageError } from '../core/errors.ts';
 import { makeFolder } from '../core/make-folder.ts';
 import type { Operation } from '../core/operation.ts';
 import { exists, readJson, writeJson } from './json-file.ts';
-import { howToFail } from './run-folder.ts';
+import { howToFail, refuseLinks } from './run-folder.ts';
 
 /** Format of `tasks/<effectId>/input.json`; any other is refused. */
 export const TASK_INPUT_VERSION = 'websocket-skill.task-input.v1';
@@ -50,6 +50,7 @@ export async function writeTaskInput(
   runDir: string,
   task: Omit<TaskInput, 'schemaVersion'>,
 ): Promise<void> {
+  await refuseLinks(runDir, task.effectId);
   const file = taskInputFile(runDir, task.effectId);
   if (await exists(file)) return;
   makeFolder(path.dirname(file));
@@ -62,6 +63,7 @@ export async function writeTaskInput(
  * @throws UsageError WSK_ERR_BAD_TASK_INPUT when it is missing, corrupt, or of another effect
  */
 export async function readTaskInput(runDir: string, effectId: string): Promise<TaskInput> {
+  await refuseLinks(runDir, effectId);
   const file = taskInputFile(runDir, effectId);
   const task = { dir: runDir, effectId };
   const value = await readJson(file).catch((cause: unknown) => {

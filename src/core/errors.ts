@@ -5,6 +5,8 @@
  * the caller (`UsageError`, exit 2) or by the environment (`EnvironmentError`, exit 3).
  */
 
+import { accessSync, constants } from 'node:fs';
+
 export const ERRORS = {
   WSK_ERR_UNKNOWN_OPERATION: 'an operation with this name does not exist',
   WSK_ERR_UNKNOWN_FLAG: 'the operation has no such flag or argument',
@@ -12,6 +14,8 @@ export const ERRORS = {
   WSK_ERR_INVALID_CONFIG: 'a wrong value or an unknown key in websocket.yaml or WS_*',
   WSK_ERR_FILE_EXISTS: 'a generated file would overwrite a file with other content',
   WSK_ERR_NOT_A_PROJECT: 'the path holds no project or file made by generate-server',
+  WSK_ERR_UNCOMMITTED: 'an update would be mixed with edits that are not committed',
+  WSK_ERR_GIT_MISSING: 'git, which merges an update with edited files, is not installed',
   WSK_ERR_NOT_A_RUN: 'the folder holds no babysitter run',
   WSK_ERR_UNKNOWN_EFFECT: 'the run has no such effect, or it is not a websocket task',
   WSK_ERR_BAD_TASK_INPUT: 'the input of a task is wrong, corrupt or of another program',
@@ -27,6 +31,7 @@ export const ERRORS = {
   WSK_ERR_NOT_HTTP: 'the server answered something that is not HTTP',
   WSK_ERR_TIMEOUT: 'no answer came in time',
   WSK_ERR_PROJECT_FAILED: 'a generated project did not install, build or start',
+  WSK_ERR_TOOLCHAIN_MISSING: 'what a generated project runs with is missing, or too old',
   WSK_ERR_SDK_MISSING: 'the babysitter SDK is not installed',
   WSK_ERR_RUN_FAILED: 'the babysitter SDK could not continue the run',
   WSK_ERR_QUEUE_MISSING: 'BullMQ or ioredis is not installed',
@@ -79,12 +84,28 @@ const WRITING = /^(write|mkdir|mkdtemp|rename|unlink|rmdir|rm|copyfile|symlink|f
 export function environmentFault(error: unknown): EnvironmentError | undefined {
   if (!isSystemError(error)) return undefined;
   const { code = '', syscall = '', message } = error;
-  const writes = NOT_WRITABLE.test(code) || WRITING.test(syscall);
+  const writes = NOT_WRITABLE.test(code) || WRITING.test(syscall) || isOpenForWriting(error);
   return new EnvironmentError(
     writes ? 'WSK_ERR_OUTPUT_NOT_WRITABLE' : 'WSK_ERR_FILE_NOT_READABLE',
     message,
     { cause: error },
   );
+}
+
+/**
+ * Whether a file was to be opened for writing, which the error does not say: what is there can be read
+ * all the same, or nothing is there, or it is a folder, whose opening for reading does not fail.
+ */
+function isOpenForWriting({ code = '', syscall, path }: NodeJS.ErrnoException): boolean {
+  if (syscall !== 'open' || path === undefined) return false;
+  if (code === 'EISDIR' || code === 'ETXTBSY') return true;
+  if (code !== 'EACCES' && code !== 'EPERM') return false;
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch (error) {
+    return isSystemError(error) && error.code === 'ENOENT';
+  }
 }
 
 /** The error for a flag or task argument with a wrong value. */

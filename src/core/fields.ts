@@ -66,11 +66,46 @@ export function formatDuration(ms: number): string {
   return `${ms / size}${unit}`;
 }
 
-/** One extra request header, `Name: value`. */
+/** Fields that the opening handshake sets itself, in lower case, and what sets them instead. */
+const HANDSHAKE_FIELDS: Readonly<Record<string, string>> = {
+  'sec-websocket-protocol': 'offer one with --subprotocol (subprotocol in a scenario)',
+  'sec-websocket-extensions': 'offer compression with --compression of test or benchmark',
+  'sec-websocket-key': 'validate-handshake tries wrong keys',
+  'sec-websocket-version': 'validate-handshake tries other versions',
+  'sec-websocket-accept': 'only a response has it',
+  upgrade: 'validate-handshake tries other values',
+  connection: 'validate-handshake tries other values',
+};
+
+/** Whether another field than one of the handshake's own is meant; `text` may hold a value behind it. */
+function isExtraField(text: string): boolean {
+  return !Object.hasOwn(HANDSHAKE_FIELDS, fieldName(text).toLowerCase());
+}
+
+function fieldName(text: string): string {
+  return text.replace(/:.*$/s, '').trim();
+}
+
+const EXTRA_FIELD = {
+  error: ({ input }: { readonly input?: unknown }): string => {
+    const name = fieldName(String(input));
+    const instead = HANDSHAKE_FIELDS[name.toLowerCase()] ?? '';
+    return `${name} is a field of the opening handshake itself: ${instead}`;
+  },
+};
+
+/** One extra request header, `Name: value`: none of those that make the handshake one. */
 export const HeaderLine = z
   .string()
   .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\s*:[^\r\n]*$/, 'expected "Name: value"')
+  .refine(isExtraField, EXTRA_FIELD)
   .meta({ placeholder: 'name:value' });
+
+/** The name of one. */
+export const HeaderName = z
+  .string()
+  .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, 'expected the name of a header')
+  .refine(isExtraField, EXTRA_FIELD);
 
 /** A name of a subprotocol: a token (RFC 6455 section 4.1, item 10). */
 export const Subprotocol = z

@@ -49,7 +49,41 @@ export function describeCounts(counts: GradeCounts): string {
   return known.length === 0 ? 'none' : known.join(', ');
 }
 
+/** Rows that ended alike for the same reason. */
+export interface RowGroup<T> {
+  readonly verdict: Grade;
+  readonly reason: string;
+  readonly rows: readonly [T, ...T[]];
+}
+
+/**
+ * Puts rows together that failed, warn or were skipped for the same reason, each group at the place of
+ * its first row. Every other row is a group of its own.
+ */
+export function groupRows<T extends Row>(
+  rows: readonly T[],
+  reasonOf: (row: T) => string,
+): RowGroup<T>[] {
+  const groups = new Map<string, { verdict: Grade; reason: string; rows: [T, ...T[]] }>();
+  for (const [at, row] of rows.entries()) {
+    const { verdict } = row;
+    const reason = reasonOf(row);
+    const isGood = verdict === 'pass' || verdict === 'info';
+    const key = isGood ? String(at) : `${verdict} ${reason}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { verdict, reason, rows: [row] });
+    else group.rows.push(row);
+  }
+  return [...groups.values()];
+}
+
+/** The field of an operation whose rows are graded. */
+export const strict = z
+  .boolean()
+  .default(false)
+  .describe('a warning (a SHOULD, or hardening) fails like a broken MUST');
+
 /** The row as `--strict` grades it: a warning fails, too. */
-export function graded<T extends Row>(row: T, strict: boolean): T {
-  return strict && row.verdict === 'warn' ? { ...row, verdict: 'fail' } : row;
+export function graded<T extends Row>(row: T, isStrict: boolean): T {
+  return isStrict && row.verdict === 'warn' ? { ...row, verdict: 'fail' } : row;
 }

@@ -55,6 +55,8 @@ export interface View {
   readonly table?: View.Table;
   /** Further tables, under the first. */
   readonly moreTables?: readonly View.Table[];
+  /** A text of many lines, such as a diff. */
+  readonly text?: string;
   /** Lines below the tables: what to do next, what was left out. */
   readonly notes?: readonly string[];
   /** Something puts the figures in doubt, so that a pass is not marked as one. */
@@ -95,15 +97,25 @@ export interface OperationDefinition<
   readonly output: Output;
   /** Defaults that come from the configuration, below `given`: flags and task arguments, unchecked. */
   defaults?(settings: Settings, given: Readonly<Record<string, unknown>>): Partial<z.input<Input>>;
-  view(report: z.output<Output>): View;
+  /** Undefined where nothing may be printed, as the operation itself used standard output. */
+  view(report: z.output<Output>): View | undefined;
   run(input: z.output<Input>, context: OperationContext): Promise<z.output<Output>>;
 }
 
-/** Keeps the types of `definition`; write `run` as a named, annotated function. */
+/**
+ * Keeps the types of `definition`; write `run` as a named, annotated function. A fault of the file
+ * system that `run` does not name itself becomes an `EnvironmentError`, for every caller.
+ */
 export function defineOperation<Input extends z.ZodObject, Output extends z.ZodType<Report>>(
   definition: OperationDefinition<Input, Output>,
 ): OperationDefinition<Input, Output> {
-  return definition;
+  return {
+    ...definition,
+    run: (input, context) =>
+      definition.run(input, context).catch((error: unknown) => {
+        throw environmentFault(error) ?? error;
+      }),
+  };
 }
 
 /** An operation that is listed by name and summary, and loaded only when it is asked for. */
@@ -131,18 +143,11 @@ export function defineRegistry<Rows extends Readonly<Record<string, Row>>>(
 ): { readonly [Name in keyof Rows]: EntryOf<Rows[Name]> } {
   const entries = Object.entries(rows).map(([name, row]) => {
     const { summary } = row;
-    const load = async (): Promise<Operation> => {
-      const { operation } = await row.load();
-      return {
-        name,
-        summary,
-        ...operation,
-        run: (input, context) =>
-          operation.run(input, context).catch((error: unknown) => {
-            throw environmentFault(error) ?? error;
-          }),
-      };
-    };
+    const load = async (): Promise<Operation> => ({
+      name,
+      summary,
+      ...(await row.load()).operation,
+    });
     return [name, { name, summary, load }];
   });
   return Object.fromEntries(entries) as { [Name in keyof Rows]: EntryOf<Rows[Name]> };

@@ -4,3 +4,8 @@ export function shellQuote(words: readonly string[]): string {
     .map((word) => (/^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
     .join(' ');
 }
+
+/** A path as a word of a command: one that starts with a dash would be an option. */
+export function localPath(path: string): string {
+  return path.startsWith('-') ? `./${path}` : path;
+}

@@ -6,6 +6,10 @@ export const operations = defineRegistry({
     summary: 'Generate a WebSocket server as one file or as a project',
     load: () => import('./generate-server/operation.ts'),
   },
+  'generate-client': {
+    summary: 'Generate a client of a chat, pubsub or live-updates server, as one file or a package',
+    load: () => import('./generate-client/operation.ts'),
+  },
   test: {
     summary: 'Test a WebSocket server: protocol checks and latency',
     load: () => import('./test/operation.ts'),
@@ -22,5 +26,9 @@ export const operations = defineRegistry({
     summary:
       'Check the opening handshake of a server, or a saved request and response, rule by rule',
     load: () => import('./validate-handshake/operation.ts'),
+  },
+  report: {
+    summary: 'Write one HTML page about a babysitter run: what was built, verdicts, figures',
+    load: () => import('./report/operation.ts'),
   },
 });

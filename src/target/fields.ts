@@ -32,8 +32,4 @@ export const targetFields = {
   timeoutMs: DurationMs.default(5000)
     .describe('time limit of the connect and of each check')
     .meta({ flag: 'timeout' }),
-  strict: z
-    .boolean()
-    .default(false)
-    .describe('a warning (a SHOULD, or hardening) fails like a broken MUST'),
 };

@@ -6,7 +6,11 @@ import type { Manifest, RunningProject } from './project/index.ts';
 export interface Target extends AsyncDisposable {
   readonly url: string;
   /** Null for a `--url`. */
-  readonly contract: { readonly echo: boolean; readonly rooms: boolean } | null;
+  readonly contract: {
+    readonly type: string;
+    readonly echo: boolean;
+    readonly rooms: boolean;
+  } | null;
   /** The name of the project; undefined for a `--url`. */
   readonly name: string | undefined;
   readonly project: RunningProject | undefined;
@@ -38,11 +42,12 @@ export async function openTarget(
   const path = resolve(cwd, input.project);
   check?.((await readProject(path)).manifest);
   const project = await startProject(path, { signal, emit, env });
-  const { answers, contract } = project.manifest;
+  const { type, answers, contract } = project.manifest;
   const { name, features } = answers;
   return {
     url: project.url,
     contract: {
+      type,
       echo: contract.echo,
       rooms: Array.isArray(features) && features.includes('rooms'),
     },

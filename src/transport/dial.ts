@@ -36,6 +36,8 @@ export interface DialOptions {
   readonly signal?: AbortSignal | undefined;
   /** Bounds on the memory that the peer can cause to be used. */
   readonly limits?: Partial<Limits>;
+  /** Bytes of unread events above which nothing more is read from the peer. Default 16 MiB. */
+  readonly unreadBytes?: number;
   /** Called with all input after the handshake, before the connection processes it. */
   readonly observe?: (bytes: Buffer) => void;
 }
@@ -107,6 +109,7 @@ function createChannel(
       extensions: fieldValue(response, 'sec-websocket-extensions') ?? '',
     },
     observe: options.observe,
+    ...(options.unreadBytes !== undefined && { unreadBytes: options.unreadBytes }),
   });
 }
 
@@ -139,7 +142,8 @@ function noHeadError(url: URL, wire: Wire, result: NoHead, timeoutMs: number): E
     }
     case 'violation': {
       const reason = result.violation?.message ?? 'not HTTP';
-      if (result.violation?.code === 'WSK_HEAD_TOO_BIG') {
+      const code = result.violation?.code;
+      if (code === 'WSK_HEAD_TOO_BIG' || code === 'WSK_TOO_MANY_HEADERS') {
         return new EnvironmentError(
           'WSK_ERR_HEAD_TOO_BIG',
           `${url.href} answered with a head that is too large: ${reason}; it starts ${quoteBytes(received)}`,

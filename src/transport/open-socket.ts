@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -37,6 +38,8 @@ export async function openSocket(url: URL, options: OpenSocketOptions = {}): Pro
   // An error before the caller adds its own listener must not end the process.
   socket.on('error', () => undefined);
   const drop = (): void => void socket.destroy();
+  // Every open connection of a run listens: Node would take more than ten for a leak.
+  if (signal !== undefined) setMaxListeners(0, signal);
   signal?.addEventListener('abort', drop, { once: true });
   socket.once('close', () => signal?.removeEventListener('abort', drop));
   try {

@@ -104,6 +104,14 @@ export class Closing {
     this.#drop ??= 'abort';
   }
 
+  /** Closes with 1008 and drops TCP without waiting for an answer; `reason` is why. */
+  cutOff(reason: string): void {
+    if (this.isClosed) return;
+    if (this.isOpen) this.fail(CloseCode.policyViolation, reason);
+    if (!this.facts.wasClean) this.facts.wasNotCleanReason = reason;
+    this.dropTcp('abort');
+  }
+
   dropTcp(how: Drop): void {
     if (this.isClosed) return;
     this.#state = 'closed';

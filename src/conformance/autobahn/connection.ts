@@ -11,6 +11,7 @@ import { Receiver } from '../wire/receiver.ts';
 import type { IncomingFrame, IncomingMessage, ReceiverSink, Position } from '../wire/receiver.ts';
 import { Sender } from './sender.ts';
 import type { CaseHandler, CaseProtocol, DeflatedMessage, MessageSource } from './case-handler.ts';
+import { Progress } from './progress.ts';
 import { Timers } from './timers.ts';
 import type { TimerHandle } from './timers.ts';
 import { TrafficMeter } from '../wire/traffic.ts';
@@ -39,7 +40,7 @@ export interface CaseConnectionOptions {
   /** Octets of the opening handshake, for the counters. */
   readonly preopen?: { readonly sent: number; readonly received: number };
   /**
-   * Seconds without an octet in either direction after which a case that would wait longer is
+   * Seconds without progress in either direction after which a case that would wait longer is
    * closed; absent: 30.
    */
   readonly idleS?: number | undefined;
@@ -61,12 +62,15 @@ export class CaseConnection implements CaseProtocol, ReceiverSink {
   readonly #incoming: Receiver;
   readonly #outgoing: Sender;
   readonly #traffic: TrafficMeter;
+  readonly #progress: Progress;
   readonly #closing: Closing;
   readonly #handler: CaseHandler;
   #now: number;
   #activeAt: number;
   #guard: string | null = null;
   #guardTimer: TimerHandle | undefined;
+  /** When the guard ends a wait that has begun, unless something moves. */
+  #guardAt: number | undefined;
   #lost = false;
 
   constructor(options: CaseConnectionOptions) {
@@ -75,6 +79,7 @@ export class CaseConnection implements CaseProtocol, ReceiverSink {
     this.#now = options.now;
     this.#activeAt = options.now;
     this.#traffic = new TrafficMeter(options.preopen ?? { sent: 0, received: 0 });
+    this.#progress = new Progress(definition);
     this.#outgoing = new Sender({
       maskSource: role === 'client' ? options.maskSource : undefined,
       log: this.log,
@@ -147,11 +152,15 @@ export class CaseConnection implements CaseProtocol, ReceiverSink {
   receive(chunk: Buffer, now: number): void {
     if (this.#lost) return;
     this.#enter(now);
-    this.#stir();
+    this.#unguard();
     if (this.open) this.#traffic.received(chunk.length);
     this.log.logOctets('received', chunk, { offset: this.#traffic.streamOffset, sync: false });
     this.#traffic.streamOffset += chunk.length;
-    if (!this.deaf) this.#incoming.receive(chunk);
+    if (!this.deaf) {
+      this.#incoming.receive(chunk);
+      if (this.#progress.read(chunk.length, this.#incoming.dataBytes)) this.#stir();
+      this.#cutFlood();
+    }
     this.#leave();
   }
 
@@ -171,6 +180,7 @@ export class CaseConnection implements CaseProtocol, ReceiverSink {
   /** Lets the next queued piece go. */
   pump(now: number): void {
     this.#enter(now);
+    this.#unguard();
     this.#stir();
     this.#outgoing.pump(this.#closing.isClosed);
     this.#leave();
@@ -265,6 +275,8 @@ export class CaseConnection implements CaseProtocol, ReceiverSink {
     this.log.countFrame('received', frame.opcode);
     if (!isControlOpcode(frame.opcode)) this.#traffic.receivedFrame(frame.length, this.open);
     this.log.logReceived(frame);
+    this.#progress.frame(frame);
+    this.#cutFlood();
   }
 
   onViolation(breach: Violation, position: Position): void {
@@ -298,17 +310,35 @@ export class CaseConnection implements CaseProtocol, ReceiverSink {
     this.log.atMs = now - this.#options.now;
   }
 
-  /** Something moved. */
+  /** Something moved. While closing only the end of TCP is progress. */
   #stir(): void {
     this.#activeAt = this.#now;
+    if (this.open) this.#guardAt = undefined;
+  }
+
+  /** Takes the timer of the guard back, so that `#leave` sees whether there is another one. */
+  #unguard(): void {
     this.#timers.clear(this.#guardTimer);
     this.#guardTimer = undefined;
   }
 
+  /** Ends a case whose peer sends so much that the rest need not be read. */
+  #cutFlood(): void {
+    const { flood } = this.#progress;
+    if (flood === undefined || this.#closing.isClosed) return;
+    this.#guard = `the peer floods with ${flood}`;
+    this.#closing.cutOff(this.#guard);
+  }
+
   #leave(): void {
     this.#traffic.octetsSent(this.#outgoing.octets, this.open);
-    if (this.#lost || this.#timers.nextAt !== undefined || this.#outgoing.hasQueued) return;
-    this.#guardTimer = this.#after(GUARD_S, () => {
+    if (this.#lost || this.drop !== undefined || this.#outgoing.hasQueued) return;
+    if (this.#timers.nextAt !== undefined) {
+      if (this.#guardTimer === undefined) this.#guardAt = undefined;
+      return;
+    }
+    this.#guardAt ??= this.#now + GUARD_S * 1000;
+    this.#guardTimer = this.#at(this.#guardAt, () => {
       this.#guard = `the peer did not drop TCP within ${GUARD_S} seconds, and Autobahn would wait for ever`;
       // The verdict is that of a tester that dropped TCP.
       this.#closing.dropTcp('abort');
@@ -316,7 +346,11 @@ export class CaseConnection implements CaseProtocol, ReceiverSink {
   }
 
   #after(delayS: number, run: () => void): TimerHandle {
-    return this.#timers.set(this.#now + delayS * 1000, () => {
+    return this.#at(this.#now + delayS * 1000, run);
+  }
+
+  #at(time: number, run: () => void): TimerHandle {
+    return this.#timers.set(time, () => {
       // Autobahn's timers find a closed connection and do nothing.
       if (!this.#closing.isClosed) run();
     });
@@ -331,7 +365,9 @@ export class CaseConnection implements CaseProtocol, ReceiverSink {
         this.#watchIdle(idleS);
         return;
       }
-      this.#guard = `nothing came from the peer for ${idleS} seconds`;
+      const { idleKind } = this.#progress;
+      const nothing = idleKind === undefined ? 'nothing' : `nothing but ${idleKind}`;
+      this.#guard = `${nothing} came from the peer for ${idleS} seconds`;
       this.close();
     });
   }

@@ -146,7 +146,8 @@ export class EventCase implements CaseHandler {
   }
 }
 
-function bytesOf(events: readonly ExpectedEvent[]): number {
+/** Octets of payload in a list of events. */
+export function bytesOf(events: readonly ExpectedEvent[]): number {
   return events.reduce(
     (bytes, event) => bytes + (event.type === 'timeout' ? 0 : event.payload.length),
     0,

@@ -1,5 +1,5 @@
 import type { AgentResults, CaseResult, ConformanceRun, ExpectedFailure } from '../result.ts';
-import { isFailure, verdictOf } from '../verdict.ts';
+import { countVerdicts, isFailure, verdictOf } from '../verdict.ts';
 import { groupByReason, reasonOf, type ReasonGroup } from './reason.ts';
 
 /** A result that fails at the run's strictness. */
@@ -30,11 +30,16 @@ export function verdictSentence(run: ConformanceRun): string {
   if (unexpected > 0) return `Failed: ${problems.length} of ${count} failed${asExpected}.`;
   if (stale > 0)
     return `Failed: ${stale} expected ${stale === 1 ? 'failure is' : 'failures are'} gone.`;
-  const others = results.filter((result) => verdictOf(result) === 'non-strict').length;
-  const notStrict =
-    others === 0 || run.options.failOn !== 'failed' ? '' : `, ${others} of them not strictly`;
   if (expected > 0) return `Passed: ${expected} of ${count} failed, all as expected.`;
-  return `Passed: all ${count}${notStrict}.`;
+  const verdicts = countVerdicts(results);
+  const lax = verdicts['non-strict'];
+  const absent = verdicts.unimplemented;
+  const ran = absent === 0 ? `all ${count}` : `${results.length - absent} of ${count}`;
+  const rest = [
+    ...(lax === 0 ? [] : [`${lax} of them not strictly`]),
+    ...(absent === 0 ? [] : [`the peer does not implement ${absent}`]),
+  ].map((part) => `, ${part}`);
+  return `Passed: ${ran}${rest.join('')}.`;
 }
 
 /** What did not pass, in groups of the same reason; informational cases are left out. */

@@ -2,6 +2,7 @@ import { minute } from '../../report/format.ts';
 import { html, type Markup } from '../../report/html.ts';
 import { renderPage } from '../../report/page.ts';
 import { printable } from '../../report/printable.ts';
+import { numeric, table } from '../../report/table.ts';
 import type { ConformanceRun } from '../result.ts';
 import { countVerdicts, HEADINGS, VERDICTS, type Verdict } from '../verdict.ts';
 import type { CaseFiles } from './case-files.ts';
@@ -54,30 +55,17 @@ export function renderHtml(run: ConformanceRun, files: CaseFiles, comparison?: C
 function reasonsCard(run: ConformanceRun): Markup | false {
   const groups = reasonGroups(run);
   if (groups.length === 0) return false;
-  const rows = groups.slice(0, MAX_ROWS).map(
-    ({ verdict, reason, cases }) =>
-      html`<tr>
-        <td class="number">${cases.length}</td>
-        <td class="${CLASSES[verdict]}">${verdict}</td>
-        <td>${reason}</td>
-        <td>${listCases(cases)}</td>
-      </tr>`,
-  );
-  return html`<section class="card reasons" aria-labelledby="reasons">
-    <h2 id="reasons">Reasons</h2>
-    <table>
-      <thead>
-        <tr>
-          <th scope="col" class="number">Cases</th>
-          <th scope="col">Verdict</th>
-          <th scope="col">Why</th>
-          <th scope="col">Which</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
+  const rows = groups
+    .slice(0, MAX_ROWS)
+    .map(({ verdict, reason, cases }) => [
+      String(cases.length),
+      html`<span class="${CLASSES[verdict]}">${verdict}</span>`,
+      reason,
+      listCases(cases),
+    ]);
+  return html`<section class="card reasons">
+    <h2>Reasons</h2>
+    ${table([...numeric('Cases'), 'Verdict', 'Why', 'Which'], rows, 'Reasons')}
   </section>`;
 }
 

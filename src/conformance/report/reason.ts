@@ -12,6 +12,10 @@ const EVENTS_MATCH = /^actual events match/i;
 export function reasonOf(result: CaseResult): string {
   if (result.notRun !== null) return printable(`not run: ${result.notRun}`);
   if (!result.opened) return 'the opening handshake was never completed';
+  // Whatever else is missing, a peer that was cut off had no more chance to send.
+  if (result.guard !== null && result.guard === result.close.wasNotCleanReason) {
+    return printable(result.guard);
+  }
   const behavior = result.behavior === 'OK' ? [] : behaviorReason(result);
   const close =
     result.behaviorClose === 'OK' || isEchoOfGoingAway(result) ? [] : [closeReason(result)];

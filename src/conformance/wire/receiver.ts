@@ -97,9 +97,15 @@ export class Receiver {
   #parts: Buffer[] = [];
   #held = 0;
   #messageLength = 0;
+  #dataBytes = 0;
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
+  }
+
+  /** Payload of data frames so far, also of those that are not all there. */
+  get dataBytes(): number {
+    return this.#dataBytes;
   }
 
   /** Takes `chunk` over: payloads are unmasked where they lie. */
@@ -205,6 +211,7 @@ export class Receiver {
     if (!this.#compressed) this.#validate(piece, position);
     this.#hold(this.#parts, piece, this.#compressed ? MAX_HELD : this.#options.keptBytes);
     this.#held += piece.length;
+    this.#dataBytes += piece.length;
     this.#messageLength += piece.length;
   }
 

@@ -9,6 +9,8 @@ export interface Flag {
   /** Without dashes: `max-payload`. */
   readonly name: string;
   readonly kind: 'boolean' | 'number' | 'string' | 'list';
+  /** Another spelling, as users of another program know it. */
+  readonly alias: string | undefined;
   /** Whether it is given without a flag, in the order of the schema. */
   readonly positional: boolean;
   readonly required: boolean;
@@ -32,10 +34,13 @@ interface Property {
   readonly items?: Property;
   readonly description?: string | undefined;
   readonly flag?: string;
+  readonly alias?: string;
   readonly separator?: string;
   readonly placeholder?: string;
   readonly positional?: boolean;
   readonly expected?: string;
+  /** What an absent field becomes where the schema itself leaves it absent. */
+  readonly default?: unknown;
 }
 
 /** Lists the fields of `operation.input` in the order of the schema. */
@@ -82,13 +87,14 @@ function toFlag(field: string, schema: z.ZodType): Flag {
     field,
     name: property.flag ?? kebab(field),
     kind,
+    alias: property.alias,
     positional: property.positional === true,
     required: !absent.success,
     separator: property.separator,
     placeholder,
     description: property.description ?? '',
-    default: absent.data,
-    defaultText: defaultText(absent.data, placeholder),
+    default: absent.data ?? property.default,
+    defaultText: defaultText(absent.data ?? property.default, placeholder),
     get expected() {
       if (property.expected !== undefined) return property.expected;
       return value.enum === undefined ? expectedOf(schema) : `one of ${value.enum.join(', ')}`;

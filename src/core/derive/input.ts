@@ -95,7 +95,10 @@ function inputError(
   if (flag.placeholder === 'duration' && typeof given === 'string' && Number(given) > 0) {
     return invalidInput(text, `give it a unit: ${name} ${given}s`);
   }
-  return invalidInput(text, flag.choices && didYouMean(show(given), flag.choices));
+  const hint: unknown = issue.code === 'custom' ? issue.params?.['hint'] : undefined;
+  if (typeof hint === 'string') return invalidInput(text, hint);
+  const word = typeof given === 'string' ? given : show(given);
+  return invalidInput(text, flag.choices && didYouMean(word, flag.choices));
 }
 
 /** Whether zod's message is generic; that of a refinement is specific and kept. */

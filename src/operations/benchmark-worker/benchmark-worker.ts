@@ -4,7 +4,7 @@ import type { OperationContext } from '../../core/operation.ts';
 import { INTERRUPTED, runSegment } from '../../load/distributed/run-segment.ts';
 import { LOCK_MS, PREFIX, QUEUE, STALLED_CHECK_MS } from '../../load/distributed/protocol.ts';
 import type { Outcome, RunEvent, RunEvents, SegmentRow } from '../../load/distributed/protocol.ts';
-import { openRedis, watchRedis } from '../../load/distributed/redis.ts';
+import { openRedis, settles, watchRedis } from '../../load/distributed/redis.ts';
 import type { RedisLink } from '../../load/distributed/redis.ts';
 import type { BenchmarkWorkerInput, BenchmarkWorkerReport } from './schema.ts';
 
@@ -40,6 +40,9 @@ export async function benchmarkWorker(
   };
 }
 
+/** Time for an interrupted segment to end where Redis is away, which takes no result. */
+const END_MS = 3000;
+
 class SegmentWorker {
   readonly name: string;
   readonly segments: SegmentRow[] = [];
@@ -52,6 +55,7 @@ class SegmentWorker {
   readonly #events: QueueEvents;
   /** The run of each job. */
   readonly #runs = new Map<string, string>();
+  readonly #segments = new Set<Promise<Outcome>>();
   #stop: () => void = () => undefined;
   readonly #unwatch: () => void;
 
@@ -109,12 +113,15 @@ class SegmentWorker {
   /** Waits for running segments to end, then closes Redis. */
   async leave(): Promise<void> {
     this.#unwatch();
+    if (this.#link.client.status !== 'ready') {
+      await settles(Promise.allSettled(this.#segments), END_MS);
+    }
     await this.#link.close([this.#worker, this.#events, this.#queue]);
   }
 
   async #execute(job: Job<unknown, Outcome>, signal: AbortSignal): Promise<Outcome> {
     const id = job.id ?? '';
-    const outcome = await runSegment(job.data, {
+    const running = runSegment(job.data, {
       name: this.name,
       allowTargets: this.#input.allowTargets,
       clock: this.#link.clock,
@@ -128,6 +135,8 @@ class SegmentWorker {
       say: (line) => this.#say(line),
       onDone: (row) => void this.segments.push(row),
     });
+    this.#segments.add(running);
+    const outcome = await running.finally(() => this.#segments.delete(running));
     this.#runs.delete(id);
     if (outcome.kind === 'refused') this.refused += 1;
     if (this.#input.once && (outcome.kind === 'result' || outcome.kind === 'error')) {

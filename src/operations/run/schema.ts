@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { BUILT_IN } from '../../babysitter/process-file.ts';
 
 /** What `run` takes: a process, its inputs, and where the run folder goes. */
 export const RunInput = z.strictObject({
@@ -7,7 +8,7 @@ export const RunInput = z.strictObject({
     .min(1)
     .meta({ positional: true, expected: 'websocket-server or the path of a file' })
     .describe(
-      'name of a built-in process (websocket-server), or path of a .js or .mjs file; #name selects its export',
+      `name of a built-in process (${BUILT_IN.join(', ')}), or path of a .js or .mjs file; #name selects its export`,
     ),
   inputs: z
     .string()

@@ -1,7 +1,8 @@
+import { groupRows } from '../../core/grade.ts';
 import { EnvironmentError } from '../../core/errors.ts';
 import { HttpFailure } from '../../transport/index.ts';
 import type { Channel, DialOptions } from '../../transport/index.ts';
-import type { CheckRow } from './schema.ts';
+import type { CheckRow, TestReport } from './schema.ts';
 import type { Session } from './session.ts';
 
 /** The result of a check, with what was seen and expected. */
@@ -108,7 +109,7 @@ export function statusOf({ cause }: EnvironmentError): number | undefined {
 }
 
 /** 429 Too Many Requests (RFC 6585), and 503 of a server that is overloaded (RFC 9110). */
-function isLimit(error: EnvironmentError): boolean {
+export function isLimit(error: EnvironmentError): boolean {
   const status = statusOf(error);
   return status === 429 || status === 503;
 }
@@ -141,4 +142,16 @@ async function outcomeOf(check: Check, context: CheckContext): Promise<Ended> {
     // No MUST makes a server take every connection.
     return { outcome: statusOf(error) === undefined ? fail(detail) : warn(detail), error };
   }
+}
+
+/** What failed or warns: equal details once, failures first. */
+export function reasonsOf(checks: readonly CheckRow[]): TestReport['reasons'] {
+  const groups = groupRows(checks, ({ detail }) => detail).map(({ verdict, reason, rows }) => ({
+    verdict,
+    reason,
+    checks: rows.map(({ id }) => id),
+  }));
+  const ofGrade = (grade: CheckRow['verdict']): TestReport['reasons'] =>
+    groups.filter(({ verdict }) => verdict === grade);
+  return [...ofGrade('fail'), ...ofGrade('warn')];
 }

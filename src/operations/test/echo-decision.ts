@@ -1,9 +1,11 @@
 import type { Channel } from '../../transport/index.ts';
 import type { TestInput } from './schema.ts';
 
-/** Whether the server has to echo, and how that is known. */
+/** Whether the server echoes, and how that is known. */
 export interface EchoDecision {
   readonly echoes: boolean;
+  /** Whether it was stated; an application that was seen to echo once owes nothing. */
+  readonly owed: boolean;
   readonly how: string;
 }
 
@@ -27,12 +29,15 @@ export async function decideEcho(
   contract: { readonly echo: boolean } | undefined,
 ): Promise<EchoDecision> {
   if (input.echo !== undefined) {
-    return { echoes: input.echo, how: `set by --${input.echo ? '' : 'no-'}echo` };
+    const { echo } = input;
+    return { echoes: echo, owed: echo, how: `set by --${echo ? '' : 'no-'}echo` };
   }
-  if (contract !== undefined) return { echoes: contract.echo, how: 'known from the project' };
+  if (contract !== undefined) {
+    return { echoes: contract.echo, owed: contract.echo, how: 'known from the project' };
+  }
   const echoes = await echoesProbe(channel, Math.min(input.timeoutMs, PROBE_TIMEOUT_MS));
   const how = echoes ? 'the first message came back' : 'the first message did not come back';
-  return { echoes, how };
+  return { echoes, owed: false, how };
 }
 
 async function echoesProbe(channel: Channel, timeoutMs: number): Promise<boolean> {

@@ -4,7 +4,7 @@ import type { ConnectionEvent } from '../../protocol/index.ts';
 import type { Channel } from '../../transport/index.ts';
 import { CheckFailure, CheckRemark } from './check.ts';
 import type { CheckContext } from './check.ts';
-import { describeClose, describeMessage, describeViolation, expectEvent } from './expect.ts';
+import { describeClose, describeMessage, violationEnd, expectEvent } from './expect.ts';
 
 type CloseEvent = Extract<ConnectionEvent, { type: 'close' }>;
 type MessageEvent = Extract<ConnectionEvent, { type: 'message' }>;
@@ -55,31 +55,51 @@ export interface ExpectedEcho {
 }
 
 /**
- * Waits for the echo of a message; throws a CheckFailure if it does not come. Messages of the
- * server's own, as a greeting or a heartbeat, may come before it.
+ * Waits for the echo of a message. Messages of the server's own, as a greeting or a heartbeat, may
+ * come before it.
+ *
+ * Throws if it does not come: a CheckFailure where an echo is owed, else a CheckRemark, unless the
+ * server does not answer pings any more either.
  */
-export function expectEcho(
+export async function expectEcho(
   context: CheckContext,
   channel: Channel,
   { bytes, isEcho, isPart, onPong }: ExpectedEcho,
 ): Promise<MessageEvent> {
-  return expectEvent(channel, {
-    type: 'message',
-    what: `its echo of ${bytes} bytes`,
-    timeoutMs: context.leftMs(),
-    match: isEcho,
-    onPong,
-    onOther: (event) => {
-      if (isPart?.(event) !== true) return;
-      throw new CheckFailure(
-        `the server answered ${describeMessage(event)}, expected the same ${bytes} bytes back`,
-      );
-    },
-    onClose: (event) => {
-      remarkOnRefusal(context, event, bytes);
-    },
-  });
+  const { owed } = context.session.echo;
+  try {
+    return await expectEvent(channel, {
+      type: 'message',
+      what: `its echo of ${bytes} bytes`,
+      // What is left is for the question whether the server is alive.
+      timeoutMs: owed ? context.leftMs() : context.leftMs() / 2,
+      match: isEcho,
+      onPong,
+      onOther: (event) => {
+        if (isPart?.(event) !== true) return;
+        throw new NoEcho(
+          `the server answered ${describeMessage(event)}, expected the same ${bytes} bytes back`,
+        );
+      },
+      onSilence: (seen) => {
+        throw new NoEcho(seen);
+      },
+      onClose: (event) => {
+        remarkOnRefusal(context, event, bytes);
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof NoEcho)) throw error;
+    if (owed) throw new CheckFailure(error.message);
+    await expectAlive(context, channel, onPong);
+    throw new CheckRemark('warn', `${error.message} ${NOT_OWED}`);
+  }
 }
+
+/** What came in place of an echo breaks no rule of the RFC. */
+class NoEcho extends Error {}
+
+export const NOT_OWED = '(with --echo a failure: no RFC makes a server echo)';
 
 /** A message that may well be over a limit. */
 const LARGE_BYTES = 4096;
@@ -91,13 +111,16 @@ function remarkOnRefusal(context: CheckContext, event: CloseEvent, bytes: number
   if (refusals.includes(event.code)) {
     throw new CheckRemark('info', `${seen}, which 7.4.1 has the code for`);
   }
-  if (context.session.limit !== undefined) return;
+  const isStated = context.session.limit !== undefined;
+  if (isStated && (context.session.echo.owed || event.code === CloseCode.messageTooBig)) return;
   if (event.code === CloseCode.messageTooBig) {
     throw new CheckRemark('info', `${seen}: its own limit is lower, and no RFC sets one`);
   }
   if (event.code === CloseCode.abnormal && bytes >= LARGE_BYTES) {
     throw new CheckRemark('warn', `${seen}: a limit of its own, or a fault`);
   }
+  // No MUST forbids a server to end a connection, whatever it does not say about it.
+  if (!context.session.echo.owed) throw new CheckRemark('warn', `${seen} ${NOT_OWED}`);
 }
 
 /** Without an answer to pings, a server that stays connected for so long counts as alive. */
@@ -124,7 +147,7 @@ export async function expectAlive(
     if (event.type === 'pong') onPong?.(event.data);
     if (event.type === 'pong' && event.data.equals(token))
       return 'still connected: it answers a ping';
-    if (event.type === 'violation') throw new CheckFailure(describeViolation(event));
+    if (event.type === 'violation') throw violationEnd(event);
     if (event.type !== 'close') continue;
     if (isRefusal(event.code)) return `${describeClose(event)}, which is a valid refusal`;
     // No MUST forbids a server to end a connection, whatever it does not say about it.

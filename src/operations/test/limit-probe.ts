@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Opcode, encodeFrame } from '../../protocol/index.ts';
 import type { Channel } from '../../transport/index.ts';
-import { CheckFailure } from './check.ts';
 import type { CheckContext } from './check.ts';
-import { describeViolation } from './expect.ts';
+import { violationEnd } from './expect.ts';
 import { SEARCH_BYTES } from './find-limit.ts';
 import type { Answer } from './find-limit.ts';
 import { isLargeMessage, largeMessage } from './large-message.ts';
@@ -78,7 +77,7 @@ export class LimitProbe implements AsyncDisposable {
         if (channel.finished) return 'dropped';
         return pongs === 2 ? 'taken' : 'silent';
       }
-      if (event.type === 'violation') throw new CheckFailure(describeViolation(event));
+      if (event.type === 'violation') throw violationEnd(event);
       if (event.type === 'close') {
         return event.code === 1006 ? 'dropped' : { code: event.code, reason: event.reason };
       }

@@ -11,6 +11,7 @@ export const operation = defineOperation({
     'test --url wss://example.org/chat --subprotocol chat.v1 --header "Authorization: Bearer t"',
     'test --project chat-server',
     'test --url ws://localhost:8080/admin --expect-status 401',
+    'test --role client --contract chat --client "node driver.js {url}"',
   ],
   input: TestInput,
   output: TestReport,

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { CloseCode } from '../../protocol/index.ts';
 import type { CloseStatus } from '../../protocol/index.ts';
 import type { Channel } from '../../transport/index.ts';
-import { CheckFailure, fail, info, pass, warn } from './check.ts';
+import { fail, info, pass, warn } from './check.ts';
 import type { Outcome } from './check.ts';
-import { describeClose, describeViolation } from './expect.ts';
+import { describeClose, violationEnd } from './expect.ts';
 
 /** How a server reacts to something that it has to refuse. */
 export type Reaction = CloseStatus | 'dropped' | 'stayed';
@@ -43,7 +43,7 @@ async function waitForReaction(
   for (;;) {
     const event = await channel.next(Math.max(0, end - performance.now()));
     if (event === undefined) return channel.finished ? 'dropped' : 'stayed';
-    if (event.type === 'violation') throw new CheckFailure(describeViolation(event));
+    if (event.type === 'violation') throw violationEnd(event);
     if (event.type === 'close') {
       return event.code === 1006 ? 'dropped' : { code: event.code, reason: event.reason };
     }

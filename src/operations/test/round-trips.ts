@@ -1,7 +1,7 @@
 import type { Channel } from '../../transport/index.ts';
-import { CheckFailure } from './check.ts';
+import { CheckFailure, CheckRemark } from './check.ts';
 import type { CheckContext } from './check.ts';
-import { describeClose, describeViolation, expectEvent } from './expect.ts';
+import { describeClose, describeViolation, expectEvent, isBreach } from './expect.ts';
 
 /** Text of message `index`: 64 bytes of JSON, which most servers accept. */
 function messageText(index: number): string {
@@ -12,6 +12,8 @@ function messageText(index: number): string {
 export interface EchoSeries {
   readonly received: number;
   readonly problem: string | undefined;
+  /** Whether the problem is a breach of the RFC, and not an echo that is missing or spoiled. */
+  readonly breach: boolean;
 }
 
 /**
@@ -37,6 +39,7 @@ export async function measureEchoes(
 class Series {
   sent = 0;
   problem: string | undefined;
+  #breach = false;
   readonly #context: CheckContext;
   readonly #channel: Channel;
   readonly #count: number;
@@ -66,7 +69,10 @@ class Series {
       const waitMs = Math.min(this.#context.session.timeoutMs, this.#context.leftMs());
       const event = await this.#channel.next(waitMs);
       if (event === undefined) return false;
-      if (event.type === 'violation') this.problem = describeViolation(event);
+      if (event.type === 'violation') {
+        this.problem = describeViolation(event);
+        this.#breach = isBreach(event);
+      }
       if (event.type === 'close') this.problem ??= describeClose(event);
       if (this.problem !== undefined) return false;
       if (event.type === 'message') this.#take(event.data.toString('latin1'));
@@ -82,7 +88,7 @@ class Series {
           ? `only ${this.sent} of ${this.#count} round trips fit into the time; raise --timeout`
           : `${missing} lost${this.#lastStray ?? ''}`;
     }
-    return { received: this.#received, problem: this.problem };
+    return { received: this.#received, problem: this.problem, breach: this.#breach };
   }
 
   #take(text: string): void {
@@ -130,6 +136,13 @@ export async function measurePings(
       what: `the pong of ping ${index + 1}`,
       timeoutMs: Math.min(timeoutMs, context.leftMs()),
       match: (event) => event.data.equals(payload),
+      onClose: (event) => {
+        // No MUST forbids a server to end a connection, be it over the message before the pings.
+        throw new CheckRemark(
+          'warn',
+          `${describeClose(event)}, after a legal message and ${index} of ${count} pings`,
+        );
+      },
     });
     measurements.messagesReceived += 1;
     measurements.latenciesMs.push(performance.now() - sentAt);

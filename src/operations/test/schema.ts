@@ -1,13 +1,50 @@
 import * as z from 'zod';
-import { Subprotocol } from '../../core/fields.ts';
-import { Grade, GradeCounts } from '../../core/grade.ts';
+import { CONTRACT_TYPES } from '../../contract/terms.ts';
+import { Subprotocol, WebSocketUrl } from '../../core/fields.ts';
+import { Grade, GradeCounts, strict } from '../../core/grade.ts';
 import { targetFields } from '../../target/fields.ts';
 
 const Status = z.enum(['passed', 'failed', 'interrupted']);
 
+/** What opens doors of a server at a url; a project gets secrets of its own. */
+function secret(what: string, variable: string): z.ZodOptional<z.ZodString> {
+  return z
+    .string()
+    .min(1)
+    .optional()
+    .describe(`for --contract: ${what} (default: $${variable})`)
+    .meta({ placeholder: 'secret' });
+}
+
+function toolCall(what: string): z.ZodOptional<z.ZodString> {
+  return z
+    .string()
+    .min(1)
+    .optional()
+    .describe(`for --contract mcp: ${what}`)
+    .meta({ placeholder: 'call' });
+}
+
 export const TestInput = z
   .strictObject({
+    role: z
+      .enum(['server', 'client'])
+      .default('server')
+      .describe(
+        'what is tested; with client, --client or the client in --project is started once for each case ' +
+          'of --contract, against a server that misbehaves',
+      ),
+    client: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'with --role client: command that starts the client under test; {url} stands for the URL. It ' +
+          'takes commands and prints what it saw as JSON lines, as generated clients do',
+      )
+      .meta({ placeholder: 'command' }),
     ...targetFields,
+    strict,
     messages: z
       .int()
       .min(1)
@@ -35,7 +72,7 @@ export const TestInput = z
       .boolean()
       .optional()
       .describe(
-        'the server must (or does not) send each message back (default: a first message finds out)',
+        'the server must (or does not) send each message back (default: a first message finds out, and an echo that is missing is a warning)',
       ),
     send: z.string().optional().describe('text to send before waiting for --expect'),
     expect: z
@@ -47,6 +84,59 @@ export const TestInput = z
       .boolean()
       .default(false)
       .describe('also run the tests that a --project brings along, for 5 minutes at most'),
+    contract: z
+      .enum(CONTRACT_TYPES)
+      .optional()
+      .describe(
+        'hold the server to a protocol: that of generated servers of a type, or graphql-ws, wamp, json-rpc or mcp of any server (default: those of --project)',
+      ),
+    subscription: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'for --contract graphql-ws: a subscription that brings events and does not end, as `subscription { ticks }` (default: one without required arguments, found by introspection)',
+      )
+      .meta({ placeholder: 'query' }),
+    realm: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'for --contract wamp: the realm in which anybody may publish, subscribe, register and call (default: realm1)',
+      )
+      .meta({ placeholder: 'uri' }),
+    method: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'for --contract json-rpc: a method that has a result, with its parameters as JSON: `add [1, 2]` (default: rows that need one are skipped)',
+      )
+      .meta({ placeholder: 'call' }),
+    tool: toolCall(
+      'a tool that may be called whenever, with its arguments as JSON: `add {"a": 1, "b": 2}` (default: ' +
+        'echo, or one without required arguments that only reads)',
+    ),
+    slowTool: toolCall(
+      'a tool that takes a second or so and reports its progress (default: ' +
+        'trigger-long-running-operation, if there is one)',
+    ),
+    crashTool: toolCall(
+      'a tool that ends the process of the server, to see what a bridge makes of it (default: the row is skipped)',
+    ),
+    alsoUrls: z
+      .array(WebSocketUrl)
+      .default([])
+      .describe(
+        'for --contract: another server that shares what it has with that of --url; the clients of each row ' +
+          'spread over all; repeatable',
+      )
+      .meta({ flag: 'also-url', placeholder: 'url' }),
+    userToken: secret('a token of a user', 'USER_TOKEN'),
+    authSecret: secret('the secret with which tokens of users are signed (HS256)', 'AUTH_SECRET'),
+    publishToken: secret('the token for /publish and /documents', 'PUBLISH_TOKEN'),
+    adminToken: secret('the token for /revoke', 'ADMIN_TOKEN'),
     expectStatus: z
       .int()
       .min(100)
@@ -57,15 +147,70 @@ export const TestInput = z
       )
       .meta({ placeholder: 'status' }),
   })
-  .refine((input) => (input.url === undefined) !== (input.project === undefined), {
-    message: 'expected either a url or a project',
+  .refine(
+    ({ role, url, project }) =>
+      role === 'client' || (url === undefined) !== (project === undefined),
+    { message: 'expected either a url or a project', path: ['url'] },
+  )
+  .refine(({ role, url }) => role === 'server' || url === undefined, {
+    message: 'expected none with --role client: the client under test gets one',
     path: ['url'],
   })
+  .refine(({ role, client }) => role === 'client' || client === undefined, {
+    message: 'expected only with --role client',
+    path: ['client'],
+  })
+  .refine(
+    ({ role, contract, client, project }) =>
+      role === 'server' ||
+      project !== undefined ||
+      (contract !== undefined && client !== undefined),
+    {
+      message: 'expected --contract and --client, or the --project of a generated client',
+      path: ['client'],
+    },
+  )
+  .refine(
+    (input) => input.project !== undefined || input.contract !== undefined || !hasSecret(input),
+    {
+      message: 'expected --contract, for which it is',
+      path: ['contract'],
+    },
+  )
+  .refine(
+    ({ url, contract, alsoUrls }) =>
+      alsoUrls.length === 0 || (url !== undefined && contract !== undefined),
+    { message: 'expected only with --url and --contract', path: ['alsoUrls'] },
+  )
+  .refine(
+    ({ contract, project, subscription, realm, method, tool, slowTool, crashTool }) =>
+      project !== undefined ||
+      ((subscription === undefined || contract === 'graphql-ws') &&
+        (realm === undefined || contract === 'wamp') &&
+        (method === undefined || contract === 'json-rpc') &&
+        ((tool ?? slowTool ?? crashTool) === undefined || contract === 'mcp')),
+    {
+      message:
+        'expected the contract that --subscription, --realm, --method or a tool of MCP is for',
+      path: ['contract'],
+    },
+  )
   .refine((input) => !input.ownTests || input.project !== undefined, {
     message: 'expected a project, whose tests are to be run',
     path: ['ownTests'],
   });
 export type TestInput = z.output<typeof TestInput>;
+
+/** Whether one was given, for whatever. */
+function hasSecret(input: {
+  readonly userToken?: string | undefined;
+  readonly authSecret?: string | undefined;
+  readonly publishToken?: string | undefined;
+  readonly adminToken?: string | undefined;
+}): boolean {
+  const { userToken, authSecret, publishToken, adminToken } = input;
+  return [userToken, authSecret, publishToken, adminToken].some((value) => value !== undefined);
+}
 
 /** One check of an endpoint: what it is about, how it ended and why. */
 export const CheckRow = z.object({
@@ -73,6 +218,8 @@ export const CheckRow = z.object({
   /** Section that asks for it, as `6455#5.2`; empty where it is a promise of the project. */
   rfc: z.string(),
   title: z.string(),
+  /** Of a row of the contract: the heading of docs/realtime-protocol.md that it is about. */
+  section: z.string().optional(),
   verdict: Grade,
   /** What was seen, and what was expected if that is not the same. */
   detail: z.string(),
@@ -113,6 +260,8 @@ export const TestReport = z.object({
   }),
   metrics: Metrics,
   checks: z.array(CheckRow),
+  /** What failed or warns, and for which checks: equal details once, failures first. */
+  reasons: z.array(z.object({ verdict: Grade, reason: z.string(), checks: z.array(z.string()) })),
   summary: GradeCounts,
   success: z.boolean(),
 });

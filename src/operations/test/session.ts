@@ -4,6 +4,7 @@ import type { Channel, DialOptions, Handshake, Wire } from '../../transport/inde
 import type { Access } from '../../target/access.ts';
 import type { Progress } from '../../core/operation.ts';
 import type { FoundLimit } from './find-limit.ts';
+import type { Manifest } from '../../target/project/index.ts';
 import type { EchoDecision } from './echo-decision.ts';
 import type { Measurements } from './measurements.ts';
 import type { TestInput } from './schema.ts';
@@ -18,13 +19,13 @@ export interface Session {
   foundLimit: FoundLimit | undefined;
   /** Set for a `--project`. */
   readonly project: RunningProject | undefined;
+  /** What a server that does not echo answers. */
+  readonly probe: Manifest['contract']['probe'];
   /** The handshake of the first connection, with every offer of the input. */
   readonly opening: Handshake;
   readonly echo: EchoDecision;
   /** Whether a ping was answered; otherwise other checks do not wait for pongs. */
   answersPings: boolean;
-  /** What works in a chat project; later rows of it do not fail over the rest. */
-  readonly chat: { joins: boolean; leaves: boolean; broadcasts: boolean };
   readonly measurements: Measurements;
   readonly emit: (progress: Progress) => void;
   /** Opens another connection with the input's headers and subprotocols. */

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CHAT_ENV } from './checks/chat.ts';
+import { collab } from './checks/collab.ts';
 import { CHECKS } from './checks/index.ts';
-import { runCheck, skip, statusOf } from './check.ts';
+import { reasonsOf, pass, runCheck, skip, statusOf } from './check.ts';
 import type { Check } from './check.ts';
+import type { Contract } from './contract.ts';
+import { UNREAD } from './expect.ts';
 import { decideEcho } from './echo-decision.ts';
 import { checkStatus } from './expect-status.ts';
 import { Measurements } from './measurements.ts';
@@ -30,15 +32,30 @@ export async function testEndpoint(
   input: TestInput,
   context: OperationContext,
 ): Promise<TestReport> {
+  if (input.role === 'client') {
+    const { testClient } = await import('./test-client.ts');
+    return testClient(input, context);
+  }
   const run = new Run(input, context);
   try {
-    await using target = await openTarget(input, context, { env: CHAT_ENV });
-    await run.execute(target);
+    const contract = await contractFor(input, context);
+    await using target = await openTarget(input, context, { env: contract?.settings ?? {} });
+    await run.execute(target, contract);
   } catch (error) {
     // Ctrl-C rejects everything that is awaited; the report holds what was checked before.
     if (!context.signal.aborted) throw error;
   }
   return run.report();
+}
+
+/** Most runs have none, and do not wait for its rows to be loaded. */
+async function contractFor(
+  input: TestInput,
+  context: OperationContext,
+): Promise<Contract | undefined> {
+  if (input.contract === undefined && input.project === undefined) return undefined;
+  const { contractOf } = await import('./contract.ts');
+  return await contractOf(input, context);
 }
 
 /** One run and its results so far. */
@@ -61,21 +78,30 @@ class Run {
     this.#context = context;
   }
 
-  async execute(target: Target): Promise<void> {
-    const dialer = await this.#createDialer(target);
+  async execute(target: Target, contract: Contract | undefined): Promise<void> {
+    const dialer = await this.#createDialer(target, contract);
     this.#dialer = dialer;
     if (this.#input.expectStatus !== undefined) {
       this.#rows.push(await checkStatus(dialer, this.#input.expectStatus));
       return;
     }
-    const session = await this.#openSession(target, dialer);
-    for (const [index, check] of CHECKS.entries()) {
+    const session = await this.#openSession(target, dialer, contract);
+    const checks = target.project?.manifest.type === 'collab' ? [collab, ...CHECKS] : CHECKS;
+    for (const [index, check] of checks.entries()) {
       this.#context.signal.throwIfAborted();
-      this.#context.emit({ stage: check.id, done: index, total: CHECKS.length });
+      this.#context.emit({ stage: check.id, done: index, total: checks.length });
       const row = await this.#runNext(check, session);
       this.#context.signal.throwIfAborted();
       this.#rows.push(row);
     }
+    // What the last check did to the server shows only in a connection after it.
+    await this.#runNext(AFTERWARDS, session);
+    if (contract === undefined) return;
+    const access = await readAccess(this.#input, this.#context.cwd);
+    const { contractRows } = await import('./contract.ts');
+    await contractRows(contract, { access, input: this.#input, context: this.#context }, (row) => {
+      this.#rows.push(row);
+    });
   }
 
   async #runNext(check: Check, session: Session): Promise<CheckRow> {
@@ -121,7 +147,8 @@ class Run {
     const summary = countGrades(checks);
     const overran = checks.some((row) => row.detail === OVERDUE);
     const ran = checks.filter((row) => row.verdict !== 'skip').length;
-    const untested = this.#limitedRows > ran;
+    const unread = checks.filter(({ detail }) => detail.startsWith(UNREAD)).length;
+    const untested = this.#limitedRows > ran || unread > ran / 2;
     const success = !interrupted && summary.failed === 0 && !overran && !untested;
     const bytes = this.#dialer?.bytes() ?? { sent: 0, received: 0 };
     return {
@@ -131,16 +158,19 @@ class Run {
       handshake: this.#handshake,
       metrics: this.#measurements.toMetrics(bytes, performance.now() - this.#startedAt),
       checks,
+      reasons: reasonsOf(checks),
       summary,
       success,
     };
   }
 
-  async #createDialer(target: Target): Promise<Dialer> {
+  async #createDialer(target: Target, contract: Contract | undefined): Promise<Dialer> {
+    const access = await readAccess(this.#input, this.#context.cwd);
     return new Dialer({
       url: target.url,
-      access: await readAccess(this.#input, this.#context.cwd),
-      subprotocols: this.#input.subprotocols,
+      access: { ...access, headers: [...access.headers, ...(contract?.headers ?? [])] },
+      subprotocols:
+        this.#input.subprotocols.length > 0 ? this.#input.subprotocols : (contract?.offers ?? []),
       timeoutMs: this.#input.timeoutMs,
       echoBytes: this.#limitOf(target)?.bytes ?? SEARCH_BYTES,
       signal: this.#context.signal,
@@ -156,7 +186,11 @@ class Run {
     return bytes === undefined ? undefined : { bytes, source: 'limit of --max-payload' };
   }
 
-  async #openSession(target: Target, dialer: Dialer): Promise<Session> {
+  async #openSession(
+    target: Target,
+    dialer: Dialer,
+    contract: Contract | undefined,
+  ): Promise<Session> {
     const { project } = target;
     await using channel = await dialer.dial({ compression: this.#input.compression });
     const { protocol, extensions } = channel.handshake;
@@ -167,10 +201,10 @@ class Run {
       limit: this.#limitOf(target),
       foundLimit: undefined,
       project,
+      probe: project?.manifest.contract.probe ?? contract?.probe,
       opening: channel.handshake,
       echo: await decideEcho(channel, this.#input, project?.manifest.contract),
       answersPings: false,
-      chat: { joins: false, leaves: false, broadcasts: false },
       measurements: this.#measurements,
       emit: this.#context.emit,
       dial: dialer.dial,
@@ -201,6 +235,19 @@ async function takesOrdinary(session: Session): Promise<boolean> {
     throw error;
   }
 }
+
+/** Not a row: whether the server outlived the last check. A project was stopped by then. */
+const AFTERWARDS: Check = {
+  id: 'afterwards',
+  rfc: '',
+  title: 'one more connection',
+  async run({ session, dial }) {
+    if (session.project !== undefined) return skip('the project was stopped');
+    const channel = await dial();
+    await channel.close(1000, ORDINARY_CLOSE_MS);
+    return pass('the server is there');
+  },
+};
 
 const OVERDUE = `skipped: the run took longer than ${RUN_TIMEOUTS} timeouts`;
 

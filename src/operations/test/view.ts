@@ -1,27 +1,69 @@
-import { describeCounts } from '../../core/grade.ts';
+import { countGrades, describeCounts, groupRows } from '../../core/grade.ts';
 import type { View } from '../../core/operation.ts';
 import type { TestReport } from './schema.ts';
 
 /** Lays out the report of `test`. */
 export function viewTest(report: TestReport): View {
-  const { handshake, metrics, checks } = report;
+  const checks = report.checks.filter(({ section }) => section === undefined);
   return {
     title: `test of ${report.target}`,
     facts: [
       ['checks', describeCounts(report.summary)],
-      ['subprotocol', handshake.protocol ?? 'none'],
-      ['extensions', handshake.extensions === '' ? 'none' : handshake.extensions],
-      [
-        'messages',
-        `${metrics.messagesSent} sent, ${metrics.messagesReceived} back, ${metrics.lost} lost`,
-      ],
-      ...(metrics.p50Ms === null ? [] : [latencyFact(metrics)]),
-      ...(metrics.compressionRatio === null ? [] : [compressionFact(metrics)]),
+      // A client is held to its contract alone.
+      ...(checks.length === 0 ? [] : connectionFacts(report)),
     ],
-    table: {
-      columns: ['check', 'verdict', 'RFC', 'detail'],
-      rows: checks.map(({ id, rfc, verdict, detail }) => [id, verdict, rfc, detail]),
-    },
+    ...(checks.length > 0 && { table: tableOf(checks) }),
+    ...viewContract(report.checks.filter(({ section }) => section !== undefined)),
+  };
+}
+
+function connectionFacts({ handshake, metrics }: TestReport): Fact[] {
+  const { messagesSent, messagesReceived, lost } = metrics;
+  return [
+    ['subprotocol', handshake.protocol ?? 'none'],
+    ['extensions', handshake.extensions === '' ? 'none' : handshake.extensions],
+    ['messages', `${messagesSent} sent, ${messagesReceived} back, ${lost} lost`],
+    ...(metrics.p50Ms === null ? [] : [latencyFact(metrics)]),
+    ...(metrics.compressionRatio === null ? [] : [compressionFact(metrics)]),
+  ];
+}
+
+function tableOf(checks: TestReport['checks']): View.Table {
+  return {
+    columns: ['check', 'verdict', 'RFC', 'detail'],
+    rows: groupRows(checks, ({ detail }) => detail).map(({ verdict, reason, rows }) => [
+      rows.map(({ id }) => id).join(', '),
+      verdict,
+      rows.every(({ rfc }) => rfc === rows[0].rfc) ? rows[0].rfc : '',
+      reason,
+    ]),
+  };
+}
+
+/** How many rows of each section hold, and each one that does not; the JSON has them all. */
+function viewContract(rows: TestReport['checks']): Pick<View, 'moreTables' | 'notes'> {
+  if (rows.length === 0) return {};
+  const sections = [...new Set(rows.map(({ section = '' }) => section))];
+  const table = {
+    columns: ['contract', 'passed', 'failed', 'warnings', 'skipped'],
+    rows: sections.map((name) => {
+      const of = countGrades(rows.filter((row) => row.section === name));
+      return [name, ...[of.passed, of.failed, of.warnings, of.skipped].map(String)];
+    }),
+  };
+  const failed = rows.filter(({ verdict }) => verdict === 'fail' || verdict === 'warn');
+  const skipped = groupRows(
+    rows.filter(({ verdict }) => verdict === 'skip'),
+    ({ detail }) => detail,
+  ).sort((one, other) => other.rows.length - one.rows.length);
+  const broken = tableOf(failed.map((row) => ({ ...row, detail: `${row.title}: ${row.detail}` })));
+  return {
+    moreTables: failed.length === 0 ? [table] : [table, broken],
+    // `12 rows of the contract are skipped: the server lacks the feature auth`, the most first.
+    notes: skipped.map(({ rows: { length }, reason }) => {
+      const rows = length === 1 ? '1 row of the contract is' : `${length} rows of the contract are`;
+      return `${rows} skipped: ${reason}`;
+    }),
   };
 }
 

@@ -9,7 +9,6 @@ import type { OperationContext } from '../../core/operation.ts';
 import type { RuleResult } from '../../protocol/index.ts';
 import { readAccess } from '../../target/access.ts';
 import { dial } from '../../transport/index.ts';
-import { LIMITED } from './schema.ts';
 import type { RuleRow, ValidateHandshakeInput } from './schema.ts';
 
 export interface ProbeServerOptions {
@@ -20,16 +19,14 @@ export interface ProbeServerOptions {
   readonly report: (rows: readonly RuleRow[]) => void;
 }
 
-/** Probes at a time: some wait for a time-out, and a server should not see a flood. */
-const CONCURRENCY = 4;
-
 /**
  * Checks the response to an ordinary request, with an offer of compression, and then the server's
- * answer to every handshake of the catalogue.
+ * answer to every handshake of the catalogue. Resolves to the number of rows that were skipped because
+ * the server limits connections, or answers nobody any more.
  *
  * Throws `EnvironmentError` when the ordinary request does not lead to a WebSocket.
  */
-export async function probeServer(options: ProbeServerOptions): Promise<void> {
+export async function probeServer(options: ProbeServerOptions): Promise<number> {
   const { url, input, context, report } = options;
   const { signal } = context;
   const { headers, tls } = await readAccess(input, context.cwd);
@@ -40,161 +37,242 @@ export async function probeServer(options: ProbeServerOptions): Promise<void> {
   const target = { url: new URL(url), headers, protocols: [], tls, signal };
   const probes = serverProbes();
   const known = await breachOfEveryResponse(probes, target, timeoutMs);
-  const rows: RuleRow[] = [];
-  const crash = new CrashWatch();
-  /** Indexes of the probes that a limit of connections may have turned away. */
-  const turnedAway = new Set<number>();
-  let next = 0;
-  const work = async (): Promise<void> => {
-    for (let at = next++; at < probes.length; at = next++) {
-      signal.throwIfAborted();
-      const probe = probes[at] as Probe;
-      context.emit({ stage: probe.id, done: rows.length, total: probes.length });
-      rows[at] = await crash.guard(probe, async () => {
-        const probed = await runProbe(probe, { target, timeoutMs, known });
-        if (probed.turnedAway !== undefined) turnedAway.add(at);
-        return probed;
-      });
-    }
-  };
-  const stop = (error: unknown): never => {
-    next = probes.length;
-    throw error;
-  };
-  const ends = await Promise.allSettled(
-    Array.from({ length: CONCURRENCY }, () => work().catch(stop)),
+  const run = new ProbeRun(probes, context, (probe) =>
+    runProbe(probe, { target, timeoutMs, known }),
   );
-  if (!crash.ended && !signal.aborted) {
-    await retryLimited(probes, rows, {
-      turnedAway,
-      again: (probe) => runProbe(probe, { target, timeoutMs, known }),
-    });
+  try {
+    await run.execute();
+  } finally {
+    // Of a run that was interrupted, too.
+    report(run.rows());
   }
-  // In the order of the catalogue, also of a run that was interrupted.
-  report(crash.blamed(Object.values(rows)));
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  return run.limited;
 }
 
 interface Probed {
   readonly row: RuleRow;
   /** Whether the server said nothing to the request, be it legal or not. */
   readonly silent: boolean;
-  /** Whether it served another connection afterwards; undefined if that was not tried. */
-  readonly served: boolean | undefined;
-  /** What a server answers, too, when it limits connections; undefined for anything else. */
+  /** What a server answers, too, when it limits connections or is gone; undefined for anything else. */
   readonly turnedAway: string | undefined;
+  /** Whether nothing listens there any more. */
+  readonly dead: boolean;
 }
 
-/** Probes in a row that are turned away, before the others are not tried again. */
-const TURNED_AWAY = 3;
+/** A probe that has ended, and when. */
+interface Ended extends Probed {
+  readonly at: number;
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+/** Probes at a time: some wait for a time-out, and a server should not see a flood. */
+const CONCURRENCY = 4;
+
+/** Probes in a row that may have been turned away, before it is found out whether they were. */
+const IN_A_ROW = 4;
 
 /** Milliseconds for a server to notice that the connection before has ended. */
 const NOTICE_MS = 100;
 
-interface Retry {
-  readonly turnedAway: ReadonlySet<number>;
-  readonly again: (probe: Probe) => Promise<Probed>;
-}
+/** Milliseconds after which an ordinary request is tried again: a server may be restarted, or relent. */
+const PAUSES_MS: readonly number[] = [500, 2000];
+
+/** Times that a server may turn everybody away and relent. */
+const MAX_RELENTS = 10;
 
 /**
- * Runs the probes that were turned away once more, one at a time, and skips those for which an
- * ordinary request is turned away, too.
+ * Runs the probes, four at a time. What a server does to a probe it may also do to everybody: a limit of
+ * connections, a ban, a crash. So rows that could be due to that are judged by an ordinary request
+ * behind them.
  */
-async function retryLimited(
-  probes: readonly Probe[],
-  rows: RuleRow[],
-  { turnedAway, again }: Retry,
-): Promise<void> {
-  const ordinary = probes.find(({ id }) => id === 'probe-ordinary-request') as Probe;
-  let limited = 0;
-  let reason = '';
-  for (const at of [...turnedAway].sort((one, other) => one - other)) {
-    const probe = probes[at] as Probe;
-    if (limited < TURNED_AWAY) {
+class ProbeRun {
+  /** Rows that were skipped because the server turns everybody away. */
+  limited = 0;
+  readonly #probes: readonly Probe[];
+  readonly #context: OperationContext;
+  readonly #run: (probe: Probe) => Promise<Probed>;
+  readonly #ordinary: Probe;
+  readonly #rows: RuleRow[] = [];
+  readonly #todo: number[];
+  #concurrency = CONCURRENCY;
+  #relents = 0;
+  /** The last probe that had a connection. */
+  #lastConnected: Ended | undefined;
+
+  constructor(
+    probes: readonly Probe[],
+    context: OperationContext,
+    run: (probe: Probe) => Promise<Probed>,
+  ) {
+    this.#probes = probes;
+    this.#context = context;
+    this.#run = run;
+    this.#ordinary = probes.find(({ id }) => id === ORDINARY) as Probe;
+    this.#todo = [...probes.keys()];
+  }
+
+  /** In the order of the catalogue. */
+  rows(): RuleRow[] {
+    return Object.values(this.#rows);
+  }
+
+  async execute(): Promise<void> {
+    let goesOn = true;
+    while (goesOn && this.#todo.length > 0) goesOn = await this.#confirm(await this.#runTogether());
+    const last = this.#lastConnected;
+    if (!goesOn || last === undefined) return;
+    // What the last probe did to the server shows only in a connection after it.
+    const trouble = await this.#lastingTrouble();
+    if (trouble?.dead === true) this.#blame(last, `the server is gone since: ${trouble.why}`);
+  }
+
+  /** Runs what is to do, until too many in a row may have been turned away; returns those in doubt. */
+  async #runTogether(): Promise<Ended[]> {
+    const ended: Ended[] = [];
+    let inARow = 0;
+    const work = async (): Promise<void> => {
+      while (inARow < IN_A_ROW) {
+        const at = this.#todo.shift();
+        if (at === undefined) return;
+        if (this.#concurrency === 1) await sleep(NOTICE_MS);
+        const one = await this.#probe(at);
+        ended.push(one);
+        inARow = isDoubtful(one) ? inARow + 1 : 0;
+      }
+    };
+    const stop = (error: unknown): never => {
+      inARow = IN_A_ROW;
+      throw error;
+    };
+    const workers = Array.from({ length: this.#concurrency }, () => work().catch(stop));
+    const ends = await Promise.allSettled(workers);
+    const answered = ended.filter((one) => !isDoubtful(one)).map(({ startedAt }) => startedAt);
+    const lastAnswer = Math.max(-Infinity, ...answered);
+    // Silence is what it seems if somebody else was answered afterwards.
+    const inDoubt = (one: Ended): boolean =>
+      one.turnedAway !== undefined || (one.silent && one.endedAt > lastAnswer);
+    for (const one of ended) if (!inDoubt(one)) this.#rows[one.at] = one.row;
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    return ended.filter(inDoubt);
+  }
+
+  /** Judges rows in doubt, one at a time. False when the server answers nobody any more. */
+  async #confirm(inDoubt: readonly Ended[]): Promise<boolean> {
+    const first = inDoubt.find(({ dead }) => !dead) ?? inDoubt[0];
+    if (first === undefined) return true;
+    const rest = inDoubt.toSorted((one, other) => one.at - other.at);
+    const trouble = await this.#lastingTrouble();
+    if (trouble !== undefined) return this.#end(first, rest, trouble);
+    for (let one = rest.shift(); one !== undefined; one = rest.shift()) {
       await sleep(NOTICE_MS);
-      const probed = await again(probe);
-      if (probed.turnedAway !== undefined) await sleep(NOTICE_MS);
-      const other = probed.turnedAway === undefined ? undefined : await again(ordinary);
-      if (other?.turnedAway === undefined) {
-        rows[at] = probed.row;
-        limited = 0;
+      const again = await this.#probe(one.at);
+      this.#rows[one.at] = again.row;
+      if (!isDoubtful(again)) {
+        // It was turned away because of the others beside it.
+        if (one.turnedAway !== undefined) this.#concurrency = 1;
         continue;
       }
-      limited++;
-      reason = other.turnedAway;
+      const after = await this.#trouble();
+      if (after === undefined) continue;
+      const lasting = await this.#lastingTrouble();
+      if (lasting !== undefined) return this.#end(again, [again, ...rest], lasting);
+      if (after.dead) this.#blame(again, `the server was gone, and came back: ${after.why}`);
+      else this.#skip(one.at, limitReason(this.#idOf(one.at), after));
     }
-    rows[at] = { ...(rows[at] as RuleRow), verdict: 'skip', seen: `${LIMITED} (${reason})` };
-  }
-}
-
-interface Suspect {
-  readonly id: string;
-  readonly startedAt: number;
-}
-
-/** Finds out which probe a server did not outlive. */
-class CrashWatch {
-  #last: Suspect | undefined;
-  /** After it nobody was served; the next answer clears it. */
-  #suspect: Suspect | undefined;
-  #gone: { readonly after: string | undefined; readonly why: string } | undefined;
-  #goneAt = Infinity;
-  /** Rows without an answer, and when that was clear. */
-  readonly #silent = new Map<string, number>();
-
-  /** Whether the server is gone. */
-  get ended(): boolean {
-    return this.#gone !== undefined;
+    return true;
   }
 
-  /** The row of a probe, or why it could not be made any more. */
-  async guard(probe: Probe, run: () => Promise<Probed>): Promise<RuleRow> {
-    if (this.#gone !== undefined) return this.#skipped(probe);
+  async #probe(at: number): Promise<Ended> {
+    const { signal, emit } = this.#context;
+    signal.throwIfAborted();
+    const probe = this.#probes[at] as Probe;
+    emit({ stage: probe.id, done: this.rows().length, total: this.#probes.length });
     const startedAt = performance.now();
+    const probed = await this.#attempt(probe);
+    const ended = { ...probed, at, startedAt, endedAt: performance.now() };
+    if (!probed.dead) this.#lastConnected = ended;
+    return ended;
+  }
+
+  /** No connection is an answer, too. */
+  async #attempt(probe: Probe): Promise<Probed> {
     try {
-      const { row, silent, served } = await run();
-      if (silent) this.#silent.set(row.id, performance.now());
-      if (served === false) this.#suspect = { id: probe.id, startedAt };
-      else if (!silent) this.#suspect = undefined;
-      else if (this.#suspect !== undefined) this.#end(this.#suspect, 'it answers nobody');
-      this.#last = { id: probe.id, startedAt };
-      return row;
+      return await this.#run(probe);
     } catch (error) {
       if (!(error instanceof EnvironmentError)) throw error;
-      this.#end(this.#suspect ?? this.#last, error.message);
-      return this.#skipped(probe);
+      const { id, rfc, sends, expected } = probe;
+      const why = error.message;
+      return {
+        row: { id, rfc, rule: sends, verdict: 'fail', seen: why, expected },
+        silent: true,
+        turnedAway: why,
+        dead: error.code === 'WSK_ERR_REFUSED',
+      };
     }
   }
 
-  /** The rows, with the failure at the probe that the server did not outlive. */
-  blamed(rows: readonly RuleRow[]): RuleRow[] {
-    const gone = this.#gone;
-    if (gone === undefined) return [...rows];
-    return rows.map((row) => {
-      if (row.id === gone.after) {
-        const seen = `the server is gone since: ${gone.why} (${row.seen})`;
-        return { ...row, verdict: 'fail', seen };
-      }
-      const silentAt = this.#silent.get(row.id);
-      if (silentAt === undefined || silentAt < this.#goneAt) return row;
-      return { ...row, verdict: 'skip', seen: this.#reason() };
-    });
+  /** Why an ordinary request is turned away, if it is. */
+  async #trouble(): Promise<Trouble | undefined> {
+    this.#context.signal.throwIfAborted();
+    await sleep(NOTICE_MS);
+    const { turnedAway, dead } = await this.#attempt(this.#ordinary);
+    return turnedAway === undefined ? undefined : { why: turnedAway, dead };
   }
 
-  #end(last: Suspect | undefined, why: string): void {
-    if (this.#gone !== undefined) return;
-    this.#gone = { after: last?.id, why };
-    this.#goneAt = last?.startedAt ?? 0;
+  /** The same of one that is turned away after pauses, too. */
+  async #lastingTrouble(): Promise<Trouble | undefined> {
+    let trouble = await this.#trouble();
+    if (trouble === undefined) return undefined;
+    this.#relents++;
+    for (const pauseMs of this.#relents > MAX_RELENTS ? [] : PAUSES_MS) {
+      await sleep(pauseMs);
+      trouble = await this.#trouble();
+      if (trouble === undefined) return undefined;
+    }
+    return trouble;
   }
 
-  #skipped({ id, rfc, sends, expected }: Probe): RuleRow {
-    return { id, rfc, rule: sends, verdict: 'skip', seen: this.#reason(), expected };
+  /** Ends the run: a crash is blamed on the probe that met it first, a limit or a ban on nobody. */
+  #end(first: Ended, inDoubt: readonly Ended[], trouble: Trouble): false {
+    const met = first.dead ? (this.#lastConnected ?? first) : first;
+    const id = this.#idOf(met.at);
+    const reason = trouble.dead ? `the server is gone since ${id}` : limitReason(id, trouble);
+    for (const at of [...inDoubt.map((one) => one.at), ...this.#todo]) this.#skip(at, reason);
+    if (trouble.dead) this.#blame(met, `the server is gone since: ${trouble.why}`);
+    return false;
   }
 
-  #reason(): string {
-    const { after } = this.#gone ?? {};
-    return `the server is gone${after === undefined ? '' : ` since ${after}`}`;
+  #blame({ at, row }: Ended, why: string): void {
+    this.#rows[at] = { ...row, verdict: 'fail', seen: `${why} (${row.seen})` };
   }
+
+  #skip(at: number, reason: string): void {
+    const { id, rfc, sends, expected } = this.#probes[at] as Probe;
+    this.#rows[at] = { id, rfc, rule: sends, verdict: 'skip', seen: reason, expected };
+    this.limited++;
+  }
+
+  #idOf(at: number): string {
+    return (this.#probes[at] as Probe).id;
+  }
+}
+
+interface Trouble {
+  readonly why: string;
+  /** Whether nothing listens there any more. */
+  readonly dead: boolean;
+}
+
+/** Whether a limit, a ban or a crash would look the same. */
+function isDoubtful({ silent, turnedAway }: Probed): boolean {
+  return silent || turnedAway !== undefined;
+}
+
+function limitReason(id: string, { why }: Trouble): string {
+  return why.startsWith('HTTP ')
+    ? `the server limits connections (${why})`
+    : `the server answers nobody since ${id}; it may ban or limit (${why})`;
 }
 
 /** A protocol rule's result as a row of the report. */
@@ -210,6 +288,8 @@ const VERDICTS = {
   FAILED: 'fail',
 } as const;
 
+const ORDINARY = 'probe-ordinary-request';
+
 type Target = Parameters<typeof observeServer>[1];
 
 /**
@@ -221,7 +301,7 @@ async function breachOfEveryResponse(
   target: Target,
   timeoutMs: number,
 ): Promise<string | undefined> {
-  const ordinary = probes.find(({ id }) => id === 'probe-ordinary-request') as Probe;
+  const ordinary = probes.find(({ id }) => id === ORDINARY) as Probe;
   const { seen } = await observeServer({ ...ordinary.script, waitMs: timeoutMs }, target);
   return seen.opening.is === 'accepted' ? seen.opening.breach?.code : undefined;
 }
@@ -237,16 +317,22 @@ async function runProbe(
   return {
     row: { id, rfc, rule: sends, verdict: VERDICTS[behavior], seen: text, expected },
     silent: is === 'unanswered' || is === 'hung-up',
-    served: seen.served,
     turnedAway: limitOf(seen, behavior === 'FAILED'),
+    dead: seen.opening.is === 'refused' && seen.opening.head.status === BAD_GATEWAY,
   };
 }
 
-/** 429 and 503 say "too many" whatever was expected; nothing else does unless it is a failure. */
+/** What a proxy answers when the server behind it refuses the connection. */
+const BAD_GATEWAY = 502;
+
+/** Statuses that say "too many", or that nobody is there, whatever was expected. */
+const NOT_OF_THE_PROBE: readonly number[] = [429, 503, BAD_GATEWAY, 504];
+
+/** Nothing else says so unless it is a failure. */
 function limitOf({ opening, served }: Observation, failed: boolean): string | undefined {
   if (opening.is === 'refused') {
     const { status } = opening.head;
-    if (status === 429 || status === 503) return `HTTP ${status}`;
+    if (NOT_OF_THE_PROBE.includes(status)) return `HTTP ${status}`;
   }
   if (!failed) return undefined;
   if (opening.is === 'hung-up') return 'it drops them';

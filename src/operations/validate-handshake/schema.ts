@@ -1,10 +1,11 @@
 import * as z from 'zod';
-import { Grade, GradeCounts } from '../../core/grade.ts';
+import { Grade, GradeCounts, strict } from '../../core/grade.ts';
 import { targetFields } from '../../target/fields.ts';
 
 export const ValidateHandshakeInput = z
   .strictObject({
     ...targetFields,
+    strict,
     request: z
       .string()
       .min(1)
@@ -56,6 +57,3 @@ export const ValidateHandshakeReport = z.object({
   success: z.boolean(),
 });
 export type ValidateHandshakeReport = z.output<typeof ValidateHandshakeReport>;
-
-/** How the reason of a probe starts that a limit of connections has turned away. */
-export const LIMITED = 'the server limits connections';

@@ -168,7 +168,6 @@ function namesHost(target: string, host: string): boolean {
   return new URL(target).host === new URL(wanted).host;
 }
 
-/** RFC 6454 section 7.1: `null`, or scheme, host and port without a path. */
 /** RFC 6454 section 7.1: `null`, or origins with a space between them; `file://` has no host. */
 function isOrigin(text: string): boolean {
   return text === 'null' || text.split(' ').every(isSerializedOrigin);

@@ -60,9 +60,11 @@ export class HeadDecoder<Kind extends keyof HeadOf = keyof HeadOf> {
       return;
     }
     const end = findEnd(this.#bytes, searched);
-    const limit = this.#limits.headerBytes - this.#interimBytes;
-    if ((end < 0 ? this.#bytes.length : end) > limit) {
-      const seen = `${end < 0 ? this.#bytes.length : end} bytes of head`;
+    const limit = this.#limits.headerBytes;
+    const seenBytes = this.#interimBytes + (end < 0 ? this.#bytes.length : end);
+    if (seenBytes > limit) {
+      const interim = this.#interimBytes === 0 ? '' : ', 1xx responses included';
+      const seen = `${seenBytes} bytes of head${interim}`;
       this.#violation = violation('WSK_HEAD_TOO_BIG', { seen, expected: `at most ${limit}` });
     } else if (end >= 0) {
       this.#decode(this.#bytes.toString('latin1', 0, end));

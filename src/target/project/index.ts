@@ -1,4 +1,6 @@
-export { readProject } from './manifest.ts';
-export type { Manifest } from './manifest.ts';
-export { startProject } from './start-project.ts';
+export { readClient, readProject } from './manifest.ts';
+export type { ClientProject, Manifest } from './manifest.ts';
+export { openRedis } from './redis.ts';
+export type { SharedRedis } from './redis.ts';
+export { prepare, runTests, startProject } from './start-project.ts';
 export type { OwnTests, RunningProject, StartProjectOptions } from './start-project.ts';

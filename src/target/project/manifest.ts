@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { UsageError } from '../../core/errors.ts';
 import { readRegularFile, reasonOf } from '../../core/input-file.ts';
@@ -25,6 +25,9 @@ export const LISTENING: Record<string, string> = { event: 'listening' };
 
 const Command = z.array(z.string().min(1)).min(1);
 
+/** What to do about a damaged manifest. */
+export const RESTORE = 'restore it, for example from the last commit';
+
 /** How a generated server is started and what it promises; written by generate-server. */
 export const Manifest = z.object({
   generator: z.literal('websocket-skill'),
@@ -41,6 +44,8 @@ export const Manifest = z.object({
     start: Command,
     test: Command.nullable().default(null),
   }),
+  /** What its commands need: a program that prints its version, and the least one: `3.11`. */
+  toolchain: z.object({ command: Command, least: z.string().regex(/^\d+(\.\d+)*$/) }).optional(),
   /** One of these exists once the install command has succeeded; relative to the folder. */
   installed: z.array(z.string().min(1)).default(INSTALLED_BY_NPM),
   /** Fields of the JSON line with the `port` that the server prints on stdout when it listens. */
@@ -59,6 +64,8 @@ export const Manifest = z.object({
   }),
   /** SHA-256 (hex) of each generated file by its path; empty for a single file. */
   files: z.record(z.string(), z.string()),
+  /** Those of them that belong to the user: a later generation leaves them as they are. */
+  userFiles: z.array(z.string()).default([]),
 });
 export type Manifest = z.output<typeof Manifest>;
 
@@ -67,10 +74,12 @@ export interface Project {
   /** Absolute path of the folder in which the commands are to be run. */
   readonly root: string;
   readonly manifest: Manifest;
+  /** Name of the single file. */
+  readonly file?: string;
 }
 
 /** The first line of a generated single file; `comment` starts one in its language: `//` or `#`. */
-export function formatHeader(manifest: Manifest, comment: string): string {
+export function formatHeader(manifest: object, comment: string): string {
   // JSON leaves them as they are, and they end a comment in JavaScript.
   const text = JSON.stringify(manifest).replace(/[\u2028\u2029]/g, (separator) =>
     separator === '\u2028' ? '\\u2028' : '\\u2029',
@@ -79,7 +88,7 @@ export function formatHeader(manifest: Manifest, comment: string): string {
 }
 
 /** The text of `.wsgen.json`. */
-export function formatManifest(manifest: Manifest): string {
+export function formatManifest(manifest: object): string {
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
@@ -95,9 +104,54 @@ export async function readProject(path: string): Promise<Project> {
   const root = found.isDirectory() ? absolute : dirname(absolute);
   const text = found.isDirectory() ? readManifest(root, path) : readHeader(absolute, path);
   if (text === undefined) {
-    throw notAProject(path, 'its first line does not start with "// websocket-skill:"');
+    throw notAProject(path, 'its first line is no comment that starts with "websocket-skill:"');
   }
-  return { root, manifest: parseManifest(text, path) };
+  const manifest = parseManifest(text, path);
+  return found.isDirectory() ? { root, manifest } : { root, manifest, file: basename(absolute) };
+}
+
+/** How a generated client in a folder is built, tested and driven; written by generate-client. */
+const ClientManifest = Manifest.pick({
+  generator: true,
+  version: true,
+  language: true,
+  answers: true,
+  toolchain: true,
+  installed: true,
+  files: true,
+}).extend({
+  kind: z.literal('client'),
+  type: z.enum(['chat', 'pubsub', 'live-updates', 'collab', 'rpc']),
+  /** The command `driver` puts it under the control of another program; ends with the URL. Null: it has none. */
+  commands: Manifest.shape.commands.omit({ start: true }).extend({ driver: Command.nullable() }),
+});
+export type ClientManifest = z.output<typeof ClientManifest>;
+
+/** A generated client in a folder. */
+export interface ClientProject {
+  /** Absolute. */
+  readonly root: string;
+  readonly manifest: ClientManifest;
+}
+
+/**
+ * Reads the manifest of the generated client in the folder `path`.
+ *
+ * @throws UsageError WSK_ERR_NOT_A_PROJECT
+ */
+export function readClient(path: string): ClientProject {
+  const root = resolve(path);
+  const text = readManifest(root, path);
+  try {
+    return { root, manifest: ClientManifest.parse(JSON.parse(text)) };
+  } catch (cause) {
+    throw notAProject(
+      path,
+      'it is no generated client',
+      cause,
+      `generate one with: ${ownCommand('generate-client')}`,
+    );
+  }
 }
 
 function readManifest(root: string, path: string): string {
@@ -124,20 +178,26 @@ function parseManifest(text: string, path: string): Manifest {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw notAProject(path, 'its manifest is not valid JSON', cause);
+    throw notAProject(path, 'its manifest is not valid JSON', cause, RESTORE);
   }
+  const isClient = z.object({ kind: z.literal('client') }).safeParse(value).success;
+  if (isClient) throw notAProject(path, 'it is a client, not a server');
   const result = Manifest.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const where = issue === undefined ? '' : `${issue.path.join('.')}: ${issue.message}`;
-  throw notAProject(path, `its manifest is invalid (${where})`, result.error);
+  throw notAProject(path, `its manifest is invalid (${where})`, result.error, RESTORE);
 }
 
-function notAProject(path: string, why: string, cause?: unknown): UsageError {
-  return new UsageError('WSK_ERR_NOT_A_PROJECT', `${path} is not a generated project: ${why}`, {
-    cause,
-    hint: `generate one with: ${ownCommand('generate-server')}`,
-  });
+/** The error for what was not generated, or is damaged. */
+export function notAProject(
+  path: string,
+  why: string,
+  cause?: unknown,
+  hint = `generate one with: ${ownCommand('generate-server')}`,
+): UsageError {
+  const message = `${path} is not a generated project: ${why}`;
+  return new UsageError('WSK_ERR_NOT_A_PROJECT', message, { cause, hint });
 }
 
 /** In lower-case hexadecimal, as `Manifest.files` has it. */

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -53,14 +54,41 @@ const TESTS_OUTPUT_BYTES = 256 * 1024;
  * Installs, builds and starts the generated project at `path` (a folder or a single file) on a
  * free port of the loopback, and waits until it is ready.
  *
- * Throws `UsageError` WSK_ERR_NOT_A_PROJECT, `EnvironmentError` WSK_ERR_PROJECT_FAILED.
+ * Throws `UsageError` WSK_ERR_NOT_A_PROJECT, and what `prepare` throws.
  */
 export async function startProject(
   path: string,
   options: StartProjectOptions,
 ): Promise<RunningProject> {
   const project = await readProject(path);
-  const { install, build } = project.manifest.commands;
+  await prepare(project, project.manifest.commands.start, options);
+  return startServer(project, options);
+}
+
+/** A generated server or client, as far as it is installed, built and tested. */
+export interface Buildable {
+  readonly root: string;
+  readonly file?: string;
+  readonly manifest: Pick<Manifest, 'installed' | 'files'> & {
+    readonly toolchain?: Manifest['toolchain'];
+    readonly commands: Pick<Manifest['commands'], 'install' | 'build' | 'test'>;
+  };
+}
+
+/**
+ * Installs and builds a project where that has not been done. `start` is the command that runs it, whose
+ * last word is the file that is built last.
+ *
+ * Throws `EnvironmentError` WSK_ERR_TOOLCHAIN_MISSING, WSK_ERR_PROJECT_FAILED.
+ */
+export async function prepare(
+  project: Buildable,
+  start: readonly string[],
+  options: StartProjectOptions,
+): Promise<void> {
+  const { toolchain, commands } = project.manifest;
+  const { install, build } = commands;
+  if (toolchain !== undefined) checkToolchain(toolchain);
   if (install !== null && !isInstalled(project)) {
     await runStep('install', install, {
       project,
@@ -68,34 +96,49 @@ export async function startProject(
       timeoutMs: options.installTimeoutMs ?? 300_000,
     });
   }
-  if (build !== null && isStale(project)) {
+  if (build !== null && isStale(project, start)) {
     await runStep('build', build, {
       project,
       options,
       timeoutMs: options.buildTimeoutMs ?? 120_000,
     });
   }
-  return startServer(project, options);
 }
 
-function isInstalled({ root, manifest }: Project): boolean {
+/** @throws EnvironmentError WSK_ERR_TOOLCHAIN_MISSING */
+function checkToolchain({ command, least }: Exclude<Manifest['toolchain'], undefined>): void {
+  const [program = '', ...args] = command;
+  const { error, stdout } = spawnSync(program, args, { encoding: 'utf8', timeout: 20_000 });
+  const version = error === undefined ? /\d+(?:\.\d+)+/.exec(stdout)?.[0] : undefined;
+  const parts = (text: string): number[] => text.split('.').map(Number);
+  const given = parts(version ?? '0');
+  const order = parts(least).map((part, at) => (given[at] ?? 0) - part);
+  if (version !== undefined && (order.find((sign) => sign !== 0) ?? 0) >= 0) return;
+  const found = version === undefined ? 'there is none' : `this is ${version}`;
+  throw new EnvironmentError(
+    'WSK_ERR_TOOLCHAIN_MISSING',
+    `the project needs ${program} >= ${least}, and ${found}`,
+    { cause: error ?? new Error(found), hint: `install ${program} ${least} or later, in PATH` },
+  );
+}
+
+function isInstalled({ root, manifest }: Buildable): boolean {
   return manifest.installed.some((path) => existsSync(join(root, path)));
 }
 
 /** Whether a file of the project is newer than the file that the start command runs. */
-function isStale({ root, manifest }: Project): boolean {
-  const entry = statSync(join(root, manifest.commands.start.at(-1) ?? ''), {
-    throwIfNoEntry: false,
-  });
+function isStale({ root, file: single, manifest }: Buildable, start: readonly string[]): boolean {
+  const entry = statSync(join(root, start.at(-1) ?? ''), { throwIfNoEntry: false });
   if (entry === undefined || !entry.isFile()) return true;
-  return Object.keys(manifest.files).some((file) => {
+  const files = single === undefined ? Object.keys(manifest.files) : [single];
+  return files.some((file) => {
     const source = statSync(join(root, file), { throwIfNoEntry: false });
     return source !== undefined && source.mtimeMs > entry.mtimeMs;
   });
 }
 
 interface StepOptions {
-  readonly project: Project;
+  readonly project: Buildable;
   readonly options: StartProjectOptions;
   readonly timeoutMs: number;
 }
@@ -186,8 +229,9 @@ function running(project: Project, { server, port, tail, options }: Running): Ru
   };
 }
 
-async function runTests(
-  { root, manifest }: Project,
+/** Runs the tests that a project which is installed and built brings along; null: it has none. */
+export async function runTests(
+  { root, manifest }: Buildable,
   { signal, testsTimeoutMs = 300_000 }: StartProjectOptions,
 ): Promise<OwnTests | null> {
   const command = manifest.commands.test;
@@ -218,7 +262,7 @@ function notStarted(
 interface Failure {
   readonly what: string;
   readonly command: readonly string[];
-  readonly project: Project;
+  readonly project: Pick<Project, 'root'>;
   readonly tail: OutputTail;
 }
 

@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { CloseCode, FrameDecoder, Opcode, encodeFrame } from '../../../protocol/index.ts';
+import {
+  CloseCode,
+  FrameDecoder,
+  Opcode,
+  encodeFrame,
+  isControlOpcode,
+} from '../../../protocol/index.ts';
 import { fail, pass, skip, warn } from '../check.ts';
 import type { Check } from '../check.ts';
 import { describeClose, expectEvent } from '../expect.ts';
@@ -55,15 +61,13 @@ class CloseIsLast {
     if (this.breach !== undefined) return;
     this.#decoder.receive(bytes);
     for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
-      if (this.#closed && frame.opcode <= CLOSE) {
-        this.breach ??= frame.opcode === CLOSE ? 'a second close frame' : 'a data frame';
-      }
-      this.#closed ||= frame.opcode === CLOSE;
+      const isClose = frame.opcode === Opcode.close;
+      if (this.#closed && isClose) this.breach ??= 'a second close frame';
+      if (this.#closed && !isControlOpcode(frame.opcode)) this.breach ??= 'a data frame';
+      this.#closed ||= isClose;
     }
   }
 }
-
-const CLOSE = Opcode.close;
 
 /** 7.1.1 for the other direction: after the client's answer the server closes TCP. */
 export const closeByServer: Check = {

@@ -1,5 +1,4 @@
 import type { Check } from '../check.ts';
-import { chat } from './chat.ts';
 import { closeByClient, closeByServer, gracefulShutdown } from './closing.ts';
 import { compression } from './compression.ts';
 import { echo } from './echo.ts';
@@ -22,7 +21,6 @@ export const CHECKS: readonly Check[] = [
   binary,
   echo,
   liveness,
-  ...chat,
   fragmentation,
   message64k,
   messageNearLimit,

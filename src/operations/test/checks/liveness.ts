@@ -40,12 +40,12 @@ interface WantedAnswer {
   readonly expect: string;
 }
 
-/** What `--expect` asks for, or else what the project's contract promises. */
+/** What `--expect` asks for, or else what its contract promises. */
 function wantedAnswer({ session }: CheckContext): WantedAnswer | undefined {
   const { send, expect } = session.input;
   if (expect !== undefined) return { send, expect };
   if (send !== undefined) return undefined;
-  return session.project?.manifest.contract.probe;
+  return session.probe;
 }
 
 async function expectAnswer(

@@ -1,5 +1,5 @@
 import { EnvironmentError } from '../../../core/errors.ts';
-import { fail, pass, skip, warn } from '../check.ts';
+import { fail, isLimit, pass, skip, statusOf, warn } from '../check.ts';
 import type { Check } from '../check.ts';
 
 /** The server selects one of the offered subprotocols. */
@@ -46,8 +46,14 @@ export const subprotocolNotInvented: Check = {
         ? pass(`offered ${UNKNOWN}, the server accepts any name`)
         : fail(`offered ${UNKNOWN}, the server selected ${fields}`);
     } catch (error) {
-      if (!(error instanceof EnvironmentError) || error.code !== 'WSK_ERR_HTTP_STATUS') throw error;
+      if (!(error instanceof EnvironmentError) || !refusesOffer(error)) throw error;
       return pass(`offered ${UNKNOWN}, the server refused the handshake`);
     }
   },
 };
+
+/** Whether the server refuses what was asked for: not that it, or a proxy, has a trouble of its own. */
+function refusesOffer(error: EnvironmentError): boolean {
+  const status = statusOf(error);
+  return status !== undefined && status < 500 && !isLimit(error);
+}
