@@ -4,31 +4,35 @@
  */
 
 import type { ProcessContext } from '@a5c-ai/babysitter-sdk/dist/runtime/types.js';
-import * as z from 'zod';
-import { checkInput } from '../src/core/derive/input.ts';
-import { AutobahnTestInput } from '../src/operations/autobahn-test/schema.ts';
-import { BenchmarkInput } from '../src/operations/benchmark/schema.ts';
 import {
   autobahnTest,
   benchmark,
   customHandlers,
+  generateClient,
   generateServer,
+  reportRun,
   testEndpoint,
   validateHandshake,
 } from '../tasks/index.ts';
 import type { CustomHandlersResult, ResultOf } from '../tasks/index.ts';
+import { isRecord } from './inputs.ts';
+import type { AutobahnChoices, BenchmarkChoices } from './inputs.ts';
 
 /** The part of the SDK's context that the steps use; a host may leave `now` out. */
 export type Context = Pick<ProcessContext, 'task' | 'breakpoint'> &
   Partial<Pick<ProcessContext, 'now'>>;
 
 export type GenerateArgs = Parameters<typeof generateServer.build>[0];
+export type ClientArgs = Parameters<typeof generateClient.build>[0];
+type LoadArgs = Parameters<typeof benchmark.build>[0];
 type TestArgs = Parameters<typeof testEndpoint.build>[0];
 type Generated = Partial<ResultOf<typeof generateServer>>;
+type GeneratedClient = Partial<ResultOf<typeof generateClient>>;
 type Handshake = Partial<ResultOf<typeof validateHandshake>>;
 type Tested = Partial<ResultOf<typeof testEndpoint>>;
 type Conformance = Partial<ResultOf<typeof autobahnTest>>;
 type Benchmarked = Partial<ResultOf<typeof benchmark>>;
+type Measured = Partial<NonNullable<Benchmarked['measured']>>;
 
 /** What the tasks reported about a server; a task that was not requested is null or absent. */
 export interface Judgements {
@@ -36,43 +40,6 @@ export interface Judgements {
   readonly tested?: Tested;
   readonly conformance?: Conformance | null;
   readonly benchmarked?: Benchmarked | null;
-}
-
-/** Cases of Autobahn's suite; the defaults are those of `websocket-skill autobahn-test`. */
-export const AutobahnChoices = z
-  .strictObject(AutobahnTestInput.shape)
-  .pick({ cases: true, exclude: true, quick: true });
-export type AutobahnChoices = z.input<typeof AutobahnChoices>;
-
-/** The load of a benchmark; the defaults are those of `websocket-skill benchmark`. */
-export const BenchmarkChoices = z
-  .strictObject({ ...BenchmarkInput.shape, duration: BenchmarkInput.shape.durationMs })
-  .pick({
-    connections: true,
-    messagesPerSecond: true,
-    duration: true,
-    thresholds: true,
-    strict: true,
-  });
-export type BenchmarkChoices = z.input<typeof BenchmarkChoices>;
-
-/** Yes, no, or what is to be done in detail. */
-export function choice<Choices extends z.ZodObject>(choices: Choices) {
-  const keys = Object.keys(choices.shape).join(', ');
-  return z
-    .union([z.boolean(), choices])
-    .optional()
-    .meta({ expected: `true, false or an object with ${keys}` });
-}
-
-/** Checks the fields of an object where a `choice` may stand. @throws UsageError naming the field */
-export function checkChoices(name: string, choices: z.ZodObject, given: unknown): void {
-  if (isRecord(given)) checkInput(choices, given, 'field', name);
-}
-
-/** Whether `value` is an object with keys: neither a list nor null. */
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Rules of the handshake and checks of the test together. */
@@ -109,6 +76,14 @@ export interface Performance {
   }[];
 }
 
+/** A generated project; its files relative to the folder. */
+export interface Built {
+  readonly outputDir: string;
+  readonly files: readonly string[];
+  /** Install, build and start it. */
+  readonly commands: readonly string[];
+}
+
 /** A generated file. */
 export interface Artifact {
   readonly path: string;
@@ -117,7 +92,22 @@ export interface Artifact {
 
 /** Generates a server. */
 export async function generate(args: GenerateArgs, ctx: Context): Promise<Generated> {
-  return await ctx.task(generateServer, args);
+  return fieldsOf(await ctx.task(generateServer, args));
+}
+
+/** Generates a client. */
+export async function makeClient(args: ClientArgs, ctx: Context): Promise<GeneratedClient> {
+  return fieldsOf(await ctx.task(generateClient, args));
+}
+
+/** The fields of a result, whatever a host has posted as one. */
+function fieldsOf<Result extends object>(result: Result): Partial<Result> {
+  return isRecord(result) ? result : {};
+}
+
+/** The objects of a list in a result; none where it is no list. */
+function rowsOf<Row extends object>(list: readonly Row[] | undefined): Partial<Row>[] {
+  return Array.isArray(list) ? (list.filter(isRecord) as Partial<Row>[]) : [];
 }
 
 /** Has an agent write message handling into the project; null without a request. */
@@ -127,7 +117,8 @@ export async function writeHandlers(
   ctx: Context,
 ): Promise<CustomHandlersResult | null> {
   if (request === undefined || request === '') return null;
-  return await ctx.task(customHandlers, { ...server, request });
+  const result = fieldsOf(await ctx.task(customHandlers, { ...server, request }));
+  return { summary: '', filesChanged: [], ...result, success: result.success === true };
 }
 
 /** Asks a person; true only if the answer is yes. */
@@ -143,7 +134,7 @@ export async function review(
 
 /** Checks the opening handshake of the project's server. */
 export async function checkHandshake(project: string, ctx: Context): Promise<Handshake> {
-  return await ctx.task(validateHandshake, { project });
+  return fieldsOf(await ctx.task(validateHandshake, { project }));
 }
 
 /**
@@ -155,12 +146,29 @@ export async function test(
   { messages, subprotocols }: Pick<TestArgs, 'messages' | 'subprotocols'>,
   ctx: Context,
 ): Promise<Tested> {
-  return await ctx.task(testEndpoint, {
+  const result = await ctx.task(testEndpoint, {
     project,
     ownTests: true,
     ...(messages !== undefined && { messages }),
     ...(subprotocols !== undefined && { subprotocols }),
   });
+  return fieldsOf(result);
+}
+
+/** Holds a generated client to its promises, and runs the tests it brings along. */
+export async function testClient(project: string, ctx: Context): Promise<Tested> {
+  return fieldsOf(await ctx.task(testEndpoint, { role: 'client', project, ownTests: true }));
+}
+
+/** Writes the page about the run so far to `asked`; where it is, and whether it is there. */
+export async function page(
+  asked: string,
+  ctx: Context,
+): Promise<{ readonly page: string; readonly isWritten: boolean }> {
+  // The task fills in the run that it belongs to.
+  const args = { output: asked } as Parameters<typeof reportRun.build>[0];
+  const { success, page: file } = fieldsOf(await ctx.task(reportRun, args));
+  return { page: typeof file === 'string' ? file : asked, isWritten: success === true };
 }
 
 /** Sections with permessage-deflate: 1000 messages in each of 216 cases. */
@@ -174,19 +182,27 @@ export async function autobahn(
 ): Promise<Conformance | null> {
   if (choices === false) return null;
   const selection = choices === true ? { exclude: SLOW_SECTIONS } : choices;
-  return await ctx.task(autobahnTest, { project, ...selection });
+  return fieldsOf(await ctx.task(autobahnTest, { project, ...selection }));
+}
+
+/** Runs Autobahn's cases against a program that a command starts, which has to echo. */
+export async function autobahnClient(
+  { spawn, ...selection }: AutobahnChoices & { readonly spawn: string },
+  ctx: Context,
+): Promise<Conformance> {
+  return fieldsOf(await ctx.task(autobahnTest, { role: 'client', spawn, ...selection }));
 }
 
 /** Benchmarks the project's server: not for false, for true with the defaults. */
 export async function load(
-  project: string,
+  { project, ...more }: LoadArgs & { readonly project: string },
   choices: boolean | BenchmarkChoices,
   ctx: Context,
 ): Promise<Benchmarked | null> {
   if (choices === false) return null;
   const { duration, ...rest } = choices === true ? {} : choices;
   const durationMs = duration === undefined ? {} : { durationMs: duration };
-  return await ctx.task(benchmark, { project, ...rest, ...durationMs });
+  return fieldsOf(await ctx.task(benchmark, { project, ...more, ...rest, ...durationMs }));
 }
 
 /** Whether handshake, test and, if they were run, Autobahn's cases passed. */
@@ -202,24 +218,36 @@ export function complianceOf({ handshake, tested, conformance }: Judgements): Co
 /** The figures of the benchmark; null if there was none. */
 export function performanceOf({ benchmarked }: Judgements): Performance | null {
   if (benchmarked === undefined || benchmarked === null) return null;
-  const { success = false, measured, thresholds = [] } = benchmarked;
+  const { success, thresholds } = benchmarked;
+  const measured: Measured = benchmarked.measured ?? {};
   return {
-    success,
-    sent: measured?.messages.sent ?? null,
-    received: measured?.messages.received ?? null,
-    rate: measured?.rate.received ?? null,
-    p50: measured?.latency.response?.p50 ?? null,
-    p99: measured?.latency.response?.p99 ?? null,
-    saturated: measured?.generator.reasons ?? [],
-    thresholds: thresholds.map(({ threshold, verdict, value }) => ({ threshold, verdict, value })),
+    success: success === true,
+    sent: measured.messages?.sent ?? null,
+    received: measured.messages?.received ?? null,
+    rate: measured.rate?.received ?? null,
+    p50: measured.latency?.response?.p50 ?? null,
+    p99: measured.latency?.response?.p99 ?? null,
+    saturated: measured.generator?.reasons ?? [],
+    thresholds: rowsOf(thresholds).map(({ threshold = '', verdict = 'fail', value = null }) => ({
+      threshold,
+      verdict,
+      value,
+    })),
   };
 }
 
-/** Counts rules and checks and names those that failed. */
-export function testResultsOf({ handshake, tested }: Judgements): TestResults {
+/** Counts rules and checks and names those that failed; a client may have been tested, too. */
+export function testResultsOf(
+  { handshake, tested }: Judgements,
+  client: Tested | null = null,
+): TestResults {
   const rows = [
-    ...(handshake?.rules ?? []).map((row) => ({ ...row, detail: `${row.rule}: ${row.seen}` })),
-    ...(tested?.checks ?? []),
+    ...rowsOf(handshake?.rules).map((row) => ({
+      ...row,
+      detail: `${row.rule ?? ''}: ${row.seen ?? ''}`,
+    })),
+    ...rowsOf(tested?.checks),
+    ...rowsOf(client?.checks),
   ];
   const failed = rows.filter((row) => row.verdict === 'fail');
   const skipped = rows.filter((row) => row.verdict === 'skip').length;
@@ -227,14 +255,27 @@ export function testResultsOf({ handshake, tested }: Judgements): TestResults {
     totalTests: rows.length - skipped,
     passedTests: rows.length - skipped - failed.length,
     skippedTests: skipped,
-    failures: failed.map(({ id, rfc, detail }) => `${id}${rfc && ` (RFC ${rfc})`}: ${detail}`),
+    failures: failed.map(
+      ({ id = '?', rfc = '', detail = '' }) => `${id}${rfc && ` (RFC ${rfc})`}: ${detail}`,
+    ),
     metrics: tested?.metrics ?? null,
   };
 }
 
-/** The generated files, with the folder of the project. */
-export function artifactsOf(project: string, { files = [] }: Generated): Artifact[] {
-  return files.map(({ path, bytes }) => ({ path: `${project}/${path}`, bytes }));
+/** What was generated, in the folder that the task names, else in the one that was asked for. */
+export function builtOf({ output, files, commands }: Generated | GeneratedClient, asked: string) {
+  const outputDir = typeof output === 'string' ? output : asked;
+  const rows = rowsOf(files).map(({ path = '', bytes = 0 }) => ({ path, bytes }));
+  const built: Built = {
+    outputDir,
+    files: rows.map(({ path }) => path),
+    commands: Array.isArray(commands) ? commands : [],
+  };
+  const artifacts: Artifact[] = rows.map(({ path, bytes }) => ({
+    path: `${outputDir}/${path}`,
+    bytes,
+  }));
+  return { built, artifacts };
 }
 
 /** Milliseconds since the run began: the clock of a process restarts with each replay. */

@@ -12,30 +12,33 @@
 import * as z from 'zod';
 import { checkInput } from '../src/core/derive/input.ts';
 import { invalidInput } from '../src/core/errors.ts';
+import { FEATURES } from '../src/generate/answers.ts';
 import { GenerateServerInput } from '../src/operations/generate-server/schema.ts';
 import { TestInput } from '../src/operations/test/schema.ts';
 import type { CustomHandlersResult } from '../tasks/index.ts';
+import * as given from './inputs.ts';
 import * as steps from './steps.ts';
 
-export type { BenchmarkChoices } from './steps.ts';
+export type { BenchmarkChoices } from './inputs.ts';
 
 const server = GenerateServerInput.shape;
 
 /** Inputs of the process; everything has a default. */
 export const WebsocketServerInputs = z.strictObject({
   projectName: z.string().min(1).optional(),
-  language: server.language,
+  language: given.ServerLanguage,
   type: server.type,
   /**
    * Names of features, as a list, as `rooms,presence`, or as `{ "rooms": true }`; the object may
    * hold `compression` and `subprotocols`, too.
    */
-  features: z
-    .union([server.features, z.string(), z.record(z.string(), z.unknown())])
-    .optional()
-    .meta({ expected: 'names of features as a list, a text or an object' }),
+  features: given.Features,
   /** Relative to the folder the run was started in; default the project's name. */
-  outputDir: z.string().min(1).optional(),
+  outputDir: z
+    .string()
+    .min(1)
+    .refine((text) => !text.includes('\0'), 'expected a path, which holds no NUL')
+    .optional(),
   port: server.port,
   compression: server.compression,
   subprotocols: server.subprotocols,
@@ -47,12 +50,12 @@ export const WebsocketServerInputs = z.strictObject({
    * Whether an echo server has to pass Autobahn's cases, and which; default all but sections 12 and
    * 13, which take minutes. A server that does not echo cannot be tested by them.
    */
-  autobahn: steps.choice(steps.AutobahnChoices),
+  autobahn: given.choice(given.AutobahnChoices),
   /**
    * Whether the server is benchmarked, and how: an echo server by round trips, a chat server by
    * deliveries to a room. Without thresholds, only errors fail it.
    */
-  benchmark: steps.choice(steps.BenchmarkChoices),
+  benchmark: given.choice(given.BenchmarkChoices),
   /** Message handling that an agent writes into the project before it is tested. */
   customHandlers: z.string().optional(),
   /** Whether someone has to approve the project before it is started. */
@@ -63,8 +66,9 @@ export type WebsocketServerInputs = z.input<typeof WebsocketServerInputs>;
 /** What the object of features may hold besides names. */
 const Further = WebsocketServerInputs.pick({ compression: true, subprotocols: true });
 
-/** Checked inputs, with features as a list. */
-type Checked = Omit<WebsocketServerInputs, 'features'> & {
+/** Checked inputs, with features as a list of names. */
+type Checked = Omit<WebsocketServerInputs, 'features' | 'language'> & {
+  readonly language: z.output<typeof given.ServerLanguage>;
   readonly features?: Exclude<steps.GenerateArgs['features'], undefined>;
 };
 
@@ -74,12 +78,7 @@ export interface WebsocketServerOutputs {
   readonly success: boolean;
   readonly projectName: string;
   readonly serverConfig: Readonly<Record<string, unknown>>;
-  readonly implementation: {
-    readonly outputDir: string;
-    readonly files: readonly string[];
-    readonly commands: readonly string[];
-    readonly customHandlers: CustomHandlersResult | null;
-  };
+  readonly implementation: steps.Built & { readonly customHandlers: CustomHandlersResult | null };
   readonly testResults: steps.TestResults;
   readonly compliance: steps.Compliance;
   /** Null without a benchmark. */
@@ -94,15 +93,15 @@ const PROCESS_ID = 'specializations/network-programming/websocket-server';
 
 /** Generates a server, has it extended and reviewed where asked for, and tests it. */
 export async function process(
-  given: WebsocketServerInputs = {},
+  request: WebsocketServerInputs = {},
   ctx: steps.Context,
   host: { readonly startedAt?: string } = {},
 ): Promise<WebsocketServerOutputs> {
-  const inputs = checkInputs(given);
+  const inputs = checkInputs(request);
   const config = configOf(inputs);
   const generated = await steps.generate(config, ctx);
-  const project = generated.output ?? config.output;
-  const files = (generated.files ?? []).map((file) => file.path);
+  const { built, artifacts } = steps.builtOf(generated, config.output);
+  const { outputDir: project, files } = built;
 
   const made = { project, language: config.language };
   const handlers = await steps.writeHandlers(inputs.customHandlers, made, ctx);
@@ -117,16 +116,11 @@ export async function process(
     success: handled && compliance.rfc6455 && performance?.success !== false,
     projectName: inputs.projectName ?? DEFAULT_NAME,
     serverConfig: config,
-    implementation: {
-      outputDir: project,
-      files,
-      commands: generated.commands ?? [],
-      customHandlers: handlers,
-    },
+    implementation: { ...built, customHandlers: handlers },
     testResults: steps.testResultsOf(judgements),
     compliance,
     performance,
-    artifacts: steps.artifactsOf(project, generated),
+    artifacts,
     duration: steps.durationOf(host.startedAt, ctx),
     metadata: { processId: PROCESS_ID, approved },
   };
@@ -144,7 +138,7 @@ async function judge(
     handshake: await steps.checkHandshake(project, ctx),
     tested: await steps.test(project, { messages, subprotocols }, ctx),
     conformance: await steps.autobahn(project, cases, ctx),
-    benchmarked: await steps.load(project, benchmark, ctx),
+    benchmarked: await steps.load({ project }, benchmark, ctx),
   };
 }
 
@@ -153,15 +147,14 @@ const DEFAULT_FEATURES = ['rooms', 'presence', 'history'] as const;
 
 /** The arguments of generate-server; what is absent comes from the configuration. */
 function configOf(inputs: Checked) {
-  const { language = 'nodejs', port, compression, subprotocols } = inputs;
-  const name = slug(inputs.projectName ?? DEFAULT_NAME);
+  const { language, port, compression, subprotocols } = inputs;
+  const name = given.slug(inputs.projectName, DEFAULT_NAME);
   return {
     language,
     type: inputs.type ?? 'chat',
     features: inputs.features ?? (inputs.type === 'echo' ? [] : [...DEFAULT_FEATURES]),
     name,
-    // With the slash, a name such as `app.js` is a folder, too.
-    output: inputs.outputDir ?? (/\.[cm]?js$/.test(name) ? `${name}/` : name),
+    output: given.folderOf(inputs.outputDir, name),
     force: inputs.force ?? false,
     ...(port !== undefined && { port }),
     ...(compression !== undefined && { compression }),
@@ -175,63 +168,35 @@ function configOf(inputs: Checked) {
  * @throws UsageError naming the input that is unknown or wrong
  */
 export function checkInputs(inputs: unknown): Checked {
-  if (!steps.isRecord(inputs)) {
-    throw invalidInput(`the inputs are ${JSON.stringify(inputs)}, expected an object`);
-  }
-  steps.checkChoices('autobahn', steps.AutobahnChoices, inputs['autobahn']);
-  steps.checkChoices('benchmark', steps.BenchmarkChoices, inputs['benchmark']);
-  if (Array.isArray(inputs['features'])) namesOf(inputs['features'] as string[]);
-  checkInput(WebsocketServerInputs, inputs);
-  const { features, ...others } = inputs as WebsocketServerInputs;
+  const { language } = given.check(WebsocketServerInputs, inputs, {
+    autobahn: given.AutobahnChoices,
+    benchmark: given.BenchmarkChoices,
+  });
+  // The defaults of the schema are not filled in: the configuration comes before them.
+  const { features, ...others } = { ...(inputs as WebsocketServerInputs), language };
   if ((others.autobahn ?? false) !== false && others.type !== 'echo') {
     throw invalidInput(
       "autobahn is given, but Autobahn's cases need a server that echoes",
       'give type echo, or autobahn false',
     );
   }
-  if (features === undefined) return others;
-  if (!steps.isRecord(features)) return { ...others, features: namesOf(features) };
-  const { compression, subprotocols, ...switches } = features;
-  const further = Object.entries({ compression, subprotocols }).filter(
-    ([, value]) => value !== undefined,
-  );
-  const twice = further.find(([key]) => Object.hasOwn(others, key));
+  const result = features === undefined ? others : { ...others, ...chosen(features, others) };
+  given.checkServer(configOf(result));
+  return result;
+}
+
+/** The names of features, and what an object of them holds besides. */
+function chosen(features: given.Features, others: object) {
+  const valued = ['compression', 'subprotocols'] as const;
+  const choices = given.readFeatures(features, [...FEATURES, 'ping-pong', ...valued], valued);
+  given.refuseOff(choices, ['ping-pong'], 'server');
+  const twice = valued.find((key) => choices.has(key) && Object.hasOwn(others, key));
   if (twice !== undefined) {
-    throw invalidInput(`${twice[0]} is given twice: in features and beside it`);
+    throw invalidInput(`${twice} is given twice: in features and beside it`);
   }
-  const more = Object.fromEntries(further);
-  checkInput(Further, more, 'field', 'features');
-  return { ...others, ...more, features: switchedOn(switches) };
-}
-
-/** The names of features in a list or a text. */
-function namesOf(features: string | readonly string[]) {
-  const names =
-    typeof features === 'string' ? features.split(',').map((name) => name.trim()) : features;
-  return checkInput(z.strictObject({ features: server.features }), { features: names }).features;
-}
-
-/** The names of the features that an object switches on. */
-function switchedOn(switches: Readonly<Record<string, unknown>>) {
-  const names = namesOf(Object.keys(switches));
-  const wrong = names.find((name) => typeof switches[name] !== 'boolean');
-  if (wrong !== undefined) {
-    const value = JSON.stringify(switches[wrong]);
-    throw invalidInput(`features.${wrong} is ${value}, expected true or false`);
-  }
-  if (switches['ping-pong'] === false) {
-    throw invalidInput('features.ping-pong is false, but every server has it', 'leave it out');
-  }
-  return names.filter((name) => switches[name] === true);
-}
-
-/** A package name made from `name`. */
-function slug(name: string): string {
-  const word = name.toLowerCase().replace(/[^a-z0-9._-]+/g, '-');
-  return (
-    word
-      .replace(/^[^a-z0-9]+/, '')
-      .slice(0, 100)
-      .replace(/-+$/, '') || DEFAULT_NAME
+  const more = Object.fromEntries(
+    [...choices].filter(([key]) => valued.some((one) => one === key)),
   );
+  checkInput(Further, more, 'field', 'features');
+  return { ...more, features: given.switchedOn(choices, [...FEATURES, 'ping-pong']) };
 }

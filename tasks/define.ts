@@ -116,7 +116,9 @@ async function request(
 ): Promise<TaskDefinition> {
   const operation = await entry.load();
   const cwd = await workingFolder(runDir);
-  const input = resolveTaskInput(operation, args ?? {}, cwd);
+  // A task about a run is about the one that asks for it, unless the arguments name another.
+  const own = Object.hasOwn(operation.input.shape, 'run') ? { run: runDir } : {};
+  const input = resolveTaskInput(operation, { ...own, ...args }, cwd);
   await writeTaskInput(runDir, { effectId, operation: operation.name, cwd, input });
   return toTaskDefinition(operation, { effectId, runDir }, input);
 }

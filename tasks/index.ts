@@ -11,11 +11,13 @@ export const websocketTask = defineAnyTask(operations);
 
 /** The tasks under the names of their library functions; their ids are `websocket/<operation>`. */
 export const {
+  'generate-client': generateClient,
   'generate-server': generateServer,
   test: testEndpoint,
   'autobahn-test': autobahnTest,
   benchmark,
   'validate-handshake': validateHandshake,
+  report: reportRun,
 } = tasks;
 
 export { customHandlers } from './custom-handlers.ts';

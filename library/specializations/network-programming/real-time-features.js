@@ -1,0 +1,1 @@
+export { process } from '../../../dist/processes/real-time-features.js';

@@ -1,0 +1,1 @@
+export { process } from '../../../dist/processes/realtime-messaging-system.js';
