@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cache, which } from '../programs.mjs';
 
-const sources = fileURLToPath(new URL('echo/', import.meta.url));
+const echo = fileURLToPath(new URL('echo/', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Per ecosystem: the programs it cannot do without, and how packages are installed with it. */
@@ -103,10 +103,10 @@ export function isInRepository({ from, packages }) {
 }
 
 /**
- * Installs what is not there yet; returns the command, its working folder and the version, or
- * `missing`: why there is none, in one line.
+ * Installs what is not there yet of a server whose source is in `sources`; returns the command, its
+ * working folder and the version, or `missing`: why there is none, in one line.
  */
-export function installed(server) {
+export function installed(server, sources = echo) {
   const { from, source, packages } = server;
   const version = versionOf(server);
   const ecosystem = ECOSYSTEMS[from];

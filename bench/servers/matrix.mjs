@@ -63,7 +63,7 @@ async function freePort() {
 }
 
 /** Whether somebody accepts on the port. */
-function accepts(port) {
+export function accepts(port) {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.once('connect', () => socket.end(() => resolve(true)));

@@ -80,6 +80,24 @@ async function openAt(load, { rounds: count, say, only }) {
     ),
     row(
       benchmark,
+      'ours: response p50, ms',
+      of('ours', (r) => r.p50),
+      {
+        ...bar({ atMost: 0.3 }),
+        digits: 3,
+      },
+    ),
+    row(
+      benchmark,
+      'ours: response p99, ms',
+      of('ours', (r) => r.p99),
+      {
+        ...bar({ atMost: 1.5 }),
+        digits: 3,
+      },
+    ),
+    row(
+      benchmark,
       'ours: share of a core, %',
       of('ours', (r) => 100 * r.cpuShare),
       {
