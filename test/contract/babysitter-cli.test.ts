@@ -53,12 +53,12 @@ class Desk {
 }
 
 /** Creates the run with the babysitter program, not with ours. */
-async function createdByBabysitter(inputs: object): Promise<Desk> {
+async function createdByBabysitter(inputs: object, process = 'websocket-server'): Promise<Desk> {
   const desk = new Desk();
   await desk.babysitter(
     'run:create',
-    ...['--process-id', 'websocket-server', '--run-id', 'r1'],
-    ...['--entry', `${root}/dist/processes/websocket-server.js#process`],
+    ...['--process-id', process, '--run-id', 'r1'],
+    ...['--entry', `${root}/dist/processes/${process}.js#process`],
     ...['--inputs', desk.write('inputs.json', inputs)],
   );
   return desk;
@@ -129,6 +129,15 @@ describe('a run that the babysitter program created', () => {
     expect(await desk.pending()).toEqual([]);
     await desk.babysitter('run:iterate', 'r1');
     expect(await desk.pending()).toMatchObject([{ taskId: 'websocket/validate-handshake' }]);
+  });
+
+  it('of websocket-client ends with every case passed', { timeout: 120_000 }, async () => {
+    const desk = await createdByBabysitter({ type: 'pubsub', outputDir: 'c' }, 'websocket-client');
+    expect(await desk.babysitter('run:iterate', 'r1')).toMatchObject({ status: 'waiting' });
+    const report = await desk.resume();
+    expect(report).toMatchObject({ status: 'passed', runStatus: 'completed', pending: [] });
+    expect(report.output).toMatchObject({ success: true, testResults: { failures: [] } });
+    expect(await desk.babysitter('run:status', 'r1')).toMatchObject({ state: 'completed' });
   });
 
   it('is told the command in the title of each task, and the command works', async () => {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { BUILT_IN } from '../../src/babysitter/process-file.ts';
 import { babysitter } from '../support/programs.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -18,22 +19,21 @@ it('lists the skill and the processes of the package', async () => {
       file: path.join(root, 'skills', 'websocket', 'SKILL.md'),
     }),
   );
-  expect(found['processes']).toEqual([
-    expect.objectContaining({
-      name: 'websocket-server',
-      category: 'network-programming',
-      file: path.join(root, 'library/specializations/network-programming/websocket-server.js'),
-    }),
-  ]);
+  const processes = found['processes'] as { name: string; category: string; file: string }[];
+  expect(processes.map(({ name }) => name).sort()).toEqual([...BUILT_IN].sort());
+  for (const { name, category, file } of processes) {
+    expect(category).toBe('network-programming');
+    expect(file).toBe(path.join(root, `library/specializations/network-programming/${name}.js`));
+  }
 });
 
-it('finds the skill that the process names', async () => {
+it.each(BUILT_IN)('finds the skill that the process %s names', async (name) => {
   const cwd = temporaryFolder();
-  const entry = path.join(root, 'dist/processes/websocket-server.js');
+  const entry = path.join(root, `dist/processes/${name}.js`);
   const created = await babysitter(
     [
       'run:create',
-      ...['--process-id', 'websocket-server', '--entry', `${entry}#process`],
+      ...['--process-id', name, '--entry', `${entry}#process`],
       ...['--plugin-root', root],
     ],
     { cwd, env: { TMPDIR: cwd } },

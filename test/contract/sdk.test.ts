@@ -15,8 +15,11 @@ describe('the program alone in a folder, as a skill installer puts it', () => {
   beforeEach(() => {
     cwd = temporaryFolder();
     program = path.join(cwd, 'skill', 'websocket.mjs');
-    mkdirSync(path.dirname(program));
-    cpSync(path.join(root, 'skills/websocket/scripts/websocket.mjs'), program);
+    // Without the files of processes.
+    cpSync(path.join(root, 'skills/websocket/scripts'), path.dirname(program), {
+      recursive: true,
+      filter: (source) => !source.endsWith('.mjs') || source.endsWith('websocket.mjs'),
+    });
     writeFileSync(
       path.join(cwd, 'hello.mjs'),
       'export async function process() { console.log("noise"); return { hello: "world" }; }',

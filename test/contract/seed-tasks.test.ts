@@ -78,8 +78,8 @@ describe('websocketTask', () => {
       'language is "cobol", expected one of nodejs',
     ],
     [
-      { operation: 'generate-server', config: { features: ['ping-pong', 'auth'] } },
-      'features holds "auth", expected one of rooms',
+      { operation: 'generate-server', config: { features: ['ping-pong', 'sharding'] } },
+      'features holds "sharding", expected one of rooms',
     ],
   ])('refuses %j by name', async (inputs, message) => {
     expect(await failureOf(new Desk(), inputs)).toContain(message);
@@ -144,7 +144,11 @@ describe('a task of another package that names the skill', () => {
     [{ prot: 8080 }, 'unknown argument "prot"', /^did you mean port\?/],
     [{ port: '8080' }, 'port is "8080", expected a whole number', /^nothing was executed/],
     [{ language: 'cobol' }, 'language is "cobol", expected one of nodejs', /nothing was executed/],
-    [{ features: ['auth'] }, 'features holds "auth", expected one of', /nothing was executed/],
+    [
+      { features: ['sharding'] },
+      'features holds "sharding", expected one of',
+      /nothing was executed/,
+    ],
   ])('is refused by name for %j, until someone posts an error', async (wrong, message, hint) => {
     const desk = new Desk();
     await expect(desk.run('foreign', { context: { ...CONTEXT, ...wrong } })).rejects.toMatchObject({
@@ -164,7 +168,7 @@ describe('a task of another package that names the skill', () => {
   });
 
   it.each([
-    [{ context: { operation: 'generate-client' } }, 'there is no operation "generate-client"; '],
+    [{ context: { operation: 'generate-bridge' } }, 'there is no operation "generate-bridge"; '],
     [{ context: { language: 'nodejs' } }, 'its skill.context names no operation'],
     [{ context: CONTEXT, skill: 'grpc-protocol' }, null],
   ])('stays pending for %j', async (inputs, reason) => {

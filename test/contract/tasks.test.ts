@@ -99,6 +99,13 @@ describe('the input of a task', () => {
     });
   });
 
+  it('of an update has what is given alone, as the project has its answers', async () => {
+    const args = { update: 'chat', features: ['rooms'] };
+    const { stored } = await request(generateServer, args, configured());
+    const rest = { force: false, dryRun: false, diff: false };
+    expect((stored as { input: unknown }).input).toEqual({ ...args, ...rest });
+  });
+
   it('is not written again when it is there', async () => {
     const { folder, file } = await request(generateServer, { output: 'out' });
     const before = readFileSync(file, 'utf8');

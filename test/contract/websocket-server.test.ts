@@ -7,27 +7,11 @@ import { runProcess } from '../../src/operations/run/run.ts';
 import { RunReport } from '../../src/babysitter/schema.ts';
 import { process as websocketServer } from '../../processes/websocket-server.ts';
 import { context } from '../support/note-runs.ts';
+import { fakeContext, passing } from '../support/process-context.ts';
 import { runNode, websocketSkill } from '../support/programs.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const bin = fileURLToPath(new URL('../../dist/src/cli/bin.js', import.meta.url));
-
-type Context = Parameters<typeof websocketServer>[1];
-
-/** A context that answers each task with what `answer` says, and has neither log nor clock. */
-function fakeContext(answer: (id: string, args: Record<string, unknown>) => unknown) {
-  const requests: [string, Record<string, unknown>][] = [];
-  const ctx = {
-    task: async ({ id }: { id: string }, args: Record<string, unknown>) => {
-      requests.push([id, args]);
-      return await Promise.resolve(answer(id, args));
-    },
-    breakpoint: async () => await Promise.resolve(answer('breakpoint', {})),
-  } as unknown as Context;
-  return { ctx, requests };
-}
-
-const passing = (id: string): unknown => ({ success: true, output: `/out/${id}` });
 
 describe('the process, without a host', () => {
   it('returns an object from no inputs, a bare context and empty results', async () => {
@@ -68,10 +52,46 @@ describe('the process, without a host', () => {
     [['rooms'], ['rooms']],
     ['rooms, history', ['rooms', 'history']],
     [{ rooms: true, presence: false }, ['rooms']],
+    [{ Rooms: true, HISTORY: true }, ['rooms', 'history']],
+    ['Rooms, Resume', ['rooms', 'resume']],
   ])('takes features as %j', async (features, expected) => {
     const { ctx, requests } = fakeContext(passing);
-    await websocketServer({ features } as object, ctx);
+    await websocketServer({ features }, ctx);
     expect(requests[0]?.[1]['features']).toEqual(expected);
+  });
+
+  it.each(['Node.js', 'NODEJS', 'node', 'TypeScript'])('takes %s as nodejs', async (language) => {
+    const { ctx, requests } = fakeContext(passing);
+    await websocketServer({ language }, ctx);
+    expect(requests[0]?.[1]['language']).toBe('nodejs');
+  });
+
+  it.each(['Python', 'py'])('says of %s that it has no such server', async (language) => {
+    const { ctx, requests } = fakeContext(passing);
+    const refused = websocketServer({ language, type: 'collab' }, ctx);
+    await expect(refused).rejects.toThrow('there is no collab server in python');
+    expect(requests).toEqual([]);
+  });
+
+  it.each([null, 'done', 7, [], { checks: 'none', rules: [null, 1, {}], measured: {}, files: {} }])(
+    'is unsuccessful, and does not fail, when tasks resolve to %j',
+    async (result) => {
+      const { ctx } = fakeContext(() => result);
+      const inputs = { benchmark: true, customHandlers: 'sing' };
+      expect(await websocketServer(inputs, ctx)).toMatchObject({ success: false, artifacts: [] });
+    },
+  );
+
+  it('takes the folder that it asked for where a host posts no other', async () => {
+    const { ctx } = fakeContext(() => ({
+      output: 7,
+      files: [{ path: 'a', bytes: 1 }],
+      commands: 7,
+    }));
+    expect(await websocketServer({ outputDir: 'out' }, ctx)).toMatchObject({
+      implementation: { outputDir: 'out', files: ['a'], commands: [] },
+      artifacts: [{ path: 'out/a', bytes: 1 }],
+    });
   });
 
   it.each(['websocket/validate-handshake', 'websocket/test'])(
@@ -152,6 +172,9 @@ describe('the process, without a host', () => {
     [{ port: '8080' }, 'port is "8080", expected a whole number', undefined],
     [{ type: 'ehco' }, 'type is "ehco", expected one of echo, chat', 'did you mean echo?'],
     [{ language: 'cobol' }, 'language is "cobol", expected one of nodejs', undefined],
+    [{ language: 'Go', type: 'collab' }, 'there is no collab server in go', 'or --type'],
+    [{ features: { rooms: true, Rooms: false } }, 'features holds rooms twice', undefined],
+    [{ type: 'echo', features: ['rooms'] }, 'an echo server has no feature rooms', undefined],
     [{ projectName: ['x'] }, 'projectName is ["x"], expected text', undefined],
     [{ features: 7 }, 'features is 7, expected names of features', undefined],
     [{ features: ['rooms', 'roms'] }, 'features holds "roms"', 'did you mean rooms?'],
@@ -169,6 +192,16 @@ describe('the process, without a host', () => {
       { benchmark: { conections: 5 } },
       'unknown argument "benchmark.conections"',
       'did you mean connections?',
+    ],
+    [
+      { benchmark: { thresholds: ['p99<10'] } },
+      'benchmark.thresholds holds "p99<10", column 7: no unit, p99 takes us, ms, or s',
+      undefined,
+    ],
+    [
+      { benchmark: { thresholds: ['p99<10ms', 'eror<1%'] } },
+      'benchmark.thresholds holds "eror<1%", column 1: unknown metric "eror"',
+      'did you mean errors?',
     ],
     [
       { benchmark: { duration: '60' } },
@@ -195,7 +228,7 @@ describe('the process, without a host', () => {
     const features = { compression: true, subprotocols: ['graphql-ws'], 'ping-pong': true };
     await websocketServer({ projectName: 'A "b"', language: 'Node.js', features }, ctx);
     expect(requests[0]?.[1]).toEqual({
-      language: 'Node.js',
+      language: 'nodejs',
       type: 'chat',
       features: ['ping-pong'],
       compression: true,
@@ -292,7 +325,7 @@ describe('the process, for real', () => {
     for (const { path: file, bytes } of output.artifacts) {
       expect(readFileSync(file).byteLength).toBe(bytes);
     }
-  });
+  }, 240_000);
 
   it('refuses wrong inputs by name and creates no run', async () => {
     const cwd = desk({ revue: true });

@@ -6,7 +6,7 @@ import { autobahnTest } from '../../src/operations/autobahn-test/autobahn-test.t
 import { AutobahnTestInput } from '../../src/operations/autobahn-test/schema.ts';
 import type { AutobahnTestReport } from '../../src/operations/autobahn-test/schema.ts';
 import type { OperationContext } from '../../src/core/operation.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../../src/target/project/redis.ts';
 import { operationContext } from './operation-context.ts';
 import { startPeer } from './peers/recorded-peers.ts';
 import { temporaryFolder } from './temporary-folder.ts';

@@ -4,7 +4,7 @@ import { rm, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
-import { freePort } from './free-port.ts';
+import { freePort } from '../../src/target/project/redis.ts';
 import { installDebian, program, requirement } from './requirement.ts';
 
 /** `describe` for tests that need a Redis, which is installed where that can be. */
@@ -23,11 +23,16 @@ export interface RedisServer extends AsyncDisposable {
   readonly exited: Promise<unknown>;
 }
 
-/** Starts Debian's Redis on a free port of the loopback, in a folder that goes with it. */
-export async function startRedis(password?: string): Promise<RedisServer> {
+/** Starts Debian's Redis, by default on a free port, of the loopback, in a folder that goes with it. */
+export async function startRedis(
+  password?: string,
+  at?: number,
+  more: readonly string[] = [],
+): Promise<RedisServer> {
   const folder = await mkdtemp(path.join(tmpdir(), 'websocket-skill-redis-'));
-  const port = await freePort();
+  const port = at ?? (await freePort());
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder];
+  options.push(...more);
   if (password !== undefined) options.push('--requirepass', password);
   const child = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');

@@ -23,14 +23,16 @@ export interface ServerProcess extends AsyncDisposable {
 export interface StartOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** What runs instead of Node. */
+  readonly program?: string;
 }
 
-/** Runs `node <args>` on a port of the system's choice and waits until it listens. */
+/** Runs `<program> <args>` on a port of the system's choice and waits until it listens. */
 export async function startServerProcess(
   args: readonly string[],
-  { cwd, env = {} }: StartOptions,
+  { cwd, env = {}, program = process.execPath }: StartOptions,
 ): Promise<ServerProcess> {
-  const child = spawn(process.execPath, args, {
+  const child = spawn(program, args, {
     cwd,
     env: { ...process.env, PORT: '0', HOST: '127.0.0.1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

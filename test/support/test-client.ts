@@ -16,6 +16,8 @@ export class TestClient {
   /** Resolves to the close code. */
   readonly closed: Promise<number>;
   readonly #messages: string[] = [];
+  /** How many of them, the first ones, no `request` waits for. */
+  #passed = 0;
   #wake: () => void = () => undefined;
 
   constructor(socket: WebSocket) {
@@ -35,14 +37,9 @@ export class TestClient {
 
   /** The next message as it came; throws when the connection ends before. */
   async next(): Promise<string> {
-    for (;;) {
-      const message = this.#messages.shift();
-      if (message !== undefined) return message;
-      if (this.socket.readyState === WebSocket.CLOSED) throw new Error('the connection is closed');
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+    await this.#has(1);
+    this.#passed = Math.max(0, this.#passed - 1);
+    return this.#messages.shift() ?? '';
   }
 
   /** The next message that is a JSON object with all of `expected` in it; others are dropped. */
@@ -58,8 +55,28 @@ export class TestClient {
     this.#id += 1;
     const id = String(this.#id);
     this.send({ ...command, id });
-    return await this.match({ id });
+    for (;;) {
+      await this.#has(this.#passed + 1);
+      const answer = JSON.parse(this.#messages[this.#passed] ?? '') as Record<string, unknown>;
+      // A message for all members may come before, with the id that its sender chose.
+      if (answer['type'] === 'message') this.#passed += 1;
+      else {
+        this.#messages.splice(this.#passed, 1);
+        if (answer['id'] === id) return answer;
+      }
+    }
   }
+
+  /** Waits until so many messages are there; throws when the connection ends before. */
+  async #has(count: number): Promise<void> {
+    while (this.#messages.length < count) {
+      if (this.socket.readyState === WebSocket.CLOSED) throw new Error('the connection is closed');
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
   #id = 0;
 }
 
@@ -128,7 +145,8 @@ export async function openRaw(port: number): Promise<Socket> {
 export async function readToEnd(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-  if (!socket.destroyed) await once(socket, 'close');
+  // `once` would fail for who still sends and is reset, which is an end, too.
+  if (!socket.destroyed) await new Promise((resolve) => socket.once('close', resolve));
   return Buffer.concat(chunks);
 }
 

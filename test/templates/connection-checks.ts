@@ -108,7 +108,7 @@ export const CONNECTION_CHECKS = {
     expect(wrong).toMatch(/ended with 2 .*PORT is "70000".* expected an integer from 0 to 65535/);
     await using server = await boot();
     const taken = await failureOf(boot({ PORT: String(server.port) }));
-    expect(taken).toMatch(/ended with 1 .*EADDRINUSE/);
+    expect(taken).toMatch(/ended with 1 .*address already in use/);
     expect(wrong + taken).not.toMatch(/\n {4}at /);
   },
 

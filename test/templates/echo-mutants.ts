@@ -110,7 +110,7 @@ export const ECHO_MUTANTS: readonly Mutant[] = [
   {
     without: 'the bound of the send buffer',
     file: 'echo-server.js',
-    find: 'if (client.bufferedAmount > config.maxBuffered) client.pause();',
+    find: "this.isFull = this.mode === 'frames' && this.waiting > config.maxBuffered;",
     replace: '',
     check: 'stops reading from a client that does not read',
   },
@@ -145,8 +145,8 @@ export const ECHO_MUTANTS: readonly Mutant[] = [
   {
     without: 'its own choice of the subprotocol',
     file: 'echo-server.js',
-    find: 'handleProtocols:',
-    replace: 'noHandleProtocols:',
+    find: 'handleProtocols: (offered)',
+    replace: 'noHandleProtocols: (offered)',
     check: 'turns unknown subprotocols down and picks its own favourite',
   },
   {
@@ -222,7 +222,7 @@ export const ECHO_MUTANTS: readonly Mutant[] = [
   {
     without: 'the rate',
     file: 'echo-server.js',
-    find: 'const debt = isQuiet ? this.rate.debt : Math.max(this.rate.debt, owed);',
+    find: 'const debt = this.debt(kind);',
     replace: 'const debt = 0;',
     check: 'reads no further from who is above the rate, and answers the others',
   },
@@ -236,8 +236,8 @@ export const ECHO_MUTANTS: readonly Mutant[] = [
   {
     without: 'the canonical form of addresses',
     file: 'echo-server.js',
-    find: 'if (!isIPv6(bare)) return',
-    replace: 'return',
+    find: 'shareOf(addressOf(request))',
+    replace: "shareOf(request.headers['x-forwarded-for'] ?? '')",
     check: 'counts an address once, however it is written, and IPv6 by network',
   },
   {
@@ -267,5 +267,54 @@ export const ECHO_MUTANTS: readonly Mutant[] = [
     find: 'if (share.lines.tokens < 1)',
     replace: 'if (false)',
     check: 'logs some lines of each address and counts the others',
+  },
+  {
+    without: 'the look at text that is incomplete',
+    file: 'echo-server.js',
+    find: "if (!isText && this.mode === 'frames') this.refuseText();",
+    replace: '',
+    check: 'closes with 1007 as soon as text cannot become UTF-8',
+  },
+  {
+    without: 'patience with characters that are incomplete',
+    file: 'echo-server.js',
+    find: 'return mayGoOn && ',
+    replace: 'return false && ',
+    check: 'echoes text whose characters come in pieces',
+  },
+  {
+    without: 'turns',
+    file: 'echo-server.js',
+    find: 'if (this.hasMore) takeTurn(this);',
+    replace: '',
+    check: 'gives a flood turns, between which others have theirs',
+  },
+  {
+    without: 'the rate of messages',
+    file: 'echo-server.js',
+    find: "this.spend('messages', cost.messages);",
+    replace: '',
+    check: 'reads no further from who sends more messages than it may',
+  },
+  {
+    without: 'memory for newcomers',
+    file: 'echo-server.js',
+    find: 'left / 2 - this.share.held',
+    replace: 'left - this.share.held',
+    check: 'keeps memory for newcomers, however many addresses hold some',
+  },
+  {
+    without: 'the memory of fragments',
+    file: 'echo-server.js',
+    find: 'isLast ? 0 : this.fragments + 1',
+    replace: '0',
+    check: 'counts the memory that small fragments take',
+  },
+  {
+    without: 'the rate after its close frame',
+    file: 'echo-server.js',
+    find: 'if (pause >= 1 && !this.isDone) this.sleep(pause);',
+    replace: '',
+    check: 'reads a flood slowly after its close frame',
   },
 ];

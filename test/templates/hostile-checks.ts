@@ -120,6 +120,16 @@ export const HOSTILE_CHECKS = {
     for (const socket of silent) socket.destroy();
   },
 
+  'counts TCP connections no longer that have ended': async ({ boot, kind, soon }) => {
+    await using server = await boot({ MAX_CONNECTIONS_PER_IP: '2' });
+    for (let count = 0; count < 40; count += 1) {
+      const client = await soon(openClient(server.port), 'a place');
+      client.socket.close();
+      await soon(client.closed, 'the end');
+    }
+    await expectAlive(server, { kind, soon });
+  },
+
   'counts an address once, however it is written, and IPv6 by network': async ({ boot, soon }) => {
     await using server = await boot({
       MAX_CONNECTIONS_PER_IP: '1',
@@ -139,6 +149,8 @@ export const HOSTILE_CHECKS = {
       ],
       ['2001:db8::1', '2001:DB8:0:0:ffff::2', '[2001:db8::3]:80', '2001:db8::4%eth0'],
       ['2001:db8:0:1::1'],
+      // What is no address is one.
+      ['garbage', 'unknown', '192.0.2.256', '192.000.002.001', '2001:db8::1/64', '[2001:db8::1'],
     ];
     for (const [first = '', ...others] of groups) {
       const { socket } = await soon(openClient(server.port, from(first)), first);

@@ -1,0 +1,103 @@
+import type { Mutant } from './mutant.ts';
+
+/** The compiled server with features `auth`, `rate-limit` and `metrics` without each of their guards, and its log. */
+export const LIMIT_MUTANTS: readonly Mutant[] = [
+  {
+    without: 'the rate of a user',
+    file: 'dist/src/session.js',
+    find: 'ofUser !== undefined && !ofUser.commands.take(1, now)',
+    replace: 'false',
+    row: 'common.user-rate.refused',
+  },
+  {
+    without: 'one rate for all connections of a user',
+    file: 'dist/src/users.js',
+    find: 'const known = this.#byUser.get(user);',
+    replace: 'const known = undefined;',
+    row: 'common.user-rate.connections',
+  },
+  {
+    without: 'an end to a command that was refused',
+    file: 'dist/src/session.js',
+    find: /(retryAfterMs \}\);)\s+return;/,
+    replace: '$1',
+    row: 'common.user-rate.nothing-done',
+  },
+  {
+    without: 'rates of its own for each user',
+    file: 'dist/src/users.js',
+    find: 'enter(user) {',
+    replace: "enter(user) {\n        user = 'everybody';",
+    row: 'common.user-rate.others',
+  },
+  {
+    without: 'the limit of connections of a user',
+    file: 'dist/src/server.js',
+    find: 'answer !== undefined && this.#users.isFull(answer.user)',
+    replace: 'false',
+    row: 'common.user-connections.refused',
+  },
+  {
+    without: 'the space that a connection of a user leaves',
+    file: 'dist/src/users.js',
+    find: 'share.connections -= 1;',
+    replace: '',
+    row: 'common.user-connections.back',
+  },
+  {
+    without: 'the same for who says only later who it is',
+    file: 'dist/src/credentials.js',
+    find: "this.#client.close('tooManyConnections');",
+    replace: '',
+    row: 'common.user-connections.auth',
+  },
+  {
+    without: 'the token of the metrics',
+    file: 'dist/src/metrics.js',
+    find: '!isSecret(bearerOf(headers.authorization), this.#token)',
+    replace: 'false',
+    row: 'common.http.metrics-token',
+  },
+  {
+    without: 'labels that no client makes up',
+    file: 'dist/src/server.js',
+    find: "this.#metrics.handshake('accepted');",
+    replace: "this.#metrics.handshake(answer?.user ?? '');",
+    row: 'common.http.metrics-secrets',
+  },
+  {
+    without: 'the host of who asks for metrics without a token',
+    file: 'dist/src/metrics.js',
+    find: 'isIP(host) === 0 && !isOwnHost(headers.host, this.#config)',
+    replace: 'false',
+    ownTest: 'metrics',
+  },
+  {
+    without: 'the fields that a log never writes',
+    file: 'dist/src/log.js',
+    find: 'redact: SECRETS.flatMap((name) => [name, `*.${name}`]),',
+    replace: '',
+    ownTest: 'log',
+  },
+  {
+    without: 'the eyes of a log for tokens',
+    file: 'dist/src/log.js',
+    find: ".replace(TOKEN, '[redacted]')",
+    replace: '',
+    ownTest: 'log',
+  },
+  {
+    without: 'the eyes of a log for what terminals obey',
+    file: 'dist/src/log.js',
+    find: '.replace(UNPRINTABLE, escapeUnit)',
+    replace: '',
+    ownTest: 'log',
+  },
+  {
+    without: 'the most that a log keeps',
+    file: 'dist/src/log.js',
+    find: 'to.writableLength + line.length > MAX_WAITING',
+    replace: 'false',
+    ownTest: 'log',
+  },
+];

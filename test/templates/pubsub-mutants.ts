@@ -1,0 +1,131 @@
+import { deliveryMutants, offsetMutants, timeMutants } from './mutant.ts';
+import type { Mutant } from './mutant.ts';
+
+/** The compiled pubsub server without each of its guards. */
+export const PUBSUB_MUTANTS: readonly Mutant[] = [
+  ...deliveryMutants(
+    {
+      file: 'dist/src/streams.js',
+      head: 'onEntry = (entry) => {',
+      again: 'this.onEntry(entry)',
+    },
+    ['pubsub.order.sender'],
+  ),
+  ...offsetMutants(
+    { file: 'dist/src/streams.js', find: 'frameOf(eventText(entry))', entry: 'entry' },
+    'common.history.event-offset',
+  ),
+  ...timeMutants('dist/src/pubsub.js'),
+  {
+    without: 'a literal first segment',
+    file: 'dist/src/pubsub.js',
+    find: 'if (isTooBroad(pattern))',
+    replace: 'if (false)',
+    row: 'pubsub.subscribe.everything',
+  },
+  {
+    without: 'the form of patterns',
+    file: 'dist/src/topics.js',
+    find: "(segment === '#' && isLast)",
+    replace: "segment === '#'",
+    row: 'pubsub.subscribe.rest-inside',
+  },
+  {
+    without: 'the form of topics',
+    file: 'dist/src/topics.js',
+    find: 'return isList(text, isLiteral);',
+    replace: 'return true;',
+    row: 'pubsub.publish.pattern',
+  },
+  {
+    without: 'the longest topic',
+    file: 'dist/src/topics.js',
+    find: 'if (text.length > MAX_LENGTH)',
+    replace: 'if (false)',
+    row: 'pubsub.subscribe.long',
+  },
+  {
+    without: 'the most segments',
+    file: 'dist/src/topics.js',
+    find: 'segments.length <= MAX_SEGMENTS &&',
+    replace: '',
+    row: 'pubsub.subscribe.segments',
+  },
+  {
+    without: 'one event for several patterns',
+    file: 'dist/src/topics.js',
+    find: 'return new Set(found.flatMap((subscribers) => [...subscribers]));',
+    replace: 'return found.flatMap((subscribers) => [...subscribers]);',
+    row: 'pubsub.match.once',
+  },
+  {
+    without: 'the end of a star',
+    file: 'dist/src/topics.js',
+    find: 'if (segment === undefined) {',
+    replace: 'if (segment === undefined || node.exact.size > 0) {',
+    row: 'pubsub.match.one',
+  },
+  {
+    without: 'the zero of a hash',
+    file: 'dist/src/topics.js',
+    find: 'if (node.open.size > 0)',
+    replace: 'if (node.open.size > 0 && depth < segments.length)',
+    row: 'pubsub.match.rest',
+  },
+  {
+    without: 'the limit of subscriptions of a client',
+    file: 'dist/src/streams.js',
+    find: 'patterns.size >= this.#config.MAX_SUBSCRIPTIONS_PER_CLIENT',
+    replace: 'false',
+    row: 'common.limits.too-many',
+  },
+  {
+    without: 'the switch for publishing clients',
+    file: 'dist/src/pubsub.js',
+    find: '!this.#context.config.CLIENT_PUBLISH ||',
+    replace: '',
+    row: 'pubsub.closed.publish',
+  },
+  {
+    without: 'the token of publishers',
+    file: 'dist/src/publisher.js',
+    find: 'if (isSecret(token, config.PUBLISH_TOKEN))',
+    replace: 'if (true)',
+    row: 'pubsub.http.no-token',
+  },
+  {
+    without: 'the need of PUBLISH_TOKEN',
+    file: 'dist/src/publisher.js',
+    find: 'if (config.PUBLISH_TOKEN === undefined)',
+    replace: 'if (false)',
+    row: 'pubsub.closed.http',
+  },
+  {
+    without: 'a limit of bodies',
+    file: 'dist/src/pubsub.js',
+    find: 'maxBody: MAX_BODY',
+    replace: 'maxBody: 1e9',
+    row: 'pubsub.http.too-big',
+  },
+  {
+    without: 'the schema of bodies',
+    file: 'dist/src/http.js',
+    find: 'const result = schema.safeParse(json);',
+    replace: 'const result = { success: true, data: json };',
+    row: 'pubsub.http.bad-body',
+  },
+  {
+    without: 'the filter of what was missed',
+    file: 'dist/src/pubsub.js',
+    find: 'entries.filter((entry) => matches(pattern, topicOf(entry)))',
+    replace: 'entries',
+    row: 'pubsub.history.pattern',
+  },
+  {
+    without: 'the end of a subscription',
+    file: 'dist/src/streams.js',
+    find: 'stream.remove(client, pattern);',
+    replace: '',
+    row: 'pubsub.unsubscribe.reply',
+  },
+];
