@@ -2,7 +2,8 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { runSuite } from '../support/autobahn-suite.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../../src/target/project/redis.ts';
+import { startFaultyServer } from '../support/peers/faulty-server.ts';
 import { startHttp } from '../support/peers/servers.ts';
 import { startPeer, urlOf } from '../support/peers/recorded-peers.ts';
 import { startWsServer } from '../support/peers/ws-server.ts';
@@ -64,6 +65,16 @@ describe('a server that serves one connection at a time', () => {
     expect(report.success).toBe(true);
     expect(report.notes).toEqual(notes);
   });
+});
+
+it('ends every case of a server that floods with pings, and says why', async () => {
+  await using server = await startFaultyServer({ faults: ['flood-pings'] });
+  const cases = ['1.1.1', '2.2', '3.1', '6.4.3', '9.1.1', '9.3.9', '9.7.1', '12.1.1'];
+  const { report } = await runSuite({ url: server.url, cases });
+  expect(report.cases).toHaveLength(cases.length);
+  for (const { verdict, reason } of report.cases) {
+    expect([verdict, reason]).toEqual(['fail', 'the peer floods with pings']);
+  }
 });
 
 it('ends a case with a guard where the real suite would hang', async () => {

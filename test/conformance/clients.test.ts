@@ -11,7 +11,7 @@ import {
   stopTester,
   verdictsById,
 } from '../support/autobahn-suite.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../../src/target/project/redis.ts';
 import { startPeer } from '../support/peers/recorded-peers.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/conformance', import.meta.url));

@@ -2,7 +2,7 @@ import { afterAll, expect, it } from 'vitest';
 import { allCases } from '../../src/conformance/autobahn/cases/index.ts';
 import type { AutobahnTestReport } from '../../src/operations/autobahn-test/schema.ts';
 import { runSuite, stopTester } from '../support/autobahn-suite.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../../src/target/project/redis.ts';
 import {
   coderWebsocket,
   pythonWebsockets,

@@ -20,7 +20,7 @@ function markdownBelow(folder: string): string[] {
 
 const documents = [
   ...readdirSync(root).filter((name) => name.endsWith('.md')),
-  ...['docs', 'processes', 'skills'].flatMap(markdownBelow),
+  ...['docs', 'processes', 'skills', 'templates'].flatMap(markdownBelow),
 ];
 
 const commandLines = documents.flatMap((file) =>

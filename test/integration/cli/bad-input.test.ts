@@ -1,7 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { CONFIG_PATH } from '../../../src/config/resolve.ts';
+import { startWs } from '../../support/peers/servers.ts';
 import { websocketSkill } from '../../support/programs.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -18,7 +22,7 @@ it.each([
   ['port abc', generate('--port', 'abc'), '--port is "abc", expected a whole number from 1 to'],
   ['a negative payload', generate('--max-payload', '-1'), '--max-payload is -1, expected a whole'],
   ['an empty feature', generate('--features', 'rooms,'), '--features holds "", expected one of'],
-  ['presence without rooms', generate('--type', 'chat', '--features', 'presence'), 'rooms'],
+  ['rooms of an echo server', generate('--type', 'echo', '--features', 'rooms'), 'rooms'],
   ['a flag without its value', generate('--port'), 'argument missing'],
   [
     'a URL that is none',
@@ -46,7 +50,8 @@ it('prints one JSON document on stdout for an error too', async () => {
     error: {
       name: 'UsageError',
       code: 'WSK_ERR_INVALID_INPUT',
-      message: '--type is "ecko", expected one of echo, chat',
+      message:
+        '--type is "ecko", expected one of echo, chat, pubsub, live-updates, collab, rpc, mcp',
       hint: 'did you mean echo?',
     },
   });
@@ -82,4 +87,31 @@ it('takes flags over the environment', async () => {
     env: { ...process.env, WS_MAX_PAYLOAD: '8192' },
   });
   expect(stdout).not.toContain('8192');
+});
+
+it.each([
+  ['101', 1],
+  ['401', 0],
+])('keeps the verdict when who reads the report leaves: status %s', async (status, expected) => {
+  const reject = (_: unknown, done: (accepted: boolean, code: number) => void): void =>
+    done(false, 401);
+  await using server = await startWs({ verifyClient: reject });
+  const args = ['test', '--url', server.url, '--expect-status', status];
+  const leave = (child: { stdout: Readable }): unknown => child.stdout.destroy();
+  const { code, stderr } = await websocketSkill(args, {}, leave);
+  expect(stderr).not.toMatch(/EPIPE|^\s+at /m);
+  expect(code).toBe(expected);
+});
+
+it.runIf(existsSync('/dev/full'))('ends with 3 where its report cannot be written', () => {
+  const full = openSync('/dev/full', 'w');
+  const bin = fileURLToPath(new URL('../../../dist/src/cli/bin.js', import.meta.url));
+  const { status, stderr } = spawnSync(process.execPath, [bin, '--help'], {
+    stdio: ['ignore', full, 'pipe'],
+    encoding: 'utf8',
+  });
+  closeSync(full);
+  expect(status).toBe(3);
+  expect(stderr).toContain('ENOSPC');
+  expect(stderr).not.toMatch(/^\s+at /m);
 });

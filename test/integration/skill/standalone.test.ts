@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocketServer, type ServerOptions } from 'ws';
-import { freePort } from '../../support/free-port.ts';
+import { freePort } from '../../../src/target/project/redis.ts';
 import { REQUEST, RESPONSE } from '../../support/rfc-handshake.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 

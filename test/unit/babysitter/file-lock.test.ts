@@ -38,11 +38,18 @@ describe('a lock file', () => {
   it('lets one piece of work run after the other', async () => {
     const order: string[] = [];
     const waitedFor: number[] = [];
-    const options = { signal: never, onWait: (pid: number) => waitedFor.push(pid) };
+    let onWait: (pid: number) => void = () => undefined;
+    const isWaiting = new Promise<void>((resolve) => {
+      onWait = (pid) => {
+        waitedFor.push(pid);
+        resolve();
+      };
+    });
+    const options = { signal: never, onWait: (pid: number) => onWait(pid) };
     const work = async (name: string): Promise<void> =>
       await withFileLock(file, options, async () => {
         order.push(`${name} begins`);
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await isWaiting;
         order.push(`${name} ends`);
       });
     await Promise.all([work('a'), work('b')]);

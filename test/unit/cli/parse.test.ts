@@ -91,6 +91,8 @@ describe('parseCommandLine', () => {
     ['--feat', 'did you mean --features?'],
     ['-p', 'flags have long names only: did you mean --port?'],
     ['-v', '--version alone prints the version'],
+    ['-port', 'flags have long names only: did you mean --port?'],
+    ['-rf', 'flags have long names only: --help lists them'],
     ['-x', 'flags have long names only: --help lists them'],
   ])('answers %s with what may be meant', async (flag, hint) => {
     expect(await refusal('sample', 'x', flag, '1')).toMatchObject({

@@ -3,7 +3,7 @@ import { exitCodeOf, exitCodeOfError } from '../../../src/cli/exit-code.ts';
 import { errorDocument, renderError, renderJson, renderView } from '../../../src/cli/render.ts';
 import { EnvironmentError, UsageError } from '../../../src/core/errors.ts';
 
-it('draws facts, a table and notes in columns', () => {
+it('draws facts, a table, a text and notes', () => {
   const text = renderView(
     {
       title: 'sample',
@@ -18,6 +18,7 @@ it('draws facts, a table and notes in columns', () => {
           ['utf8', 'fail', 'still open'],
         ],
       },
+      text: ' same\n-old\n+new\n',
       notes: ['done'],
     },
     { operation: 'sample', status: 'failed', success: false },
@@ -33,6 +34,10 @@ it('draws facts, a table and notes in columns', () => {
       '  ping   pass     came back',
       '  utf8   fail     still open',
       '',
+      ' same',
+      '-old',
+      '+new',
+      '',
       '  · done',
       '',
     ].join('\n'),
@@ -46,7 +51,7 @@ it('escapes what a terminal obeys and masks secrets, wherever it comes from', ()
   const text = `${HOSTILE}${SECRET}`;
   const table = { columns: ['a', 'b'], rows: [[text, text]] };
   const report = { operation: 'x', status: 'failed', success: false } as const;
-  const view = { title: text, facts: [[text, text] as const], table, notes: [text] };
+  const view = { title: text, facts: [[text, text] as const], table, text, notes: [text] };
   const error = new UsageError('WSK_ERR_INVALID_INPUT', text, { hint: text });
   const printed = [
     renderView({ ...view, moreTables: [table] }, report),

@@ -12,6 +12,11 @@ it.each([
   expect(didYouMean(word, candidates)).toBe(`did you mean ${match}?`);
 });
 
-it('lists what is valid when nothing is near', () => {
-  expect(didYouMean('completely-else', ['echo', 'chat'])).toBe('valid: echo, chat');
+it.each([
+  ['completely-else', ['echo', 'chat']],
+  ['lang', ['ca', 'url', 'echo']],
+  ['rf', ['json', 'input']],
+  ['users', ['url', 'expect']],
+])('lists what is valid when nothing is near %j', (word, candidates) => {
+  expect(didYouMean(word, candidates)).toBe(`valid: ${candidates.join(', ')}`);
 });

@@ -1,5 +1,10 @@
 import { expect, it } from 'vitest';
-import { DurationOrNoneMs, formatDuration, WebSocketUrl } from '../../../src/core/fields.ts';
+import {
+  DurationOrNoneMs,
+  formatDuration,
+  HeaderLine,
+  WebSocketUrl,
+} from '../../../src/core/fields.ts';
 
 it.each([
   [0, '0'],
@@ -37,5 +42,28 @@ it.each(['', 'ws://', 'ftp://x', 'javascript:alert(1)', 'ws://host:99999', 'a b'
   (text) => {
     const { error } = WebSocketUrl.safeParse(text);
     expect(error?.issues[0]?.message).toBe('expected a ws:// or wss:// URL without a fragment');
+  },
+);
+
+it.each([
+  ['Sec-WebSocket-Protocol: a', '--subprotocol'],
+  ['sec-websocket-extensions:', '--compression'],
+  ['SEC-WEBSOCKET-KEY : x', 'validate-handshake'],
+  ['Sec-WebSocket-Version: 12', 'validate-handshake'],
+  ['Sec-WebSocket-Accept: x', 'response'],
+  ['upgrade: h2c', 'validate-handshake'],
+  ['CONNECTION: close', 'validate-handshake'],
+])('refuses %j as an extra header, and names what to use: %s', (line, instead) => {
+  const { error } = HeaderLine.safeParse(line);
+  const name = line.split(':')[0]?.trim() ?? '';
+  expect(error?.issues[0]?.message).toMatch(
+    new RegExp(`^${name} is a field of the opening handshake itself: .*${instead}`),
+  );
+});
+
+it.each(['Host: a', 'Origin: b', 'X-Upgrade: c', 'Sec-WebSocket-Protocols: d'])(
+  'takes %j as an extra header',
+  (line) => {
+    expect(HeaderLine.parse(line)).toBe(line);
   },
 );

@@ -17,6 +17,7 @@ const CHAT: Answers = {
   features: ['rooms', 'history'],
   maxPayload: 65_536,
   pingInterval: 12_000,
+  notes: [],
 };
 const ECHO_FILE: Answers = {
   ...CHAT,
@@ -31,6 +32,9 @@ function file(answers: Answers, path: string): string {
   if (text === undefined) throw new Error(`${path} was not generated`);
   return text;
 }
+
+/** The manifest, what an update starts from, and the rows of the contract for every set of features. */
+const MADE_BY_MACHINES = ['.wsgen.json', '.wsgen.base', 'public/client.js', 'test/contract.mjs'];
 
 describe('generate', () => {
   it.each([CHAT, ECHO_FILE])('makes the same bytes of the same answers', (answers) => {
@@ -78,14 +82,63 @@ describe('generate', () => {
     expect(text).toContain(`list('SUBPROTOCOLS', ['a.v1', "it's"],`);
   });
 
+  it.each(['chat', 'pubsub', 'live-updates', 'collab'] as const)(
+    'puts into the image of a %s server what there is',
+    (type) => {
+      const { files } = generate({ ...CHAT, type, features: [] });
+      // npm writes it.
+      const names = [...files.keys(), 'package-lock.json'];
+      const copied = [...(files.get('Dockerfile') ?? '').matchAll(/^COPY (?!--)(.*) \S+$/gm)];
+      expect(copied.length).toBeGreaterThan(1);
+      for (const name of copied.flatMap(([, list = '']) => list.split(' '))) {
+        expect(names.some((one) => one === name || one.startsWith(`${name}/`))).toBe(true);
+      }
+    },
+  );
+
+  it('puts every answer into a Python project and a Python file', () => {
+    const python = { ...ECHO_FILE, language: 'python', fileName: 'echo.py' } as const;
+    const project = { ...python, form: 'project' } as const;
+    expect(file(project, 'pyproject.toml')).toContain('name = "my-chat"');
+    for (const text of [file(python, 'echo.py'), file(project, 'src/ws_server/config.py')]) {
+      expect(text).toContain('"PORT", 9000, 0, 65_535');
+      expect(text).toContain('"MAX_PAYLOAD", 65536,');
+      expect(text).toContain('"PING_INTERVAL", 12000,');
+      expect(text).toContain('"COMPRESSION", "none",');
+      expect(text).toContain('server_no_context_takeover=False,');
+      expect(text).toContain(`SUBPROTOCOLS = ("a.v1", "it's")\n`);
+    }
+    const config = file({ ...project, subprotocols: ['one'] }, 'src/ws_server/config.py');
+    expect(config).toContain('SUBPROTOCOLS = ("one",)\n');
+  });
+
+  it('joins the modules of Python, each after those it needs, with each import once', () => {
+    const python = { ...ECHO_FILE, language: 'python', fileName: '-echo.py' } as const;
+    const text = file(python, '-echo.py');
+    expect(generate(python).manifest.commands.start).toEqual(['python3', './-echo.py']);
+    const lines = text.split('\n');
+    const imports = lines.filter((line) => /^(?:import|from) /.test(line));
+    const modules = imports.map((line) => line.split(' ', 2).join(' '));
+    expect(new Set(modules).size).toBe(modules.length);
+    expect(text).not.toMatch(/^from \.|#if |#endif|#~/m);
+    const places = ['def on_message', 'class Receiver', 'class Server', 'def main'];
+    const at = places.map((place) => lines.findIndex((line) => line.startsWith(place)));
+    expect(at).toEqual([...at].sort((one, other) => one - other));
+    expect(lines.slice(-3)).toEqual(['if __name__ == "__main__":', '    main()', '']);
+  });
+
   it('leaves no trace of a feature that was not asked for', () => {
     const { files } = generate({ ...CHAT, features: [] });
     const text = [...files]
-      .filter(([path]) => path !== '.wsgen.json')
-      .map(([path, content]) => path + content)
-      .join('\n');
+      .filter(([path]) => !MADE_BY_MACHINES.includes(path))
+      .map(([path, content]) => [path, content].join(' '))
+      .join('\n')
+      // The one that everybody is in.
+      .replaceAll(/\broom\b|\bRoom\b|members of rooms/g, '');
     expect(text).not.toMatch(/\bpresence\b|\bhistory\b|\brooms?\b/i);
-    const withRooms = [...generate({ ...CHAT, features: ['rooms'] }).files.values()].join('\n');
+    const withRooms = [...generate({ ...CHAT, features: ['rooms'] }).files]
+      .flatMap(([path, content]) => (MADE_BY_MACHINES.includes(path) ? [] : content))
+      .join('\n');
     expect(withRooms).not.toMatch(/presence|PRESENCE_GRACE|HISTORY_/);
   });
 
@@ -93,6 +146,7 @@ describe('generate', () => {
     for (const answers of [CHAT, { ...CHAT, type: 'echo', features: [] } as const, ECHO_FILE]) {
       for (const [path, text] of generate(answers).files) {
         expect(path).not.toMatch(/template\.json|\.txt$/);
+        if (MADE_BY_MACHINES.includes(path)) continue;
         expect(text, path).not.toMatch(/#if |#endif|\/\/~|<!--~|ws-app|8080/);
       }
     }
@@ -123,7 +177,10 @@ describe('generate', () => {
       contract: { path: '/', echo: false, maxPayload: 65_536, subprotocols: ['a.v1', "it's"] },
     });
     expect(manifest.installed).toContain('node_modules/.package-lock.json');
-    const others = [...files].filter(([path]) => path !== '.wsgen.json');
+    expect(manifest.userFiles).toEqual(
+      ['authorize', 'identify', 'messages'].map((name) => `src/handlers/${name}.ts`),
+    );
+    const others = [...files].filter(([path]) => !path.startsWith('.wsgen.'));
     expect(manifest.files).toEqual(
       Object.fromEntries(others.map(([path, text]) => [path, sha256(text)])),
     );

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { preprocess } from '../../../src/generate/preprocess.ts';
 import { readTemplate, templateManifest } from '../../../src/generate/template.ts';
-import { SERVER_TYPES } from '../../../src/generate/languages/language.ts';
+import { CLIENT_LANGUAGES, LANGUAGES } from '../../../src/generate/languages/index.ts';
+import type { Language } from '../../../src/generate/languages/language.ts';
 
 function process(lines: readonly string[], features: Record<string, boolean>): string[] {
   return preprocess(lines.join('\n'), features, 'file.ts').split('\n');
@@ -42,6 +43,16 @@ describe('preprocess', () => {
     ]);
   });
 
+  it('understands a || b && c, in which && comes first', () => {
+    const lines = ['// #if a || !b && rate-limit', 'on', '// #endif'];
+    const on = [];
+    for (let bits = 0; bits < 8; bits += 1) {
+      const [a, b, c] = [(bits & 4) !== 0, (bits & 2) !== 0, (bits & 1) !== 0];
+      if (process(lines, { a, b, 'rate-limit': c }).join('') === 'on') on.push(bits);
+    }
+    expect(on).toEqual([1, 4, 5, 6, 7]);
+  });
+
   it('leaves one blank line where a removal would leave two', () => {
     expect(process(['x', '', '// #if a', '', 'y', '// #endif', '', 'z'], { a: false })).toEqual([
       'x',
@@ -53,6 +64,8 @@ describe('preprocess', () => {
 
   it.each([
     ['an unknown feature', ['// #if rom', '// #endif'], /file\.ts:1: unknown feature/],
+    ['an unknown feature that does not matter', ['// #if a || rom', '// #endif'], /unknown/],
+    ['half a condition', ['// #if a ||', '// #endif'], /unknown/],
     ['no condition', ['// #if', '// #endif'], /file\.ts:1: unknown feature/],
     ['a feature that objects have by nature', ['// #if constructor', '// #endif'], /unknown/],
     ['a missing end', ['x', '// #if a'], /file\.ts:2: #if without #endif/],
@@ -124,14 +137,29 @@ function mulberry32(seed: number): () => number {
   };
 }
 
+const TEMPLATES = [
+  ...new Set(
+    Object.entries<Language>(LANGUAGES).flatMap(([language, { servers }]) =>
+      Object.values(servers).map(({ template }) => `${language}/${template}`),
+    ),
+  ),
+  ...Object.keys(CLIENT_LANGUAGES).map((language) => `${language}/client`),
+];
+
 const MARKER = /^\s*(?:\/\/|#|<!--)(?:~| ?#\w)/;
 
-describe.each(SERVER_TYPES)('the template %s', (name) => {
-  const template = readTemplate('nodejs', name);
-  const { features } = templateManifest(template);
+describe.each(TEMPLATES)('the template %s', (name) => {
+  const template = readTemplate(name);
+  const { features, types } = templateManifest(template);
+  const named = Object.entries(types).map(([name, of]) => [name, [of].flat()] as const);
+  const ofType = (isOn: (of: readonly string[]) => boolean): [string, boolean][] =>
+    named.map(([name, of]) => [name, isOn(of)]);
   const files = [...template].filter(([path]) => path !== 'template.json');
   const withAll = (isOn: boolean): Record<string, boolean> =>
-    Object.fromEntries(features.map((feature) => [feature, isOn]));
+    Object.fromEntries([
+      ...features.map((feature) => [feature, isOn] as const),
+      ...ofType(() => isOn),
+    ]);
 
   it('with every feature is itself without the markers', () => {
     for (const [path, text] of files) {
@@ -144,21 +172,30 @@ describe.each(SERVER_TYPES)('the template %s', (name) => {
     }
   });
 
-  it('is balanced and settled in every combination of features', () => {
-    for (let bits = 0; bits < 2 ** features.length; bits += 1) {
-      const chosen = Object.fromEntries(
-        features.map((feature, index) => [feature, (bits & (1 << index)) !== 0]),
-      );
+  it.each(named.length > 0 ? [...new Set(named.flatMap(([, of]) => of))] : ['only'])(
+    'is balanced and settled in every combination of features with the type %s',
+    (only: string) => {
       for (const [path, text] of files) {
-        const output = preprocess(text, chosen, path);
-        expect(
-          output.split('\n').filter((line) => MARKER.test(line)),
-          path,
-        ).toEqual([]);
-        expect(preprocess(output, chosen, path)).toBe(output);
+        const conditions = text.split('\n').filter((line) => MARKER.test(line));
+        const used = features.filter((name) =>
+          conditions.some((line) => new RegExp(`(?<![\\w-])${name}(?![\\w-])`).test(line)),
+        );
+        for (let bits = 0; bits < 2 ** used.length; bits += 1) {
+          const chosen = Object.fromEntries([
+            ...features.map((feature) => [feature, false] as const),
+            ...used.map((feature, index) => [feature, (bits & (1 << index)) !== 0] as const),
+            ...ofType((of) => of.some((type) => type === only)),
+          ]);
+          const output = preprocess(text, chosen, path);
+          expect(
+            output.split('\n').filter((line) => MARKER.test(line)),
+            path,
+          ).toEqual([]);
+          expect(preprocess(output, chosen, path)).toBe(output);
+        }
       }
-    }
-  });
+    },
+  );
 
   it('has no line that ends in a blank', () => {
     for (const [path, text] of files) {

@@ -6,6 +6,7 @@ import { startWsServer } from '../../../support/peers/ws-server.ts';
 import { loadControl } from '../../../support/load-results.ts';
 import { websocketSkill } from '../../../support/programs.ts';
 import { jobsIn, redisRequirement, startRedis } from '../../../support/redis.ts';
+import type { RedisServer } from '../../../support/redis.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 redisRequirement('the end of a distributed benchmark')('a distributed benchmark', () => {
@@ -65,6 +66,31 @@ redisRequirement('the end of a distributed benchmark')('a distributed benchmark'
     expect(Object.values((await server.counts()).tokens).filter(({ open }) => open)).toEqual([]);
     workers.named('w1').kill('SIGTERM');
     expect(await workers.named('w1').exited).toBe(130);
+  });
+
+  it('that finds its Redis started anew, without its jobs, does not wait for its workers', async () => {
+    const redis = await startRedis();
+    await using server = await startWsServer();
+    await using workers = await startWorkers(redis.url, ['w1']);
+    let anew: PromiseLike<RedisServer> | undefined;
+    const running = runDistributed(
+      tokenPlan(server.url, { connections: 2, rate: 50, seconds: 60 }),
+      { redis: redis.url, workers: 1, timeoutMs: 20_000 },
+      loadControl({
+        onSecond: ({ sent }) => {
+          if (sent > 0)
+            anew ??= redis[Symbol.asyncDispose]().then(() => startRedis(undefined, redis.port));
+        },
+      }),
+    );
+    await expect(running).rejects.toMatchObject({
+      code: 'WSK_ERR_WORKERS',
+      message: expect.stringMatching(
+        /^no remote worker sent a result: w1 was lost with Redis at /,
+      ) as string,
+    });
+    await workers.named('w1').says('ended early by an interrupt');
+    await (await anew)?.[Symbol.asyncDispose]();
   });
 
   it('that is interrupted while Redis is away does not wait for it', async () => {

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { runDistributed } from '../../../../src/load/distributed/run-distributed.ts';
-import { freePort } from '../../../support/free-port.ts';
+import { freePort } from '../../../../src/target/project/redis.ts';
 import { startWorkers, tokenPlan } from '../../../support/load-distributed.ts';
 import { startWsServer } from '../../../support/peers/ws-server.ts';
 import { loadControl, loadPlan } from '../../../support/load-results.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { freePort } from '../../../support/free-port.ts';
+import { freePort } from '../../../../src/target/project/redis.ts';
 import { runDistributed } from '../../../../src/load/distributed/run-distributed.ts';
 import { parseScenario } from '../../../../src/load/scenario/index.ts';
 import type { SecondSample } from '../../../../src/load/result.ts';

@@ -5,20 +5,36 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { ServerOptions, WebSocket } from 'ws';
-import { runLoad } from '../../../../src/load/run/index.ts';
+import { runLoad, runScenario } from '../../../../src/load/run/index.ts';
 import type { LoadPlan } from '../../../../src/load/plan.ts';
 import type { LoadResult, SecondSample } from '../../../../src/load/result.ts';
+import { parseScenario } from '../../../../src/load/scenario/index.ts';
 import { summarize } from '../../../../src/load/stats/index.ts';
 import { createCertificate } from '../../../support/certificates.ts';
 import { loadControl, loadPlan } from '../../../support/load-results.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
+/** How late the thread that wakes a worker starts, in milliseconds. */
+const pacer = vi.hoisted(() => ({ lateMs: 0 }));
+vi.mock(import('../../../../src/load/run/thread-sources.ts'), async (original) => {
+  const { threadSources } = await original();
+  return {
+    threadSources: () => {
+      const sources = threadSources();
+      if (pacer.lateMs === 0) return sources;
+      const late = `setTimeout(() => import('${sources.pacer}'), ${String(pacer.lateMs)})`;
+      return { ...sources, pacer: late };
+    },
+  };
+});
+
 const closers: (() => void)[] = [];
 afterEach(() => {
   for (const close of closers.splice(0)) close();
+  pacer.lateMs = 0;
 });
 
 /** A server of the `ws` package; `serve` is called for each connection. */
@@ -528,5 +544,32 @@ describe('the mode fanout', () => {
     expect(result.messages.received).toBeGreaterThan(40);
     expect(result.messages.lost).toBe(0);
     expectToAddUp(result);
+  });
+});
+
+describe('a pacer that starts late', () => {
+  const load = { model: 'open', rate: 100, arrivals: 'constant', seed: 1 } as const;
+
+  it('holds up no handshake that is due', async () => {
+    pacer.lateMs = 3000;
+    const { url } = await listen(() => undefined);
+    const { latency } = await runLoad(planFor(url, { mode: 'connect', load }), loadControl());
+    // Late by the pacer, each would have taken at least 2.6 s.
+    expect((latency.response?.percentile(50) ?? Infinity) / 1e6).toBeLessThan(2500);
+  });
+
+  it('is waited for before the connections of a scenario', async () => {
+    pacer.lateMs = 1000;
+    const openedMs: number[] = [];
+    const { url } = await listen((socket) => {
+      openedMs.push(performance.now());
+      echo(socket);
+    });
+    const steps =
+      '{ loop: { times: 1, every: 1s, steps: [send: { text: a }, expect: { text: a }] } }';
+    const scenario = parseScenario(`steps: [connect, ${steps}]\n`, 'test.yaml');
+    const startedMs = performance.now();
+    await runScenario(scenario, planFor(url, { load }), loadControl());
+    expect(Math.min(...openedMs) - startedMs).toBeGreaterThan(1000);
   });
 });

@@ -9,7 +9,7 @@ import type { GeneratedServer } from '../../../templates/generated.ts';
 const servers: GeneratedServer[] = [];
 
 beforeAll(async () => {
-  for (const features of [['rooms'], ['rooms', 'presence', 'history']] as const) {
+  for (const features of [['rooms'], ['rooms', 'presence', 'history', 'resume']] as const) {
     servers.push(await generateForTest({ type: 'chat', features: [...features] }));
   }
 });
@@ -20,7 +20,7 @@ afterAll(() => {
 
 it.each([
   ['with rooms', 0],
-  ['with rooms, presence and history', 1],
+  ['with rooms, presence, history and resume', 1],
 ])('joins, publishes and receives on a generated chat server %s', async (_, which) => {
   await using server = await (servers[which] as GeneratedServer).boot({});
   const plan = loadPlan({

@@ -13,8 +13,10 @@ import { UsageError } from '../../../../src/core/errors.ts';
 import { generateServer } from '../../../../src/operations/generate-server/generate-server.ts';
 import { GenerateServerInput } from '../../../../src/operations/generate-server/schema.ts';
 import type { GenerateServerReport } from '../../../../src/operations/generate-server/schema.ts';
+import { viewGenerateServer } from '../../../../src/operations/generate-server/view.ts';
 import { CHAT, expectRefusal, generate, snapshot } from '../../../support/generate.ts';
 import { operationContext } from '../../../support/operation-context.ts';
+import { websocketSkill } from '../../../support/programs.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 function actions(report: GenerateServerReport, action: string): string[] {
@@ -36,6 +38,9 @@ describe('generate-server', () => {
     for (const { path: name, bytes } of report.files) {
       expect(statSync(path.join(report.output, name)).size).toBe(bytes);
     }
+    expect(viewGenerateServer(report).facts?.join('\n')).toContain('npm run demo');
+    const echo = await generate(cwd, { type: 'echo', output: 'echo/' });
+    expect(viewGenerateServer(echo).facts?.join('\n')).not.toContain('demo');
   });
 
   it('makes folders and files that others may read, as the umask says', async () => {
@@ -116,15 +121,43 @@ describe('generate-server', () => {
     expect(snapshot(cwd)).toEqual(fresh);
   });
 
+  it('leaves the files of the user as they are, with --force, too, and says so', async () => {
+    const cwd = temporaryFolder();
+    const { output } = await generate(cwd, CHAT);
+    const [mine, untouched] = ['src/handlers/authorize.ts', 'src/handlers/messages.ts'];
+    writeFileSync(path.join(output, mine), 'mine');
+    for (const force of [false, true]) {
+      const report = await generate(cwd, { ...CHAT, port: 9000, dryRun: !force, force });
+      expect(actions(report, 'kept')).toEqual([mine]);
+      expect(actions(report, 'unchanged')).toContain(untouched);
+      expect(report.notes).toContain(`kept, as they are yours: ${mine}`);
+      expect(readFileSync(path.join(output, mine), 'utf8')).toBe('mine');
+    }
+    // Without rooms there is nothing to authorize.
+    const report = await generate(cwd, { ...CHAT, features: [], force: true });
+    expect(report.notes.join('\n')).toMatch(/authorize\.ts is no longer part .* not removed/);
+    expect(readFileSync(path.join(output, mine), 'utf8')).toBe('mine');
+  });
+
   it('takes files of features that are gone with it, unless they were edited', async () => {
     const cwd = temporaryFolder();
     const { output } = await generate(cwd, CHAT);
-    writeFileSync(path.join(output, 'src/history.ts'), 'edited');
+    writeFileSync(path.join(output, 'test/history.test.ts'), 'edited');
     const report = await generate(cwd, { ...CHAT, features: ['rooms'], force: true });
-    expect(actions(report, 'removed')).toContain('src/presence.ts');
-    expect(existsSync(path.join(output, 'src/presence.ts'))).toBe(false);
-    expect(readFileSync(path.join(output, 'src/history.ts'), 'utf8')).toBe('edited');
-    expect(report.notes.join('\n')).toMatch(/src\/history\.ts .* not removed/);
+    expect(actions(report, 'removed')).toContain('test/presence.test.ts');
+    expect(existsSync(path.join(output, 'test/presence.test.ts'))).toBe(false);
+    expect(readFileSync(path.join(output, 'test/history.test.ts'), 'utf8')).toBe('edited');
+    expect(report.notes.join('\n')).toMatch(/test\/history\.test\.ts .* not removed/);
+  });
+
+  it('leaves a project as it is when it writes a single file into its folder', async () => {
+    const cwd = temporaryFolder();
+    await generate(cwd, { output: 'echo' });
+    const before = snapshot(cwd);
+    await generate(cwd, { output: 'echo/other.mjs' });
+    const { 'echo/other.mjs': other, ...rest } = snapshot(cwd);
+    expect(other).toContain('websocket-skill');
+    expect(rest).toEqual(before);
   });
 
   it('does not let an edited manifest make it remove files elsewhere', async () => {
@@ -156,7 +189,7 @@ describe('generate-server', () => {
     expect(actions(refused, 'differs')).toEqual(['README.md']);
     const forced = await generate(cwd, { ...CHAT, dryRun: true, force: true, features: ['rooms'] });
     expect(actions(forced, 'would-overwrite')).toContain('README.md');
-    expect(actions(forced, 'would-remove')).toContain('src/history.ts');
+    expect(actions(forced, 'would-remove')).toContain('test/history.test.ts');
     expect(snapshot(cwd)).toEqual(before);
   });
 
@@ -166,6 +199,33 @@ describe('generate-server', () => {
     const report = await generateServer(GenerateServerInput.parse({}), context);
     expect(report).toMatchObject({ status: 'interrupted', success: false });
     expect(snapshot(cwd)).toEqual({});
+  });
+
+  it('takes the language of a file from its name', async () => {
+    const cwd = temporaryFolder();
+    for (const [output, language] of [
+      ['echo.py', 'python'],
+      ['echo.go', 'go'],
+      ['echo.js', 'nodejs'],
+      ['folder.py/', 'nodejs'],
+    ] as const) {
+      expect(await generate(cwd, { output })).toMatchObject({ language });
+    }
+    const before = snapshot(cwd);
+    const contradiction = { language: 'python', output: 'other.js' } as const;
+    const error = await expectRefusal(cwd, contradiction, 'WSK_ERR_INVALID_INPUT');
+    expect(error.message).toBe(
+      'other.js is the name of a file in nodejs, but --language is python',
+    );
+    expect(snapshot(cwd)).toEqual(before);
+  });
+
+  it('takes the language of a file from its name on the command line, too', async () => {
+    const cwd = temporaryFolder();
+    const args = ['generate-server', '--output', 'echo.py', '--dry-run', '--json'];
+    const { code, stdout } = await websocketSkill(args, { cwd });
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ language: 'python', type: 'echo' });
   });
 
   it('does not put a chat into one file', async () => {

@@ -12,7 +12,9 @@ import {
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { WebsocketServerInputs } from '../../../../processes/websocket-server.ts';
 import { EnvironmentError } from '../../../../src/core/errors.ts';
+import { GenerateServerInput } from '../../../../src/operations/generate-server/schema.ts';
 import { CHAT, expectRefusal, generate, snapshot } from '../../../support/generate.ts';
 import { asUnprivileged } from '../../../support/unprivileged.ts';
 import { requirement } from '../../../support/requirement.ts';
@@ -21,6 +23,13 @@ import { temporaryFolder } from '../../../support/temporary-folder.ts';
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const NOT_WRITABLE = 'WSK_ERR_OUTPUT_NOT_WRITABLE';
+
+it('refuses an output with NUL as wrong input, in the operation and in the process', () => {
+  const output = 'a\0b';
+  const refused = /a path, which holds no NUL/;
+  expect(() => GenerateServerInput.parse({ output })).toThrow(refused);
+  expect(() => WebsocketServerInputs.parse({ outputDir: output })).toThrow(refused);
+});
 
 describe('a link below the output', () => {
   it('is replaced in the place of a file, with --force, and its target is left alone', async () => {

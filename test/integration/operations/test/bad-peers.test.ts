@@ -5,7 +5,7 @@ import { startFaultyServer } from '../../../support/peers/faulty-server.ts';
 import { createCertificate } from '../../../support/certificates.ts';
 import { startHttp, startWs, startWss } from '../../../support/peers/servers.ts';
 import { runTest, runValidateHandshake } from '../../../support/endpoint.ts';
-import { freePort } from '../../../support/free-port.ts';
+import { freePort } from '../../../../src/target/project/redis.ts';
 import { program, requirement } from '../../../support/requirement.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 

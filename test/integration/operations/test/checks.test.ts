@@ -125,16 +125,9 @@ describe('checks of test', () => {
     const report = await runTest({ ...INPUT, url: server.url });
     expect(report.checks.filter((row) => row.verdict !== 'pass').map((row) => row.id)).toEqual([
       'liveness',
-      'chat-rooms',
-      'chat-broadcast',
-      'chat-history',
-      'chat-presence',
       'graceful-shutdown',
       'own-tests',
     ]);
-    expect(report.checks.find((row) => row.id === 'chat-history')?.detail).toBe(
-      'only the protocol of a --project is known',
-    );
     expect(report).toMatchObject({ status: 'passed', success: true });
   });
 
@@ -173,13 +166,50 @@ describe('checks of test', () => {
       limitBytes: LIMIT_BYTES,
       protocols: ['chat.v1'],
     });
-    const report = await runTest({ ...INPUT, ...row.input, url: server.url });
+    const report = await runTest({ ...INPUT, echo: true, ...row.input, url: server.url });
     const wrong = report.checks.filter(({ verdict }) => verdict === 'fail' || verdict === 'warn');
     const grade = row.grade ?? 'fail';
     expect(wrong).toMatchObject([{ id: row.check, verdict: grade }]);
     expect(wrong[0]?.detail).toMatch(row.detail);
     expect(report.success).toBe(grade === 'warn');
     expect(report.summary).toMatchObject(grade === 'warn' ? { warnings: 1 } : { failed: 1 });
+  });
+
+  it.concurrent.each([
+    ['text-as-binary', 'text'],
+    ['lose-every-tenth', 'echo'],
+    ['corrupt-every-tenth', 'echo'],
+    ['first-fragment-only', 'fragmentation'],
+    ['utf8-per-frame', 'fragmentation'],
+    ['off-by-one-at-64k', 'message-64k'],
+    ['drops-64k', 'message-64k'],
+    ['echoes-twice', 'echo'],
+  ] as const)('only warn of %s where no echo was stated', async (fault, check) => {
+    await using server = await startFaultyServer({ faults: [fault], limitBytes: LIMIT_BYTES });
+    const report = await runTest({ messages: 30, timeoutMs: 1000, url: server.url });
+    expect(failedIds(report.checks)).toEqual([]);
+    expect(report.success).toBe(true);
+    const row = report.checks.find(({ id }) => id === check);
+    expect(row).toMatchObject({ verdict: 'warn' });
+    expect(row?.detail).toMatch(/with --echo a failure/);
+  });
+
+  it('fail for an application that hangs, echo or not', async () => {
+    await using server = await startFaultyServer({ faults: ['hangs-on-64k'] });
+    const report = await runTest({ messages: 3, timeoutMs: 500, url: server.url });
+    const row = report.checks.find(({ id }) => id === 'message-64k');
+    expect(row).toMatchObject({ verdict: 'fail' });
+    expect(row?.detail).toMatch(/^no pong within/);
+  });
+
+  it('fail for a server without echo that refuses less than --max-payload says', async () => {
+    await using server = await startFaultyServer({
+      faults: ['no-echo', 'half-limit'],
+      limitBytes: LIMIT_BYTES,
+    });
+    const input = { maxPayload: LIMIT_BYTES, messages: 3, timeoutMs: 1000, url: server.url };
+    const { checks } = await runTest(input);
+    expect(failedIds(checks)).toEqual(['message-near-limit']);
   });
 
   it('fail with --strict where they warn without', async () => {

@@ -17,13 +17,25 @@ async function startMortal(dies: string): Promise<string> {
   const source = `
     import { createServer } from 'node:http';
     import { WebSocketServer } from ${JSON.stringify(ws)};
+    let badOpcodes = 0;
+    let open = 0;
+    let over = false;
     const http = createServer({ maxHeaderSize: 64 * 1024 });
     const server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 70_000 });
+    http.on('connection', (socket) => {
+      open++;
+      socket.on('close', () => --open === 0 && over && process.exit(1));
+    });
     http.on('upgrade', (request, socket, head) => {
       if (${dies === 'upon POST'} && request.method === 'POST') process.exit(1);
       if (${dies === 'silently, upon POST'} && request.method === 'POST') for (;;);
+      const offer = request.headers['sec-websocket-extensions'] ?? '';
+      if (${dies === 'after the last probe'} && offer.endsWith('server_max_window_bits=8')) over = true;
       server.handleUpgrade(request, socket, head, (peer) => {
         peer.on('error', (error) => {
+          if (error.code === 'WS_ERR_INVALID_OPCODE' && ++badOpcodes === 2) {
+            if (${dies === 'after close-by-server'}) peer.on('close', () => process.exit(1));
+          }
           if (${dies === 'upon invalid UTF-8'} && error.code === 'WS_ERR_INVALID_UTF8') process.exit(1);
         });
         peer.on('message', (data, binary) => peer.send(data, { binary }));
@@ -37,6 +49,13 @@ async function startMortal(dies: string): Promise<string> {
   const [port] = (await once(createInterface(child.stdout), 'line')) as [string];
   return `ws://127.0.0.1:${port}/`;
 }
+
+it('blames the last check if a server did not outlive that', async () => {
+  const url = await startMortal('after close-by-server');
+  const { checks, success } = await runTest({ url, messages: 2, timeoutMs: 1000 });
+  expect(success).toBe(false);
+  expect(failedIds(checks)).toEqual(['close-by-server']);
+});
 
 it('blames the check that a server did not outlive, and skips the rest', async () => {
   const url = await startMortal('upon invalid UTF-8');
@@ -67,12 +86,24 @@ it('reports the probe that a server did not outlive, and all that came before', 
   expect(rules.filter(({ verdict }) => verdict === 'pass').length).toBeGreaterThan(5);
 });
 
+it('notices that a server did not outlive the last probe', async () => {
+  const url = await startMortal('after the last probe');
+  const { rules, success } = await runValidateHandshake({ url, timeoutMs: 1000 });
+  expect(success).toBe(false);
+  const failed = rules.filter(({ verdict }) => verdict === 'fail');
+  expect(failed).toHaveLength(1);
+  expect(failed[0]?.seen).toMatch(/^the server is gone since: .*ECONNREFUSED/);
+});
+
 it('tells a server that hangs from its probes, which are skipped', async () => {
   const url = await startMortal('silently, upon POST');
   const { rules } = await runValidateHandshake({ url, timeoutMs: 300 });
   // Only a probe that asks for others afterwards, and the next ones, can tell that nobody answers.
-  const skipped = rules.filter(({ seen }) => seen.startsWith('the server is gone since probe-'));
+  const skipped = rules.filter(({ seen }) =>
+    /^the server answers nobody since probe-[\w-]+; it may ban or limit/.test(seen),
+  );
   expect(skipped.length).toBeGreaterThan(10);
+  expect(failedIds(rules)).toEqual([]);
   const silent = rules.filter(({ seen }) => seen.includes('did not answer the handshake in time'));
   expect(silent.map(({ id }) => id)).not.toContain('probe-deflate-smallest-window');
 });
@@ -142,3 +173,15 @@ it.each(['429 Too Many Requests', '503 Service Unavailable'])(
     expect(new Set(limited.map(({ verdict }) => verdict))).toEqual(new Set(['skip']));
   },
 );
+
+it('does not take a limit of connections for the refusal of an unknown subprotocol', async () => {
+  await using server = await startWs();
+  await using proxy = await startProxy(server.url, (count) =>
+    count > 1 ? '503 Service Unavailable' : undefined,
+  );
+  const { checks } = await runTest({ url: proxy.url, messages: 2, timeoutMs: 1000 });
+  expect(checks.find(({ id }) => id === 'subprotocol-not-invented')).toMatchObject({
+    verdict: 'skip',
+    detail: expect.stringMatching(/^the server limits connections/) as string,
+  });
+});

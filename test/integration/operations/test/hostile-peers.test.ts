@@ -47,6 +47,20 @@ describe('test of a hostile server', () => {
     expect(channel.connection.bufferedBytes).toBeLessThan(1024 * 1024);
   });
 
+  it('gives one reason for what every check meets, and names those', async () => {
+    await using server = await startFaultyServer({ faults: ['bad-greeting'] });
+    const report = await runTest({ ...INPUT, url: server.url });
+    const failed = report.checks.filter(({ verdict }) => verdict === 'fail');
+    expect(failed.length).toBeGreaterThan(6);
+    expect(report.reasons.filter(({ verdict }) => verdict === 'fail')).toEqual([
+      {
+        verdict: 'fail',
+        reason: expect.stringMatching(/^the server broke RFC 6455#8\.1: /) as string,
+        checks: failed.map(({ id }) => id),
+      },
+    ]);
+  });
+
   it('leaves no connection behind', async () => {
     await using server = await startFaultyServer({
       faults: ['no-close-reply'],

@@ -152,7 +152,7 @@ describe('an echo server that also speaks unasked', () => {
       socket.send(text);
       socket.send(text);
     });
-    const report = await runTest({ ...INPUT, url: server.url });
+    const report = await runTest({ ...INPUT, echo: true, url: server.url });
     expect(failedIds(report.checks)).toContain('echo');
     expect(report.checks.find((row) => row.id === 'echo')?.detail).toMatch(/ twice$/);
   });

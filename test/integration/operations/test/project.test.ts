@@ -35,10 +35,6 @@ describe('test --project', () => {
     expect(report.checks.find((row) => row.id === 'echo')?.detail).toMatch(
       /known from the project/,
     );
-    expect(report.checks.find((row) => row.id === 'chat-broadcast')).toMatchObject({
-      verdict: 'skip',
-      detail: 'the project is no chat server',
-    });
   });
 
   it('takes the limit from the contract, whatever the input says', async () => {

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
@@ -175,7 +176,7 @@ describe('validate-handshake of a response', () => {
   });
 });
 
-/** An echo server behind a limit: from it on, a connection gets `refusal`, or is dropped without. */
+/** An echo server behind a limit: from it on, a connection gets `refusal`, nothing (''), or is dropped. */
 async function startLimited(
   isOver: (count: number, open: number) => boolean,
   refusal?: string,
@@ -184,13 +185,14 @@ async function startLimited(
   const server = new WebSocketServer({ noServer: true });
   const sockets = new Set<Duplex>();
   let count = 0;
-  http.on('connection', (socket) => {
+  const tcp = createTcpServer((socket) => {
     sockets.add(socket);
     const over = isOver(++count, sockets.size);
     socket.on('close', () => sockets.delete(socket)).on('error', () => undefined);
-    if (!over) return;
-    if (refusal === undefined) socket.destroy();
-    else socket.end(`HTTP/1.1 ${refusal}\r\nContent-Length: 0\r\n\r\n`);
+    if (!over) http.emit('connection', socket);
+    else if (refusal === '') socket.resume();
+    else if (refusal === undefined) socket.destroy();
+    else socket.resume().end(`HTTP/1.1 ${refusal}\r\nContent-Length: 0\r\n\r\n`);
   });
   http.on('upgrade', (request, socket, head) => {
     server.handleUpgrade(request, socket, head, (peer) => {
@@ -200,12 +202,12 @@ async function startLimited(
       });
     });
   });
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve));
   return {
-    url: `ws://127.0.0.1:${(http.address() as AddressInfo).port}/`,
+    url: `ws://127.0.0.1:${(tcp.address() as AddressInfo).port}/`,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => http.close(resolve));
+      await new Promise((resolve) => tcp.close(resolve));
     },
   };
 }
@@ -221,6 +223,30 @@ describe('a server that limits connections', () => {
     const limited = rules.filter(({ seen }) => seen === `the server limits connections (${why})`);
     expect(limited.length).toBeGreaterThan(8);
     expect(new Set(limited.map(({ verdict }) => verdict))).toEqual(new Set(['skip']));
+  });
+
+  it.each([
+    ['drops', undefined],
+    ['leaves unanswered', ''],
+  ])('is told from a broken one if it %s what comes behind the limit', async (_, refusal) => {
+    await using server = await startLimited((count) => count > 25, refusal);
+    const { rules, success } = await runValidateHandshake({ url: server.url, timeoutMs: 300 });
+    expect(failedIds(rules)).toEqual([]);
+    // Most rows were not judged.
+    expect(success).toBe(false);
+    const limited = rules.filter(({ seen }) =>
+      /^the server answers nobody since probe-[\w-]+; it may ban or limit/.test(seen),
+    );
+    expect(limited.length).toBeGreaterThan(30);
+    expect(new Set(limited.map(({ verdict }) => verdict))).toEqual(new Set(['skip']));
+  });
+
+  it('is asked again after a pause, and judged if it has relented', async () => {
+    await using server = await startLimited((count) => count > 25 && count < 31);
+    const { rules, success } = await runValidateHandshake({ url: server.url, timeoutMs: 1000 });
+    expect(failedIds(rules)).toEqual([]);
+    expect(success).toBe(true);
+    expect(rules.filter(({ seen }) => seen.startsWith('the server answers nobody'))).toEqual([]);
   });
 
   it('is asked again alone if it takes one at a time', async () => {

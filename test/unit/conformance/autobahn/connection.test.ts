@@ -3,6 +3,7 @@ import { encodeFrame } from '../../../../src/protocol/index.ts';
 import { CasePlay, closePayload } from '../../../support/case-play.ts';
 
 const text = (payload: string) => ({ opcode: 1, payload: Buffer.from(payload) });
+const EMPTY = Buffer.alloc(0);
 const close = (code: number) => ({ opcode: 8, payload: closePayload(code) });
 
 describe('a peer that does all right', () => {
@@ -100,6 +101,46 @@ describe('the guard', () => {
     play.wait(1);
     expect(play.frames().map(({ opcode }) => opcode)).toEqual([8]);
     expect(play.connection.guard).toBe('nothing came from the peer for 30 seconds');
+  });
+
+  it('is not put off by what comes after the closing handshake', () => {
+    const play = new CasePlay('2.2');
+    play.send(close(1000));
+    for (let second = 0; second < 4; second++) {
+      play.wait(1);
+      play.send({ opcode: 9 });
+    }
+    expect(play.connection.drop).toBe('abort');
+  });
+
+  it('does not wait for a peer that only pings', () => {
+    const play = new CasePlay('9.3.9', { idleS: 30 });
+    play.send({ ...text('some'), fin: false });
+    for (let ping = 0; ping < 120; ping++) play.send({ opcode: 9 });
+    play.frames();
+    for (let second = 0; second < 30; second++) {
+      play.send({ opcode: 9 });
+      play.wait(1);
+    }
+    expect(play.frames().at(-1)?.opcode).toBe(8);
+    expect(play.connection.guard).toBe('nothing but pings came from the peer for 30 seconds');
+  });
+
+  it('is patient with a peer whose echo comes slowly, or in small messages', () => {
+    const large = new CasePlay('9.3.9', { idleS: 30 });
+    const echo = encodeFrame({ opcode: 1, payload: Buffer.alloc(4 * 1024 * 1024) });
+    for (let at = 0; at < 90_000; at += 30_000) {
+      large.receive(echo.subarray(at, at + 30_000));
+      large.wait(29);
+    }
+    expect(large.connection.guard).toBeNull();
+
+    const small = new CasePlay('9.7.1', { idleS: 30 });
+    for (let round = 0; round < 200; round++) {
+      small.wait(0.25);
+      small.send(text(''));
+    }
+    expect(small.frames()).toHaveLength(201);
   });
 
   it('is patient with a peer that still sends something', () => {
@@ -272,11 +313,11 @@ describe('a peer that floods', () => {
 
   it('has what a case expects and a little more kept, the rest counted', () => {
     const play = new CasePlay('7.1.1');
-    for (let n = 0; n < 20; n++) play.receive(flood(Buffer.from('x'), 1000));
+    for (let n = 0; n < 5; n++) play.receive(flood(Buffer.from('x'), 1000));
     expect(play.connection.handler.received).toHaveLength(101);
     expect(play.end()).toMatchObject({
       behavior: 'FAILED',
-      result: 'Actual events differ from any expected. 19899 more events came than are kept.',
+      result: 'Actual events differ from any expected. 4899 more events came than are kept.',
     });
   });
 
@@ -304,6 +345,48 @@ describe('a peer that floods', () => {
     const { rxOctetStats } = play.connection.log.resultFields();
     expect(Object.keys(rxOctetStats).length).toBeLessThanOrEqual(1001);
     expect(rxOctetStats[1024]).toBe(77);
+  });
+
+  it.each([
+    ['pings', 9],
+    ['pongs', 10],
+    ['empty frames', 0],
+  ])('with %s is cut off', (kind, opcode) => {
+    const play = new CasePlay('9.1.1');
+    play.frames();
+    play.send({ ...text('some'), fin: false });
+    const frames = Buffer.concat(
+      Array.from({ length: 1000 }, () => encodeFrame({ opcode, fin: opcode > 7, payload: EMPTY })),
+    );
+    for (let n = 0; n < 11; n++) play.receive(frames);
+    expect(play.connection.guard).toBe(`the peer floods with ${kind}`);
+    expect(play.connection.drop).toBe('abort');
+    const sent = play.frames();
+    expect(sent.at(-1)?.payload.readUInt16BE(0)).toBe(1008);
+    expect(sent.length).toBeLessThanOrEqual(10_002);
+    expect(play.verdict()).toBe('FAILED / UNCLEAN');
+    expect(play.connection.ending.wasNotCleanReason).toBe(play.connection.guard);
+  });
+
+  it('with data is cut off, also within one frame', () => {
+    const play = new CasePlay('9.1.1');
+    play.receive(Buffer.from('827f0000000280000000', 'hex'));
+    for (let n = 0; n < 17; n++) play.receive(Buffer.alloc(1024 * 1024));
+    expect(play.connection.guard).toBe('the peer floods with data that the case does not ask for');
+    expect(play.connection.drop).toBe('abort');
+  });
+
+  it('does not do so with a ping before each of many fragments', () => {
+    const play = new CasePlay('9.1.4');
+    const payload = Buffer.alloc(256, 'x');
+    const ping = encodeFrame({ opcode: 9, payload: EMPTY });
+    for (let n = 0; n < 16_384; n++) {
+      const fin = n === 16_383;
+      const fragment = encodeFrame({ opcode: n === 0 ? 1 : 0, fin, payload });
+      play.receive(Buffer.concat([ping, fragment]));
+    }
+    play.send(close(1000));
+    expect(play.verdict()).toBe('OK / OK');
   });
 
   it('has the parts of a message joined', () => {

@@ -39,6 +39,13 @@ it('names a wrong close code beside those that were right', () => {
   );
 });
 
+it('gives the flood alone where a peer was cut off for it', () => {
+  const guard = 'the peer floods with pings';
+  const sample = caseResult({ id: '1.1.2', behavior: 'FAILED', behaviorClose: 'UNCLEAN', guard });
+  const close = { ...sample.close, wasClean: false, wasNotCleanReason: guard };
+  expect(reasonOf({ ...sample, close })).toBe(guard);
+});
+
 it('says it where a guard timer ended the case', () => {
   expect(
     reasonOf(caseResult({ id: '6.4.1', behaviorClose: 'FAILED BY CLIENT', guard: 'ended by us' })),

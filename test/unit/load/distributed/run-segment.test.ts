@@ -3,7 +3,7 @@ import { runSegment } from '../../../../src/load/distributed/run-segment.ts';
 import type { SegmentHost } from '../../../../src/load/distributed/run-segment.ts';
 import type { Offer, WorkerMessage } from '../../../../src/load/distributed/protocol.ts';
 import { VERSION } from '../../../../src/core/version.ts';
-import { freePort } from '../../../support/free-port.ts';
+import { freePort } from '../../../../src/target/project/redis.ts';
 import { loadPlan } from '../../../support/load-results.ts';
 
 const OFFER: Offer = {

@@ -6,6 +6,7 @@ import {
   checkScenario,
   loadScenario,
   parseScenario,
+  toolCallOf,
 } from '../../../../src/load/scenario/index.ts';
 import type { ExpectStep, SendStep, Step } from '../../../../src/load/scenario/scenario.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
@@ -54,6 +55,16 @@ describe('a fault is told with its file, line and column', () => {
       'a number for a step',
       '  - 5',
       's.yaml:2:5: 5 is not a step, expected one of connect, send, expect, think, loop, close',
+    ],
+    [
+      'a header that the handshake sets itself, with what sets it instead',
+      '  - connect: { headers: { X-Any: a, sec-websocket-Protocol: chat } }',
+      's.yaml:2:37: key "sec-websocket-Protocol": sec-websocket-Protocol is a field of the opening handshake itself: offer one with --subprotocol (subprotocol in a scenario)',
+    ],
+    [
+      'a header whose name is none',
+      '  - connect: { headers: { "X Any": a } }',
+      's.yaml:2:27: key "X Any": expected the name of a header',
     ],
     [
       'an unknown key of a step',
@@ -351,6 +362,20 @@ describe('loadScenario', () => {
       message: 'cannot read the scenario jsonrpc (ENOENT)',
       hint: 'did you mean json-rpc?',
     });
+  });
+
+  it('calls a tool of MCP that is named, with variables, and pings without one', () => {
+    const sent = (tool?: string): string =>
+      JSON.stringify(loadScenario('mcp', '.', tool === undefined ? undefined : toolCallOf(tool)));
+    expect(sent()).toMatch(/"ping/);
+    const calls = sent(`add {"a": "it's: {{pass}}"}`);
+    expect(calls).toMatch(/tools\/call/);
+    expect(calls).toMatch(/it's: /);
+    expect(() => sent('add {"a": "{{"}')).toThrow(/"{{" without "}}"/);
+    for (const text of ['', 'add [1]', 'add {', 'add 5', '{"a": 1}']) {
+      expect(toolCallOf(text), text).toBeUndefined();
+    }
+    expect(toolCallOf('add')).toEqual({ name: 'add', arguments: {} });
   });
 
   it('says no name for what is a path', () => {

@@ -72,8 +72,8 @@ describe('judgeSaturation', () => {
   });
 
   it.each([
-    [1.99, 1, false],
-    [2.01, 1, true],
+    [0.99, 1, false],
+    [1.01, 1, true],
     [3, 16, false],
     [3, 14, true],
   ])(
@@ -84,6 +84,16 @@ describe('judgeSaturation', () => {
       if (disturbed) expect(reasons[0]).toContain('messages left late: p99 of the lateness is');
     },
   );
+
+  it('allows a millisecond more where the timer counts whole ones', () => {
+    const coarse = loadPlan({
+      load: { ...OPEN.load, model: 'open', rate: 1001 } as LoadPlan['load'],
+    });
+    expect(judge(run(1.99, 1), coarse).disturbed).toBe(false);
+    expect(judge(run(2.01, 1), coarse).disturbed).toBe(true);
+    expect(judge(run(1.01, 1), { ...coarse, precise: true }).disturbed).toBe(true);
+    expect(judge(run(1.01, 1), { ...coarse, workers: 2 }).disturbed).toBe(true);
+  });
 
   it('flags a stall of one second that leaves the p99 of the run alone', () => {
     const second = (at: number, late: number) =>

@@ -30,12 +30,20 @@ describe('the file', () => {
     await expect(read('')).resolves.toEqual([]);
   });
 
-  it.each(['- case: "1.1.1"\n', 'case: 1.1.1\n', '- { case: 1.1.1, reason: x, why: y }\n', '- ['])(
-    'is refused if it is %j',
-    async (text) => {
-      await expect(read(text)).rejects.toMatchObject({ code: 'WSK_ERR_INVALID_INPUT' });
-    },
-  );
+  it.each([
+    ['- case: 1.1.1\n  reason: x\n- case: "1.1.2"\n', '3:3: reason is missing'],
+    ['case: 1.1.1\n', '1:1: {"case":"1.1.1"}: expected a list of rows, each begun by "- case:"'],
+    ['- 1.1.1\n', '1:3: "1.1.1": expected a row such as { case: "6.4.1", reason: why it fails'],
+    ['- { case: 1.1.1, reason: x, why: y }\n', '1:29: unknown key "why"'],
+    ['- case: 1.1.1\n  reason: [x]\n', '2:11: reason is ["x"]: expected text'],
+    ['- case: 1\n  reason: "x\n', '3:1: missing closing "quote'],
+    ['- [', '1:4: '],
+  ])('is refused if it is %j, with the line and what is expected', async (text, message) => {
+    await expect(read(text)).rejects.toMatchObject({
+      code: 'WSK_ERR_INVALID_INPUT',
+      message: expect.stringContaining(`expected.yaml:${message}`) as string,
+    });
+  });
 
   it('has to be there', async () => {
     await expect(readExpectedFailures('nowhere.yaml', temporaryFolder())).rejects.toMatchObject({

@@ -19,9 +19,12 @@ describe('the command that repeats a run', () => {
   });
 
   it('repeats flags and quotes words for a shell', () => {
-    expect(command({ thresholds: ['p99<20ms', "it's"], sourceIps: ['127.0.0.2', '::1'] })).toBe(
-      'websocket-skill benchmark --url ws://a --source-ip 127.0.0.2 --source-ip ::1 ' +
-        `--threshold 'p99<20ms' --threshold 'it'\\''s'`,
+    const sourceIps = ['127.0.0.2', '::1'];
+    expect(
+      command({ thresholds: ['p99<20ms', 'rate>=0.9'], subprotocols: ["it's"], sourceIps }),
+    ).toBe(
+      `websocket-skill benchmark --url ws://a --subprotocol 'it'\\''s' --source-ip 127.0.0.2 ` +
+        `--source-ip ::1 --threshold 'p99<20ms' --threshold 'rate>=0.9'`,
     );
   });
 

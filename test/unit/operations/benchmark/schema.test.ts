@@ -30,6 +30,8 @@ describe('the flags of benchmark', () => {
     [{ compare: 'http://b' }, '--compare is "http://b", expected a ws:// or wss:// URL'],
     [{ project: 'b' }, '--url is "ws://localhost", expected either a url or a project'],
     [{ url: undefined }, '--url is missing, expected either a url or a project'],
+    [{ thresholds: ['p99<10'] }, '--threshold holds "p99<10", column 7: no unit, p99 takes us, ms'],
+    [{ slo: 'p99' }, '--slo is "p99", column 4: nothing where <, <=, > or >= is expected'],
     [{ mode: 'storm' }, '--mode is "storm", expected one of echo, fanout, connect, idle, soak'],
   ])('refuse %j', (args, message) => {
     const error = refusal(args);

@@ -31,6 +31,17 @@ describe('notesOn', () => {
     expect(notesOn(answers({ type }), changed, WRITTEN)).toEqual([]);
   });
 
+  it('says that a server in Go keeps no context, whatever was asked for', () => {
+    const keeping = answers({ language: 'Go', serverNoContextTakeover: false });
+    expect(notesOn(keeping, changed, WRITTEN)).toEqual([
+      'a server in go compresses each message on its own all the same',
+    ]);
+    for (const language of ['Node.js', 'Python']) {
+      const kept = answers({ language, serverNoContextTakeover: false });
+      expect(notesOn(kept, changed, WRITTEN)).toEqual([]);
+    }
+  });
+
   it('names files that were edited and are no longer generated', () => {
     const plan = { ...changed, orphans: ['src/rooms.ts'] };
     const notes = notesOn(answers({ compression: 'none' }), plan, WRITTEN);

@@ -1,7 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, it } from 'vitest';
 import { runTask } from '../../../../src/operations/run-task/run-task.ts';
-import { context, noteOperations, NoteRun, requestFirst } from '../../../support/note-runs.ts';
+import {
+  context,
+  noteOperations,
+  NoteRun,
+  requestFirst,
+  snapshot,
+} from '../../../support/note-runs.ts';
 
 async function requested(inputs: Record<string, unknown> = {}) {
   const notes = new NoteRun(inputs);
@@ -73,4 +80,40 @@ it('posts nothing when it is interrupted', async () => {
   expect(existsSync(notes.taskFile(effectId, 'result.json'))).toBe(false);
   expect(existsSync(notes.taskFile(effectId, 'output.json'))).toBe(false);
   expect(notes.journal().map(({ type }) => type)).toEqual(['RUN_CREATED', 'EFFECT_REQUESTED']);
+});
+
+it.each(['input.json', 'output.json', 'output.json.tmp', 'result.json', 'stdout.log', '.'])(
+  'writes nothing through a symbolic link in place of tasks/<effectId>/%s',
+  async (name) => {
+    const { notes, effectId, run } = await requested();
+    const elsewhere = path.join(notes.root, 'elsewhere');
+    const link = path.join(notes.taskFile(effectId, '.'), name);
+    if (name === '.') renameSync(link, elsewhere);
+    else {
+      writeFileSync(elsewhere, 'mine');
+      rmSync(link, { force: true });
+    }
+    symlinkSync(elsewhere, link);
+    const before = snapshot(notes.root);
+    const linked = path.join('tasks', effectId, name);
+    await expect(run()).rejects.toMatchObject({
+      name: 'EnvironmentError',
+      code: 'WSK_ERR_OUTPUT_NOT_WRITABLE',
+      message: `run ${notes.runDir}: ${linked} is a symbolic link, which is not written through`,
+    });
+    expect(snapshot(notes.root)).toEqual(before);
+    expect(notes.executions()).toEqual([]);
+  },
+);
+
+it('posts nothing through a symbolic link that the operation itself has put there', async () => {
+  const { notes, effectId, run } = await requested();
+  const elsewhere = path.join(notes.root, 'elsewhere');
+  writeFileSync(elsewhere, 'mine');
+  const emit = (): void => {
+    const link = notes.taskFile(effectId, 'result.json');
+    if (!existsSync(link)) symlinkSync(elsewhere, link);
+  };
+  await expect(run({ emit })).rejects.toMatchObject({ code: 'WSK_ERR_OUTPUT_NOT_WRITABLE' });
+  expect(readFileSync(elsewhere, 'utf8')).toBe('mine');
 });

@@ -8,6 +8,8 @@ describe('input of test', () => {
   it('fills in defaults', () => {
     expect(TestInput.parse({ url })).toEqual({
       url,
+      role: 'server',
+      alsoUrls: [],
       headers: [],
       subprotocols: [],
       messages: 100,
@@ -22,6 +24,7 @@ describe('input of test', () => {
   it.each([
     [{}, 'expected either a url or a project'],
     [{ url, project: 'chat' }, 'expected either a url or a project'],
+    [{ url, alsoUrls: [url] }, 'expected only with --url and --contract'],
     [{ url: 'http://localhost' }, 'expected a ws:// or wss:// URL'],
     [{ url, messages: 0 }, '>=1'],
     [{ url, maxPayload: -1 }, '>=1'],

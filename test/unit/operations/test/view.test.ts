@@ -28,6 +28,7 @@ const REPORT: TestReport = {
   checks: [
     { id: 'text', rfc: '6455#5.6', title: 'text', verdict: 'fail', detail: 'why', durationMs: 1 },
   ],
+  reasons: [{ verdict: 'fail', reason: 'why', checks: ['text'] }],
   summary: { passed: 0, failed: 1, warnings: 2, infos: 0, skipped: 0 },
 };
 
@@ -49,6 +50,36 @@ it('lays out the report of test', () => {
   });
 });
 
+it('puts checks and rules together that ended alike for the same reason', () => {
+  const check = { title: '', detail: 'why', durationMs: 1 };
+  const view = viewTest({
+    ...REPORT,
+    checks: [
+      { ...check, id: 'text', rfc: 'a', verdict: 'fail' },
+      { ...check, id: 'near', rfc: 'a', verdict: 'pass' },
+      { ...check, id: 'over', rfc: 'a', verdict: 'pass' },
+      { ...check, id: 'binary', rfc: 'b', verdict: 'fail' },
+      { ...check, id: 'late', rfc: 'b', verdict: 'warn' },
+    ],
+  });
+  expect(view.table?.rows).toEqual([
+    ['text, binary', 'fail', '', 'why'],
+    ['near', 'pass', 'a', 'why'],
+    ['over', 'pass', 'a', 'why'],
+    ['late', 'warn', 'b', 'why'],
+  ]);
+  const rule = { rfc: 'a', rule: '', verdict: 'skip', seen: 'gone' } as const;
+  const handshake = viewValidateHandshake({
+    operation: 'validate-handshake',
+    target: 'ws://h/',
+    status: 'failed',
+    success: false,
+    rules: ['a', 'b', 'c', 'd', 'e', 'f'].map((id) => ({ ...rule, id, expected: id })),
+    summary: REPORT.summary,
+  });
+  expect(handshake.table?.rows).toEqual([['a, b, c, d and 2 more', 'skip', '', 'gone', '']]);
+});
+
 it('leaves out figures that were not measured', () => {
   const metrics = { ...REPORT.metrics, p50Ms: null, compressionRatio: null };
   expect(viewTest({ ...REPORT, metrics }).facts?.map(([label]) => label)).toEqual([
@@ -57,6 +88,25 @@ it('leaves out figures that were not measured', () => {
     'extensions',
     'messages',
   ]);
+});
+
+it('says of a client, which is held to its contract alone, nothing else', () => {
+  const row = { title: 'a cut', rfc: '', detail: '', durationMs: 1, section: 'Lost connections' };
+  const skipped = { ...row, verdict: 'skip', detail: 'no tokens', section: 'Tokens' } as const;
+  const checks: TestReport['checks'] = [
+    { ...row, id: 'cut.1', verdict: 'pass' },
+    { ...skipped, id: 'tokens.1' },
+  ];
+  const view = viewTest({ ...REPORT, checks });
+  expect(view.facts?.map(([label]) => label)).toEqual(['checks']);
+  expect(view.table).toBeUndefined();
+  expect(view.moreTables?.[0]?.rows).toEqual([
+    ['Lost connections', '1', '0', '0', '0'],
+    ['Tokens', '0', '0', '0', '1'],
+  ]);
+  expect(view.notes).toEqual(['1 row of the contract is skipped: no tokens']);
+  const twice = viewTest({ ...REPORT, checks: [...checks, { ...skipped, id: 'tokens.2' }] });
+  expect(twice.notes).toEqual(['2 rows of the contract are skipped: no tokens']);
 });
 
 it('lays out the report of validate-handshake', () => {

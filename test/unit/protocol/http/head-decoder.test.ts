@@ -64,6 +64,8 @@ describe('HeadDecoder', () => {
       decoder.receive(Buffer.from('HTTP/1.1 102 Processing\r\n\r\n'));
     }
     expect(decoder.violation?.code).toBe('WSK_HEAD_TOO_BIG');
+    expect(decoder.violation?.message).toMatch(/1638\d|1639\d|1640\d/);
+    expect(decoder.violation?.message).toMatch(/1xx responses included, expected at most 16384/);
   });
 
   it('reads the same head from any pieces, and keeps what comes behind it', () => {

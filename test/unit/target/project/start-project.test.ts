@@ -48,7 +48,30 @@ describe('startProject', () => {
     const { manifest } = await readProject(folder);
     const file = path.join(folder, 'server.py');
     writeFileSync(file, `${formatHeader(manifest, '#')}import asyncio\n`);
-    expect(await readProject(file)).toEqual({ root: folder, manifest });
+    expect(await readProject(file)).toEqual({ root: folder, manifest, file: path.basename(file) });
+  });
+
+  it('says what is missing on the machine, before anything is installed', async () => {
+    const commands = { install: script(`require('node:fs').writeFileSync('installed', '')`) };
+    const lacks = async (command: string[], least: string): Promise<EnvironmentError> => {
+      const error = await errorOf({ commands, manifest: { toolchain: { command, least } } });
+      expect(error).toMatchObject({ code: 'WSK_ERR_TOOLCHAIN_MISSING' });
+      return error;
+    };
+    const version = process.versions.node;
+    expect((await lacks(['no-such-program', '--version'], '3.11')).message).toBe(
+      'the project needs no-such-program >= 3.11, and there is none',
+    );
+    const node = [process.execPath, '--version'];
+    const [major = '', minor] = version.split('.');
+    for (const least of [`${Number(major) + 1}`, `${major}.${Number(minor) + 1}`]) {
+      const message = `the project needs ${process.execPath} >= ${least}, and this is ${version}`;
+      expect((await lacks(node, least)).message).toBe(message);
+    }
+    const toolchain = { command: node, least: `${Number(major) - 1}.99` };
+    const folder = writeProject(temporaryFolder(), { manifest: { toolchain } });
+    await using project = await startProject(folder, { signal });
+    expect(project.manifest.toolchain).toEqual(toolchain);
   });
 
   it('stops own tests that do not end', async () => {
