@@ -1,6 +1,7 @@
-// The main job from end to end, with the babysitter SDK and without an LLM: generates a multi-room
-// chat server into a temporary folder, holds its handshake against RFC 6455, installs, builds and
-// starts it and tests it. The same as `websocket-skill run websocket-server --inputs inputs.json`.
+// The main job from end to end, with the babysitter SDK and without an LLM: generates a chat server that
+// resumes and its client into a temporary folder, holds the server's handshake to RFC 6455 and both to their
+// contract, puts the server under load, and writes one page with every verdict. The same as
+// `websocket-skill run realtime-messaging-system --inputs inputs.json`.
 import { mkdtempSync, realpathSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -12,9 +13,9 @@ import { runProcess } from '../dist/src/operations/run/run.js';
 const inputs = {
   projectName: 'demo-chat',
   language: 'nodejs',
-  type: 'chat',
-  features: ['rooms', 'presence', 'history'],
-  outputDir: 'chat-server',
+  features: { pubSub: true, presence: true, history: true, resume: true },
+  outputDir: 'demo-chat',
+  benchmark: { connections: 20, messagesPerSecond: 5, duration: '2s' },
 };
 
 process.exitCode = await demo();
@@ -30,7 +31,7 @@ async function demo() {
   try {
     const report = await runProcess(
       {
-        process: 'websocket-server',
+        process: 'realtime-messaging-system',
         inputs: file,
         runsDir: path.join(folder, '.a5c', 'runs'),
         runId: 'demo',
@@ -55,21 +56,36 @@ async function demo() {
 /** The report in short: what was done, how it was judged, where to look. */
 function viewDemo({ output, effects, error, runDir }, durationMs) {
   const { implementation, testResults } = output ?? {};
-  const { metrics, failures = [] } = testResults ?? {};
+  const { performance, failures = [] } = testResults ?? {};
+  const passed = (verdict) => (verdict === null ? 'not asked for' : verdict ? 'passed' : 'failed');
   const ms = (value) => (value == null ? 'none measured' : `${value.toFixed(2)} ms`);
+  const server = implementation?.server.outputDir;
   return {
-    title: `a chat server with rooms, generated and verified in ${(durationMs / 1000).toFixed(1)} s`,
+    title: `a messaging system, generated and verified in ${(durationMs / 1000).toFixed(1)} s`,
     facts: [
       ...(output === null
         ? []
         : [
-            ['files', `${implementation.files.length} generated`],
+            ['server', `${server}, ${implementation.server.files.length} files`],
+            [
+              'client',
+              `${implementation.client.outputDir}, ${implementation.client.files.length} files`,
+            ],
             [
               'tests',
               `${testResults.passedTests} of ${testResults.totalTests} passed, ${testResults.skippedTests} skipped`,
             ],
-            ['latency', `p50 ${ms(metrics?.p50Ms)}, p99 ${ms(metrics?.p99Ms)}`],
-            ['server', implementation.outputDir],
+            [
+              'verdicts',
+              `handshake ${passed(testResults.handshake)}, server ${passed(testResults.server)}, client ${passed(testResults.client)}`,
+            ],
+            [
+              'load',
+              performance === null
+                ? 'none'
+                : `p50 ${ms(performance.p50)}, p99 ${ms(performance.p99)}, ${passed(performance.success)}`,
+            ],
+            ['page', implementation.page],
           ]),
       ['run folder', runDir],
     ],
@@ -84,7 +100,7 @@ function viewDemo({ output, effects, error, runDir }, durationMs) {
     notes: [
       ...(error === null ? [] : [`${error.code ?? error.name}: ${error.message}`]),
       ...failures,
-      ...(output === null ? [] : [`try it: cd ${implementation.outputDir} && npm start`]),
+      ...(output === null ? [] : [`watch it resume: cd ${server} && npm run demo`]),
     ],
   };
 }

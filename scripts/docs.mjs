@@ -1,6 +1,6 @@
 // Writes the generated parts of docs/ and of the skill's references: the text between
-// <!-- flags:<operation> --> and <!-- /flags -->, and likewise errors, violations, exit-codes and
-// architecture.
+// <!-- flags:<operation> --> and <!-- /flags -->, and likewise errors, violations, close-codes,
+// exit-codes and architecture.
 // `--check` writes nothing and exits 1 with the names of the stale files.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
@@ -55,6 +55,7 @@ export async function sectionsOfPackage() {
   const { commands } = await import('../dist/src/cli/commands.js');
   const { ExitCode } = await import('../dist/src/cli/exit-code.js');
   const { flagTable, table } = await import('../dist/src/core/derive/markdown.js');
+  const { closeCodeTable } = await import('../dist/src/generate/close-codes.js');
   const { ERRORS } = await import('../dist/src/core/errors.js');
   const { VIOLATIONS } = await import('../dist/src/protocol/index.js');
   const operations = await Promise.all(commands.map((entry) => entry.load()));
@@ -70,6 +71,7 @@ export async function sectionsOfPackage() {
         ['code', 'raised for'],
         Object.entries(ERRORS).map(([code, text]) => [`\`${code}\``, text]),
       ),
+    'close-codes': closeCodeTable,
     violations: () =>
       table(
         ['code', 'close code', 'broken rule'],
