@@ -7,16 +7,21 @@ import type { Reporter, TestModule } from 'vitest/node';
  */
 export class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
-    const states = modules.flatMap((module) =>
-      [...module.children.allTests()].map((test) => test.result().state),
-    );
-    const count = (state: string): number => states.filter((each) => each === state).length;
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    const having = (state: string): typeof tests =>
+      tests.filter((test) => test.result().state === state);
+    const count = (state: string): number => having(state).length;
     // A file that cannot be loaded holds no tests, and an error may fall outside all of them.
     const broken = modules.filter((module) => module.errors().length > 0).length + errors.length;
     const failed = count('failed') + broken;
     const skipped = count('skipped');
-    if (skipped > 0 && process.env['CI'] === 'true') process.exitCode = 1;
+    const refused = process.env['CI'] === 'true' ? having('skipped') : [];
+    if (refused.length > 0) process.exitCode = 1;
     process.once('exit', () => {
+      for (const test of refused) {
+        const where = `${test.module.relativeModuleId} > ${test.fullName}`;
+        process.stdout.write(`skipped, which fails with CI=true: ${where}\n`);
+      }
       const tail = skipped === 0 ? '' : `, ${skipped} skipped`;
       process.stdout.write(`${count('passed')} passed, ${failed} failed${tail}\n`);
     });
