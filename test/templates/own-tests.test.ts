@@ -23,9 +23,14 @@ describe('templates as they stand', () => {
     });
     symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
     // What the template shares with others is not of its folder.
-    cpSync(path.join(root, 'templates/shared/redis'), path.join(folder, 'realtime/lua'), {
-      recursive: true,
-    });
+    for (const [shared, place] of [
+      ['redis', 'lua'],
+      ['handlers', 'src/handlers'],
+    ] as const) {
+      cpSync(path.join(root, 'templates/shared', shared), path.join(folder, 'realtime', place), {
+        recursive: true,
+      });
+    }
     // The client of the page is not of the template: it comes from generate-client.
     const input = GenerateServerInput.parse({ type: 'collab' });
     const answers = resolveAnswers(input, { form: 'project', baseName: 'server' });
