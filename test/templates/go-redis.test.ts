@@ -67,6 +67,13 @@ const MUTANTS: readonly Mutant[] = [
     replace: 'return known.connections',
     check: 'counts connections of a user together',
   },
+  {
+    without: 'what a user was charged before',
+    file: 'internal/redislink/lua/use.lua',
+    find: 'if counted == count then',
+    replace: 'if false then',
+    check: 'charges a user once for what is said again',
+  },
 ];
 
 redisRequirement('a server in Go with a Redis')('a server in Go with a Redis', () => {

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
@@ -78,6 +78,50 @@ async function speakRedis(info: string): Promise<AsyncDisposable & { readonly ur
     url: `redis://127.0.0.1:${port}`,
     [Symbol.asyncDispose]: async () => {
       server.close();
+      await Promise.resolve();
+    },
+  };
+}
+
+/** A way to the shared Redis on which replies are lost from `lose` on, until `pass`. */
+async function openLossyWay(): Promise<
+  AsyncDisposable & {
+    readonly url: string;
+    readonly lose: (mark: string) => void;
+    readonly pass: () => void;
+  }
+> {
+  let lost: string | undefined;
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((near) => {
+    const far = connectTcp(redis.port, '127.0.0.1');
+    let isLost = false;
+    const end = (): void => {
+      for (const socket of [near, far]) {
+        sockets.delete(socket);
+        socket.destroy();
+      }
+    };
+    for (const socket of [near, far]) sockets.add(socket.on('error', end).on('close', end));
+    near.on('data', (data) => {
+      if (lost !== undefined && data.includes(lost)) isLost = true;
+      far.write(data);
+    });
+    far.on('data', (data) => {
+      if (isLost) end();
+      else near.write(data);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    lose: (mark) => void (lost = mark),
+    pass: () => void (lost = undefined),
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
       await Promise.resolve();
     },
   };
@@ -238,5 +282,29 @@ export const REDIS_CHECKS: Readonly<Record<string, Check>> = {
       const third = await connect(one.port, 'ada').catch(() => undefined);
       return third !== undefined;
     });
+  },
+  'charges a user once for what is said again': async ({ boot }) => {
+    await using way = await openLossyWay();
+    const rate = { USER_RATE_LIMIT: '1', USER_RATE_BURST: '1000' };
+    const env = settings({ ...rate, REDIS_URL: way.url });
+    await using server = await boot(env);
+    const key = `${env['REDIS_PREFIX'] ?? ''}:user:ada`;
+    const ada = await connect(server.port, 'ada');
+    const taken = async (): Promise<number> => {
+      const fields = Object.entries(await redis.client.hgetall(key));
+      return Number(
+        fields
+          .find(([name]) => name.startsWith('at '))?.[1]
+          .split(' ')
+          .at(-1),
+      );
+    };
+    way.lose(key);
+    for (let n = 0; n < 100; n += 1) await ada.request({ type: 'ping' });
+    await until(async () => (await taken()) === 100);
+    way.pass();
+    await ada.request({ type: 'ping' });
+    await until(async () => (await taken()) === 101);
+    expect(Number(await redis.client.hget(key, 'left'))).toBeGreaterThanOrEqual(899);
   },
 };

@@ -14,6 +14,9 @@ import type { RedisLink } from './redis-link.ts';
 import type { Revocations } from './revocations.ts';
 import { MAX_PER_USER, Tickets } from './tickets.ts';
 // #endif
+// #if rate-limit
+import type { UserShare } from './users.ts';
+// #endif
 
 // #if auth
 
@@ -74,8 +77,9 @@ export class SharedRevocations {
   readonly #link: RedisLink;
   readonly #revocations: Revocations;
   readonly #onRevoked: () => void;
-  /** What Redis has not been told, and how often it was revoked. */
+  /** What Redis has not been told, and the number of its last revocation. */
   readonly #unsaid = new Map<string, number>();
+  #number = 0;
   readonly #keys: readonly [all: string, channel: string];
 
   /** `onRevoked` is called when another server has revoked something. */
@@ -89,16 +93,16 @@ export class SharedRevocations {
 
   /** `what` is a key of `Revocations`. Resolves when all know it, or Redis is out of reach: then later. */
   async say(what: string): Promise<void> {
-    this.#unsaid.set(what, (this.#unsaid.get(what) ?? 0) + 1);
+    this.#unsaid.set(what, ++this.#number);
     await this.#tell(what);
   }
 
   async #tell(what: string): Promise<void> {
-    const times = this.#unsaid.get(what);
+    const number = this.#unsaid.get(what);
     try {
       await this.#link.run(REVOKE, this.#keys, [what, this.#revocations.max]);
       // Once more meanwhile is a later moment.
-      if (this.#unsaid.get(what) === times) this.#unsaid.delete(what);
+      if (this.#unsaid.get(what) === number) this.#unsaid.delete(what);
     } catch (error) {
       report(error);
     }
@@ -137,14 +141,15 @@ export class SharedUse {
     this.#rate = [perSecond, burst];
   }
 
-  /** Says how many connections a user has here, and what it has taken since; what there is elsewhere. */
+  /** Says how many connections a user has here, and what it has ever taken; what there is elsewhere. */
   async say(
-    user: string,
-    connections: number,
+    { user, connections, count, saidTaken, commands }: UserShare,
     taken: number,
   ): Promise<{ readonly elsewhere: number; readonly left: number }> {
     const key = `${this.#link.prefix}:user:${user}`;
-    const args = [this.#node, connections, USER_TTL_MS, taken, ...this.#rate];
+    const own = [this.#node, connections, USER_TTL_MS, count, saidTaken, taken];
+    // What was taken long ago is earned again.
+    const args = [...own, commands.spent, ...this.#rate];
     const [elsewhere, left] = (await this.#link.run(USE, [key], args)) as [number, string];
     return { elsewhere, left: Number(left) };
   }

@@ -50,6 +50,9 @@ export class TokenBucket {
   spend(cost: number, now = this.#now()): void {
     this.#refill(now);
     this.#tokens = Math.max(-this.#burst, this.#tokens - cost);
+    // #if rate-limit && redis
+    this.taken += cost;
+    // #endif
   }
 
   // #if rate-limit

@@ -1,6 +1,6 @@
 import type { Config } from './config.ts';
 // #if redis
-import { report, settle } from './redis-link.ts';
+import { report } from './redis-link.ts';
 import type { RedisLink } from './redis-link.ts';
 import { SAY_AGAIN_MS, SharedUse } from './redis-shared.ts';
 // #endif
@@ -12,12 +12,17 @@ export interface UserShare {
   readonly commands: TokenBucket;
   connections: number;
   // #if redis
-  /** Its connections to other servers; what it had taken and when, as Redis was told last. */
+  /** Which of the counts of this server it is: one that was forgotten began anew. */
+  readonly count: number;
+  /** Its connections to other servers; what it had taken, as Redis knows, and when it was told last. */
   elsewhere: number;
   saidTaken: number;
   saidAt: number;
   /** How many want to know what it has elsewhere, before they let it in. */
   asking: number;
+  /** Redis is being told; will be when that is done. */
+  saying: Promise<void> | undefined;
+  next: Promise<void> | undefined;
   // #endif
 }
 
@@ -28,6 +33,7 @@ export class Users {
 
   // #if redis
   readonly #shared: SharedUse | undefined;
+  #counts = 0;
 
   constructor(config: Config, link?: RedisLink) {
     this.#config = config;
@@ -44,23 +50,34 @@ export class Users {
     share.asking -= 1;
   }
 
-  async #say(share: UserShare): Promise<void> {
-    const { user, connections, commands } = share;
+  /** One at a time, so that what is newest is said last, however long Redis takes; never rejects. */
+  #say(share: UserShare): Promise<void> {
+    if (share.saying === undefined) {
+      share.saying = this.#sayNow(share).finally(() => {
+        share.saying = undefined;
+      });
+      return share.saying;
+    }
+    share.next ??= share.saying.then(() => {
+      share.next = undefined;
+      return this.#say(share);
+    });
+    return share.next;
+  }
+
+  async #sayNow(share: UserShare): Promise<void> {
+    const { commands } = share;
     const { taken } = commands;
-    const unsaid = taken - share.saidTaken;
-    // What was taken long ago is earned again.
-    const since = Math.min(unsaid, commands.spent);
-    share.saidTaken = taken;
     share.saidAt = performance.now();
     try {
-      const said = await this.#shared?.say(user, connections, since);
+      const said = await this.#shared?.say(share, taken);
       if (said === undefined) return;
       share.elsewhere = said.elsewhere;
+      share.saidTaken = taken;
       // What it has taken meanwhile will be said the next time.
       commands.set(said.left - (commands.taken - taken));
     } catch (error) {
       share.elsewhere = 0;
-      share.saidTaken -= unsaid;
       report(error);
     }
   }
@@ -87,7 +104,7 @@ export class Users {
     const share = this.#shareOf(user);
     share.connections += 1;
     // #if redis
-    settle(this.#say(share));
+    void this.#say(share);
     // #endif
     return share;
   }
@@ -101,10 +118,13 @@ export class Users {
       commands: new TokenBucket(USER_RATE_LIMIT, USER_RATE_BURST),
       connections: 0,
       // #if redis
+      count: ++this.#counts,
       elsewhere: 0,
       saidTaken: 0,
       saidAt: 0,
       asking: 0,
+      saying: undefined,
+      next: undefined,
       // #endif
     };
     this.#byUser.set(user, share);
@@ -115,7 +135,7 @@ export class Users {
   leave(share: UserShare): void {
     share.connections -= 1;
     // #if redis
-    settle(this.#say(share));
+    void this.#say(share);
     // #endif
   }
 
@@ -134,7 +154,7 @@ export class Users {
       }
       const isLate = share.elsewhere > 0 || now - share.saidAt > SAY_AGAIN_MS;
       if (commands.taken > share.saidTaken || (connections > 0 && isLate)) {
-        settle(this.#say(share));
+        void this.#say(share);
       }
       // #else
       //~ if (isGone) this.#byUser.delete(user);

@@ -397,24 +397,30 @@ describe('servers that share a Redis', { skip: NO_REDIS }, () => {
 describe('a revocation', () => {
   it('that failed is said again though an earlier one did not', async () => {
     let said = 0;
+    let answerFirst = (): void => undefined;
+    const first = new Promise<void>((resolve) => (answerFirst = resolve));
     let up = (): Promise<void> => Promise.resolve();
     const link = {
       prefix: 'tests',
       onUp: (action: () => Promise<void>): void => void (up = action),
       run: async (): Promise<void> => {
-        const isSecond = ++said === 2;
-        await Promise.resolve();
-        if (isSecond) throw new RedisDown('');
+        said += 1;
+        if (said === 1) await first;
+        if (said === 3) throw new RedisDown('');
       },
       subscribe: (): Promise<void> => Promise.resolve(),
       command: (): Promise<readonly never[]> => Promise.resolve([]),
     };
     const like = link as unknown as RedisLink;
     const shared = new SharedRevocations(like, new Revocations(10), () => undefined);
-    await Promise.all([shared.say('user:ada'), shared.say('user:ada')]);
+    const slow = shared.say('user:ada');
+    await shared.say('user:ada');
+    await shared.say('user:ada');
+    answerFirst();
+    await slow;
     await up();
     await up();
-    assert.equal(said, 3);
+    assert.equal(said, 4);
   });
 });
 

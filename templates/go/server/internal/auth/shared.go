@@ -34,8 +34,9 @@ type shared struct {
 	onRevoked func()
 
 	mu sync.Mutex
-	// unsaid is what was revoked here while Redis was out of reach, and how often.
+	// unsaid is what was revoked here while Redis was out of reach, and the number of its last revocation.
 	unsaid map[string]int
+	number int
 }
 
 // Share is called before the link is started; onRevoked when another server has revoked something.
@@ -153,29 +154,36 @@ func (a *Auth) TellRevoked(user, id string) {
 	if id != "" {
 		what = "jti:" + id
 	}
-	a.shared.mu.Lock()
-	a.shared.unsaid[what]++
-	a.shared.mu.Unlock()
+	a.shared.note(what)
 	a.shared.say(what)
+}
+
+// note has something to be said, and returns the number of this revocation.
+func (s *shared) note(what string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.number++
+	s.unsaid[what] = s.number
+	return s.number
 }
 
 func (s *shared) say(what string) {
 	s.mu.Lock()
-	times := s.unsaid[what]
+	number := s.unsaid[what]
 	s.mu.Unlock()
 	_, err := s.link.Run(revokeScript, []string{s.link.Key("revoked"), s.link.Key("revoked", "channel")}, what, s.revocations.limit)
 	if err != nil {
 		s.link.Report(err)
 		return
 	}
-	s.said(what, times)
+	s.said(what, number)
 }
 
 // said forgets what was said, unless it was revoked once more meanwhile: that is a later moment.
-func (s *shared) said(what string, times int) {
+func (s *shared) said(what string, number int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.unsaid[what] == times {
+	if s.unsaid[what] == number {
 		delete(s.unsaid, what)
 	}
 }

@@ -34,26 +34,40 @@ func (u *users) learn(name string) {
 	known.asked = time.Now()
 }
 
-// sayLater tells Redis what a user has and uses.
+// sayLater tells Redis what a user has and uses; one says, and at most one waits, however long Redis takes. The
+// mutex is held.
 func (u *users) sayLater(known *user) {
-	if u.link != nil {
-		// Not again before that is done.
-		known.saidAt = time.Now()
-		u.link.Go(func() { u.say(known) })
+	if u.link == nil || known.isWaiting {
+		return
 	}
+	known.isWaiting = true
+	u.link.Go(func() {
+		known.saying.Lock()
+		defer known.saying.Unlock()
+		u.mu.Lock()
+		known.isWaiting = false
+		u.mu.Unlock()
+		u.sayNow(known)
+	})
 }
 
 func (u *users) say(known *user) {
 	known.saying.Lock()
 	defer known.saying.Unlock()
+	u.sayNow(known)
+}
+
+// sayNow is called with saying held.
+func (u *users) sayNow(known *user) {
 	u.mu.Lock()
-	connections, taken := known.connections, known.taken
+	connections, said, taken := known.connections, known.saidTaken, known.taken
 	// What was taken long ago is earned again.
-	since := min(float64(taken-known.saidTaken), known.commands.Spent(time.Now()))
+	spent := known.commands.Spent(time.Now())
 	known.saidAt = time.Now()
 	u.mu.Unlock()
 	reply, err := u.link.Run(useScript, []string{u.link.Key("user", known.name)},
-		u.node, connections, useTTL.Milliseconds(), since, u.settings.UserRateLimit, u.settings.UserRateBurst)
+		u.node, connections, useTTL.Milliseconds(), known.count, said, taken, spent,
+		u.settings.UserRateLimit, u.settings.UserRateBurst)
 	elsewhere, left := int64(0), 0.0
 	if err == nil {
 		elsewhere, left, err = readUse(reply)

@@ -24,11 +24,15 @@ type user struct {
 	// asked is when the last one got to know.
 	elsewhere, asking int
 	asked             time.Time
-	// taken are its commands, saidTaken those of which Redis was told, at saidAt last.
+	// count is which of the counts of this server it is: one that was forgotten began anew.
+	count int
+	// taken are its commands, saidTaken those of which Redis knows; it was told at saidAt last.
 	taken, saidTaken int
 	saidAt           time.Time
-	// saying is held while Redis is told, so that what is newest is said last.
-	saying sync.Mutex
+	// saying is held while Redis is told, so that what is newest is said last; isWaiting is that somebody will
+	// when that is done.
+	saying    sync.Mutex
+	isWaiting bool
 	// #endif
 }
 
@@ -39,6 +43,8 @@ type users struct {
 	// link is nil if nothing is shared, node the name of this server.
 	link *redislink.Link
 	node string
+	// counts are those that were begun.
+	counts int
 	// #endif
 
 	mu     sync.Mutex
@@ -82,6 +88,10 @@ func (u *users) of(name string) *user {
 	if !ok {
 		commands := rate.NewBucket(float64(u.settings.UserRateLimit), float64(u.settings.UserRateBurst))
 		known = &user{name: name, commands: commands}
+		// #if redis
+		u.counts++
+		known.count = u.counts
+		// #endif
 		u.byName[name] = known
 	}
 	return known

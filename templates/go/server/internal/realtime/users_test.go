@@ -71,3 +71,20 @@ func TestWhatIsTakenWithoutRedisIsSaidLater(t *testing.T) {
 		}
 	})
 }
+
+// Not beside others: it counts goroutines.
+func TestWhatAUserTakesIsSaidByOneHoweverLongRedisTakes(t *testing.T) {
+	u := sharedUsers()
+	known := u.enter("ada")
+	// The answer takes its time.
+	known.saying.Lock()
+	before := runtime.NumGoroutine()
+	for range 20 {
+		u.take(known)
+		u.sweep()
+	}
+	if waiting := runtime.NumGoroutine() - before; waiting > 1 {
+		t.Errorf("%d wait", waiting)
+	}
+	known.saying.Unlock()
+}

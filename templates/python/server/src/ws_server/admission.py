@@ -71,6 +71,9 @@ class Bucket:
     def spend(self, cost: float) -> None:
         """Take tokens; the debt is at most a burst."""
         self._tokens = max(-self._burst, self.tokens() - cost)
+        # #if rate-limit && redis
+        self.taken += cost
+        # #endif
 
     def debt(self) -> float:
         """Seconds until the debt is paid."""

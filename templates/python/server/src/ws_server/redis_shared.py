@@ -2,12 +2,12 @@
 
 # #if auth
 import hashlib
+import itertools
 import json
 # #endif
 import secrets
 # #if auth
 from base64 import urlsafe_b64encode
-from collections import Counter
 from collections.abc import Callable
 # #endif
 
@@ -97,27 +97,28 @@ class SharedRevocations:
         self._link = link
         self._revocations = revocations
         self._on_revoked = on_revoked
-        # What Redis has not been told, and how often it was revoked.
-        self._unsaid: Counter[str] = Counter()
+        # What Redis has not been told, and the number of its last revocation.
+        self._unsaid: dict[str, int] = {}
+        self._numbers = itertools.count(1)
         self._keys = [f"{link.prefix}:revoked", f"{link.prefix}:revoked:channel"]
         self._on_message = self._take
         link.on_up(self._load)
 
     async def say(self, what: str) -> None:
         """Return when all know `what`, a key of Revocations; Redis out of reach: later."""
-        self._unsaid[what] += 1
+        self._unsaid[what] = next(self._numbers)
         await self._tell(what)
 
     async def _tell(self, what: str) -> None:
-        times = self._unsaid[what]
+        number = self._unsaid.get(what)
         try:
             await self._link.run(REVOKE, self._keys, what, MAX_KNOWN)
         except Exception as error:  # noqa: BLE001 -- here, it is revoked
             report(error)
             return
         # Once more meanwhile is a later moment; a new connection says it, too.
-        if self._unsaid[what] == times:
-            del self._unsaid[what]
+        if self._unsaid.get(what) == number:
+            self._unsaid.pop(what, None)
 
     async def _load(self) -> None:
         await self._link.subscribe(self._keys[1], self._on_message)
@@ -146,15 +147,19 @@ class SharedUse:
         self._burst = burst
         self._node = secrets.token_hex(8)
 
-    async def say(self, user: str, connections: int, taken: float) -> tuple[int, float]:
-        """Say what a user has here and has taken since; return what it has elsewhere, and left."""
+    async def say(self, user: str, connections: int, *counted: float) -> tuple[int, float]:
+        """Say what a user has here and has taken; return what it has elsewhere, and left.
+
+        `counted`: which count it is, what was taken by that as it was said last, and now, and the
+        most that is charged.
+        """
         elsewhere, left = await self._link.run(
             USE,
             [f"{self._link.prefix}:user:{user}"],
             self._node,
             connections,
             USER_TTL,
-            taken,
+            *counted,
             self._rate,
             self._burst,
         )

@@ -1,6 +1,8 @@
 """What one user has and uses, over all connections."""
 
 # #if redis
+import asyncio
+import itertools
 import time
 
 # #endif
@@ -22,25 +24,40 @@ class UserShare:
         "commands",
         "connections",
         # #if redis
+        "count",
         "elsewhere",
         "said_at",
         "said_taken",
+        "saying",
         # #endif
         "user",
+        # #if redis
+        "waiting",
+        # #endif
     )
 
-    def __init__(self, user: str, config: Config) -> None:
+    # #if redis
+    def __init__(self, user: str, config: Config, count: int) -> None:
+    # #else
+    #~ def __init__(self, user: str, config: Config) -> None:
+    # #endif
         """Start with nothing used."""
         self.user = user
         self.commands = Bucket(config.user_rate_limit, config.user_rate_burst)
         self.connections = 0
         # #if redis
-        # Its connections to other servers; what it had taken and when, as Redis was told last.
+        # Which of the counts of this server it is: one that was forgotten began anew.
+        self.count = count
+        # Its connections to other servers; what it had taken, as Redis knows, and when it was told
+        # last.
         self.elsewhere = 0
         self.said_taken = 0.0
         self.said_at = 0.0
         # How many want to know what it has elsewhere, before they let it in.
         self.asking = 0
+        # Held while Redis is told; who waits for that.
+        self.saying = asyncio.Lock()
+        self.waiting: asyncio.Task[None] | None = None
         # #endif
 
 
@@ -57,6 +74,7 @@ class Users:
         self._shares: dict[str, UserShare] = {}
         # #if redis
         self._link = link
+        self._counts = itertools.count(1)
         rate, burst = config.user_rate_limit, config.user_rate_burst
         self._shared = SharedUse(link, rate, burst) if link is not None else None
         # #endif
@@ -64,33 +82,38 @@ class Users:
     # #if redis
     async def learn(self, user: str) -> None:
         """Ask what a user has and uses elsewhere, before it is let in."""
-        if self._shared is not None:
-            share = self._share_of(user)
-            share.asking += 1
-            try:
-                await self._say(share, self._shared)
-            finally:
-                share.asking -= 1
+        share = self._share_of(user)
+        share.asking += 1
+        try:
+            task = self._say_later(share)
+            if task is not None:
+                # Others may wait for it, too.
+                await asyncio.shield(task)
+        finally:
+            share.asking -= 1
 
     async def _say(self, share: UserShare, shared: SharedUse) -> None:
-        before, taken = share.said_taken, share.commands.taken
-        # What was taken long ago is earned again.
-        since = min(taken - before, share.commands.spent())
-        share.said_taken = taken
-        share.said_at = time.monotonic()
-        try:
-            share.elsewhere, left = await shared.say(share.user, share.connections, since)
-        except Exception as error:  # noqa: BLE001 -- out of reach, what is here counts alone
-            share.elsewhere = 0
-            share.said_taken -= taken - before
-            report(error)
-            return
-        # What it has taken meanwhile will be said the next time.
-        share.commands.set(left - (share.commands.taken - taken))
+        async with share.saying:
+            share.waiting = None
+            taken = share.commands.taken
+            # What was taken long ago is earned again.
+            counted = (share.count, share.said_taken, taken, share.commands.spent())
+            share.said_at = time.monotonic()
+            try:
+                share.elsewhere, left = await shared.say(share.user, share.connections, *counted)
+            except Exception as error:  # noqa: BLE001 -- out of reach, what is here counts alone
+                share.elsewhere = 0
+                report(error)
+                return
+            share.said_taken = taken
+            # What it has taken meanwhile will be said the next time.
+            share.commands.set(left - (share.commands.taken - taken))
 
-    def _say_later(self, share: UserShare) -> None:
-        if self._link is not None and self._shared is not None:
-            self._link.spawn(self._say(share, self._shared))
+    def _say_later(self, share: UserShare) -> asyncio.Task[None] | None:
+        """Tell Redis once more; one says, and at most one waits, however long Redis takes."""
+        if self._link is not None and self._shared is not None and share.waiting is None:
+            share.waiting = self._link.spawn(self._say(share, self._shared))
+        return share.waiting
 
     # #endif
 
@@ -118,7 +141,12 @@ class Users:
     def _share_of(self, user: str) -> UserShare:
         share = self._shares.get(user)
         if share is None:
-            share = self._shares[user] = UserShare(user, self._config)
+            # #if redis
+            share = UserShare(user, self._config, next(self._counts))
+            # #else
+            #~ share = UserShare(user, self._config)
+            # #endif
+            self._shares[user] = share
         return share
 
     def leave(self, share: UserShare) -> None:
