@@ -49,8 +49,13 @@ export async function installPackages(folder: string, names: readonly string[]):
   if (wanted.length !== names.length) throw new Error(`not pinned: one of ${names.join(', ')}`);
   const list = path.join(folder, 'requirements.txt');
   writeFileSync(list, wanted.join('\n'));
-  const only = ['--quiet', '--require-hashes', '--no-deps', '--only-binary=:all:'];
-  const install = ['-m', 'pip', 'install', ...only, '-r', list, '--target', folder];
+  await installRequirements(folder, list);
+}
+
+/** Installs all that a file pins, with hashes, to a folder for PYTHONPATH. */
+export async function installRequirements(folder: string, file: string): Promise<void> {
+  const only = ['--quiet', '--require-hashes', '--no-deps', '--only-binary=:all:', '--no-compile'];
+  const install = ['-m', 'pip', 'install', ...only, '-r', file, '--target', folder];
   await promisify(execFile)('python3', install, { timeout: INSTALL_TIMEOUT_MS });
 }
 

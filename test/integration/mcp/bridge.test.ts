@@ -1,11 +1,14 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -32,9 +35,16 @@ import {
   useLegacy,
   usePrimitives,
 } from '../../support/mcp.ts';
-import { websocketSkill } from '../../support/programs.ts';
+import { runNode, websocketSkill } from '../../support/programs.ts';
+import {
+  INSTALL_TIMEOUT_MS,
+  installRequirements,
+  pythonRequirement,
+} from '../../support/python.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { usageErrorOf } from '../../support/usage-error.ts';
+
+const require = createRequire(import.meta.url);
 
 interface Line {
   readonly event: string;
@@ -769,6 +779,69 @@ describe('a host on stdio', () => {
   });
 });
 
+const bin = fileURLToPath(new URL('../../../dist/src/cli/bin.js', import.meta.url));
+
+describe("the MCP inspector's command line", () => {
+  const inspector = path.join(
+    require.resolve('@modelcontextprotocol/inspector/package.json'),
+    '../clients/launcher/build/index.js',
+  );
+
+  /** What the inspector prints for one method; `target` is an MCP server. */
+  async function inspect(target: readonly string[], method: readonly string[]): Promise<unknown> {
+    const HOME = temporaryFolder();
+    const args = [inspector, '--cli', ...target, '--method', ...method];
+    const { code, stdout, stderr } = await runNode(args, { env: { HOME } });
+    if (code !== 0) throw new Error(`${method[0]}: exit ${code}: ${stdout}${stderr}`);
+    return JSON.parse(stdout);
+  }
+
+  const METHODS: readonly (readonly [method: readonly string[], result: object])[] = [
+    [
+      ['tools/list'],
+      {
+        tools: expect.arrayContaining([
+          { name: 'echo', inputSchema: { type: 'object' } },
+        ]) as unknown,
+      },
+    ],
+    [
+      ['tools/call', '--tool-name', 'echo', '--tool-arg', 'message=hello'],
+      { content: [{ type: 'text', text: 'hello' }] },
+    ],
+    [['resources/read', '--uri', 'test://a'], { contents: [{ text: 'text of test://a' }] }],
+    [
+      ['prompts/get', '--prompt-name', 'greet', '--prompt-args', 'who=Ann'],
+      { messages: [{ content: { text: 'Hello Ann' } }] },
+    ],
+  ];
+
+  it('uses a server on WebSocket through a bridge that it starts', async () => {
+    const target = [process.execPath, bin, 'mcp-bridge', '--url', own.url];
+    const results = await Promise.all(METHODS.map(([method]) => inspect(target, method)));
+    expect(results).toMatchObject(METHODS.map(([, result]) => result));
+  });
+});
+
+pythonRequirement('the Python SDK')('websocket_client of the Python SDK', () => {
+  it(
+    'uses what a bridge serves, with a child of its own and with one for all',
+    async () => {
+      const packages = temporaryFolder();
+      const file = fileURLToPath(new URL('python-requirements.txt', import.meta.url));
+      await installRequirements(packages, file);
+      const client = fileURLToPath(new URL('../../fixtures/mcp-client.py', import.meta.url));
+      const env = { ...process.env, PYTHONPATH: packages };
+      const said = await Promise.all(
+        [own, shared].map(({ url }) => promisify(execFile)('python3', [client, url], { env })),
+      );
+      const got = [true, 'ä', 'text of test://a', 'Hello Ann'];
+      expect(said.map(({ stdout }) => JSON.parse(stdout) as unknown)).toEqual([got, got]);
+    },
+    INSTALL_TIMEOUT_MS,
+  );
+});
+
 describe('the command', () => {
   it('serves a command, is a server on stdio for a host, and ends at SIGTERM', async () => {
     const tokenFile = path.join(temporaryFolder(), 'tokens.txt');
@@ -792,7 +865,6 @@ describe('the command', () => {
     );
     const url = await listening.promise;
     expect(new URL(url).pathname).toBe('/mcp');
-    const bin = fileURLToPath(new URL('../../../dist/src/cli/bin.js', import.meta.url));
     const host = await connectV1(
       new StdioClientTransport({
         command: process.execPath,
