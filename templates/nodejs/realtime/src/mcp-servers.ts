@@ -1,4 +1,5 @@
 import { McpServer, ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server';
+import type { RequestId, ServerContext } from '@modelcontextprotocol/server';
 import { prompts } from './handlers/prompts.ts';
 import { resources } from './handlers/resources.ts';
 import { tools } from './handlers/tools.ts';
@@ -32,6 +33,12 @@ export const DEFINITIONS: readonly Define[] = [tools, resources, prompts];
 
 type Era = 'legacy' | 'modern';
 
+/** Is told when handlers begin and end: no response says so after a cancellation. */
+export interface Work {
+  begun: (id: RequestId) => void;
+  ended: (id: RequestId) => void;
+}
+
 /** Makes the servers of the SDK, one for each client, and tells them of what they have in common. */
 export class McpServers {
   readonly #definitions: readonly Define[];
@@ -46,9 +53,10 @@ export class McpServers {
   }
 
   /** The server of one client, in the era of the protocol that it speaks. */
-  create(era: Era, client: McpClient): McpServer {
+  create(era: Era, client: McpClient, work?: Work): McpServer {
     const capabilities = { resources: { subscribe: true } };
     const made = new McpServer(INFO, { capabilities });
+    if (work !== undefined) follow(made, work);
     const context: McpContext = {
       client,
       resourceUpdated: (uri) => {
@@ -89,4 +97,21 @@ export class McpServers {
     });
     return uris;
   }
+}
+
+/** Wraps the handlers that the server is given from now on. */
+function follow({ server }: McpServer, work: Work): void {
+  const set = server.setRequestHandler.bind(server) as (...args: unknown[]) => void;
+  server.setRequestHandler = (...args: unknown[]): void => {
+    const handler = args.pop() as (message: unknown, context: ServerContext) => unknown;
+    set(...args, async (message: unknown, context: ServerContext): Promise<unknown> => {
+      const { id } = context.mcpReq;
+      work.begun(id);
+      try {
+        return await handler(message, context);
+      } finally {
+        work.ended(id);
+      }
+    });
+  };
 }

@@ -12,6 +12,7 @@ import type {
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { Config } from './config.ts';
 import { MAX_URI, McpServers } from './mcp-servers.ts';
+import type { Work } from './mcp-servers.ts';
 // #if metrics
 import type { Metrics } from './metrics.ts';
 // #endif
@@ -64,7 +65,7 @@ export class Mcp implements Protocol {
     serveStdio(
       ({ era }) => {
         try {
-          return this.#servers.create(era, { id: peer.id, identity: peer.identity });
+          return this.#servers.create(era, { id: peer.id, identity: peer.identity }, transport);
         } catch (error) {
           const trace = error instanceof Error ? error.stack : String(error);
           peer.log('error', 'definitions-failed', { trace });
@@ -94,12 +95,16 @@ interface Running {
   readonly startedAt: number;
   /** Resources that it watches. */
   readonly watched: number;
+  /** A handler of it is at work. */
+  isHandled: boolean;
+  /** It needs no answer; it counts until its handler has ended. */
+  isCancelled: boolean;
 }
 
 type Fault = (typeof MCP_ERRORS)[keyof typeof MCP_ERRORS];
 
 /** What the SDK calls a transport, over one connection. */
-class McpTransport implements Transport {
+class McpTransport implements Transport, Work {
   onmessage: Transport['onmessage'];
   onerror: Transport['onerror'];
   onclose: Transport['onclose'];
@@ -169,11 +174,22 @@ class McpTransport implements Transport {
         return undefined;
       }
     } else if (isJSONRPCNotification(message) && message.method === 'notifications/cancelled') {
-      // What is cancelled is not answered.
-      this.#settle(message.params?.['requestId'] as RequestId | undefined);
+      this.#cancel(message.params?.['requestId'] as RequestId | undefined);
     }
     this.onmessage?.(message);
     return this.#peer.drained;
+  }
+
+  begun(id: RequestId): void {
+    const running = this.#running.get(id);
+    if (running !== undefined) running.isHandled = true;
+  }
+
+  ended(id: RequestId): void {
+    const running = this.#running.get(id);
+    if (running === undefined) return;
+    running.isHandled = false;
+    if (running.isCancelled) this.#running.delete(id);
   }
 
   /** The message; undefined if it is none, which was answered. */
@@ -202,21 +218,40 @@ class McpTransport implements Transport {
     if (watched > 0 && all > this.#config.MAX_SUBSCRIPTIONS_PER_CLIENT) {
       return MCP_ERRORS.tooManySubscriptions;
     }
-    this.#running.set(id, { method, startedAt: performance.now(), watched });
+    const startedAt = performance.now();
+    this.#running.set(id, { method, startedAt, watched, isHandled: false, isCancelled: false });
     return undefined;
   }
 
-  /** A request was answered, or needs no answer any more. */
+  /** A request was answered. */
   #settle(id: RequestId | undefined): void {
     const running = id === undefined ? undefined : this.#running.get(id);
     if (id === undefined || running === undefined) return;
     this.#running.delete(id);
     // #if metrics
-    const { method, startedAt } = running;
+    const { method, startedAt, isCancelled } = running;
     // What waits for news is not slow.
     const isCall = method !== 'subscriptions/listen' && METHODS.has(method);
-    if (isCall) this.#metrics.finished(method, startedAt);
+    if (isCall && !isCancelled) this.#metrics.finished(method, startedAt);
     // #endif
+  }
+
+  /** A request is not answered any more: whatever its handler does, it may do for a while. */
+  #cancel(id: RequestId | undefined): void {
+    const running = id === undefined ? undefined : this.#running.get(id);
+    if (id === undefined || running === undefined || running.isCancelled) return;
+    if (running.method === 'subscriptions/listen') {
+      this.#settle(id);
+      return;
+    }
+    // #if metrics
+    if (METHODS.has(running.method)) this.#metrics.finished(running.method, running.startedAt);
+    // #endif
+    running.isCancelled = true;
+    // Some requests have no handler here, or parameters with which it is not called.
+    setImmediate(() => {
+      if (!running.isHandled && this.#running.get(id) === running) this.#running.delete(id);
+    });
   }
 
   #refuse(id: RequestId | undefined, error: Fault): void {

@@ -21,6 +21,8 @@ import type { TestServer } from './support.ts';
 
 /** What the tools of the tests were told. */
 const seen: string[] = [];
+/** Ends the calls of `deaf`. */
+const awake: (() => void)[] = [];
 
 const testTools: Define = (server, { client }) => {
   server.registerTool('who', {}, () => {
@@ -31,6 +33,12 @@ const testTools: Define = (server, { client }) => {
     seen.push('waiting');
     await once(signal, 'abort');
     seen.push('aborted');
+    return { content: [] };
+  });
+  server.registerTool('deaf', {}, async () => {
+    await new Promise<void>((resolve) => {
+      awake.push(resolve);
+    });
     return { content: [] };
   });
   server.registerTool('fail', {}, () => {
@@ -201,7 +209,9 @@ describe('MCP', () => {
     assert.deepEqual(await codeOf(), [null, -32600]);
     client.send(request(4, 'ping'));
     assert.deepEqual(await codeOf(), [4, -32000]);
+    seen.length = 0;
     client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } });
+    while (seen.length === 0) await new Promise((resolve) => setImmediate(resolve));
     for (const [id, uri] of ['a:', 'b:', 'b:', 'c:', `d:${'x'.repeat(3000)}`].entries()) {
       client.send(request(10 + id, 'resources/subscribe', { uri }));
       assert.deepEqual(await codeOf(), [10 + id, id < 3 ? undefined : -32602], uri);
@@ -210,6 +220,39 @@ describe('MCP', () => {
     assert.deepEqual(await codeOf(), [20, undefined]);
     client.send(request(21, 'resources/subscribe', { uri: 'c:' }));
     assert.deepEqual(await codeOf(), [21, undefined]);
+    client.socket.close();
+  });
+
+  it('counts calls that were cancelled until they have ended', async () => {
+    const client = await open('legacy');
+    const controller = new AbortController();
+    const { signal } = controller;
+    const calls = [1, 2, 3].map(() => client.callTool({ name: 'deaf' }, { signal }));
+    while (awake.length < 3) await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    await Promise.all(calls.map((call) => assert.rejects(call)));
+    await assert.rejects(client.ping(), { code: -32000 });
+    for (const wake of awake.splice(0)) wake();
+    await client.ping();
+    await client.close();
+  });
+
+  it('does not count for ever what has no handler', async () => {
+    const client = await converse(host.port, 'mcp');
+    const capabilities = {};
+    const hello = { protocolVersion: '2025-11-25', capabilities, clientInfo: INFO };
+    client.send(request(0, 'initialize', hello));
+    await client.next();
+    for (const requestId of [1, 2, 3]) {
+      client.send(request(requestId, 'tools/call', { name: 5 }));
+      client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } });
+    }
+    for (let id = 10; ; id += 1) {
+      client.send(request(id, 'ping'));
+      let answer = await client.next();
+      while (answer['id'] !== id) answer = await client.next();
+      if ('result' in answer) break;
+    }
     client.socket.close();
   });
 
