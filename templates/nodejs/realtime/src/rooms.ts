@@ -117,15 +117,19 @@ export class Rooms {
     for (const client of above.clients) this.putOut(client, above.name, 'too_many_rooms');
   }
 
-  /** Takes `client` out of the room called `name` and tells it why, by an event `left`. */
+  /**
+   * Takes `client` out of the room called `name` and tells it why, by an event `left`. One that is on its way
+   * in hears it as the answer to its join.
+   */
   putOut(client: Client, name: string, code: 'forbidden' | 'too_many_rooms'): void {
     const room = this.of(client, name);
     if (room === undefined) return;
+    const isIn = room.members.has(client);
     this.exit(client, room);
     // #if presence
     void this.#store.exit(name, client.user, false);
     // #endif
-    client.send({ type: 'left', room: name, code } as AnyMessage);
+    if (isIn) client.send({ type: 'left', room: name, code } as AnyMessage);
   }
 }
 

@@ -101,10 +101,11 @@ describe('rooms', () => {
     const clients = await Promise.all(['192.0.2.1', '192.0.2.1', '192.0.2.2'].map(from));
     const [also, ada, bob] = clients as [TestClient, TestClient, TestClient];
     await also.request({ type: 'join', room: 'first' });
-    const answer = ada.request({ type: 'join', room: 'slow' });
+    ada.send({ type: 'join', room: 'slow', id: '1' });
     await asked;
     await bob.request({ type: 'join', room: 'last' });
-    assert.equal((await answer)['code'], 'too_many_rooms');
+    const { id, code } = await ada.next();
+    assert.deepEqual([id, code], ['1', 'too_many_rooms']);
     for (const { socket } of clients) socket.terminate();
     await shared.stop();
   });

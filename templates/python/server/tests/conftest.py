@@ -169,15 +169,15 @@ class User:
         """Send a command."""
         self.client.send(1, json.dumps({"type": kind, **fields}).encode())
 
-    def next(self, kind: str) -> Any:  # noqa: ANN401 -- whatever the server says
-        """Return the next message of a type."""
+    def next(self, kind: str = "") -> Any:  # noqa: ANN401 -- whatever the server says
+        """Return the next message, of a type."""
         while True:
             opcode, payload = self.client.receive()
             if opcode == 9:
                 continue
             assert opcode == 1, (opcode, payload)
             message = json.loads(payload)
-            if message["type"] == kind:
+            if kind in ("", message["type"]):
                 return message
 
     def request(self, kind: str, reply: str, **fields: object) -> Any:  # noqa: ANN401

@@ -80,14 +80,16 @@ func (r *room) OnLost() {
 //~ }
 // #endif
 
-// remove ends what a client gets.
-func (r *room) remove(client *realtime.Client) {
+// remove ends what a client gets; it reports whether that was in, and not on its way.
+func (r *room) remove(client *realtime.Client) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	_, wasIn := r.clients[client]
 	delete(r.clients, client)
 	// #if rooms
 	delete(r.entering, client)
 	// #endif
+	return wasIn
 }
 
 // #if rooms

@@ -39,7 +39,8 @@ type rooms struct {
 type membership struct {
 	client *realtime.Client
 	room   *room
-	hasEnd bool
+	// hasEnd is that it was removed, wasIn that it was not on its way in then.
+	hasEnd, wasIn bool
 	// #if presence
 	// isPresent is whether the store counts it.
 	isPresent bool
@@ -203,7 +204,7 @@ func (r *rooms) remove(m *membership) {
 	}
 	m.hasEnd = true
 	left := m.room
-	left.remove(m.client)
+	m.wasIn = left.remove(m.client)
 	own := r.byClient[m.client]
 	if delete(own, left.name); len(own) == 0 {
 		delete(r.byClient, m.client)
@@ -269,10 +270,13 @@ type left struct {
 	Code realtime.Code `json:"code,omitempty"`
 }
 
-// putOut tells clients that they are in a room no longer, from which they were removed.
+// putOut tells clients that they are in a room no longer, from which they were removed. Those that were on their
+// way in hear it as the answer to their join.
 func (r *rooms) putOut(members []*membership, why realtime.Code) {
 	for _, m := range members {
-		m.client.Send(left{Head: realtime.Head{Type: "left"}, Room: m.room.name, Code: why})
+		if m.wasIn {
+			m.client.Send(left{Head: realtime.Head{Type: "left"}, Room: m.room.name, Code: why})
+		}
 		// There is nobody to tell that it failed.
 		_ = r.leave(m, false)
 	}

@@ -87,15 +87,20 @@ class Rooms:
             self._forget(room)
 
     def put_out(self, client: Client, name: str, code: str) -> None:
-        """Take `client` out of a room and tell it why, by an event `left`."""
+        """Take `client` out of a room and tell it why, by an event `left`.
+
+        One that is on its way in hears it as the answer to its join.
+        """
         room = self.of(client, name)
         if room is None:
             return
+        is_in = client in room.members
         self.exit(client, room)
         # #if presence
         self._spawn(self._store.leave(name, client.user, is_lost=False))
         # #endif
-        client.send({"type": "left", "room": name, "code": code})
+        if is_in:
+            client.send({"type": "left", "room": name, "code": code})
 
     def _is_used_up(self, share: Share) -> bool:
         return share.rooms >= self._config.max_rooms_per_ip
