@@ -115,8 +115,11 @@ func newServer(settings config.Config, logger *slog.Logger) *Server {
 // at most.
 func (s *Server) Serve(ctx context.Context, inner net.Listener) error {
 	l := s.registry.listen(inner)
+	// Handlers work until the goodbyes: before, clients do.
+	serving, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	web := &http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serveHTTP(ctx, w, r) }),
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serveHTTP(serving, w, r) }),
 		ReadHeaderTimeout: s.settings.HandshakeTimeout,
 		ReadTimeout:       s.settings.HandshakeTimeout,
 		WriteTimeout:      s.settings.HandshakeTimeout,
@@ -138,7 +141,7 @@ func (s *Server) Serve(ctx context.Context, inner net.Listener) error {
 	case err := <-failed:
 		return fmt.Errorf("accept connections: %w", err)
 	case <-ctx.Done():
-		s.drain(context.Cause(ctx))
+		s.drain(context.Cause(ctx), end)
 		// #if redis
 		s.AtEnd()
 		// #endif
@@ -173,7 +176,7 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-func (s *Server) drain(cause error) {
+func (s *Server) drain(cause error, endHandlers func()) {
 	s.mu.Lock()
 	// #if realtime
 	s.isLeaving = true
@@ -194,6 +197,7 @@ func (s *Server) drain(cause error) {
 	for _, conn := range conns {
 		conn.GoAway()
 	}
+	endHandlers()
 	select {
 	case <-s.isEmpty:
 	case <-time.After(s.settings.DrainTimeout):

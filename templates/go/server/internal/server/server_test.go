@@ -172,6 +172,28 @@ func TestSpaceIsMadeWhileTheServerIsLeaving(t *testing.T) {
 	}
 }
 
+func TestHandlersWorkWhileTheServerIsLeaving(t *testing.T) {
+	t.Parallel()
+	r := start(t, map[string]string{"DRAIN_DELAY": "600000"}, func(ctx context.Context, conn *websocket.Conn, message websocket.Message) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return echo(ctx, conn, message)
+	})
+	client := wstest.Dial(t, r.address)
+	r.stop(errors.New("the test says so"))
+	for status := 0; status != http.StatusServiceUnavailable; {
+		response, err := http.Get("http://" + r.address + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		status = response.StatusCode
+	}
+	client.Send(0x81, "still here")
+	client.Expect(0x81, "still here")
+}
+
 func TestIdentifyThatPanicsFreesThePlace(t *testing.T) {
 	settings, err := config.Load(func(string) string { return "" })
 	if err != nil {

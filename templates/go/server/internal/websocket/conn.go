@@ -60,7 +60,7 @@ type Meter interface {
 	Spend(frames, messages float64) time.Duration
 }
 
-// Handler is called for each message, one after the other. The server ends when ctx does.
+// Handler is called for each message, one after the other. The server has said goodbye when ctx ends.
 type Handler func(ctx context.Context, conn *Conn, message Message) error
 
 // Conn is a connection that has shaken hands.
