@@ -210,6 +210,16 @@ const ORDER: readonly ClientCase[] = [
     expect: { connections: 2 },
   },
   {
+    id: 'late.later',
+    title:
+      'the server answers with an error that says when to ask again, of a code that the client does not know',
+    faults: on(
+      { change: { type: 'error', code: 'busy', message: 'later', retryAfterMs: 50 } },
+      'joined',
+    ),
+    expect: { connections: 1 },
+  },
+  {
     id: 'late.ack',
     title: 'an ack never comes, and the client learns that it does not know',
     types: PUBLISHING,

@@ -292,7 +292,7 @@ func (c *Client) receive(message *incoming) {
 			s.refuse(message.error())
 		}
 	case "error":
-		c.failed(message.ID, message.error())
+		c.failed(message)
 	// #if chat || pubsub
 	case "ack":
 		c.outbox.answer(message.ID, result{ack: Ack{message.Offset, message.Duplicate}})
@@ -334,20 +334,17 @@ func (c *Client) accepted(reply *incoming) {
 	c.resumed()
 }
 
-func (c *Client) failed(id string, err *Error) {
-	s := c.answered(id)
+func (c *Client) failed(message *incoming) {
+	s, err := c.answered(message.ID), message.error()
+	wait, isForLater := message.retryAfter()
 	switch {
-	case s != nil && (err.Code == "rate_limited" || err.Code == "unavailable"):
-		wait := err.RetryAfter
-		if wait == 0 {
-			wait = time.Second
-		}
+	case s != nil && isForLater:
 		c.expect(rand.Text(), s, wait, func() { c.ask(s) })
 	case s != nil:
 		s.refuse(err)
 		c.resumed()
 	// #if chat || pubsub
-	case c.outbox.answer(id, result{err: err}):
+	case c.outbox.answer(message.ID, result{err: err}):
 	// #endif
 	default:
 		c.report(err)

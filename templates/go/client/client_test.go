@@ -132,7 +132,7 @@ func TestRefusals(t *testing.T) {
 		run(t, client)
 		p := s.accept()
 		p.welcome("rooms")
-		for _, code := range []string{"rate_limited", "unavailable"} {
+		for _, code := range []string{"rate_limited", "unavailable", "of_a_newer_server"} {
 			command := p.next(kind.join)
 			p.send(object{"type": "error", "id": command["id"], "code": code, "message": "later", "retryAfterMs": 1})
 		}

@@ -208,7 +208,7 @@ async def test_it_asks_later_when_there_was_too_much() -> None:
         room = client.join("lobby")
         peer = await server.accept()
         await peer.welcome()
-        for code in ("rate_limited", "unavailable"):
+        for code in ("rate_limited", "unavailable", "of_a_newer_server"):
             error = {"code": code, "message": "slowly", "retryAfterMs": 1}
             await peer.reply(await peer.next("join"), "error", **error)
         await peer.reply(await peer.next("join"), "joined", room="lobby", position=position(0))

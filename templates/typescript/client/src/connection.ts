@@ -586,7 +586,9 @@ export class Connection {
 /** An `error` message as an error. */
 export function errorOf(message: Incoming): ClientError {
   const { code, message: text, retryAfterMs } = message;
-  return new ClientError(String(code), String(text ?? code), { retryAfterMs });
+  return new ClientError(String(code), String(text ?? code), {
+    retryAfterMs: waitOf(retryAfterMs),
+  });
 }
 
 function waitOf(value: unknown): number | undefined {

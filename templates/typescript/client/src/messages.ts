@@ -60,11 +60,15 @@ export class ClientError extends Error {
   readonly code: string;
   readonly retryAfterMs: number | undefined;
 
-  constructor(code: string, message: string, options?: ErrorOptions & { retryAfterMs?: unknown }) {
+  constructor(
+    code: string,
+    message: string,
+    options?: ErrorOptions & { retryAfterMs?: number | undefined },
+  ) {
     super(message, options);
     this.name = 'ClientError';
     this.code = code;
-    this.retryAfterMs = isCount(options?.retryAfterMs) ? options.retryAfterMs : undefined;
+    this.retryAfterMs = options?.retryAfterMs;
   }
 }
 

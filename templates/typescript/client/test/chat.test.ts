@@ -208,9 +208,9 @@ describe('a room', () => {
     const { server } = await session();
     const peer = await server.accept();
     peer.welcome();
-    for (const code of ['rate_limited', 'unavailable']) {
+    for (const code of ['rate_limited', 'unavailable', 'of_a_newer_server']) {
       const { id } = await peer.next('join');
-      peer.send({ type: 'error', id, code, message: 'no', retryAfterMs: 1 });
+      peer.send({ type: 'error', id, code, message: 'no', retryAfterMs: 0.5 });
     }
     await peer.next('join');
   });

@@ -268,8 +268,8 @@ class Client(ABC, Generic[S]):
         if stream is None:
             self._connection.fail(error)
             return
-        if error.code in {"rate_limited", "unavailable"}:
-            self._ask_later(stream, 1 if error.retry_after is None else error.retry_after)
+        if error.retry_after is not None:
+            self._ask_later(stream, error.retry_after)
         else:
             stream.refused(error)
         self._check_resumed()
