@@ -1,10 +1,11 @@
 import type { ConnectionEvent } from '../protocol/index.ts';
 import { fieldValue } from '../protocol/index.ts';
 import { EnvironmentError } from '../core/errors.ts';
+import { toolCallOf } from '../core/calls.ts';
 import { requireThat } from './client.ts';
 import type { ConnectOptions, Lab } from './lab.ts';
 import { describeClose } from './exchange.ts';
-import { RpcPeer, VALUES, parseCall } from './rpc-peer.ts';
+import { RpcPeer, VALUES } from './rpc-peer.ts';
 import { RowFailure, RowSkip } from './terms.ts';
 import { isObject, same, show } from './shape.ts';
 import type { Message } from './shape.ts';
@@ -210,11 +211,40 @@ async function why(spoken: () => Promise<unknown>): Promise<string | undefined> 
   }
 }
 
+const MAX_PAGES = 20;
+
+/** A list that a method gives page by page, added to `all` as they come. */
+export async function pages(
+  peer: McpPeer,
+  method: string,
+  key: string,
+  all: Message[] = [],
+): Promise<readonly Message[]> {
+  const cursors = new Set<unknown>();
+  let cursor: unknown;
+  do {
+    const result = await peer.result(method, cursor === undefined ? {} : { cursor });
+    const list = result[key];
+    requireThat(Array.isArray(list), `got ${show(result)}, expected a list "${key}"`);
+    for (const one of list) {
+      requireThat(isObject(one), `"${key}" holds ${show(one)}, expected objects`);
+      all.push(one);
+    }
+    cursor = result['nextCursor'];
+    requireThat(
+      cursor === undefined || (typeof cursor === 'string' && !cursors.has(cursor)),
+      `nextCursor is ${show(cursor)}, expected a text that did not come before`,
+    );
+    cursors.add(cursor);
+  } while (cursor !== undefined && cursors.size < MAX_PAGES);
+  return all;
+}
+
 async function listed(peer: McpPeer, method: string, key: string): Promise<readonly Message[]> {
-  let list: unknown;
+  const all: Message[] = [];
   // The rows of the list say what is wrong with it.
-  await why(async () => (list = (await peer.result(method))[key]));
-  return Array.isArray(list) ? list.filter(isObject) : [];
+  await why(() => pages(peer, method, key, all));
+  return all;
 }
 
 async function findFacts(lab: Lab): Promise<Facts> {
@@ -341,9 +371,9 @@ const TOOLS = {
 function flagged(lab: Lab, flag: 'tool' | 'slowTool' | 'crashTool'): ToolCall | undefined {
   const text = lab.subject.known[flag];
   if (text === undefined) return undefined;
-  const call = parseCall(text);
-  if (call === undefined) throw new RowSkip(`the arguments of the tool are no JSON: ${show(text)}`);
-  return { name: call.name, arguments: call.args ?? {} };
+  const call = toolCallOf(text);
+  if (call !== undefined) return { ...call };
+  throw new RowSkip(`the arguments of the tool are no JSON object: ${show(text)}`);
 }
 
 async function knownTool(lab: Lab, use: keyof typeof TOOLS): Promise<ToolCall | undefined> {

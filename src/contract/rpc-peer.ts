@@ -71,14 +71,3 @@ export function requireError(message: Message, codes: readonly number[]): void {
     `got ${show(message)}, expected error ${codes.join(' or ')}`,
   );
 }
-
-/** A name and JSON, as flags give a call: `add [1, 2]`. */
-export function parseCall(text: string): { name: string; args: unknown } | undefined {
-  const [, name = '', args = ''] = /^(\S+)\s*(.*)$/s.exec(text) ?? [];
-  if (args === '') return { name, args: undefined };
-  try {
-    return { name, args: JSON.parse(args) as unknown };
-  } catch {
-    return undefined;
-  }
-}

@@ -1,7 +1,7 @@
 import type { Row } from '../row.ts';
 import { GRAPHQL_WS } from './graphql-ws.ts';
 import { JSON_RPC } from './json-rpc.ts';
-import { MCP_ROWS } from './mcp.ts';
+import { MCP_ROWS } from './mcp/index.ts';
 import { REALTIME_ROWS } from './realtime.ts';
 import { WAMP } from './wamp.ts';
 

@@ -1,3 +1,4 @@
+import { parseCall } from '../../core/calls.ts';
 import { newId, requireSame, requireThat } from '../client.ts';
 import type { Lab } from '../lab.ts';
 import { rowsOf } from '../row.ts';
@@ -10,7 +11,6 @@ import {
   RpcPeer,
   UNKNOWN,
   VALUES,
-  parseCall,
   requireError,
   responseIn,
 } from '../rpc-peer.ts';

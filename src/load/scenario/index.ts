@@ -1,5 +1,4 @@
 export { checkScenario } from './scenario.ts';
-export { toolCallOf } from './built-in/mcp.ts';
 export { BUILT_IN_SCENARIOS, loadScenario } from './load-scenario.ts';
 export { parseScenario } from './parse/parse-scenario.ts';
 export type { Scenario } from './scenario.ts';

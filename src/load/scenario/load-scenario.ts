@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { ToolCall } from '../../core/calls.ts';
 import { UsageError } from '../../core/errors.ts';
 import { readRegularFile, reasonOf } from '../../core/input-file.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
@@ -6,7 +7,7 @@ import { CHAT } from './built-in/chat.ts';
 import { JSON_RPC } from './built-in/json-rpc.ts';
 import { LIVE_UPDATES } from './built-in/live-updates.ts';
 import { mcpScenario } from './built-in/mcp.ts';
-import type { ToolCall } from './built-in/mcp.ts';
+
 import { parseScenario } from './parse/parse-scenario.ts';
 import type { Scenario } from './scenario.ts';
 

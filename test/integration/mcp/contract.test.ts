@@ -175,6 +175,25 @@ describe('the contract of MCP', () => {
     );
   }, 120_000);
 
+  it('finds what is on a later page of a list', async () => {
+    let isRest = false;
+    const proxy = await faulty(url, {
+      hears: params('tools/list', (one) => {
+        isRest = one['cursor'] === 'rest';
+        return omit('cursor')(one);
+      }),
+      ...result((one) => ('tools' in one && !isRest ? { tools: [], nextCursor: 'rest' } : one)),
+    });
+    const { port } = proxy.address() as AddressInfo;
+    try {
+      const results = await hold(`ws://127.0.0.1:${port}/`, /^mcp\.tools\.call$/);
+      expect(results.map(({ verdict }) => verdict)).toEqual(['pass']);
+    } finally {
+      for (const client of proxy.clients) client.terminate();
+      proxy.close();
+    }
+  });
+
   it.each(FAULTS)(
     'fails for what breaks %s',
     async (row, fault) => {

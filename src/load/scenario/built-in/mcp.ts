@@ -1,21 +1,4 @@
-/** A call of a tool of MCP. */
-export interface ToolCall {
-  readonly name: string;
-  readonly arguments: Readonly<Record<string, unknown>>;
-}
-
-/** `add {"a": 1}` as a call; undefined if what follows the name is no JSON object. */
-export function toolCallOf(text: string): ToolCall | undefined {
-  const [, name = '', json = ''] = /^\s*([^\s{[]\S*)\s*([^]*)$/.exec(text) ?? [];
-  let given: unknown;
-  try {
-    given = json === '' ? {} : JSON.parse(json);
-  } catch {
-    return undefined;
-  }
-  const isObject = typeof given === 'object' && given !== null && !Array.isArray(given);
-  return name !== '' && isObject ? { name, arguments: given as ToolCall['arguments'] } : undefined;
-}
+import type { ToolCall } from '../../../core/calls.ts';
 
 /**
  * A client of MCP over WebSocket, with the handshake of 2025-11-25: it calls a tool, or pings where none is

@@ -1,3 +1,4 @@
+import { toolCallOf } from '../../../core/calls.ts';
 import { invalidInput } from '../../../core/errors.ts';
 import type { LoadPlan, Mode, Phases } from '../../../load/plan.ts';
 import type { Scenario } from '../../../load/scenario/scenario.ts';
@@ -106,7 +107,7 @@ async function readScenario(
   name: string,
   cwd: string,
 ): Promise<Scenario> {
-  const { loadScenario, toolCallOf } = await import('../../../load/scenario/index.ts');
+  const { loadScenario } = await import('../../../load/scenario/index.ts');
   const call = tool === undefined ? undefined : toolCallOf(tool);
   if (tool !== undefined && call === undefined) {
     throw invalidInput(

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { toolCallOf } from '../../../../src/core/calls.ts';
 import {
   BUILT_IN_SCENARIOS,
   checkScenario,
   loadScenario,
   parseScenario,
-  toolCallOf,
 } from '../../../../src/load/scenario/index.ts';
 import type { ExpectStep, SendStep, Step } from '../../../../src/load/scenario/scenario.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
