@@ -2,15 +2,17 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { SignJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { runClientContract } from '../../src/contract/client/index.ts';
 import type { ClientType } from '../../src/generate/client.ts';
-import { CLIENT_TYPES } from '../../src/generate/client.ts';
+import { CLIENT_PROTOCOLS, CLIENT_TYPES } from '../../src/generate/client.ts';
 import { buildClient, builtClient } from '../support/client-driver.ts';
 import { generateClientIn } from '../support/generate-client.ts';
 import { goRequirement } from '../support/go.ts';
+import { pythonRequirement } from '../support/python.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { root } from './generated.ts';
+import { generateForTest, root } from './generated.ts';
 import { illFormatted } from './npm-test.ts';
 
 /** Compiling the standard library takes its time, on a machine that has never done it. */
@@ -163,6 +165,123 @@ const MUTANTS: readonly Mutant[] = [
   },
 ];
 
+const SECRET = 'a secret of the tests, long enough for HS256';
+
+/** Clients with a real server, which asks for a token if there is one. */
+const LIVE_TESTS = {
+  'json-rpc': `package wsclient
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+)
+
+func TestLive(t *testing.T) {
+	options := Options{URL: os.Getenv("URL")}
+	if token := os.Getenv("TOKEN"); token != "" {
+		options.Token = func(context.Context) (string, error) { return token, nil }
+	}
+	client, err := NewJSONRPC(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	Method[[]string, string]("name").Handle(client, func(context.Context, []string) (string, error) { return "Ada", nil })
+	go func() { _ = client.Run(t.Context()) }()
+	add := Method[map[string]float64, float64]("add")
+	if sum, err := add.Call(t.Context(), client, map[string]float64{"a": 1, "b": 2}); err != nil || sum != 3 {
+		t.Fatalf("got %v and %v", sum, err)
+	}
+	// It is called by what it calls.
+	greet := Method[map[string]string, string]("greet")
+	if greeting, err := greet.Call(t.Context(), client, map[string]string{"greeting": "Hi"}); err != nil || greeting != "Hi, Ada!" {
+		t.Fatalf("got %v and %v", greeting, err)
+	}
+	var refused *RPCError
+	if _, err := add.Call(t.Context(), client, nil); !errors.As(err, &refused) || refused.Code != -32602 {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := Method[any, any]("nobody").Call(t.Context(), client, nil); !errors.As(err, &refused) || refused.Code != -32601 {
+		t.Fatalf("got %v", err)
+	}
+}
+`,
+  'graphql-ws': `package wsclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+)
+
+func TestLive(t *testing.T) {
+	options := Options{URL: os.Getenv("URL")}
+	if token := os.Getenv("TOKEN"); token != "" {
+		options.Token = func(context.Context) (string, error) { return token, nil }
+	}
+	client, err := NewGraphQL(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = client.Run(t.Context()) }()
+	var counts []int
+	for one, err := range Subscribe[struct{ Countdown int }](t.Context(), client, "subscription { countdown(from: 2, everyMs: 0) }", nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts = append(counts, one.Countdown)
+	}
+	if fmt.Sprint(counts) != "[2 1 0]" {
+		t.Fatalf("got %v", counts)
+	}
+	type message struct{ From, Text string }
+	heard := make(chan message)
+	go func() {
+		defer close(heard)
+		query := "subscription ($channel: String!) { messages(channel: $channel) { from text } }"
+		for one, err := range Subscribe[struct{ Messages message }](t.Context(), client, query, map[string]any{"channel": "go"}) {
+			if err != nil {
+				t.Error(err)
+			}
+			heard <- one.Messages
+			return
+		}
+	}()
+	mutation := "mutation ($channel: String!, $text: String!) { send(channel: $channel, text: $text) { from text } }"
+	for isHeard := false; !isHeard; {
+		// The server does not say when it has begun the subscription.
+		sent, err := Execute[struct{ Send message }](t.Context(), client, mutation, map[string]any{"channel": "go", "text": "hello"})
+		if err != nil || sent.Send.Text != "hello" {
+			t.Fatalf("got %v and %v", sent, err)
+		}
+		select {
+		case got := <-heard:
+			if isHeard = true; got != sent.Send {
+				t.Fatalf("got %v", got)
+			}
+		default:
+		}
+	}
+	var refused *GraphQLError
+	if _, err := Execute[any](t.Context(), client, "{ nothing }", nil); !errors.As(err, &refused) {
+		t.Fatalf("got %v", err)
+	}
+}
+`,
+} as const;
+
+const SERVERS = [
+  { language: 'nodejs', features: ['auth'] },
+  { language: 'go', features: ['auth'] },
+  // What it needs for tokens and GraphQL would have to be installed.
+  ...(pythonRequirement('JSON-RPC in Python') === describe
+    ? [{ language: 'python', features: [] } as const]
+    : []),
+] as const;
+
 const describeGo = goRequirement('clients in Go');
 
 describeGo('generated Go clients', () => {
@@ -209,18 +328,59 @@ describeGo('generated Go clients', () => {
     expect(run(cwd, 'go', 'doc', '.')).toMatch(/go get github.com\/coder\/websocket@v\d/);
   });
 
-  it('of WAMP routers are one package or one file', { timeout: COMPILE_MS }, async () => {
-    const [folder, cwd] = [temporaryFolder(), temporaryFolder()];
-    const input = { language: 'go', subprotocol: 'wamp.2.json' } as const;
-    const { output } = await generateClientIn(folder, input);
-    expect(test(output)).toMatch(/^ok /m);
-    await generateClientIn(cwd, { ...input, output: 'client.go' });
-    for (const name of ['go.mod', 'go.sum']) cpSync(`${output}/${name}`, `${cwd}/${name}`);
-    for (const made of [output, cwd]) {
-      expect(run(made, 'gofmt', '-l', '.')).toBe('');
-      run(made, 'go', 'vet', '.');
-    }
-  });
+  it.each(CLIENT_PROTOCOLS)(
+    'that speak %s are one package or one file, formatted and without findings',
+    { timeout: COMPILE_MS },
+    async (subprotocol) => {
+      const [folder, cwd, other] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
+      const input = { language: 'go', subprotocol } as const;
+      const { output, files } = await generateClientIn(folder, input);
+      expect(test(output)).toMatch(/^ok /m);
+      const paths = files.map((file) => file.path);
+      expect(await illFormatted(output, paths)).toEqual([]);
+      await generateClientIn(cwd, { ...input, output: 'client.go' });
+      for (const name of ['go.mod', 'go.sum']) cpSync(`${output}/${name}`, `${cwd}/${name}`);
+      const all = await generateClientIn(other, { ...input, features: ['auth'] });
+      for (const made of [output, cwd, all.output]) {
+        expect(run(made, 'gofmt', '-l', '.')).toBe('');
+        run(made, 'go', 'vet', '.');
+      }
+    },
+  );
+
+  it.each(SERVERS)(
+    'talk to servers in $language',
+    { timeout: COMPILE_MS },
+    async ({ language, features }) => {
+      const subprotocols = language === 'python' ? ['json-rpc'] : Object.keys(LIVE_TESTS);
+      const server = await generateForTest({
+        ...{ language, type: 'rpc', subprotocols, features: [...features] },
+      });
+      onTestFinished(() => server.dispose());
+      const { port } = await server.boot({ AUTH_SECRET: SECRET });
+      const token = await new SignJWT({ sub: 'ada' })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setIssuedAt()
+        .setExpirationTime('10m')
+        .sign(new TextEncoder().encode(SECRET));
+      const env = {
+        ...process.env,
+        URL: `ws://127.0.0.1:${port}/`,
+        TOKEN: language === 'python' ? '' : token,
+      };
+      for (const [name, text] of Object.entries(LIVE_TESTS)) {
+        const subprotocol = CLIENT_PROTOCOLS.find((one) => one === name);
+        if (!subprotocols.includes(name)) continue;
+        const client = await generateClientIn(temporaryFolder(), {
+          ...{ language: 'go', subprotocol, server: server.folder, output: 'client/' },
+        });
+        writeFileSync(path.join(client.output, 'live_test.go'), text);
+        const args = ['test', '-run', 'TestLive', '-timeout', '60s', '.'];
+        const options = { cwd: client.output, env, encoding: 'utf8', stdio: 'pipe' } as const;
+        expect(execFileSync('go', args, options)).toMatch(/^ok /m);
+      }
+    },
+  );
 
   it.each(CLIENT_TYPES)(
     'of %s servers keep their promises in every case',

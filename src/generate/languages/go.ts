@@ -21,7 +21,7 @@ const RPC: Server = {
 
 export const goClient: ClientLanguage = {
   types: ['chat', 'pubsub', 'live-updates', 'rpc'],
-  speaks: ['wamp.2.json'],
+  speaks: ['graphql-ws', 'json-rpc', 'wamp.2.json'],
   react: false,
   commands: {
     install: null,
@@ -110,7 +110,7 @@ function onePackage(files: ReadonlyMap<string, string>): string {
 function joinFiles(files: ReadonlyMap<string, string>): string {
   const names = [...files.keys()].filter((path) => /^\w+(?<!_test)\.go$/.test(path));
   // It has the comment of the package.
-  const first = names.includes('client.go') ? 'client.go' : 'wamp.go';
+  const first = names.includes('client.go') ? 'client.go' : 'session.go';
   const sources = [first, ...names.filter((name) => name !== first)].map((name) =>
     partsOf(files.get(name) ?? ''),
   );

@@ -22,7 +22,7 @@ var (
 	ErrClosed = &Error{Code: "closed"}
 	// ErrAborted: the context is done.
 	ErrAborted = &Error{Code: "aborted"}
-	// #if auth
+	// #if auth || graphql || jsonrpc
 	// ErrToken: there is no token.
 	ErrToken = &Error{Code: "token"}
 	// #else
@@ -41,11 +41,11 @@ var (
 	// ErrTimeout: the server has not answered in time.
 	ErrTimeout = &Error{Code: "timeout"}
 	// #endif
-	// #if wamp
+	// #if rpc
 	// ErrBehind: the program takes events too slowly, and misses some.
 	ErrBehind = &Error{Code: "behind"}
 	// #endif
-	// #if chat || pubsub || wamp
+	// #if chat || pubsub || rpc
 	// ErrUnknownOutcome: the connection was lost, and the server does not know what it has taken before.
 	ErrUnknownOutcome = &Error{Code: "unknown_outcome"}
 	// #endif

@@ -1,7 +1,7 @@
 package wsclient
 
 import (
-	// #if auth || wamp
+	// #if auth || rpc
 	"context"
 	// #endif
 	"errors"
@@ -26,6 +26,11 @@ type Options struct {
 	// #if auth && applications
 	// Token gives a token that has not expired. It is called when the server asks for one, once at a time, and again
 	// before it expires.
+	// #endif
+	// #if jsonrpc || graphql
+	// Token gives a token that has not expired, for each connection. Without, the client shows none.
+	// #endif
+	// #if auth && applications || jsonrpc || graphql
 	Token func(ctx context.Context) (string, error)
 
 	// #endif
@@ -49,11 +54,18 @@ type Options struct {
 	BackoffMax  time.Duration
 	// StableAfter so long (10 s) a connection counts as good, and the waits start anew.
 	StableAfter time.Duration
-	// ConnectTimeout is the limit of an attempt until the server's welcome, JoinTimeout that of the answer to the command
-	// that lets the client in, PongTimeout that of a silent server to answer a ping (10 s each).
+	// ConnectTimeout is the limit of an attempt until the server's welcome, PongTimeout that of a silent server to answer a
+	// ping (10 s each).
 	ConnectTimeout time.Duration
-	JoinTimeout    time.Duration
 	PongTimeout    time.Duration
+	// #if applications || wamp
+	// JoinTimeout is the limit of the answer to the command that lets the client in (10 s).
+	JoinTimeout time.Duration
+	// #endif
+	// #if rpc
+	// PingInterval (25 s): so often the server is asked for a sign of life.
+	PingInterval time.Duration
+	// #endif
 	// #if chat || pubsub
 
 	// AckTimeout is how long the server has to answer what was sent (10 s).
@@ -116,9 +128,14 @@ func (o *Options) complete(subprotocol string) error {
 		inRange("BackoffMax", &o.BackoffMax, 30*time.Second),
 		inRange("StableAfter", &o.StableAfter, 10*time.Second),
 		inRange("ConnectTimeout", &o.ConnectTimeout, 10*time.Second),
-		inRange("JoinTimeout", &o.JoinTimeout, 10*time.Second),
 		inRange("PongTimeout", &o.PongTimeout, 10*time.Second),
 	)
+	// #if applications || wamp
+	err = errors.Join(err, inRange("JoinTimeout", &o.JoinTimeout, 10*time.Second))
+	// #endif
+	// #if rpc
+	err = errors.Join(err, inRange("PingInterval", &o.PingInterval, defaultPing))
+	// #endif
 	// #if chat || pubsub
 	err = errors.Join(err,
 		inRange("AckTimeout", &o.AckTimeout, 10*time.Second),
@@ -136,6 +153,21 @@ func (o *Options) complete(subprotocol string) error {
 	return err
 }
 
+// #if jsonrpc || graphql
+
+// token is a new one, or an error that is ErrToken.
+func (o *Options) token(ctx context.Context) (string, error) {
+	token, err := o.Token(ctx)
+	if err == nil && token == "" {
+		err = errors.New("the token is empty")
+	}
+	if err != nil {
+		return "", &Error{Code: ErrToken.Code, Cause: err}
+	}
+	return token, nil
+}
+
+// #endif
 func inRange[T int | time.Duration](name string, value *T, otherwise T) error {
 	if *value < 0 {
 		return fmt.Errorf("%s: expected no negative value", name)

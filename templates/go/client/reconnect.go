@@ -61,7 +61,7 @@ type loss struct {
 	// retryAfter is the server's wish, if it isGiven.
 	retryAfter time.Duration
 	isGiven    bool
-	// #if wamp
+	// #if rpc
 	// isFatal is whether another attempt would end like this one.
 	isFatal bool
 	// #endif
@@ -142,6 +142,15 @@ func milliseconds(ms float64) time.Duration {
 	return time.Duration(min(ms, float64(maxWait.Milliseconds())) * float64(time.Millisecond))
 }
 
+// #if auth && applications || jsonrpc
+
+// untilRenewal is when to show another token, shortly before one expires.
+func untilRenewal(expiresAt time.Time) time.Duration {
+	left := time.Until(expiresAt)
+	return max(time.Second, left-min(20*time.Second, left/5))
+}
+
+// #endif
 // encode is value as JSON, in which nothing is escaped that need not be.
 func encode(value any) ([]byte, error) {
 	var buffer bytes.Buffer

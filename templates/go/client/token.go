@@ -137,8 +137,7 @@ func (conn *connection) planRefresh(expiresAt time.Time) {
 	if expiresAt.IsZero() || conn.client.tokens.refreshedFor.Equal(expiresAt) {
 		return
 	}
-	left := time.Until(expiresAt)
-	conn.refresh.set(max(time.Second, left-min(20*time.Second, left/5)), func() {
+	conn.refresh.set(untilRenewal(expiresAt), func() {
 		conn.client.tokens.refreshedFor = expiresAt
 		conn.refreshToken()
 	})

@@ -1,4 +1,3 @@
-// Package wsclient is a client of WAMP routers that speak wamp.2.json. See [NewWAMP].
 package wsclient
 
 import (
@@ -15,31 +14,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
-
-	"github.com/coder/websocket"
 )
 
 // WAMP is a client of a WAMP router: one session after the other, with the same subscriptions and registrations. Its
 // methods may be called from any goroutine.
 type WAMP struct {
-	options Options
-	mu      sync.Mutex
-	// All of the following has the lock.
-	state State
-	// ctx and stop are of Run.
-	ctx     context.Context
-	stop    context.CancelCauseFunc
-	notices notices
-	// events wait for the program, which may itself wait for the next session: no session waits for it.
-	events chan heard
-	// programs are procedures under way, for the same reason.
-	programs sync.WaitGroup
-	// standing is asked for again in each session.
+	sessions[*wampSession]
+	// standing is asked for again in each session; it has the lock.
 	standing map[*Standing]struct{}
-	// session is nil while there is no open one; changed is closed when there is another, or none any more.
-	session *wampSession
-	changed chan struct{}
 }
 
 // Standing is a subscription or a registration, in this session and those after it.
@@ -112,161 +94,20 @@ func invalidArgument(format string, args ...any) *Error {
 
 // NewWAMP makes a client. It does nothing before Run.
 func NewWAMP(options Options) (*WAMP, error) {
-	if err := options.complete(wampProtocol); err != nil {
+	options.Realm = cmp.Or(options.Realm, "realm1")
+	w := &WAMP{standing: map[*Standing]struct{}{}}
+	if err := w.complete(options, wampProtocol); err != nil {
 		return nil, err
 	}
-	options.Realm = cmp.Or(options.Realm, "realm1")
-	return &WAMP{
-		options:  options,
-		state:    State{Name: Idle},
-		notices:  newNotices(&options),
-		events:   make(chan heard, maxPendingEvents),
-		standing: map[*Standing]struct{}{},
-		changed:  make(chan struct{}),
-	}, nil
-}
-
-// State is what the client does at present.
-func (w *WAMP) State() State {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.state
-}
-
-// Close says goodbye and ends the client. Run returns soon after.
-func (w *WAMP) Close() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.stop != nil {
-		w.stop(ErrClosed)
-		return
-	}
-	w.set(State{Name: Closed, Code: 1000, Reason: "Close was called"})
-}
-
-// Run connects, and stays connected until the context is done, Close is called, or the router refuses the session.
-// It returns the context's error, nil, or a *CloseError. A client runs once.
-func (w *WAMP) Run(ctx context.Context) error {
-	w.mu.Lock()
-	switch {
-	case w.stop != nil:
-		w.mu.Unlock()
-		return errRanBefore
-	case w.state.Name == Closed:
-		w.mu.Unlock()
-		return ErrClosed
-	}
-	w.ctx, w.stop = context.WithCancelCause(ctx)
-	w.mu.Unlock()
-	w.programs.Go(w.handOn)
-	defer w.programs.Wait()
-	defer w.stop(nil)
-	var handedOn sync.WaitGroup
-	handedOn.Go(func() { w.notices.handOn(&w.mu) })
-	defer handedOn.Wait()
-	for attempts := 0; ; attempts++ {
-		lost, uptime := w.connect()
-		if uptime >= w.options.StableAfter {
-			attempts = 0
-		}
-		next := w.decide(lost)
-		w.mu.Lock()
-		switch cause := context.Cause(w.ctx); {
-		case cause != nil:
-			w.set(State{Name: Closed, Code: 1000, Reason: cause.Error()})
-			w.mu.Unlock()
-			if errors.Is(cause, ErrClosed) {
-				return nil
-			}
-			return w.ctx.Err()
-		case next == never:
-			w.set(State{Name: Closed, Code: lost.code, Reason: lost.reason})
-			w.mu.Unlock()
-			return &CloseError{lost.code, lost.reason}
-		}
-		wait := w.options.delay(next, lost, attempts)
-		w.set(State{Name: Waiting, Reason: lost.reason, Code: lost.code, RetryIn: wait})
-		w.mu.Unlock()
-		select {
-		case <-time.After(wait):
-		case <-w.ctx.Done():
+	w.hasToken = options.Ticket != nil
+	w.talk = func(l *link) *wampSession {
+		return &wampSession{
+			link: l, client: w,
+			pending: map[uint64]*pending{}, hearing: map[uint64][]*Standing{}, answering: map[uint64]*Standing{},
+			running: map[uint64]context.CancelFunc{},
 		}
 	}
-}
-
-func (w *WAMP) decide(lost *loss) reconnect {
-	next := afterClose(lost.code)
-	if lost.status != 0 {
-		next = afterStatus(lost.status)
-	}
-	switch {
-	case lost.isFatal, next == withTokenOnce, next == withToken && w.options.Ticket == nil:
-		return never
-	case next == withToken:
-		return withDelay
-	}
-	return next
-}
-
-// set is called with the lock.
-func (w *WAMP) set(state State) {
-	w.state = state
-	w.notices.add(notice{state: &state})
-	if state.Name == Open || state.Name == Closed {
-		close(w.changed)
-		w.changed = make(chan struct{})
-	}
-}
-
-func (w *WAMP) report(err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.notices.add(notice{err: err})
-}
-
-// connect has one connection, and says how long its session was open.
-func (w *WAMP) connect() (*loss, time.Duration) {
-	if w.ctx.Err() != nil {
-		return &loss{code: 1000, reason: "the client is closed"}, -1
-	}
-	// Not a child of the context of Run: to say goodbye takes a connection.
-	ctx, end := context.WithCancelCause(context.WithoutCancel(w.ctx))
-	defer end(nil)
-	w.mu.Lock()
-	w.set(State{Name: Connecting})
-	w.mu.Unlock()
-	late := time.AfterFunc(w.options.ConnectTimeout, func() { end(&loss{code: 1006, reason: "no welcome in time"}) })
-	defer late.Stop()
-	stopped := context.AfterFunc(w.ctx, func() { end(&loss{code: 1000, reason: "the client is closed"}) })
-	socket, lost := w.options.dial(ctx)
-	if lost != nil {
-		stopped()
-		return lost, -1
-	}
-	if !stopped() {
-		_ = socket.CloseNow()
-		return lossOf(ctx, context.Canceled), -1
-	}
-	s := &wampSession{
-		client: w, ctx: ctx, end: end, socket: socket, late: late,
-		pending: map[uint64]*pending{}, hearing: map[uint64][]*Standing{}, answering: map[uint64]*Standing{},
-		running: map[uint64]context.CancelFunc{},
-	}
-	w.mu.Lock()
-	w.set(State{Name: Authenticating})
-	w.mu.Unlock()
-	var others sync.WaitGroup
-	others.Go(s.goodbye)
-	others.Go(func() { _ = s.write(hello, w.options.Realm, w.hello()) })
-	lost = s.read(&others)
-	_ = socket.CloseNow()
-	end(lost)
-	s.forget()
-	others.Wait()
-	if s.openedAt.IsZero() {
-		return lost, -1
-	}
-	return lost, time.Since(s.openedAt)
+	return w, nil
 }
 
 func (w *WAMP) hello() map[string]any {
@@ -285,26 +126,6 @@ func (w *WAMP) hello() map[string]any {
 		details["authmethods"] = methods
 	}
 	return details
-}
-
-// open is the session, for which it waits.
-func (w *WAMP) open(ctx context.Context) (*wampSession, error) {
-	for {
-		w.mu.Lock()
-		session, changed, isClosed := w.session, w.changed, w.state.Name == Closed
-		w.mu.Unlock()
-		switch {
-		case isClosed:
-			return nil, ErrClosed
-		case session != nil:
-			return session, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, &Error{Code: ErrAborted.Code, Cause: ctx.Err()}
-		}
-	}
 }
 
 // ask sends a request, and waits for its answer.
@@ -352,7 +173,7 @@ func (w *WAMP) stand(ctx context.Context, standing *Standing) (*Standing, error)
 	standing.client = w
 	session, err := w.open(ctx)
 	if err == nil {
-		err = session.begin(ctx, standing)
+		err = session.stand(ctx, standing)
 	}
 	if err != nil {
 		return nil, err
@@ -377,6 +198,12 @@ func (s *Standing) End(ctx context.Context) error {
 	return session.finish(ctx, s)
 }
 
+func (s *Standing) give(event Publication) {
+	if !s.hasEnded() {
+		s.hear(event)
+	}
+}
+
 func (s *Standing) hasEnded() bool {
 	s.client.mu.Lock()
 	defer s.client.mu.Unlock()
@@ -393,10 +220,6 @@ func listOf(args []any) []any {
 
 const (
 	wampProtocol = "wamp.2.json"
-	// maxPendingEvents wait for a program that is slow; with more, the session begins anew.
-	maxPendingEvents = 4096
-	// maxRunning are calls to this client at a time; more are refused.
-	maxRunning = 1000
 	// maxIterations bounds the work that a router can ask for.
 	maxIterations = 10_000_000
 )
@@ -443,26 +266,12 @@ type pending struct {
 	standing *Standing
 }
 
-type heard struct {
-	standing *Standing
-	event    Publication
-}
-
-// wampSession is one session, and its connection.
+// wampSession is one session.
 type wampSession struct {
+	*link
 	client *WAMP
-	// ctx ends with the connection, and its cause is the loss.
-	ctx    context.Context
-	end    context.CancelCauseFunc
-	socket *websocket.Conn
-	// late ends a connection without a session.
-	late *time.Timer
-	// openedAt is of the goroutine that reads.
-	openedAt time.Time
-
-	// writing is held while a message is written, so that ids are in the order of the messages.
-	writing sync.Mutex
-	lastID  uint64
+	// lastID changes while a message is written, so that ids are in the order of the messages.
+	lastID uint64
 
 	mu sync.Mutex
 	// pending are the requests without an answer; nil when no more can come.
@@ -472,27 +281,6 @@ type wampSession struct {
 	answering map[uint64]*Standing
 	// running are calls to this client.
 	running map[uint64]context.CancelFunc
-}
-
-func (s *wampSession) write(message ...any) error {
-	text, err := encode(message)
-	if err != nil {
-		return err
-	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	return s.writeText(text)
-}
-
-// writeText is called with writing.
-func (s *wampSession) writeText(text []byte) error {
-	ctx, done := context.WithTimeoutCause(s.ctx, s.client.options.PongTimeout, &loss{code: 1006, reason: "the router does not read"})
-	defer done()
-	if err := s.socket.Write(ctx, websocket.MessageText, text); err != nil {
-		s.end(lossOf(ctx, err))
-		return err
-	}
-	return nil
 }
 
 // request writes a request with the next id.
@@ -535,13 +323,13 @@ func (s *wampSession) ask(ctx context.Context, p *pending, rest ...any) (reply, 
 	delete(s.pending, id)
 	s.mu.Unlock()
 	if p.code == call {
-		_ = s.write(cancel, id, map[string]any{})
+		_ = s.say(cancel, id, map[string]any{})
 	}
-	return reply{}, &Error{Code: ErrAborted.Code, Cause: ctx.Err()}
+	return reply{}, aborted(ctx)
 }
 
-// begin asks for a subscription or a registration.
-func (s *wampSession) begin(ctx context.Context, standing *Standing) error {
+// stand asks for a subscription or a registration.
+func (s *wampSession) stand(ctx context.Context, standing *Standing) error {
 	_, err := s.ask(ctx, &pending{code: standing.request, standing: standing}, standing.options, standing.uri)
 	return err
 }
@@ -599,49 +387,22 @@ func (s *wampSession) remove(standing *Standing) (id uint64, isLast bool) {
 	return 0, false
 }
 
-// goodbye ends the session when the client is to end.
-func (s *wampSession) goodbye() {
-	select {
-	case <-s.ctx.Done():
-		return
-	case <-s.client.ctx.Done():
-	}
-	late := time.AfterFunc(closeTimeout, func() { s.end(&loss{code: 1000, reason: "the client is closed"}) })
-	defer late.Stop()
-	_ = s.write(goodbye, map[string]any{}, "wamp.close.close_realm")
-	_ = s.socket.Close(websocket.StatusNormalClosure, "")
-	s.end(&loss{code: 1000, reason: "the client is closed"})
-}
+func (s *wampSession) begin() { _ = s.say(hello, s.client.options.Realm, s.client.hello()) }
 
-// handOn gives events to the program.
-func (w *WAMP) handOn() {
-	for {
-		select {
-		case one := <-w.events:
-			if !one.standing.hasEnded() {
-				one.standing.hear(one.event)
-			}
-		case <-w.ctx.Done():
-			return
-		}
-	}
-}
+func (s *wampSession) goodbye() { _ = s.say(goodbye, map[string]any{}, "wamp.close.close_realm") }
+
+// say writes a message.
+func (s *wampSession) say(message ...any) error { return s.write(message) }
 
 // forget answers what will have no answer, and leaves out the events that still wait.
 func (s *wampSession) forget() {
-	w := s.client
 	for isEmpty := false; !isEmpty; {
 		select {
-		case <-w.events:
+		case <-s.client.events:
 		default:
 			isEmpty = true
 		}
 	}
-	w.mu.Lock()
-	if w.session == s {
-		w.session = nil
-	}
-	w.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.pending {
@@ -650,45 +411,6 @@ func (s *wampSession) forget() {
 	s.pending = nil
 	for _, stop := range s.running {
 		stop()
-	}
-}
-
-// read takes messages until the connection is lost; others are the goroutines of the session.
-func (s *wampSession) read(others *sync.WaitGroup) *loss {
-	others.Go(s.ping)
-	for {
-		kind, text, err := s.socket.Read(s.ctx)
-		if err != nil {
-			return lossOf(s.ctx, err)
-		}
-		message, err := parseWAMP(text)
-		if err != nil || kind != websocket.MessageText {
-			_ = s.write(abort, map[string]any{"message": "malformed message"}, "wamp.error.protocol_violation")
-			return &loss{code: 1006, reason: "malformed message"}
-		}
-		if lost := s.take(message, others); lost != nil {
-			return lost
-		}
-	}
-}
-
-// ping notices a router that is silent.
-func (s *wampSession) ping() {
-	each := time.NewTicker(defaultPing)
-	defer each.Stop()
-	for {
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-each.C:
-		}
-		ctx, done := context.WithTimeout(s.ctx, s.client.options.PongTimeout)
-		err := s.socket.Ping(ctx)
-		done()
-		if err != nil {
-			s.end(&loss{code: 1006, reason: "the router is silent"})
-			return
-		}
 	}
 }
 
@@ -754,15 +476,18 @@ func parseWAMP(text []byte) (*wampMessage, error) {
 	return m, err
 }
 
-// take does what a message asks for. A loss ends the session.
-func (s *wampSession) take(m *wampMessage, others *sync.WaitGroup) *loss {
+func (s *wampSession) take(text []byte) *loss {
+	m, err := parseWAMP(text)
+	if err != nil {
+		_ = s.say(abort, map[string]any{"message": "malformed message"}, "wamp.error.protocol_violation")
+		return &loss{code: 1006, reason: "malformed message"}
+	}
 	switch m.code {
 	case welcome:
 		s.late.Stop()
-		s.openedAt = time.Now()
-		others.Go(s.resume)
+		s.others.Go(s.resume)
 	case challenge:
-		others.Go(func() { s.authenticate(m) })
+		s.others.Go(func() { s.authenticate(m) })
 	case abort:
 		// Another attempt would end like this one, unless it was for the moment.
 		isFatal := strings.HasPrefix(m.text, "wamp.error.") && m.text != "wamp.error.authentication_failed"
@@ -771,12 +496,12 @@ func (s *wampSession) take(m *wampMessage, others *sync.WaitGroup) *loss {
 		}
 		return &loss{code: 1001, reason: m.text, isFatal: isFatal}
 	case goodbye:
-		_ = s.write(goodbye, map[string]any{}, "wamp.close.goodbye_and_out")
+		_ = s.say(goodbye, map[string]any{}, "wamp.close.goodbye_and_out")
 		return &loss{code: 1001, reason: m.text}
 	case event:
 		return s.hear(m)
 	case invocation:
-		s.invoke(m, others)
+		s.invoke(m)
 	case interrupt:
 		s.mu.Lock()
 		if stop := s.running[m.ids[0]]; stop != nil {
@@ -821,7 +546,7 @@ func (s *wampSession) resume() {
 	w.mu.Unlock()
 	for _, one := range standing {
 		ctx, done := context.WithTimeout(s.ctx, w.options.JoinTimeout)
-		err := s.begin(ctx, one)
+		err := s.stand(ctx, one)
 		if err == nil && one.hasEnded() {
 			// In the meantime.
 			err = s.finish(ctx, one)
@@ -839,10 +564,7 @@ func (s *wampSession) resume() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s.ctx.Err() == nil && w.ctx.Err() == nil {
-		w.session = s
-		w.set(State{Name: Open})
-	}
+	w.isOpen(s, s.link)
 }
 
 // authenticate answers CHALLENGE.
@@ -863,11 +585,11 @@ func (s *wampSession) authenticate(m *wampMessage) {
 		err = errors.New("unknown method " + m.text)
 	}
 	if err == nil {
-		_ = s.write(authenticate, answer, map[string]any{})
+		_ = s.say(authenticate, answer, map[string]any{})
 		return
 	}
 	s.client.report(&Error{Code: ErrToken.Code, Cause: err})
-	_ = s.write(abort, map[string]any{}, "wamp.error.authentication_failed")
+	_ = s.say(abort, map[string]any{}, "wamp.error.authentication_failed")
 	s.end(&loss{code: 1006, reason: "no answer to the challenge"})
 }
 
@@ -894,8 +616,9 @@ func (s *wampSession) hear(m *wampMessage) *loss {
 	all := s.hearing[m.ids[0]]
 	s.mu.Unlock()
 	for _, standing := range all {
+		heard := Publication{Topic: cmp.Or(m.details.Topic, standing.uri), Data: m.Data}
 		select {
-		case s.client.events <- heard{standing, Publication{Topic: cmp.Or(m.details.Topic, standing.uri), Data: m.Data}}:
+		case s.client.events <- func() { standing.give(heard) }:
 		default:
 			s.client.report(ErrBehind.because("more than %d events wait: the session begins anew", maxPendingEvents))
 			return &loss{code: 1006, reason: "the program takes events too slowly"}
@@ -904,7 +627,7 @@ func (s *wampSession) hear(m *wampMessage) *loss {
 	return nil
 }
 
-func (s *wampSession) invoke(m *wampMessage, others *sync.WaitGroup) {
+func (s *wampSession) invoke(m *wampMessage) {
 	id := m.ids[0]
 	s.mu.Lock()
 	standing := s.answering[m.ids[1]]
@@ -916,7 +639,7 @@ func (s *wampSession) invoke(m *wampMessage, others *sync.WaitGroup) {
 	s.mu.Unlock()
 	if standing == nil || isMuch {
 		stop()
-		others.Go(func() { s.fail(id, &Error{Code: "wamp.error.unavailable"}) })
+		s.others.Go(func() { s.fail(id, &Error{Code: "wamp.error.unavailable"}) })
 		return
 	}
 	made := &Invocation{Procedure: cmp.Or(m.details.Procedure, standing.uri), Data: m.Data, session: s, id: id}
@@ -927,7 +650,7 @@ func (s *wampSession) invoke(m *wampMessage, others *sync.WaitGroup) {
 		delete(s.running, id)
 		s.mu.Unlock()
 		if err == nil {
-			err = s.write(yield, id, map[string]any{}, resultOf(value))
+			err = s.say(yield, id, map[string]any{}, resultOf(value))
 		}
 		if err != nil && s.ctx.Err() == nil {
 			s.fail(id, err)
@@ -950,10 +673,10 @@ func (s *wampSession) fail(id uint64, err error) {
 		s.client.report(err)
 		own = &Error{Code: "wamp.error.runtime_error", Message: "internal error"}
 	}
-	_ = s.write(failure, invocation, id, map[string]any{}, own.Code, []any{own.Message})
+	_ = s.say(failure, invocation, id, map[string]any{}, own.Code, []any{own.Message})
 }
 
 // Progress sends a part of the result, to who asked for parts.
 func (i *Invocation) Progress(args ...any) error {
-	return i.session.write(yield, i.id, map[string]any{"progress": true}, listOf(args))
+	return i.session.say(yield, i.id, map[string]any{"progress": true}, listOf(args))
 }

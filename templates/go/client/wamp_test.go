@@ -5,82 +5,46 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/coder/websocket"
 )
 
-// longest is how long a test waits: what hangs has to fail.
-const longest = 20 * time.Second
-
 // wampPeer is the router's end of a connection.
-type wampPeer struct {
-	t        *testing.T
-	socket   *websocket.Conn
-	messages chan []any
-}
+type wampPeer struct{ *farEnd }
 
 // wampRouter is one that a test speaks for.
-type wampRouter struct {
-	t     *testing.T
-	url   string
-	peers chan *wampPeer
+type wampRouter struct{ *host }
+
+func newWampRouter(t *testing.T) wampRouter {
+	t.Helper()
+	return wampRouter{newHost(t, "wamp.2.json")}
 }
 
-func newWampRouter(t *testing.T) *wampRouter {
-	t.Helper()
-	r := &wampRouter{t: t, peers: make(chan *wampPeer, 10)}
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		socket, err := websocket.Accept(w, request, &websocket.AcceptOptions{Subprotocols: []string{"wamp.2.json"}})
-		if err != nil {
-			return
-		}
-		p := &wampPeer{t, socket, make(chan []any, 100)}
-		r.peers <- p
-		for {
-			_, text, err := socket.Read(context.Background())
-			var message []any
-			if err != nil || json.Unmarshal(text, &message) != nil {
-				close(p.messages)
-				return
-			}
-			p.messages <- message
-		}
-	}))
-	t.Cleanup(web.Close)
-	r.url = "ws" + strings.TrimPrefix(web.URL, "http")
-	return r
+// read is the client's next message.
+func (p wampPeer) read() []any {
+	p.t.Helper()
+	var message []any
+	if err := json.Unmarshal(received(p.t, p.messages, "a message"), &message); err != nil || len(message) == 0 {
+		p.t.Fatalf("got %v, %v", message, err)
+	}
+	return message
 }
 
 // expect is the client's next message, which has to have this code; format and args are what it is answered with.
-func (p *wampPeer) expect(code int, answers ...string) []any {
+func (p wampPeer) expect(code int, answers ...string) []any {
 	p.t.Helper()
-	select {
-	case message := <-p.messages:
-		if len(message) == 0 || message[0] != float64(code) {
-			p.t.Fatalf("got %v, want code %d", message, code)
-		}
-		for _, answer := range answers {
-			if id, ok := message[1].(float64); ok {
-				answer = strings.ReplaceAll(answer, "$", fmt.Sprint(id))
-			}
-			p.say(answer)
-		}
-		return message
-	case <-time.After(longest):
-		p.t.Fatalf("waited in vain for %d", code)
-		return nil
+	message := p.read()
+	if message[0] != float64(code) {
+		p.t.Fatalf("got %v, want code %d", message, code)
 	}
-}
-
-func (p *wampPeer) say(text string) {
-	if err := p.socket.Write(context.Background(), websocket.MessageText, []byte(text)); err != nil {
-		p.t.Log("say:", err)
+	for _, answer := range answers {
+		if id, ok := message[1].(float64); ok {
+			answer = strings.ReplaceAll(answer, "$", fmt.Sprint(id))
+		}
+		p.say(answer)
 	}
+	return message
 }
 
 const (
@@ -89,47 +53,21 @@ const (
 )
 
 // next is the next connection, whose client has been welcomed.
-func (r *wampRouter) next() *wampPeer {
+func (r wampRouter) next() wampPeer {
 	r.t.Helper()
-	p := received(r.t, r.peers, "a connection")
+	p := wampPeer{r.accept()}
 	p.expect(helloCode, welcomed)
 	return p
 }
 
-func received[T any](t *testing.T, from <-chan T, what string) T {
-	t.Helper()
-	select {
-	case one := <-from:
-		return one
-	case <-time.After(longest):
-	}
-	t.Fatalf("waited in vain for %s", what)
-	panic("unreachable")
-}
-
-// start runs a client; the end of the test ends it.
-func (r *wampRouter) start(options Options) (client *WAMP, ended <-chan error) {
+// start runs a client until the end of the test.
+func (r wampRouter) start(options Options) (client *WAMP, ended <-chan error) {
 	r.t.Helper()
-	options.URL, options.BackoffBase = r.url, time.Millisecond
-	client, err := NewWAMP(options)
+	client, err := NewWAMP(r.options(options))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- client.Run(r.t.Context()) }()
-	r.t.Cleanup(client.Close)
-	return client, done
-}
-
-// later runs act in a goroutine.
-func later[T any](act func() (T, error)) (<-chan T, <-chan error) {
-	values, errs := make(chan T, 1), make(chan error, 1)
-	go func() {
-		value, err := act()
-		values <- value
-		errs <- err
-	}()
-	return values, errs
+	return client, keep(r.t, client.Run, client.Close)
 }
 
 func TestWampCalls(t *testing.T) {
@@ -250,7 +188,7 @@ func TestWampComesBack(t *testing.T) {
 	}
 	_, errs = later(func() (any, error) { return Call[any](t.Context(), client, "com.lost") })
 	p.expect(call)
-	_ = p.socket.CloseNow()
+	p.cut()
 	if err := received(t, errs, "an error"); !errors.Is(err, ErrUnknownOutcome) {
 		t.Fatalf("got %v", err)
 	}
@@ -322,11 +260,11 @@ func TestWampDoesNotWaitForPrograms(t *testing.T) {
 		received(t, started, "a start")
 		p.expect(call)
 	}
-	_ = p.socket.CloseNow()
+	p.cut()
 	p = r.next()
 	answers := map[float64]string{register: `[65,$,7]`, subscribe: `[33,$,5]`, call: `[50,$,{},[3]]`}
 	for range 4 {
-		message := received(t, p.messages, "a message")
+		message := p.read()
 		p.say(strings.ReplaceAll(answers[message[0].(float64)], "$", fmt.Sprint(message[1])))
 	}
 	for range 2 {
@@ -346,7 +284,7 @@ func TestWampEndsWhatIsAskedFor(t *testing.T) {
 	})
 	p.expect(register, `[65,$,7]`)
 	standing := received(t, standings, "a registration")
-	_ = p.socket.CloseNow()
+	p.cut()
 	p = r.next()
 	again := p.expect(register)
 	if err := standing.End(t.Context()); err != nil {
@@ -405,7 +343,7 @@ func TestWampIsClosedBetweenTwoAttempts(t *testing.T) {
 func TestWampSaysWhoItIs(t *testing.T) {
 	r := newWampRouter(t)
 	r.start(Options{AuthID: "ada", Realm: "other", Ticket: func(context.Context) (string, error) { return "the ticket", nil }})
-	p := received(t, r.peers, "a connection")
+	p := wampPeer{r.accept()}
 	said := p.expect(helloCode, `[4,"ticket",{}]`)
 	if details := said[2].(map[string]any); said[1] != "other" || details["authid"] != "ada" || fmt.Sprint(details["authmethods"]) != "[ticket]" {
 		t.Fatalf("got %v", said)
@@ -415,7 +353,7 @@ func TestWampSaysWhoItIs(t *testing.T) {
 	}
 	r = newWampRouter(t)
 	r.start(Options{AuthID: "eve", Secret: "secret"})
-	p = received(t, r.peers, "a connection")
+	p = wampPeer{r.accept()}
 	p.expect(helloCode, `[4,"wampcra",{"challenge":"the challenge","salt":"salt","iterations":100,"keylen":32}]`)
 	// As node:crypto says: PBKDF2 of the secret, and the HMAC of the challenge under its Base64.
 	const signature = "lyLs73qbXzYoClEOV1breOy+2mD8WC4ffD9tm41uk5g="
@@ -428,9 +366,9 @@ func TestWampThatIsRefused(t *testing.T) {
 	r := newWampRouter(t)
 	_, ended := r.start(Options{})
 	// This may be better in a moment.
-	received(t, r.peers, "a connection").expect(helloCode, `[3,{},"wamp.error.authentication_failed"]`)
-	go func(p *wampPeer) { _ = p.socket.Close(4408, "") }(r.next())
-	received(t, r.peers, "another").expect(helloCode, `[3,{"message":"no"},"wamp.error.no_such_realm"]`)
+	wampPeer{r.accept()}.expect(helloCode, `[3,{},"wamp.error.authentication_failed"]`)
+	r.next().close(4408)
+	wampPeer{r.accept()}.expect(helloCode, `[3,{"message":"no"},"wamp.error.no_such_realm"]`)
 	var closed *CloseError
 	if err := received(t, ended, "the end"); !errors.As(err, &closed) || closed.Reason != "wamp.error.no_such_realm" {
 		t.Fatalf("got %v", err)
@@ -438,7 +376,7 @@ func TestWampThatIsRefused(t *testing.T) {
 	// Nor would this become better.
 	r = newWampRouter(t)
 	_, ended = r.start(Options{})
-	go func(p *wampPeer) { _ = p.socket.Close(4502, "") }(r.next())
+	r.next().close(4502)
 	if err := received(t, ended, "the end"); !errors.As(err, &closed) || closed.Code != 4502 {
 		t.Fatalf("got %v", err)
 	}
