@@ -58,7 +58,7 @@ interface Challenge {
   readonly text: string;
 }
 
-/** Makes salts of users that do not exist. */
+/** Chooses whom users that do not exist are like, and makes their salts. */
 const SALTS = randomBytes(16);
 
 /** One session after the other over one connection; without I/O. */
@@ -212,7 +212,7 @@ export class WampSession implements Outlet {
     let text = '';
     let extra: Dict = {};
     if (method === 'wampcra') {
-      const asked = user ?? like([...users.values()], authid);
+      const asked = user?.secret === undefined ? like([...users.values()], authid) : user;
       text = JSON.stringify({
         authid,
         authrole: asked?.role,
@@ -353,12 +353,16 @@ function principalOf(
   return { authid, authrole, authmethod, authprovider };
 }
 
-/** As whom somebody is asked who does not exist: like one with a salt, if there is any. */
+/**
+ * As whom somebody is asked who cannot sign: always like the same one of those who can, so that neither a salt nor a
+ * role says who exists.
+ */
 function like(users: readonly User[], authid = ''): User | undefined {
   const signing = users.filter(({ secret }) => secret !== undefined);
-  const other = signing.find(({ salt }) => salt !== undefined);
-  if (other?.salt === undefined) return signing[0];
-  const salt = createHash('sha256').update(SALTS).update(authid).digest('hex').slice(0, 16);
+  const digest = createHash('sha256').update(SALTS).update(authid).digest();
+  const other = signing[digest.readUInt32BE() % signing.length];
+  if (other?.salt === undefined) return other;
+  const salt = digest.toString('hex', 4).slice(0, other.salt.salt.length);
   return { ...other, salt: { ...other.salt, salt } };
 }
 

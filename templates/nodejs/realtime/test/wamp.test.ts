@@ -362,10 +362,22 @@ describe('authentication', () => {
       assert.deepEqual([code, reason], [3, 'wamp.error.authentication_denied']);
       assert.deepEqual(peer.closes, [1008]);
     }
-    const [, [, , nobody]] = enter({ authmethods: ['wampcra'], authid: 'nobody' });
-    assert.deepEqual(Object.keys(nobody as object), ['challenge', 'salt', 'iterations', 'keylen']);
-    const { challenge } = nobody as { challenge: string };
-    assert.equal((JSON.parse(challenge) as { authrole: string }).authrole, 'guest');
+    // Who does not exist is asked like bob or like eve, always in the same way; so is ada, who cannot sign.
+    const seen = new Set<string>();
+    for (const authid of ['ada', ...Array.from({ length: 60 }, (_, n) => `nobody${String(n)}`)]) {
+      const [one, again] = [0, 1].map(() => {
+        const [, [, , extra]] = enter({ authmethods: ['wampcra'], authid });
+        const { challenge, ...rest } = extra as { challenge: string; salt?: string };
+        const { authrole } = JSON.parse(challenge) as { authrole: string };
+        return { authrole, ...rest };
+      });
+      assert.deepEqual(one, again);
+      const { salt, ...rest } = one ?? {};
+      seen.add(JSON.stringify({ ...rest, length: salt?.length }));
+    }
+    assert.deepEqual(seen.size, 2);
+    assert.ok(seen.has('{"authrole":"guest"}'));
+    assert.ok(seen.has('{"authrole":"guest","iterations":1000,"keylen":32,"length":5}'));
   });
 
   it('is what a realm without anonymous sessions asks for', () => {

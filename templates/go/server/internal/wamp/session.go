@@ -1,13 +1,13 @@
 package wamp
 
 import (
-	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -47,7 +47,7 @@ type asked struct {
 	text string
 }
 
-// salts makes salts of users that do not exist.
+// salts chooses whom users that do not exist are like, and makes their salts.
 var salts = []byte(rand.Text())
 
 // session is one session after the other over one connection.
@@ -274,7 +274,7 @@ func (s *session) ask(a *asked) {
 	extra := dict{}
 	if a.method == "wampcra" {
 		like := a.user
-		if like == nil {
+		if like == nil || like.secret == "" {
 			like = a.other()
 		}
 		a.text = string(object(dict{
@@ -290,22 +290,23 @@ func (s *session) ask(a *asked) {
 	s.say(challenge, quoted(a.method), object(extra))
 }
 
-// other is as whom somebody is asked who does not exist: like the first one with a salt, if there is any.
+// other is as whom somebody is asked who cannot sign: always like the same one of those who can, so that neither a
+// salt nor a role says who exists.
 func (a *asked) other() *user {
+	var signing []user
 	users := a.realm.settings.users
-	var like user
 	for _, name := range slices.Sorted(maps.Keys(users)) {
-		one := users[name]
-		if one.secret == "" {
-			continue
+		if one := users[name]; one.secret != "" {
+			signing = append(signing, one)
 		}
-		if one.salt != nil {
-			made := *one.salt
-			sum := sha256.Sum256(append(salts[:len(salts):len(salts)], a.authID...))
-			made.Salt = hex.EncodeToString(sum[:8])
-			return &user{role: one.role, salt: &made}
-		}
-		like.role = cmp.Or(like.role, one.role)
+	}
+	sum := sha256.Sum256(append(salts[:len(salts):len(salts)], a.authID...))
+	like := signing[int(binary.BigEndian.Uint32(sum[:])%uint32(len(signing)))]
+	if like.salt != nil {
+		made := *like.salt
+		text := hex.EncodeToString(sum[4:])
+		made.Salt = text[:min(len(made.Salt), len(text))]
+		like.salt = &made
 	}
 	return &like
 }

@@ -417,17 +417,33 @@ func TestAuthentication(t *testing.T) {
 				t.Fatalf("%s: got %v", wrong.details, got)
 			}
 		}
-		// Who does not exist is asked like others, and a challenge is for one session.
 		_, eve := b.enter(cra("eve"), nil)
-		_, nobody := b.enter(cra("nobody"), nil)
-		_, again := b.enter(cra("nobody"), nil)
-		if eve[2].(dict)["salt"] != "salty" || len(eve[2].(dict)) != 4 || len(nobody[2].(dict)) != 4 {
-			t.Fatalf("got %v and %v", eve, nobody)
+		if eve[2].(dict)["salt"] != "salty" || len(eve[2].(dict)) != 4 {
+			t.Fatalf("got %v", eve)
 		}
-		if one, two := nobody[2].(dict), again[2].(dict); one["salt"] != two["salt"] || one["challenge"] == two["challenge"] {
-			t.Fatalf("got %v and %v", one, two)
-		} else if !strings.Contains(one["challenge"].(string), `"authrole":"guest"`) {
-			t.Fatalf("got %v", one)
+		// Who does not exist is asked like bob or like eve, always in the same way; so is ada, who cannot sign. A
+		// challenge is for one session.
+		names, seen := []string{"ada"}, map[int]bool{}
+		for n := range 60 {
+			names = append(names, fmt.Sprint("nobody", n))
+		}
+		for _, name := range names {
+			_, first := b.enter(cra(name), nil)
+			_, again := b.enter(cra(name), nil)
+			one, two := first[2].(dict), again[2].(dict)
+			if one["salt"] != two["salt"] || len(one) != len(two) || one["challenge"] == two["challenge"] {
+				t.Fatalf("got %v and %v", one, two)
+			}
+			if !strings.Contains(one["challenge"].(string), `"authrole":"guest"`) {
+				t.Fatalf("got %v", one)
+			}
+			if salt, ok := one["salt"].(string); ok && len(salt) != len("salty") {
+				t.Fatalf("got %v", one)
+			}
+			seen[len(one)] = true
+		}
+		if !seen[1] || !seen[4] || len(seen) != 2 {
+			t.Fatalf("got %v elements", seen)
 		}
 		for details, reason := range map[string]string{
 			"":                                "authentication_required",

@@ -51,7 +51,7 @@ FEATURES: Mapping[str, Mapping[str, Mapping[str, bool]]] = {
     },
 }
 
-# Makes salts of users that do not exist.
+# Chooses whom users that do not exist are like, and makes their salts.
 _SALTS = secrets.token_bytes(16)
 
 
@@ -247,7 +247,9 @@ class WampSession(Conversation):
         user = realm.settings.users.get(authid or "")
         text, extra = "", {}
         if method == "wampcra":
-            asked = user or _like(realm.settings.users.values(), authid or "")
+            asked = user
+            if asked is None or asked.secret is None:
+                asked = _like(realm.settings.users.values(), authid or "")
             text = json.dumps(
                 {
                     "authid": authid,
@@ -374,12 +376,16 @@ def hmac_of(key: str, text: str) -> str:
 
 
 def _like(users: Iterable[User], authid: str) -> User:
-    """Return like whom somebody is asked who does not exist: one with a salt, if any."""
-    secret = [user for user in users if user.secret is not None]
-    other = next((user for user in secret if user.salt is not None), secret[0])
+    """Return like whom somebody is asked who cannot sign: always the same one of those who can.
+
+    Neither a salt nor a role says who exists.
+    """
+    signing = [user for user in users if user.secret is not None]
+    digest = hashlib.sha256(_SALTS + _bytes(authid)).digest()
+    other = signing[int.from_bytes(digest[:4]) % len(signing)]
     if other.salt is None:
         return other
-    salt = hashlib.sha256(_SALTS + _bytes(authid)).hexdigest()[:16]
+    salt = digest[4:].hex()[: len(str(other.salt["salt"]))]
     return replace(other, salt={**other.salt, "salt": salt})
 
 
