@@ -198,7 +198,7 @@ const AUTH_MUTANTS: readonly Mutant[] = [
   },
   {
     without: 'the end of what is revoked',
-    file: `${PACKAGE}/session.py`,
+    file: `${PACKAGE}/user_session.py`,
     find: 'self.client.close(REVOKED)',
     replace: 'pass',
     row: 'common.revoke.user',

@@ -6,8 +6,9 @@ import base64
 import pytest
 
 from ws_server.config import Config
+from ws_server.peer import BYTES_PER_TURN, TURN, Peer
 from ws_server.protocol import Deflate, encode_frame
-from ws_server.server import BYTES_PER_TURN, TURN, Peer, Server
+from ws_server.server import Server
 
 
 class Transport(asyncio.Transport):

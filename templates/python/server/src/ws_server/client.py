@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     #~
     # #endif
     # #endif
-    from .server import Peer
+    from .peer import Peer
 
 
 class Client:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from .config import Config
 from .handshake import is_own_host
+# #if redis
+from .redis_link import RedisLink
+# #endif
 from .routes import Answer, HttpRequest, Route, problem
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -51,6 +54,30 @@ class Metrics:
         # #endif
         self.route = Route("GET", re.compile("/metrics"), self._answer, is_for_any_host=True)
 
+    # #if redis
+    def count_redis(self, link: RedisLink) -> None:
+        """Have figures of a Redis, too."""
+        self.redis_errors = link.errors
+        self.gauges["ws_redis_degraded"] = (
+            "1 while the Redis of REDIS_URL is out of reach",
+            lambda: int(link.trouble is not None),
+        )
+        self.totals = {
+            "ws_redis_connects_total": (
+                "Connections made to Redis: the first, and one after each loss",
+                lambda: link.connects,
+            ),
+            "ws_redis_missed_total": (
+                "Messages that Redis has not passed on, as their positions show",
+                lambda: link.missed,
+            ),
+            "ws_redis_lost_positions_total": (
+                "Rooms, streams or documents whose clients had to be told of a gap",
+                lambda: link.lost,
+            ),
+        }
+
+    # #endif
     def closed(self, code: int) -> None:
         """Count a connection that has ended."""
         self._closed[str(code) if code in CODES else "other"] += 1

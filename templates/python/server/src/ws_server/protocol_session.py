@@ -1,89 +1,42 @@
-"""One connection that speaks a protocol of others, from its handshake to its end."""
+"""One connection that speaks a protocol of others."""
 
 import asyncio
 import traceback
 from typing import TYPE_CHECKING
 
-from .admission import Bucket
-from .client import Client
-from .close_codes import (
-    GOING_AWAY,
-    INTERNAL_ERROR,
-    POLICY_VIOLATION,
-    # #if auth
-    REVOKED,
-    # #endif
-    # #if rate-limit
-    TOO_MANY_CONNECTIONS,
-    # #endif
-    UNSUPPORTED_DATA,
-)
+from .close_codes import GOING_AWAY, INTERNAL_ERROR, UNSUPPORTED_DATA
 from .conversation import Remote, Step, Subprotocol
-# #if auth
-from .credentials import Credentials, Steps
-# #endif
 from .frame import Frame
 from .hooks import Identity
 # #if auth
 from .messages import Command
+from .user_session import AUTH_COST, UserSession
+# #else
+#~ from .user_session import UserSession
 # #endif
 
 if TYPE_CHECKING:
-    from .server import Peer, Server
+    from .peer import Peer
+    from .server import Server
     # #if rate-limit
     from .users import UserShare
     # #endif
 
-# Invalid messages of a client before it is closed; one more per second.
-ERROR_LIMIT = 20
-# #if auth
-# Cost of checking a token in messages of the rate limit.
-AUTH_COST = 5
-# #endif
 
-
-class ProtocolSession(Remote):
+class ProtocolSession(UserSession, Remote):
     """A client, and what is said to it."""
 
     def __init__(
         self, peer: "Peer", server: "Server", identity: Identity, protocol: Subprotocol
     ) -> None:
         """Serve the user of `identity`."""
-        self._peer = peer
-        self._server = server
-        self._errors = Bucket(1, ERROR_LIMIT)
+        super().__init__(peer, server, identity)
         self._tasks: set[asyncio.Task[None]] = set()
         # #if metrics
         self._is_limited = False
         # #endif
-        self.client = Client(
-            peer,
-            identity,
-            server.config.max_buffered,
-            # #if metrics
-            server.metrics,
-            # #endif
-        )
         self.client.is_foreign = True
         self.client.close_codes = protocol.close_codes
-        # #if auth
-        self._credentials = Credentials(
-            self.client,
-            server.auth,
-            server.config.auth_timeout,
-            Steps(
-                # #if rate-limit && redis
-                server.users.learn,
-                # #endif
-                self._admit,
-                self._refresh,
-                self.warn,
-            ),
-        )
-        # #endif
-        # #if rate-limit
-        self._user_share: UserShare | None = None
-        # #endif
         self._protocol = protocol
         self._conversation = protocol.accept(self)
 
@@ -105,22 +58,6 @@ class ProtocolSession(Remote):
         # #if rate-limit
         self._enter()
         # #endif
-
-    async def _refresh(self) -> None:
-        """Nothing depends on a newer token."""
-
-    def check_revoked(self) -> None:
-        """Close the client if what it has shown is revoked."""
-        revocations = self._server.auth.revocations
-        if self._credentials.is_known and revocations.covers(self.client.identity):
-            self.client.close(REVOKED)
-
-    # #endif
-    # #if rate-limit
-    def _enter(self) -> None:
-        self._user_share = self._server.users.enter(self.client.user)
-        if self._user_share is None:
-            self.client.close(TOO_MANY_CONNECTIONS)
 
     # #endif
     def receive(self, message: str | bytes) -> None:
@@ -190,18 +127,7 @@ class ProtocolSession(Remote):
 
     def end(self, code: int) -> None:
         """Forget the client: its connection has ended."""
-        client = self.client
-        # #if rate-limit
-        if self._user_share is not None:
-            self._server.users.leave(self._user_share)
-        # #endif
-        # #if auth
-        self._credentials.end()
-        # #endif
-        # #if metrics
-        self._server.metrics.closed(code)
-        # #endif
-        client.share.log("info", "disconnected", client=client.id, user=client.user, code=code)
+        super().end(code)
         self._conversation.close()
         for task in self._tasks:
             task.cancel()
@@ -269,13 +195,6 @@ class ProtocolSession(Remote):
         if self._user_share is not None:
             self._user_share.commands.spend(messages)
         # #endif
-
-    def warn(self) -> bool:
-        """Count an invalid message."""
-        is_few = self._errors.take()
-        if not is_few:
-            self.client.close(POLICY_VIOLATION)
-        return is_few
 
     # #if metrics
     def received(self, kind: str) -> None:

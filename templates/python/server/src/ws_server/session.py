@@ -1,4 +1,4 @@
-"""One connection from its handshake to its end: commands in, replies out."""
+"""One connection that speaks the server's own protocol: commands in, replies out."""
 
 # #if metrics
 import time
@@ -6,23 +6,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from .admission import Bucket
-from .client import Client
-from .close_codes import (
-    GOING_AWAY,
-    INTERNAL_ERROR,
-    POLICY_VIOLATION,
-    # #if auth
-    REVOKED,
-    # #endif
-    # #if rate-limit
-    TOO_MANY_CONNECTIONS,
-    # #endif
-    UNSUPPORTED_DATA,
-)
-# #if auth
-from .credentials import Credentials, Steps
-# #endif
+from .close_codes import GOING_AWAY, INTERNAL_ERROR, UNSUPPORTED_DATA
 from .hooks import Identity
 from .messages import (
     BadCommandError,
@@ -36,58 +20,26 @@ from .messages import (
 # #if redis
 from .redis_link import StoreFullError
 # #endif
-
-if TYPE_CHECKING:
-    from .server import Peer, Server
-    # #if rate-limit
-    from .users import UserShare
-    # #endif
-
-# Error replies to a client before it is closed; one more per second.
-ERROR_LIMIT = 20
 # #if auth
-# Cost of checking a token in messages of the rate limit.
-AUTH_COST = 5
+from .user_session import AUTH_COST, UserSession
+# #else
+#~ from .user_session import UserSession
 # #endif
 
+if TYPE_CHECKING:
+    from .peer import Peer
+    from .server import Server
 
-class Session:
+
+class Session(UserSession):
     """The command layer of one connection."""
 
     def __init__(self, peer: "Peer", server: "Server", identity: Identity) -> None:
         """Serve the user of `identity`."""
-        self._peer = peer
-        self._server = server
+        super().__init__(peer, server, identity)
         self._config = server.config
         self._application = server.application_of(peer.subprotocol)
-        self._errors = Bucket(1, ERROR_LIMIT)
         self._is_warned = False
-        self.client = Client(
-            peer,
-            identity,
-            server.config.max_buffered,
-            # #if metrics
-            server.metrics,
-            # #endif
-        )
-        # #if auth
-        self._credentials = Credentials(
-            self.client,
-            server.auth,
-            server.config.auth_timeout,
-            Steps(
-                # #if rate-limit && redis
-                server.users.learn,
-                # #endif
-                self._admit,
-                self._refresh,
-                self.count_error,
-            ),
-        )
-        # #endif
-        # #if rate-limit
-        self._user_share: UserShare | None = None
-        # #endif
 
     def start(self) -> None:
         """Say welcome, or ask who the client is: the handshake is done."""
@@ -101,9 +53,7 @@ class Session:
         """Say welcome, in reply to a command if it has one."""
         client = self.client
         # #if rate-limit
-        self._user_share = self._server.users.enter(client.user)
-        if self._user_share is None:
-            client.close(TOO_MANY_CONNECTIONS)
+        if not self._enter():
             return
         # #endif
         protocol = self._peer.subprotocol or ""
@@ -118,12 +68,6 @@ class Session:
         self._application.open(client)
 
     # #if auth
-    def check_revoked(self) -> None:
-        """Close the client if what it has shown is revoked."""
-        revocations = self._server.auth.revocations
-        if self._credentials.is_known and revocations.covers(self.client.identity):
-            self.client.close(REVOKED)
-
     async def _refresh(self) -> None:
         await self._application.refresh(self.client)
 
@@ -138,7 +82,7 @@ class Session:
         try:
             command = parse_command(message, self._application.commands)
         except BadCommandError as error:
-            if self.count_error():
+            if self.warn():
                 client.fail(error.command, error.code, error.reason)
             return
         # #if metrics
@@ -163,7 +107,7 @@ class Session:
             self._peer.run(self._execute(command))
             return
         if not self._credentials.is_known:
-            if self.count_error():
+            if self.warn():
                 client.fail(command, "not_authenticated", "send a token first")
             return
         # #endif
@@ -203,13 +147,6 @@ class Session:
         self._server.metrics.finished(command["type"], time.perf_counter() - started_at)
         # #endif
 
-    def count_error(self) -> bool:
-        """Count an error of the client; False if it was closed over too many."""
-        is_few = self._errors.take()
-        if not is_few:
-            self.client.close(POLICY_VIOLATION)
-        return is_few
-
     def note_rate(self) -> None:
         """Say once that the client is above its rate, and is read more slowly."""
         if self._is_warned:
@@ -229,19 +166,10 @@ class Session:
 
     def end(self, code: int) -> None:
         """Forget the client: its connection has ended."""
-        client = self.client
-        # #if rate-limit
-        if self._user_share is not None:
-            self._server.users.leave(self._user_share)
-        # #endif
         # #if auth
-        self._credentials.end()
         if self._credentials.is_known:
-            self._application.close(client)
+            self._application.close(self.client)
         # #else
-        #~ self._application.close(client)
+        #~ self._application.close(self.client)
         # #endif
-        # #if metrics
-        self._server.metrics.closed(code)
-        # #endif
-        client.share.log("info", "disconnected", client=client.id, user=client.user, code=code)
+        super().end(code)
