@@ -169,7 +169,7 @@ export class JsonRpc implements Protocol {
 }
 
 /** An answer as JSON; undefined: there is none, as it was a notification or a response. */
-type Answer = { readonly kind: 'result' | 'error'; readonly text: string } | undefined;
+type Answer = { readonly kind: 'result' | 'error' | 'batch'; readonly text: string } | undefined;
 
 /** A call in progress. */
 class Call implements CallContext {
@@ -201,8 +201,10 @@ class RpcConversation implements Conversation, RpcPeer {
   #lastId = 0;
   #isClosed = false;
   // #if auth
-  /** What `rpc.authenticate` is at: what comes after it has to wait. */
+  /** What `rpc.authenticate` is at: what comes after it has to wait, in a batch as well. */
   #entering: Promise<unknown> | undefined;
+  /** Whether the only token was refused: the connection ends as soon as that was answered. */
+  #isRefused = false;
   // #endif
 
   constructor(peer: Peer, methods: ReadonlyMap<string, Method>, context: ProtocolContext) {
@@ -221,7 +223,7 @@ class RpcConversation implements Conversation, RpcPeer {
   }
 
   async receive(text: string): Promise<void> {
-    this.#take(text);
+    await this.#take(text);
     await this.#entering;
   }
   // #else
@@ -230,7 +232,7 @@ class RpcConversation implements Conversation, RpcPeer {
   //~ }
   //~
   //~ receive(text: string): void {
-  //~   this.#take(text);
+  //~   void this.#take(text);
   //~ }
   // #endif
 
@@ -273,7 +275,7 @@ class RpcConversation implements Conversation, RpcPeer {
     this.#peer.send(JSON.stringify({ jsonrpc: '2.0', method, params }), 'notification');
   }
 
-  #take(text: string): void {
+  #take(text: string): void | Promise<void> {
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -281,10 +283,7 @@ class RpcConversation implements Conversation, RpcPeer {
       this.#refuse('parseError');
       return;
     }
-    if (Array.isArray(value)) {
-      this.#takeBatch(value);
-      return;
-    }
+    if (Array.isArray(value)) return this.#takeBatch(value);
     const answer = this.#answerTo(value);
     if (answer instanceof Promise) void answer.then((later) => this.#answer(later));
     else this.#answer(answer);
@@ -292,9 +291,13 @@ class RpcConversation implements Conversation, RpcPeer {
 
   #answer(answer: Answer): void {
     if (answer !== undefined) this.#peer.send(answer.text, answer.kind);
+    // #if auth
+    if (this.#isRefused)
+      this.#peer.close(CLOSE_CODES.authFailed.code, CLOSE_CODES.authFailed.reason);
+    // #endif
   }
 
-  #takeBatch(entries: readonly unknown[]): void {
+  async #takeBatch(entries: readonly unknown[]): Promise<void> {
     const { MAX_BATCH } = this.#context.config;
     if (entries.length === 0 || entries.length > MAX_BATCH) {
       this.#refuse('invalidRequest', { reason: `expected 1 to ${String(MAX_BATCH)} in a batch` });
@@ -302,10 +305,16 @@ class RpcConversation implements Conversation, RpcPeer {
     }
     // The message itself has cost one.
     this.#peer.spend(entries.length - 1);
-    const answers = entries.map(async (entry) => await this.#answerTo(entry));
+    const answers: (Answer | Promise<Answer>)[] = [];
+    for (const entry of entries) {
+      answers.push(this.#answerTo(entry));
+      // #if auth
+      if (this.#entering !== undefined) await this.#entering;
+      // #endif
+    }
     void Promise.all(answers).then((all) => {
       const texts = all.flatMap((answer) => (answer === undefined ? [] : [answer.text]));
-      if (texts.length > 0) this.#peer.send(`[${texts.join(',')}]`, 'batch');
+      this.#answer(texts.length > 0 ? { kind: 'batch', text: `[${texts.join(',')}]` } : undefined);
     });
   }
 
@@ -344,7 +353,9 @@ class RpcConversation implements Conversation, RpcPeer {
     const called = this.#methods.get(method);
     // #if auth
     if (method === 'rpc.authenticate') {
-      const entering = this.#authenticate(request);
+      const entering = this.#authenticate(request).finally(() => {
+        this.#entering = undefined;
+      });
       this.#entering = entering;
       return entering;
     }
@@ -413,10 +424,8 @@ class RpcConversation implements Conversation, RpcPeer {
       const { user, expiresAt } = identity;
       return answer(success(id ?? null, { user, expiresAt: new Date(expiresAt).toISOString() }));
     }
-    this.#answer(answer(failure(id ?? null, RPC_ERRORS.badToken)));
-    const { code, reason } = CLOSE_CODES.authFailed;
-    if (this.identity === undefined) this.#peer.close(code, reason);
-    return undefined;
+    this.#isRefused = this.identity === undefined;
+    return answer(failure(id ?? null, RPC_ERRORS.badToken));
   }
   // #endif
 

@@ -288,13 +288,14 @@ describe('JSON-RPC', () => {
   });
   // #if auth
 
+  /** Opens a connection without a token. */
+  async function open(): Promise<TestClient> {
+    const socket = new WebSocket(`ws://localhost:${String(host.port)}/`, 'json-rpc');
+    await once(socket, 'open');
+    return new TestClient(socket);
+  }
+
   it('calls no method before it knows who calls', async () => {
-    const open = async (): Promise<TestClient> => {
-      const socket = new WebSocket(`ws://localhost:${String(host.port)}/`, 'json-rpc');
-      const client = new TestClient(socket);
-      await once(socket, 'open');
-      return client;
-    };
     const client = await open();
     client.send(request(1, 'subtract', [1]));
     assert.equal(((await client.next())['error'] as { code: number }).code, -32001);
@@ -312,6 +313,30 @@ describe('JSON-RPC', () => {
     const stranger = await open();
     stranger.send(request(1, 'rpc.authenticate', { token: 'nonsense' }));
     assert.equal(((await stranger.next())['error'] as { code: number }).code, -32002);
+    assert.equal(await stranger.closed, 4501);
+  });
+
+  it('takes the entries of a batch in their order, of which one may say who it is', async () => {
+    const codes = async (client: TestClient): Promise<unknown[]> => {
+      const answers = (await client.next()) as unknown as Record<string, unknown>[];
+      return answers.map(({ id, error }) => [id, (error as { code: number } | undefined)?.code]);
+    };
+    const token = [await tokenFor('ada')];
+    const enter = request('enter', 'rpc.authenticate', token);
+    const client = await open();
+    client.send([request(1, 'subtract', [1]), enter, request(2, 'subtract', [1])]);
+    assert.deepEqual(await codes(client), [
+      [1, -32001],
+      ['enter', undefined],
+      [2, undefined],
+    ]);
+    client.socket.close();
+    const stranger = await open();
+    stranger.send([request('enter', 'rpc.authenticate', ['nonsense']), request(1, 'subtract')]);
+    assert.deepEqual(await codes(stranger), [
+      ['enter', -32002],
+      [1, -32001],
+    ]);
     assert.equal(await stranger.closed, 4501);
   });
   // #endif

@@ -261,6 +261,32 @@ def test_asks_who_a_client_is() -> None:
         assert remote.closed == (4501, "the token was refused")
 
     converse(talk)
+
+
+@pytest.mark.parametrize("token", ["good", "bad"])
+def test_takes_the_entries_of_a_batch_in_their_order(token: str) -> None:
+    async def talk(remote: FakeRemote) -> None:
+        remote.identity = None
+        enter = request("enter", "rpc.authenticate", token)
+        calls = [request(1, "ask", "a"), request(2, "ask", "b")]
+        answer = await remote.ask([request(0, "subtract", 2), enter, *calls])
+        if token == "good":  # noqa: S105
+            # Calls in progress hold up nothing.
+            assert answer["method"] == "asking"
+            asked = [await remote.next() for _ in range(3)]
+            for number in [one["id"] for one in asked if "id" in one]:
+                await remote.say({"jsonrpc": "2.0", "id": number, "result": "x"})
+            answer = await remote.next()
+        codes = {one["id"]: one.get("error", {}).get("code") for one in answer}
+        if token == "good":  # noqa: S105
+            assert codes == {0: -32001, "enter": None, 1: None, 2: None}
+            again = [request(0, "ask", "c"), request("enter", "rpc.authenticate", "bad")]
+            assert (await remote.ask(again))["method"] == "asking"
+        else:
+            assert codes == {0: -32001, "enter": -32002, 1: -32001, 2: -32001}
+            assert remote.closed == (4501, "the token was refused")
+
+    converse(talk)
 # #endif
 
 

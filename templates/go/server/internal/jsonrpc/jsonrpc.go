@@ -156,6 +156,10 @@ type conversation struct {
 	// running are calls in progress.
 	running atomic.Int64
 	lastID  atomic.Int64
+	// #if auth
+	// isRefused is whether the only token was refused: the connection ends as soon as that was answered.
+	isRefused bool
+	// #endif
 
 	mu sync.Mutex
 	// waiting are calls to the client by id.
@@ -189,13 +193,18 @@ func (c *conversation) Receive(ctx context.Context, text []byte) error {
 	}
 	if text[0] == '[' {
 		c.receiveBatch(ctx, text)
-		return nil
+	} else {
+		c.take(ctx, text, func(answer *response) {
+			if answer != nil {
+				c.peer.Send(protocol.NewMessage(answer.kind, answer.text))
+			}
+		})
 	}
-	c.take(ctx, text, func(answer *response) {
-		if answer != nil {
-			c.peer.Send(protocol.NewMessage(answer.kind, answer.text))
-		}
-	})
+	// #if auth
+	if c.isRefused {
+		c.peer.Close(authFailed, "the token was refused")
+	}
+	// #endif
 	return nil
 }
 
@@ -467,10 +476,8 @@ func (c *conversation) authenticate(ctx context.Context, asked *request, answer 
 	}
 	identity := c.peer.Authenticate(ctx, token)
 	if identity == nil {
+		c.isRefused = c.peer.Identity() == nil
 		say(c.failure(asked.id, errBadToken))
-		if c.peer.Identity() == nil {
-			c.peer.Close(authFailed, "the token was refused")
-		}
 		return
 	}
 	text, _ := encode(success{"2.0", asked.id, map[string]string{

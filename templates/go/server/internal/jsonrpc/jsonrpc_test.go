@@ -366,6 +366,21 @@ func TestNoMethodIsCalledBeforeItIsKnownWhoCalls(t *testing.T) {
 	stranger.Say(`{"jsonrpc":"2.0","id":1,"method":"rpc.authenticate","params":["bad"]}`)
 	stranger.Expect(`{"jsonrpc":"2.0","id":1,"error":{"code":-32002,"message":"The token was refused"}}`)
 	stranger.ExpectClose(4501)
+	// The entries of a batch are taken in their order.
+	const unknown = `"error":{"code":-32001,"message":"Not authenticated: call rpc.authenticate first"}}`
+	batch := func(token string) string {
+		return `[{"jsonrpc":"2.0","id":1,"method":"who"},{"jsonrpc":"2.0","id":2,"method":"rpc.authenticate","params":["` +
+			token + `"]},{"jsonrpc":"2.0","id":3,"method":"who"}]`
+	}
+	peer = open()
+	peer.Say(batch("good bob"))
+	peer.Expect(`[{"jsonrpc":"2.0","id":1,` + unknown +
+		`,{"jsonrpc":"2.0","id":2,"result":{"user":"bob","expiresAt":"2033-05-18T03:33:20.000Z"}},{"jsonrpc":"2.0","id":3,"result":"bob"}]`)
+	stranger = open()
+	stranger.Say(batch("bad"))
+	stranger.Expect(`[{"jsonrpc":"2.0","id":1,` + unknown +
+		`,{"jsonrpc":"2.0","id":2,"error":{"code":-32002,"message":"The token was refused"}},{"jsonrpc":"2.0","id":3,` + unknown + `]`)
+	stranger.ExpectClose(4501)
 }
 
 // #endif

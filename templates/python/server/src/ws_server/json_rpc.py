@@ -276,8 +276,10 @@ class RpcConversation(Conversation):
         # Calls in progress.
         self._running = 0
         # #if auth
-        # What `rpc.authenticate` is at: what comes after it has to wait.
-        self._entering: asyncio.Task[Answered] | None = None
+        # Whether the last call was `rpc.authenticate`: what comes after it waits, in a batch, too.
+        self._is_entering = False
+        # Whether the only token was refused: the connection ends as soon as that was answered.
+        self._is_refused = False
         # #endif
 
     def close(self) -> None:
@@ -292,51 +294,86 @@ class RpcConversation(Conversation):
             self._refuse(PARSE_ERROR)
             return None
         if isinstance(value, list):
-            self._take_batch(value)
-        else:
-            answer = self._answer_to(value)
-            if isinstance(answer, Coroutine):
-                self._remote.spawn(self._send_later(answer))
-            else:
-                self._send(answer)
+            return self._take_batch(value)
+        answer = self._answer_to(value)
+        if not isinstance(answer, Coroutine):
+            self._send(answer)
+            return None
         # #if auth
-        entering, self._entering = self._entering, None
-        return None if entering is None else _wait_for(entering)
-        # #else
-        #~ return None
+        if self._is_entering:
+            return self._send_later(answer)
         # #endif
+        self._remote.spawn(self._send_later(answer))
+        return None
 
     def _send(self, answer: Answered) -> None:
         if answer is not None:
             self._remote.send(answer.text, answer.kind)
+        # #if auth
+        if self._is_refused:
+            self._remote.close(*AUTH_FAILED)
+        # #endif
 
-    async def _send_later(self, answer: Awaitable[Answered]) -> None:
-        self._send(await answer)
-
-    def _take_batch(self, entries: list[object]) -> None:
-        most = self._rpc.config.max_batch
-        if not 1 <= len(entries) <= most:
-            self._refuse(INVALID_REQUEST, {"reason": f"expected 1 to {most} in a batch"})
-            return
-        # The message itself has cost one.
-        self._remote.spend(len(entries) - 1)
-        answers = [self._answer_to(entry) for entry in entries]
-        if any(isinstance(answer, Coroutine) for answer in answers):
+    def _answer_batch(self, answers: list[Answered | Awaitable[Answered]]) -> None:
+        if any(isinstance(answer, Awaitable) for answer in answers):
             self._remote.spawn(self._send_batch_later(answers))
         else:
             self._send_batch([answer for answer in answers if isinstance(answer, Answer)])
 
-    async def _send_batch_later(
-        self, answers: list[Answered | Coroutine[object, object, Answered]]
-    ) -> None:
-        later = [answer for answer in answers if isinstance(answer, Coroutine)]
+    async def _send_later(self, answer: Awaitable[Answered]) -> None:
+        self._send(await answer)
+
+    def _take_batch(self, entries: list[object]) -> Step | None:
+        most = self._rpc.config.max_batch
+        if not 1 <= len(entries) <= most:
+            self._refuse(INVALID_REQUEST, {"reason": f"expected 1 to {most} in a batch"})
+            return None
+        # The message itself has cost one.
+        self._remote.spend(len(entries) - 1)
+        # #if auth
+        methods = [one.get("method") for one in entries if isinstance(one, dict)]
+        if "rpc.authenticate" in methods:
+            return self._take_in_order(entries)
+        # #endif
+        self._answer_batch([self._answer_to(entry) for entry in entries])
+        return None
+
+    # #if auth
+    async def _take_in_order(self, entries: list[object]) -> None:
+        """Take a batch in which the client says who it is: that holds for what comes after it."""
+        answers: list[Answered | Awaitable[Answered]] = []
+        for entry in entries:
+            answer = self._answer_to(entry)
+            if not isinstance(answer, Coroutine):
+                answers.append(answer)
+            elif self._is_entering:
+                answers.append(await answer)
+            else:
+                answers.append(self._begin(answer))
+        self._answer_batch(answers)
+
+    def _begin(self, answer: Awaitable[Answered]) -> Awaitable[Answered]:
+        """Run a call until the connection ends; what is returned has its answer."""
+        answered: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+
+        async def run() -> None:
+            made = await answer
+            if not answered.done():
+                answered.set_result(made)
+
+        self._remote.spawn(run())
+        return answered
+
+    # #endif
+    async def _send_batch_later(self, answers: list[Answered | Awaitable[Answered]]) -> None:
+        later = [answer for answer in answers if isinstance(answer, Awaitable)]
         found = iter(await asyncio.gather(*later))
-        whole = [next(found) if isinstance(one, Coroutine) else one for one in answers]
+        whole = [next(found) if isinstance(one, Awaitable) else one for one in answers]
         self._send_batch([answer for answer in whole if answer is not None])
 
     def _send_batch(self, answers: list[Answer]) -> None:
-        if answers:
-            self._remote.send(f"[{','.join(answer.text for answer in answers)}]", "batch")
+        text = f"[{','.join(answer.text for answer in answers)}]"
+        self._send(Answer("batch", text) if answers else None)
 
     def _refuse(self, error: tuple[int, str], data: object = None) -> None:
         """Answer what holds no request at all."""
@@ -371,8 +408,8 @@ class RpcConversation(Conversation):
         params = request.get("params", {})
         # #if auth
         if name == "rpc.authenticate":
-            self._entering = asyncio.ensure_future(self._authenticate(request_id, params))
-            return _wait_for(self._entering)
+            self._is_entering = True
+            return self._authenticate(request_id, params)
         # #endif
         method = self._rpc.methods.get(name)
         # #if metrics
@@ -439,6 +476,7 @@ class RpcConversation(Conversation):
     # #if auth
     async def _authenticate(self, request_id: object, params: Params) -> Answered:
         """Take a token: a method of this server itself, for which those names are reserved."""
+        self._is_entering = False
         # #if metrics
         self._remote.received("rpc.authenticate")
         # #endif
@@ -450,10 +488,8 @@ class RpcConversation(Conversation):
         if identity is not None:
             expires_at = iso_time(identity.expires_at)
             return _success(request_id, {"user": identity.user, "expiresAt": expires_at})
-        self._send(_failure(request_id, BAD_TOKEN))
-        if self._remote.identity is None:
-            self._remote.close(*AUTH_FAILED)
-        return None
+        self._is_refused = self._remote.identity is None
+        return _failure(request_id, BAD_TOKEN)
 
     # #endif
 
@@ -464,10 +500,6 @@ def _authenticate(token: str) -> None:
 
 
 _AUTHENTICATE = Method.of(_authenticate)
-
-
-async def _wait_for(task: "asyncio.Task[Result]") -> Any:  # noqa: ANN401 -- for two who wait
-    return await task
 
 
 # #endif
