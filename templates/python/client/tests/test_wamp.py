@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 
 from ws_client import Event, Options, Result, State, WampClient, WampError
 
-from .support import FAST, run
+from .support import FAST, run, serving
 
 Wire = list[Any]
 
@@ -266,6 +266,32 @@ async def test_wants_no_more_of_what_has_ended_meanwhile() -> None:
         await reopened()
         # Nothing is asked for any more.
         assert router.messages.empty()
+
+
+@run
+async def test_what_ends_with_its_session_has_ended() -> None:
+    async with routing() as router, WampClient(router.url, options=FAST) as client:
+        subscribe = asyncio.create_task(client.subscribe("com.x", print))
+        subscription, _ = await begin(router, 32, subscribe, 1)
+        end = asyncio.create_task(subscription.end())
+        await router.next(34)
+        router.cut()
+        await end
+
+
+@run
+async def test_comes_back_when_the_server_says() -> None:
+    states: asyncio.Queue[State] = asyncio.Queue()
+    async with serving((503, {"Retry-After": "100"})) as server:
+        client = WampClient(server.url, on_state=states.put_nowait, options=FAST)
+        connect = asyncio.create_task(client.connect())
+        assert (await states.get()).name == "connecting"
+        state = await states.get()
+        assert (state.name, state.reason) == ("waiting", "HTTP 503")
+        assert state.retry_in is not None
+        assert 100 <= state.retry_in <= 100.001
+        await client.close()
+        await error_of(connect)
 
 
 @run

@@ -1,6 +1,14 @@
 import { afterClose, afterStatus } from './close-codes.ts';
 import type { Reconnect } from './close-codes.ts';
-import { after, ClientError, isCount, limitsOf, parseMessage } from './messages.ts';
+import {
+  after,
+  ClientError,
+  isCount,
+  limitsOf,
+  parseMessage,
+  waitOf,
+  watchStatus,
+} from './messages.ts';
 import type { Incoming } from './messages.ts';
 // #if auth
 import { randomId } from './messages.ts';
@@ -110,7 +118,6 @@ const DEFAULTS = {
   joinTimeoutMs: 10_000,
 };
 const OPEN = 1;
-const MAX_WAIT_MS = 86_400_000;
 // #if auth
 /** Until a token is sent again, when the server does not say how long. */
 const RETRY_MS = 5000;
@@ -591,11 +598,6 @@ export function errorOf(message: Incoming): ClientError {
   });
 }
 
-function waitOf(value: unknown): number | undefined {
-  const isTime = typeof value === 'number' && value >= 0;
-  return isTime ? Math.min(value, MAX_WAIT_MS) : undefined;
-}
-
 /** Monotonic milliseconds: somebody may set the clock. */
 function now(): number {
   return performance.now();
@@ -609,28 +611,4 @@ function listen(target: unknown, name: string, handler: () => void): () => void 
   const { addEventListener, removeEventListener } = (target ?? {}) as Partial<EventTarget>;
   addEventListener?.call(target, name, handler);
   return () => removeEventListener?.call(target, name, handler);
-}
-
-/** Only the `ws` package shows the HTTP response that came in place of a connection. */
-function watchStatus(
-  socket: Socket,
-  refused: (status: number, retryAfterMs: number | undefined) => void,
-): void {
-  const { on } = socket as { on?: (event: string, listener: unknown) => void };
-  on?.call(
-    socket,
-    'unexpected-response',
-    (
-      request: { destroy(): void },
-      response: { statusCode: number; headers: Record<string, string> },
-    ) => {
-      const header = response.headers['retry-after'];
-      const seconds = Number(header);
-      const milliseconds = Number.isNaN(seconds)
-        ? Date.parse(String(header)) - Date.now()
-        : seconds * 1000;
-      request.destroy();
-      refused(response.statusCode, waitOf(milliseconds));
-    },
-  );
 }

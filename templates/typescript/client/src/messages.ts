@@ -128,3 +128,37 @@ export function after(milliseconds: number, callback: () => void): () => void {
   (timer as { unref?: () => void }).unref?.();
   return () => clearTimeout(timer);
 }
+// #if applications || jsonrpc || wamp
+
+const MAX_WAIT_MS = 86_400_000;
+
+/** How long a server asks to wait, in milliseconds, a day at most; undefined if it does not. */
+export function waitOf(value: unknown): number | undefined {
+  const isTime = typeof value === 'number' && value >= 0;
+  return isTime ? Math.min(value, MAX_WAIT_MS) : undefined;
+}
+
+/** Only the `ws` package shows the HTTP response that came in place of a connection. */
+export function watchStatus(
+  socket: object,
+  refused: (status: number, retryAfterMs: number | undefined) => void,
+): void {
+  const { on } = socket as { on?: (event: string, listener: unknown) => void };
+  on?.call(
+    socket,
+    'unexpected-response',
+    (
+      request: { destroy(): void },
+      response: { statusCode: number; headers: Record<string, string> },
+    ) => {
+      const header = response.headers['retry-after'];
+      const seconds = Number(header);
+      const milliseconds = Number.isNaN(seconds)
+        ? Date.parse(String(header)) - Date.now()
+        : seconds * 1000;
+      request.destroy();
+      refused(response.statusCode, waitOf(milliseconds));
+    },
+  );
+}
+// #endif

@@ -1,7 +1,7 @@
 import { Wampy } from 'wampy';
 import { sign } from 'wampy/wampcra.js';
 import { Emitter } from './emitter.ts';
-import { after, ClientError, isObject, limitsOf } from './messages.ts';
+import { after, ClientError, isObject, limitsOf, watchStatus } from './messages.ts';
 
 type WampyOptions = NonNullable<ConstructorParameters<typeof Wampy>[1]>;
 
@@ -35,6 +35,10 @@ export interface WampOptions {
   readonly stableMs?: number;
   /** Limit of an attempt, until the session has the subscriptions and registrations of the one before. */
   readonly connectTimeoutMs?: number;
+  /** How often the router is asked whether it is there; 0 is never. */
+  readonly pingIntervalMs?: number;
+  /** How long it has to answer that. */
+  readonly pongTimeoutMs?: number;
 }
 
 /** What the client does at present; `closed` is for good. */
@@ -51,7 +55,12 @@ export interface WampEvents {
   error: ClientError;
 }
 
-const DEFAULTS = { baseMs: 250, maxMs: 30_000, stableMs: 10_000, connectTimeoutMs: 10_000 };
+const DEFAULTS = {
+  ...{ baseMs: 250, maxMs: 30_000, stableMs: 10_000, connectTimeoutMs: 10_000 },
+  ...{ pingIntervalMs: 25_000, pongTimeoutMs: 10_000 },
+};
+/** Browsers send no pings, and any answer to a call will do, a refusal, too. */
+const PING = 'wamp.session.count';
 /** What another attempt would not change. */
 const FATAL = /^wamp\.error\.(?!authentication_failed)/;
 
@@ -193,7 +202,11 @@ export class WampClient<
     return async () => {
       this.#standing.delete(standing);
       const session = this.#session;
-      if (this.#state.name === 'open' && session !== undefined) await asked(() => end(session));
+      if (this.#state.name !== 'open' || session === undefined) return;
+      await asked(() => end(session)).catch((error: unknown) => {
+        // It has ended with its session.
+        if ((error as ClientError).code !== 'unknown_outcome') throw error;
+      });
     };
   }
 
@@ -213,7 +226,9 @@ export class WampClient<
       if (isCurrent()) this.#lost(codeOf(error));
     };
     try {
-      const options = await this.#sessionOptions();
+      const options = await this.#sessionOptions((status, retryAfterMs) => {
+        if (isCurrent()) this.#lost('', `HTTP ${String(status)}`, retryAfterMs);
+      });
       if (!isCurrent()) return;
       const session = new Wampy(this.#options.url, {
         ...options,
@@ -228,7 +243,7 @@ export class WampClient<
         [...this.#standing].map(({ begin }) => begin(session)),
       );
       if (!isCurrent()) return;
-      this.#stopTimer();
+      this.#watch(session);
       this.#openedAt = performance.now();
       this.#set({ name: 'open', reason: '' });
       for (const result of again) {
@@ -240,12 +255,34 @@ export class WampClient<
     }
   }
 
-  async #sessionOptions(): Promise<WampyOptions> {
+  /** Gives a session up whose router is silent, though the connection is there. */
+  #watch(session: Wampy): void {
+    this.#stopTimer();
+    const { pingIntervalMs, pongTimeoutMs } = this.#limits;
+    if (pingIntervalMs === 0) return;
+    this.#stopTimer = after(pingIntervalMs, () => {
+      this.#stopTimer = after(pongTimeoutMs, () => this.#lost('', 'the router does not answer'));
+      const answered = (): void => {
+        if (session === this.#session) this.#watch(session);
+      };
+      session.call(PING).then(answered, answered);
+    });
+  }
+
+  async #sessionOptions(
+    refused: (status: number, retryAfterMs: number | undefined) => void,
+  ): Promise<WampyOptions> {
     const { realm = 'realm1', authid, getTicket, secret, WebSocket } = this.#options;
     const present = WebSocket ?? (globalThis as { WebSocket?: unknown }).WebSocket;
     const name = 'ws';
     const ws =
       present ?? ((await import(/* @vite-ignore */ name)) as { WebSocket: unknown }).WebSocket;
+    // wampy makes the socket.
+    const watched = function (...args: unknown[]): object {
+      const socket = Reflect.construct(ws as new () => object, args) as object;
+      watchStatus(socket, refused);
+      return socket;
+    };
     const authPlugins = {
       ...(getTicket !== undefined && { ticket: getTicket }),
       ...(secret !== undefined && { wampcra: sign(secret) as never }),
@@ -253,7 +290,7 @@ export class WampClient<
     return {
       realm,
       uriValidation: 'loose',
-      ws: ws as NonNullable<WampyOptions['ws']>,
+      ws: watched as unknown as NonNullable<WampyOptions['ws']>,
       ...(authid !== undefined && {
         authid,
         authMode: 'auto',
@@ -263,7 +300,7 @@ export class WampClient<
     };
   }
 
-  #lost(code: string): void {
+  #lost(code: string, reason = code || 'the connection was lost', hintMs?: number): void {
     const isStable =
       this.#state.name === 'open' && performance.now() - this.#openedAt >= this.#limits.stableMs;
     if (isStable) this.#attempts = 0;
@@ -275,9 +312,11 @@ export class WampClient<
       return;
     }
     const { baseMs, maxMs } = this.#limits;
-    const retryInMs = Math.random() * Math.min(maxMs, baseMs * 2 ** Math.min(this.#attempts, 30));
+    const growing = Math.min(maxMs, baseMs * 2 ** Math.min(this.#attempts, 30));
+    // Many clients get the same hint: they must not all come at its end.
+    const retryInMs = (hintMs ?? 0) + Math.random() * (hintMs === undefined ? growing : baseMs);
     this.#attempts += 1;
-    this.#set({ name: 'waiting', reason: code || 'the connection was lost', retryInMs });
+    this.#set({ name: 'waiting', reason, retryInMs });
     // Unlike `after`, it keeps the process running: it is what the program waits for.
     const timer = setTimeout(() => void this.#dial(), retryInMs);
     this.#stopTimer = () => clearTimeout(timer);

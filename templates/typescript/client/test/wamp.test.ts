@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { ClientError } from '../src/messages.ts';
 import { WampClient } from '../src/wamp.ts';
-import type { WampOptions } from '../src/wamp.ts';
+import type { WampOptions, WampState } from '../src/wamp.ts';
 
 interface Procedures {
   'com.add': (a: number, b: number) => number;
@@ -193,6 +194,53 @@ describe('a WAMP client', () => {
     await router.next(32);
     await router.next(6);
     await router.next(1);
+  });
+
+  it('gives up a session whose router is silent', async () => {
+    const [client, router] = await pair({ pingIntervalMs: 1, pongTimeoutMs: 100 });
+    await open(client, router);
+    // Any answer will do.
+    const [, request, , uri] = await router.next(48);
+    assert.equal(uri, 'wamp.session.count');
+    router.say(8, 48, request, {}, 'wamp.error.not_authorized');
+    const [, again] = await router.next(48);
+    router.say(50, again, {}, [1]);
+    const states = new Inbox<string>();
+    client.on('state', ({ name, reason }) => states.put(`${name} ${reason}`));
+    await router.next(48);
+    assert.equal(await states.take(), 'waiting the router does not answer');
+  });
+
+  it('has ended what ends with its session', async () => {
+    const [client, router] = await pair();
+    await open(client, router);
+    const subscribed = client.subscribe('com.news', () => undefined);
+    const [, request] = await router.next(32);
+    router.say(33, request, 9);
+    const stopped = (await subscribed)();
+    await router.next(34);
+    router.lose();
+    await stopped;
+  });
+
+  it('comes back when the server says', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    server.on('upgrade', (_, socket) => {
+      socket.end('HTTP/1.1 503 Service Unavailable\r\nRetry-After: 100\r\n\r\n');
+    });
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const url = `ws://127.0.0.1:${String(port)}/`;
+    const client = new WampClient({ url, WebSocket, backoff: { baseMs: 1 } });
+    const states = new Inbox<WampState>();
+    client.on('state', (state) => states.put(state));
+    void client.connect();
+    assert.equal((await states.take()).name, 'connecting');
+    const { name, reason, retryInMs = 0 } = await states.take();
+    assert.deepEqual([name, reason], ['waiting', 'HTTP 503']);
+    assert.ok(retryInMs >= 100_000 && retryInMs <= 100_001, String(retryInMs));
+    client.close();
+    server.close();
   });
 
   it('stays closed when the router refuses it', async () => {

@@ -1,5 +1,8 @@
 """What a client does after a close code, or after an HTTP status in place of 101."""
 
+import math
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 
 
@@ -50,3 +53,17 @@ def after_status(status: int) -> Reconnect:
     # Request Timeout, Too Early, Too Many Requests: the request itself was in order.
     is_passing = status >= 500 or status in {408, 425, 429}
     return Reconnect.DELAY if is_passing else Reconnect.NO
+
+
+def read_retry_after(value: str | None) -> float | None:
+    """Read `Retry-After` (RFC 9110 section 10.2.3), seconds or a date; a day at most."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(seconds, 86_400) if seconds >= 0 and math.isfinite(seconds) else None

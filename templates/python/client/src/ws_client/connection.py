@@ -2,13 +2,10 @@
 
 import asyncio
 import logging
-import math
 import random
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from ssl import SSLContext
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
@@ -17,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 from websockets.typing import Subprotocol
 
-from .close_codes import Reconnect, after_close, after_status
+from .close_codes import Reconnect, after_close, after_status, read_retry_after
 from .messages import (
     ClientError,
     MalformedError,
@@ -246,7 +243,7 @@ class Connection:
             return Loss(1006, "no connection in time")
         except InvalidStatus as error:
             status = error.response.status_code
-            retry_after = _retry_after(error.response.headers.get("Retry-After"))
+            retry_after = read_retry_after(error.response.headers.get("Retry-After"))
             return Loss(1006, f"HTTP {status}", status, retry_after)
         except InvalidURI as error:
             return Loss(1006, str(error), is_final=True)
@@ -428,17 +425,3 @@ class Connection:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Read the header: seconds, or a date."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
-            return None
-    return min(seconds, 86_400) if seconds >= 0 and math.isfinite(seconds) else None

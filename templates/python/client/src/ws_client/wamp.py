@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 from websockets.typing import Subprotocol
 
-from .close_codes import Reconnect, after_status
+from .close_codes import Reconnect, after_status, read_retry_after
 from .options import Options
 
 Match = Literal["exact", "prefix", "wildcard"]
@@ -151,8 +151,14 @@ class Standing:
 
     async def _stop(self) -> None:
         number, self.id = self.id, None
-        if self._client.forget(self) and number is not None:
+        if not self._client.forget(self) or number is None:
+            return
+        try:
             await self._client.request(self._end, number, standing=self)
+        except WampError as error:
+            # It has ended with its session.
+            if error.uri not in {"closed", "unknown_outcome"}:
+                raise
 
 
 class Subscription(Standing):
@@ -234,6 +240,8 @@ class WampClient:
         # Since a session was good, and since when this one is open.
         self._attempts = 0
         self._opened_at = math.inf
+        # Seconds that the server asks to wait, in place of a session.
+        self._retry_after: float | None = None
         self._last_request = 0
         self._requests: dict[int, _Request] = {}
         # Calls of others that are under way, by their id.
@@ -366,7 +374,10 @@ class WampClient:
                     return
                 most = min(options.backoff_max, options.backoff_base * 2 ** min(self._attempts, 30))
                 self._attempts += 1
-                delay = random.uniform(0, most)  # noqa: S311 -- no secret
+                if self._retry_after is not None:
+                    # Many clients get the same hint: they must not all come at its end.
+                    most = options.backoff_base
+                delay = (self._retry_after or 0) + random.uniform(0, most)  # noqa: S311 -- no secret
                 self._set(State("waiting", reason, delay))
                 await asyncio.sleep(delay)
         except Exception as error:  # an error of this program must not leave others waiting
@@ -377,6 +388,7 @@ class WampClient:
         """Return why there is no session any more, and whether there will be none."""
         self._set(State("connecting"))
         self._opened_at = math.inf
+        self._retry_after = None
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.connect_timeout
         try:
@@ -404,6 +416,7 @@ class WampClient:
             return "no session in time", False
         except InvalidStatus as error:
             status = error.response.status_code
+            self._retry_after = read_retry_after(error.response.headers.get("Retry-After"))
             return f"HTTP {status}", after_status(status) is Reconnect.NO
         except InvalidURI as error:
             return str(error), True
