@@ -18,7 +18,7 @@ export type ClientType = (typeof CLIENT_TYPES)[number];
 export const ALL_CLIENT_TYPES = [...CLIENT_TYPES, 'collab', 'rpc'] as const;
 export type AnyClientType = (typeof ALL_CLIENT_TYPES)[number];
 
-/** The protocols of others that there are clients for. */
+/** The protocols of others that there are clients for, in each language. */
 export const CLIENT_PROTOCOLS = [
   'graphql-ws',
   'json-rpc',
@@ -88,7 +88,7 @@ export function resolveClientAnswers(
   }
   const name = choices.language ?? CLIENT_LANGUAGE;
   const language: ClientLanguage = CLIENT_LANGUAGES[name];
-  checkOffered({ language: name, type, subprotocol, react: choices.react === true });
+  checkOffered({ language: name, type, react: choices.react === true });
   const known = spoken?.features ?? TYPE_FEATURES[type];
   const named = (choices.features ?? []).filter((name) => !isCommon(name)) as Feature[];
   const wrong = named.find((feature) => !known.includes(feature));
@@ -116,25 +116,18 @@ export function resolveClientAnswers(
 function checkOffered({
   language,
   type,
-  subprotocol,
   react,
-}: Pick<ClientAnswers, 'language' | 'type' | 'subprotocol' | 'react'>): void {
+}: Pick<ClientAnswers, 'language' | 'type' | 'react'>): void {
   const others = (offers: (other: ClientLanguage) => boolean): string =>
     Object.entries<ClientLanguage>(CLIENT_LANGUAGES)
       .filter(([, other]) => offers(other))
       .map(([name]) => name)
       .join(' or ');
-  const { types, speaks, react: hasHooks }: ClientLanguage = CLIENT_LANGUAGES[language];
+  const { types, react: hasHooks }: ClientLanguage = CLIENT_LANGUAGES[language];
   if (!types.includes(type)) {
     throw invalidInput(
       `there is no ${type} client in ${language}`,
       `use --language ${others((other) => other.types.includes(type))}, or --type ${types.join(' or ')}`,
-    );
-  }
-  if (subprotocol !== undefined && !speaks.includes(subprotocol)) {
-    throw invalidInput(
-      `there is no client in ${language} that speaks ${subprotocol}`,
-      `use --language ${others((other) => other.speaks.includes(subprotocol))}, or --subprotocol ${speaks.join(' or ')}`,
     );
   }
   if (react && !hasHooks) {

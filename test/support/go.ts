@@ -10,9 +10,17 @@ import { GenerateServerInput } from '../../src/operations/generate-server/schema
 import { program, requirement } from './requirement.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
-/** `describe` for tests that need the Go that generated projects are built with. */
+/** What the Go is that generated projects are built with. */
+const GO = program('go', ['version'], /go1\.(?:2[5-9]|[3-9]\d)/);
+
+/** `describe` for tests that need it. */
 export function goRequirement(name: string): ReturnType<typeof requirement> {
-  return requirement(name, program('go', ['version'], /go1\.(?:2[5-9]|[3-9]\d)/));
+  return requirement(name, GO);
+}
+
+/** Whether it is there. */
+export function hasGo(): boolean {
+  return GO() === undefined;
 }
 
 /**

@@ -3,17 +3,20 @@ import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ClientProcess } from '../../src/contract/client/client-process.ts';
 import { runClientContract } from '../../src/contract/client/index.ts';
 import type { ClientResult } from '../../src/contract/client/index.ts';
 import { CLIENT_TYPES } from '../../src/generate/client.ts';
-import type { ClientType } from '../../src/generate/client.ts';
+import type { ClientProtocol, ClientType } from '../../src/generate/client.ts';
 import { TestInput } from '../../src/operations/test/schema.ts';
 import { testEndpoint } from '../../src/operations/test/test.ts';
 import { generateClientIn } from '../support/generate-client.ts';
+import { hasGo } from '../support/go.ts';
 import { operationContext } from '../support/operation-context.ts';
 import {
+  AUTH_PACKAGES,
   downloadWheels,
   INSTALL_TIMEOUT_MS,
   installPackages,
@@ -210,6 +213,75 @@ async def main():
 asyncio.run(main())
 `;
 
+const SECRET = 'a secret of the tests, long enough for HS256';
+const SERVERS = ['nodejs', 'python', ...(hasGo() ? (['go'] as const) : [])] as const;
+
+const PROTOCOL_CLIENTS: readonly { subprotocol: ClientProtocol; features: 'auth'[] }[] = [
+  { subprotocol: 'graphql-ws', features: [] },
+  { subprotocol: 'json-rpc', features: [] },
+  { subprotocol: 'json-rpc', features: ['auth'] },
+  { subprotocol: 'wamp.2.json', features: [] },
+];
+
+/** Calls in both directions, over a reconnect. */
+const RPC_TALK = `
+import asyncio, sys
+from ws_client import ClientError, JsonRpcClient, RpcError
+
+async def code_of(call):
+    try:
+        await call
+    except (ClientError, RpcError) as error:
+        return error.code
+
+async def main(url, token):
+    async with JsonRpcClient(url, get_token=lambda: token) as client:
+        client.handle("name", lambda: "Ada")
+        server = client.server
+        print(await server.add(1, 2), await server.add(a=3, b=4), await server.greet(greeting="Hi"))
+        client.reconnect()
+        print(await server.greet())
+        codes = [await code_of(server.add(1, "x")), await code_of(server.nothing())]
+    print(*codes, await code_of(JsonRpcClient(url, get_token=lambda: "no").connect()))
+
+asyncio.run(main(*sys.argv[1:]))
+`;
+
+/** A subscription that goes on over a reconnect, and operations. */
+const GRAPHQL_TALK = `
+import asyncio, sys
+from ws_client import ClientError, GraphqlClient, GraphqlError
+
+SENDING = 'mutation ($text: String!) { send(channel: "news", text: $text) { text } }'
+RECEIVING = 'subscription ($channel: String!) { messages(channel: $channel) { from text } }'
+
+async def main(url, token):
+    async with GraphqlClient(url, get_token=lambda: token) as client:
+        messages = client.subscribe(RECEIVING, {"channel": "news"})
+        for text in ("one", "two"):
+            event = None
+            while event is None or event["text"] != text:
+                following = asyncio.ensure_future(anext(messages))
+                # The server may begin to listen later than it answers.
+                while not following.done():
+                    await client.execute(SENDING, {"text": text})
+                event = (await following)["messages"]
+            print(event["from"], event["text"])
+            client.reconnect()
+        countdown = client.subscribe("subscription { countdown(from: 2, everyMs: 0) }")
+        print(*[event["countdown"] async for event in countdown])
+        try:
+            await client.execute("{ nothing }")
+        except GraphqlError as error:
+            print(str(error)[:18])
+    try:
+        await GraphqlClient(url, get_token=lambda: "no").connect()
+    except ClientError as error:
+        print(error.code)
+
+asyncio.run(main(*sys.argv[1:]))
+`;
+
 const never = new AbortController().signal;
 const describePython = pythonRequirement('clients in Python');
 
@@ -245,6 +317,43 @@ describePython('clients in Python', () => {
     expect(await illFormatted(output, paths)).toEqual([]);
   };
 
+  /** Generates one file, which has to be clean and to have what the package `folder` has. */
+  const expectOneFile = async (
+    input: Parameters<typeof generateClientIn>[1],
+    folder: string,
+  ): Promise<string> => {
+    const cwd = temporaryFolder();
+    const { output } = await generateClientIn(cwd, input);
+    const inFolder = (...args: string[]): Promise<{ stdout: string }> =>
+      run(python, args, { cwd, env: { ...process.env, MYPY_CACHE_DIR: path.join(base, 'mypy') } });
+    expect(readFileSync(output, 'utf8')).not.toMatch(/#if|#endif|#else|TYPE_CHECKING/);
+    await inFolder('-m', 'ruff', 'check', '--isolated', '--select=E4,E7,E9,F', output);
+    const mypy = ['-m', 'mypy', '--config-file=', '--strict', output];
+    expect((await inFolder(...mypy)).stdout).toContain('no issues');
+    const names = 'import sys; sys.path[:0] = [sys.argv[1]]; import MODULE; print(MODULE.__all__)';
+    const [own, expected] = await Promise.all([
+      inFolder('-c', names.replaceAll('MODULE', 'client'), cwd),
+      inFolder('-c', names.replaceAll('MODULE', 'ws_client'), path.join(folder, 'src')),
+    ]);
+    expect(own).toEqual(expected);
+    return output;
+  };
+
+  /** What a program says that uses the client of a protocol, at a server on `port`. */
+  const talk = async (
+    script: string,
+    subprotocol: ClientProtocol,
+    port: number,
+    token = '',
+  ): Promise<string> => {
+    const features: 'auth'[] = subprotocol === 'json-rpc' ? ['auth'] : [];
+    const input = { language: 'python', subprotocol, features, name: 'x' } as const;
+    const { output } = await generateClientIn(temporaryFolder(), input);
+    const args = ['-c', script, `ws://127.0.0.1:${port}/`, token];
+    const options = { env: { ...process.env, PYTHONPATH: 'src' }, cwd: output };
+    return (await run(python, args, options)).stdout;
+  };
+
   beforeAll(async () => {
     await downloadWheels(path.join(base, 'wheels'));
     for (const type of CLIENT_TYPES) {
@@ -278,11 +387,17 @@ describePython('clients in Python', () => {
     await expectClean(output, files);
   });
 
-  it('of WAMP are clean, pass their own tests and talk to a generated server', async () => {
-    const { output, files } = await generateClientIn(temporaryFolder(), {
-      ...{ language: 'python', subprotocol: 'wamp.2.json', name: 'x' },
-    });
-    await expectClean(output, files);
+  it.each(PROTOCOL_CLIENTS)(
+    'of $subprotocol with $features are clean, pass their own tests, and can be one file',
+    async ({ subprotocol, features }) => {
+      const input = { language: 'python', subprotocol, features } as const;
+      const { output, files } = await generateClientIn(temporaryFolder(), { ...input, name: 'x' });
+      await expectClean(output, files);
+      await expectOneFile({ ...input, output: 'client.py' }, output);
+    },
+  );
+
+  it('of WAMP talk to a generated server', async () => {
     const server = await generateForTest({
       ...{ language: 'python', type: 'rpc', subprotocols: ['wamp.2.json'] },
     });
@@ -291,16 +406,46 @@ describePython('clients in Python', () => {
       await installPackages(packages, ['ruamel-yaml']);
       const PYTHONPATH = `${server.folder}/src:${packages}`;
       const { port } = await server.boot({ PYTHONPATH });
-      const talk = ['-c', WAMP_TALK, `ws://127.0.0.1:${port}/`];
-      const { stdout } = await run(python, talk, {
-        env: { ...process.env, PYTHONPATH: 'src' },
-        cwd: output,
-      });
-      expect(stdout).toBe('3 42 com.example.error.division_by_zero\ncom.news hello\n');
+      const said = await talk(WAMP_TALK, 'wamp.2.json', port);
+      expect(said).toBe('3 42 com.example.error.division_by_zero\ncom.news hello\n');
     } finally {
       server.dispose();
     }
   });
+
+  it.each(SERVERS)(
+    'of JSON-RPC and GraphQL talk to a generated server in %s',
+    { timeout: 240_000 },
+    async (language) => {
+      const subprotocols = ['graphql-ws', 'json-rpc'];
+      const server = await generateForTest({
+        ...{ language, type: 'rpc', features: ['auth'], subprotocols },
+      });
+      try {
+        const packages = path.join(base, 'of-servers');
+        const isPython = language === 'python';
+        if (isPython) await installPackages(packages, ['graphql-core', ...AUTH_PACKAGES]);
+        const PYTHONPATH = `${server.folder}/src:${packages}`;
+        const { port } = await server.boot({
+          AUTH_SECRET: SECRET,
+          ...(isPython && { PYTHONPATH }),
+        });
+        const token = await new SignJWT({ sub: 'ada' })
+          .setProtectedHeader({ alg: 'HS256' })
+          .setIssuedAt()
+          .setExpirationTime('10m')
+          .sign(new TextEncoder().encode(SECRET));
+        expect(await talk(RPC_TALK, 'json-rpc', port, token)).toBe(
+          '3 7 Hi, Ada!\nHello, Ada!\n-32602 -32601 closed\n',
+        );
+        expect(await talk(GRAPHQL_TALK, 'graphql-ws', port, token)).toBe(
+          'ada one\nada two\n2 1 0\nCannot query field\nclosed\n',
+        );
+      } finally {
+        server.dispose();
+      }
+    },
+  );
 
   it.each(['pubsub', 'live-updates'] as const)(
     'of a %s server keep their promises',
@@ -373,21 +518,9 @@ describePython('clients in Python', () => {
   });
 
   it.each(CLIENT_TYPES)('of a %s server can be one file', async (type) => {
-    const cwd = temporaryFolder();
     const input = { type, features: FEATURES[type], output: 'client.py' };
-    const { output } = await generateClientIn(cwd, input);
-    const inFolder = (...args: string[]): Promise<{ stdout: string }> =>
-      run(python, args, { cwd, env: { ...process.env, MYPY_CACHE_DIR: path.join(base, 'mypy') } });
-    expect(readFileSync(output, 'utf8')).not.toMatch(/#if|#endif|#else|TYPE_CHECKING/);
-    await inFolder('-m', 'ruff', 'check', '--isolated', '--select=E4,E7,E9,F', output);
-    const mypy = ['-m', 'mypy', '--config-file=', '--strict', output];
-    expect((await inFolder(...mypy)).stdout).toContain('no issues');
-    const names = 'import sys; sys.path[:0] = [sys.argv[1]]; import MODULE; print(MODULE.__all__)';
-    const [own, expected] = await Promise.all([
-      inFolder('-c', names.replaceAll('MODULE', 'client'), cwd),
-      inFolder('-c', names.replaceAll('MODULE', 'ws_client'), path.join(projectOf(type), 'src')),
-    ]);
-    expect(own).toEqual(expected);
+    const output = await expectOneFile(input, projectOf(type));
+    const cwd = path.dirname(output);
     // The driver of the package, with the file in place of the package.
     const folder = path.join(cwd, 'src/ws_client');
     cpSync(path.join(projectOf(type), 'src/ws_client/driver.py'), path.join(folder, 'driver.py'));

@@ -21,7 +21,6 @@ const RPC: Server = {
 
 export const goClient: ClientLanguage = {
   types: ['chat', 'pubsub', 'live-updates', 'rpc'],
-  speaks: ['graphql-ws', 'json-rpc', 'wamp.2.json'],
   react: false,
   commands: {
     install: null,

@@ -117,8 +117,6 @@ export interface SingleFile {
 export interface ClientLanguage {
   /** A type that is not among them cannot be chosen. */
   readonly types: readonly ClientManifest['type'][];
-  /** What its rpc clients can speak. */
-  readonly speaks: readonly ProtocolName[];
   /** Whether there are React hooks. */
   readonly react: boolean;
   readonly commands: ClientManifest['commands'];

@@ -55,7 +55,6 @@ export const python: Language = {
 
 export const pythonClient: ClientLanguage = {
   types: ['chat', 'pubsub', 'live-updates', 'rpc'],
-  speaks: ['wamp.2.json'],
   react: false,
   commands: {
     install: ['sh', '-c', INSTALL],

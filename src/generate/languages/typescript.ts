@@ -3,7 +3,6 @@ import type { ClientLanguage } from './language.ts';
 
 export const typescript: ClientLanguage = {
   types: ['chat', 'pubsub', 'live-updates', 'collab', 'rpc'],
-  speaks: ['graphql-ws', 'json-rpc', 'wamp.2.json'],
   react: true,
   commands: {
     install: ['npm', 'install', '--no-audit', '--no-fund'],

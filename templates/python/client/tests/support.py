@@ -19,7 +19,9 @@ T = TypeVar("T")
 
 # What hangs has to fail.
 LIMIT = 20
+# #if applications
 FEATURES = ("rooms", "history", "resume")
+# #endif
 # Attempts follow each other at once.
 FAST = Options(backoff_base=0.001, backoff_max=0.01)
 
@@ -53,11 +55,18 @@ class Peer:
             raise AssertionError(f"no {kind}: {message}")
         return message
 
+    # #if graphql || jsonrpc
+    async def heard(self) -> Any:  # noqa: ANN401
+        """Return the client's next message."""
+        return json.loads(await self.socket.recv())
+
+    # #endif
     async def send(self, *messages: Message | str) -> None:
         """Send messages; a text as it is."""
         for message in messages:
             await self.socket.send(message if isinstance(message, str) else json.dumps(message))
 
+    # #if applications
     async def welcome(self, features: Sequence[str] = FEATURES, **more: object) -> None:
         """Let the client in."""
         message = {"client": "c1", "user": "ada", "pingIntervalMs": 25_000}
@@ -67,6 +76,7 @@ class Peer:
         """Answer a command."""
         await self.send({"type": kind, "id": command["id"], **more})
 
+    # #endif
     def cut(self) -> None:
         """Break the connection off."""
         self.socket.transport.abort()
@@ -107,7 +117,11 @@ class Server:
 async def serving(*refusals: tuple[int, dict[str, str]]) -> AsyncIterator[Server]:
     """Listen for the time of a block."""
     server = Server(refusals)
-    names = ("chat.v1", "pubsub.v1", "live-updates.v1")
+    # #if applications
+    names = ["chat.v1", "pubsub.v1", "live-updates.v1"]
+    # #else
+    #~ names = ["graphql-transport-ws", "json-rpc", "wamp.2.json"]
+    # #endif
     async with serve(
         server.handle,
         "127.0.0.1",

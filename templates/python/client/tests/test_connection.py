@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from ws_client import ClientError, Options, State
+from ws_client.application import ApplicationClient
 from ws_client.close_codes import Reconnect, after_close, after_status
 from ws_client.connection import Connection, Network
 from ws_client.feed import Feed
@@ -15,14 +16,20 @@ from ws_client.messages import Message
 from .support import FAST, run, serving
 
 
-class Recorder:
+class Recorder(ApplicationClient):
     """What a connection has told."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str, options: Options = FAST) -> None:
         """Begin with nothing."""
+        super().__init__(Network(url, ["chat.v1"]), options)
         self.states: Feed[State] = Feed(1000)
         self.messages: Feed[Message] = Feed(1000)
         self.errors: list[ClientError] = []
+
+    @property
+    def connection(self) -> Connection:
+        """Show what clients hide."""
+        return self._connection
 
     def changed(self, state: State) -> None:
         """Keep it."""
@@ -34,9 +41,6 @@ class Recorder:
     def received(self, message: Message) -> None:
         """Keep it."""
         self.messages.put(message)
-
-    def drained(self) -> None:
-        """Do nothing."""
 
     def lost(self) -> None:
         """Do nothing."""
@@ -57,8 +61,8 @@ class Recorder:
 async def connecting(
     url: str, options: Options = FAST
 ) -> AsyncIterator[tuple[Connection, Recorder]]:
-    recorder = Recorder()
-    connection = Connection(Network(url, ["chat.v1"]), options, recorder)
+    recorder = Recorder(url, options)
+    connection = recorder.connection
     connection.start()
     try:
         yield connection, recorder
@@ -74,7 +78,7 @@ async def test_it_goes_through_its_states_and_ends_with_1000() -> None:
         await peer.welcome(["rooms"])
         await peer.send({"type": "hello"})
         assert await anext(recorder.messages) == {"type": "hello"}
-        assert connection.features == {"rooms"}
+        assert recorder.features == {"rooms"}
         connection.set_resumed(is_complete=True)
         await connection.close()
         names = [await anext(recorder.states) for _ in range(4)]
@@ -259,8 +263,8 @@ async def test_a_server_that_asks_for_a_token_is_left_without_one() -> None:
 async def test_it_can_be_closed_at_any_time() -> None:
     async with serving() as server:
         for state in ("idle", "connecting", "authenticating"):
-            recorder = Recorder()
-            connection = Connection(Network(server.url, ["chat.v1"]), FAST, recorder)
+            recorder = Recorder(server.url)
+            connection = recorder.connection
             if state != "idle":
                 connection.start()
                 await recorder.until(state)
@@ -271,7 +275,7 @@ async def test_it_can_be_closed_at_any_time() -> None:
 @pytest.mark.parametrize("url", ["http://localhost", "ws:///x", "ws://localhost/#x", "localhost"])
 def test_a_url_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="no URL"):
-        Connection(Network(url, []), FAST, Recorder())
+        Recorder(url)
 
 
 @pytest.mark.parametrize("value", [-1, float("nan"), "1", None])

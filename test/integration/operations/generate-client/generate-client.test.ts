@@ -131,10 +131,6 @@ describe('generate-client', () => {
     [{ type: 'rpc' }, /an rpc client speaks one protocol/],
     [{ type: 'chat', subprotocol: 'graphql-ws' }, /a chat client does not speak graphql-ws/],
     [{ server: 'chat', subprotocol: 'graphql-ws' }, /the server does not speak graphql-ws/],
-    [
-      { language: 'python', subprotocol: 'graphql-ws' },
-      /no client in python that speaks graphql-ws/,
-    ],
   ] as const)('refuses %j before anything is written', async (input, message) => {
     const cwd = temporaryFolder();
     await generate(cwd, { type: 'chat', output: 'chat' });

@@ -1,15 +1,25 @@
 """A WebSocket client that resumes, for Python 3.11 or newer and the package `websockets` 17."""
 
-# #if applications
 # #if chat
 from .chat import ChatClient, Room
 # #endif
+# #if applications || graphql || jsonrpc
 from .close_codes import CLOSE_CODES, Reconnect
 from .connection import State
+# #endif
+# #if graphql
+from .graphql import GraphqlClient, GraphqlError, Subscription
+# #endif
 # #if live
 from .json_patch import PatchError, apply_patch
+# #endif
+# #if jsonrpc
+from .json_rpc import JsonRpcClient, RpcError
+# #endif
+# #if live
 from .live_updates import Document, LiveUpdatesClient
 # #endif
+# #if applications
 from .messages import (
     # #if chat || pubsub
     Ack,
@@ -35,6 +45,9 @@ from .messages import (
     # #endif
 )
 # #endif
+# #if graphql || jsonrpc
+from .messages import ClientError
+# #endif
 from .options import Options
 # #if pubsub
 from .pubsub import PubsubClient, Subscription
@@ -43,9 +56,10 @@ from .pubsub import PubsubClient, Subscription
 from .wamp import Event, Result, Standing, State, WampClient, WampError
 # #endif
 
-# #if applications
 __all__ = [
+    # #if applications || graphql || jsonrpc
     "CLOSE_CODES",
+    # #endif
     # #if chat || pubsub
     "Ack",
     # #endif
@@ -56,11 +70,25 @@ __all__ = [
     "ChatClient",
     "ChatMessage",
     # #endif
+    # #if applications || graphql || jsonrpc
     "ClientError",
+    # #endif
     # #if live
     "Document",
     # #endif
+    # #if wamp
+    "Event",
+    # #endif
+    # #if graphql
+    "GraphqlClient",
+    "GraphqlError",
+    # #endif
+    # #if applications
     "Joined",
+    # #endif
+    # #if jsonrpc
+    "JsonRpcClient",
+    # #endif
     # #if live
     "LiveUpdatesClient",
     # #endif
@@ -74,24 +102,40 @@ __all__ = [
     # #if pubsub
     "PubsubClient",
     # #endif
+    # #if applications || graphql || jsonrpc
     "Reconnect",
+    # #endif
+    # #if applications
     "Recovered",
     "Refused",
+    # #endif
     # #if live
     "Removed",
+    # #endif
+    # #if wamp
+    "Result",
     # #endif
     # #if chat
     "Room",
     # #endif
+    # #if jsonrpc
+    "RpcError",
+    # #endif
+    # #if wamp
+    "Standing",
+    # #endif
     "State",
-    # #if pubsub
+    # #if pubsub || graphql
     "Subscription",
+    # #endif
+    # #if pubsub
     "TopicEvent",
+    # #endif
+    # #if wamp
+    "WampClient",
+    "WampError",
     # #endif
     # #if live
     "apply_patch",
     # #endif
 ]
-# #else
-#~ __all__ = ["Event", "Options", "Result", "Standing", "State", "WampClient", "WampError"]
-# #endif

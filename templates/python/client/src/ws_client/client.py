@@ -1,15 +1,14 @@
 """What the clients of all types have in common: commands and their answers."""
 
 import asyncio
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ssl import SSLContext
-from types import TracebackType
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
-from weakref import WeakSet
 
-from .connection import Connection, Network, State
+from .application import ApplicationClient
+from .connection import Network, State
 from .feed import E, Feed
 from .messages import ClientError, Message, Recovered, error_in, new_id
 from .options import Options
@@ -64,7 +63,7 @@ class Reader(Feed[E | Common]):
         self.leave()
 
 
-class Client(ABC, Generic[S]):
+class Client(ApplicationClient, Generic[S]):
     """A connection that comes back, and the streams that go on over it."""
 
     words: ClassVar[Words]
@@ -88,7 +87,6 @@ class Client(ABC, Generic[S]):
 
         `headers`, `ssl` and `proxy` are those of `websockets.connect`.
         """
-        self.options = options or Options()
         network = Network(
             url,
             (self.words.subprotocol,) if subprotocols is None else subprotocols,
@@ -99,70 +97,10 @@ class Client(ABC, Generic[S]):
             ssl=ssl,
             proxy=proxy,
         )
+        super().__init__(network, options)
         self._streams: dict[str, S] = {}
-        self._connection = Connection(network, self.options, self)
-        self._feeds: WeakSet[Feed[State | ClientError]] = WeakSet()
         # Streams of this connection whose reply is due, or that will be asked for later.
         self._due: dict[object, tuple[S, asyncio.TimerHandle]] = {}
-
-    @property
-    def state(self) -> State:
-        """What the client does at present."""
-        return self._connection.state
-
-    @property
-    def features(self) -> frozenset[str]:
-        """What the server offers, once it has welcomed: `rooms`, `history`, `resume` and others."""
-        return self._connection.features
-
-    def start(self) -> None:
-        """Connect, and stay connected until `close`, without waiting for it."""
-        if self.state.name == "closed":
-            raise ClientError("closed", self.state.reason)
-        self._connection.start()
-
-    async def connect(self) -> None:
-        """Start, and wait until the connection is open; raise ClientError if it is closed."""
-        self.start()
-        events = self.events()
-        while self.state.name != "open":
-            if self.state.name == "closed":
-                raise ClientError("closed", self.state.reason)
-            await anext(events)
-
-    async def close(self) -> None:
-        """End the connection, and all that waits."""
-        await self._connection.close()
-
-    def reconnect(self) -> None:
-        """Give up this connection and make another: for tests and demonstrations."""
-        self._connection.restart("reconnect was called")
-
-    async def __aenter__(self) -> Self:
-        """Connect."""
-        try:
-            await self.connect()
-        except BaseException:
-            await self.close()
-            raise
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        await self.close()
-
-    def events(self) -> Feed[State | ClientError]:
-        """Return the states from now on, and errors that belong to no call."""
-        feed = Feed[State | ClientError](self.options.max_events)
-        if self.state.name == "closed":
-            feed.end()
-        self._feeds.add(feed)
-        return feed
 
     def _open(self, stream: S) -> S:
         """Return the stream of the same name, or this one when there is none."""
@@ -209,21 +147,12 @@ class Client(ABC, Generic[S]):
 
     def changed(self, state: State) -> None:
         """Take another state of the connection."""
-        for feed in list(self._feeds):
-            feed.put(state)
-        if state.name != "closed":
-            return
-        error = None if state.code == 1000 else ClientError("closed", state.reason)
-        for stream in self._streams.values():
-            for reader in stream.feeds:
-                reader.end(error)
-        for feed in list(self._feeds):
-            feed.end()
-
-    def failed(self, error: ClientError) -> None:
-        """Take an error that belongs to no call."""
-        for feed in list(self._feeds):
-            feed.put(error)
+        if state.name == "closed":
+            error = None if state.code == 1000 else ClientError("closed", state.reason)
+            for stream in self._streams.values():
+                for reader in stream.feeds:
+                    reader.end(error)
+        super().changed(state)
 
     def welcomed(self) -> None:
         """Ask for everything that was missed."""
@@ -231,9 +160,6 @@ class Client(ABC, Generic[S]):
         for stream in list(self._streams.values()):
             self.ask(stream)
         self._check_resumed()
-
-    def drained(self) -> None:
-        """Take that there is space for more messages."""
 
     def lost(self) -> None:
         """Take that the connection is gone."""

@@ -1,6 +1,7 @@
 """What a client does after a close code, or after an HTTP status in place of 101."""
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
@@ -40,10 +41,10 @@ CLOSE_CODES = {
 }
 
 
-def after_close(code: int) -> Reconnect:
+def after_close(code: int, codes: Mapping[int, Reconnect] | None = None) -> Reconnect:
     """Decide by a close code; of unknown ones 4500 to 4999 stay closed, all others try again."""
     unknown = Reconnect.NO if 4500 <= code <= 4999 else Reconnect.DELAY
-    return CLOSE_CODES.get(code, unknown)
+    return (CLOSE_CODES if codes is None else codes).get(code, unknown)
 
 
 def after_status(status: int) -> Reconnect:

@@ -15,18 +15,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, W
 from websockets.typing import Subprotocol
 
 from .close_codes import Reconnect, after_close, after_status, read_retry_after
-from .messages import (
-    ClientError,
-    MalformedError,
-    Message,
-    count_of,
-    encode,
-    error_in,
-    parse,
-    seconds_in,
-)
+from .messages import ClientError, MalformedError, Message, encode
 from .options import Options
-# #if auth
+# #if auth || graphql
 from .tokens import GetToken, Tokens
 # #endif
 
@@ -63,7 +54,8 @@ class Network:
 
     url: str
     subprotocols: Sequence[str]
-    # #if auth
+    close_codes: Mapping[int, Reconnect] | None = None
+    # #if auth || graphql
     get_token: GetToken | None = None
     # #endif
     headers: Mapping[str, str] | None = None
@@ -77,11 +69,20 @@ class Owner(Protocol):
     def changed(self, state: State) -> None:
         """Take another state."""
 
-    def welcomed(self) -> None:
-        """Take that the server has said what it can do."""
+    def opened(self) -> None:
+        """Begin; `Connection.welcome` says that the server is ready."""
 
-    def received(self, message: Message) -> None:
-        """Take a message."""
+    def heard(self, data: str | bytes) -> None:
+        """Take what the server says; raise MalformedError for what it may not say."""
+
+    def probe(self) -> None:
+        """Say something that the server answers."""
+
+    # #if auth || graphql
+    def show_token(self, token: str, key: str) -> None:
+        """Send a token, with an id for the answer."""
+
+    # #endif
 
     def drained(self) -> None:
         """Take that there is space for more messages."""
@@ -116,8 +117,6 @@ class Connection:
         self.options = options
         self._owner = owner
         self.state = State("idle")
-        # The features of the server that welcomed last.
-        self.features: frozenset[str] = frozenset()
         self._run: asyncio.Task[None] | None = None
         self._socket: ClientConnection | None = None
         self._loss: Loss | None = None
@@ -135,8 +134,8 @@ class Connection:
         self._has_outgoing = asyncio.Event()
         # Characters that wait to be sent.
         self.buffered = 0
-        # #if auth
-        self._tokens = Tokens(network.get_token, self)
+        # #if auth || graphql
+        self.tokens = Tokens(network.get_token, self, owner.show_token)
         # #endif
 
     @property
@@ -256,6 +255,7 @@ class Connection:
         self._socket = socket
         write = asyncio.create_task(self._write(socket))
         self._set(State("authenticating"))
+        self._owner.opened()
         try:
             while self._loss is None:
                 self._receive(await socket.recv())
@@ -288,48 +288,17 @@ class Connection:
         self._heard_at = asyncio.get_running_loop().time()
         self._has_heard.set()
         try:
-            self._handle(parse(data))
+            self._owner.heard(data)
         except MalformedError as error:
             # It may have been a message that is now lost: only a new connection can tell.
             self.restart(f"malformed message: {error}")
 
-    def _handle(self, message: Message) -> None:
-        kind = message["type"]
-        if kind == "welcome":
-            if not self.is_welcome:
-                self._welcome(message)
-            return
-        if kind == "auth-required":
-            if not self.is_welcome:
-                # #if auth
-                self._tokens.authenticate(message)
-                # #else
-                #~ self.refuse_token("generate the client with the feature auth")
-                # #endif
-            return
-        if kind == "draining":
-            self._drain = seconds_in(message, "retryAfterMs") or 0
-            return
-        # #if auth
-        if self._tokens.takes(message):
-            return
-        # #endif
-        if self.is_welcome:
-            self._owner.received(message)
-        elif kind == "error":
-            self.fail(error_in(message))
-
-    def _welcome(self, message: Message) -> None:
-        features = message.get("features")
-        self.features = frozenset(filter(_is_text, features if isinstance(features, list) else ()))
-        self._welcomed_at = asyncio.get_running_loop().time()
-        self._ping_interval = (count_of(message.get("pingIntervalMs")) or 25_000) / 1000
+    def welcome(self, ping_interval: float) -> None:
+        """Take that the server is ready; after so many seconds of silence it is asked."""
+        self._heard_at = self._welcomed_at = asyncio.get_running_loop().time()
+        self._ping_interval = ping_interval
         self._stop_limit()
         self._watch = asyncio.create_task(self._watch_silence())
-        # #if auth
-        self._tokens.welcome(message)
-        # #endif
-        self._owner.welcomed()
 
     async def _watch_silence(self) -> None:
         """End a connection on which the server is silent, even when it is asked."""
@@ -341,7 +310,7 @@ class Connection:
                 continue
             asked_at = loop.time()
             self._has_heard.clear()
-            self.send({"type": "ping"})
+            self._owner.probe()
             try:
                 await asyncio.wait_for(self._has_heard.wait(), timeout)
             except TimeoutError:
@@ -350,6 +319,7 @@ class Connection:
                     self.restart("the server is silent")
                     return
 
+    # #if applications
     def set_drain(self, seconds: float) -> None:
         """Wait so long before the next attempt."""
         self._drain = seconds
@@ -360,6 +330,7 @@ class Connection:
         self.fail(ClientError("token", reason))
         self._lose(Loss(4500, reason, is_final=True))
 
+    # #endif
     def _lose(self, loss: Loss) -> None:
         if self._socket is None or self._loss is not None:
             return
@@ -376,8 +347,8 @@ class Connection:
         self._stop_limit()
         if self._watch is not None:
             self._watch.cancel()
-        # #if auth
-        self._tokens.lost()
+        # #if auth || graphql
+        self.tokens.lost()
         # #endif
         self._owner.lost()
 
@@ -406,13 +377,16 @@ class Connection:
     def _decide(self, loss: Loss) -> Reconnect:
         if loss.is_final:
             return Reconnect.NO
-        reconnect = after_close(loss.code) if loss.status is None else after_status(loss.status)
+        if loss.status is None:
+            reconnect = after_close(loss.code, self._network.close_codes)
+        else:
+            reconnect = after_status(loss.status)
         if reconnect not in {Reconnect.TOKEN, Reconnect.TOKEN_ONCE}:
             return reconnect
         is_once = reconnect is Reconnect.TOKEN_ONCE
-        # #if auth
+        # #if auth || graphql
         if self._network.get_token is not None:
-            return Reconnect.TOKEN if self._tokens.renew(is_once=is_once) else Reconnect.NO
+            return Reconnect.TOKEN if self.tokens.renew(is_once=is_once) else Reconnect.NO
         # #endif
         return Reconnect.NO if is_once else Reconnect.DELAY
 
@@ -421,7 +395,3 @@ class Connection:
         self._welcomed_at = None
         self._down()
         self._set(State("closed", loss.reason or f"close code {loss.code}", loss.code))
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)

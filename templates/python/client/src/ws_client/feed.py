@@ -2,9 +2,7 @@
 
 import asyncio
 from collections import deque
-from typing import Generic, TypeVar
-
-from .messages import ClientError
+from typing import Generic, Self, TypeVar
 
 E = TypeVar("E")
 
@@ -21,7 +19,7 @@ class Feed(Generic[E]):
         self._gap = gap
         self._changed = asyncio.Event()
         self._is_over = False
-        self._error: ClientError | None = None
+        self._error: Exception | None = None
 
     @property
     def size(self) -> int:
@@ -36,14 +34,14 @@ class Feed(Generic[E]):
         self._events.append(event)
         self._changed.set()
 
-    def end(self, error: ClientError | None = None) -> None:
+    def end(self, error: Exception | None = None) -> None:
         """End the iteration after what waits, with an error if there is one."""
         if not self._is_over:
             self._is_over = True
             self._error = error
             self._changed.set()
 
-    def __aiter__(self) -> "Feed[E]":
+    def __aiter__(self) -> Self:
         """Return itself: what one loop has taken, another does not get."""
         return self
 

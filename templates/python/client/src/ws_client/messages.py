@@ -2,18 +2,29 @@
 
 import json
 import re
+# #if applications || auth || graphql
 import secrets
+# #endif
+# #if applications
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
+# #else
+#~ from typing import Any, NoReturn
+# #endif
 
 # A message of the server before it is known what it is.
 Message = dict[str, Any]
+# #if applications
 T = TypeVar("T")
 
 _MOST = 2**53 - 1
+# #else
+#~
+# #endif
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+# #if applications
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where a reader of a room, topic or document is; only offsets of one epoch compare."""
@@ -41,6 +52,7 @@ class Refused:
     error: "ClientError"
 
 
+# #endif
 # #if chat
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
@@ -124,25 +136,33 @@ class MalformedError(Exception):
     """What the server sent is not what its protocol says."""
 
 
-def parse(data: str | bytes) -> Message:
+def read_json(data: str | bytes) -> Any:  # noqa: ANN401
     """Read one text message."""
     if isinstance(data, bytes):
         raise MalformedError("a binary message")
     try:
-        value = json.loads(data, parse_constant=_refuse)
+        return json.loads(data, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise MalformedError("not JSON") from error
+
+
+# #if applications || graphql
+def parse(data: str | bytes) -> Message:
+    """Read one text message that says what it is."""
+    value = read_json(data)
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
         raise MalformedError("not an object with a type")
     return value
 
 
+# #endif
 def encode(message: Message) -> str:
     """Write a message; a lone surrogate, which is no character, is escaped."""
     text = json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text if text.isascii() else _SURROGATE.sub(_escape, text)
 
 
+# #if applications
 def field(message: Message, name: str, kind: type[T]) -> T:
     """Return what has to be there."""
     value = message.get(name)
@@ -195,11 +215,14 @@ def error_in(message: Message) -> ClientError:
     return ClientError(code, str(message.get("message", code)), retry_after=retry_after)
 
 
+# #endif
+# #if applications || auth || graphql
 def new_id() -> str:
     """Return 128 random bits: nobody else chooses the same."""
     return secrets.token_hex(16)
 
 
+# #endif
 def _refuse(text: str) -> NoReturn:
     raise ValueError(f"{text} is no JSON")
 

@@ -18,11 +18,20 @@ class Options:
     stable_after: float = 10
     # Limit of an attempt, until the server's welcome.
     connect_timeout: float = 10
-    # #if applications
+    # #if applications || graphql || jsonrpc
     # How long a silent server has to answer a ping.
     pong_timeout: float = 10
+    # #if applications
     # How long the server has to let the client into a room, topic or document.
     join_timeout: float = 10
+    # #else
+    #~ # A server that was silent for so long is asked for a sign of life.
+    #~ ping_interval: float = 25
+    #~ # How long a call may take, the wait for a connection included.
+    #~ call_timeout: float = 30
+    #~ # Calls without an answer, those included that wait for a connection.
+    #~ max_calls: int = 1000
+    # #endif
     # Events that wait for a loop that reads them.
     max_events: int = 10_000
     # #endif
@@ -55,7 +64,7 @@ class Options:
             # #endif
             if not isinstance(value, int | float) or math.isnan(value) or value < 0:
                 raise ValueError(one.name)
-        # #if applications
+        # #if applications || graphql || jsonrpc
         if self.max_events < 2:
             raise ValueError("max_events")
         # #endif

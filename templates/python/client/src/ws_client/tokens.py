@@ -6,7 +6,11 @@ from datetime import UTC, datetime
 from inspect import isawaitable
 from typing import TYPE_CHECKING
 
-from .messages import ClientError, Message, count_of, new_id, seconds_in
+# #if applications
+from .messages import ClientError, Message, new_id, seconds_in
+# #else
+#~ from .messages import ClientError, new_id
+# #endif
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -14,17 +18,25 @@ if TYPE_CHECKING:
 # Gives a token that has not expired; called when a new one is needed, once at a time.
 GetToken = Callable[[], str | Awaitable[str]]
 
+# #if applications
 # Until a token is sent again, when the server does not say how long.
 RETRY = 5
+# #endif
 
 
 class Tokens:
     """The token of a connection and of those after it."""
 
-    def __init__(self, get_token: GetToken | None, connection: "Connection") -> None:
-        """Send tokens over `connection`."""
+    def __init__(
+        self,
+        get_token: GetToken | None,
+        connection: "Connection",
+        show: Callable[[str, str], None],
+    ) -> None:
+        """Send tokens over `connection` with `show`, each with an id of its own."""
         self._get_token = get_token
         self._connection = connection
+        self._show = show
         self._token: str | None = None
         self._fetching: asyncio.Task[str] | None = None
         # A new token was fetched because the server refused the one before.
@@ -36,28 +48,28 @@ class Tokens:
         # They belong to the present connection.
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def authenticate(self, message: Message) -> None:
-        """Answer `auth-required`."""
+    def authenticate(self, server_limit: float | None = None) -> bool:
+        """Send a token within the server's time limit; False if there is none to send."""
         if self._get_token is None:
-            self._connection.refuse_token("no get_token")
-            return
+            return False
         timeout = self._connection.options.connect_timeout
-        server_timeout = count_of(message.get("timeoutMs"))
-        if server_timeout is not None:
-            timeout = min(timeout, server_timeout * 0.8 / 1000)
+        if server_limit is not None:
+            timeout = min(timeout, server_limit * 0.8)
         self._connection.limit(timeout, "no token in time")
         self._start(is_needed=True)
+        return True
 
-    def welcome(self, message: Message) -> None:
+    def welcome(self, expires_at: object) -> None:
         """Take that the token was accepted."""
         self._has_renewed = False
-        self._plan(message)
+        self.plan(expires_at)
 
+    # #if applications
     def takes(self, message: Message) -> bool:
         """Take a message about tokens; False if it is none."""
         match message["type"]:
             case "authenticated":
-                self._plan(message)
+                self.plan(message.get("expiresAt"))
             case "token-expiring":
                 self._refresh()
             case "error" if message.get("code") == "unavailable" and message.get("id") == self._id:
@@ -67,6 +79,7 @@ class Tokens:
                 return False
         return True
 
+    # #endif
     def renew(self, *, is_once: bool) -> bool:
         """Forget the token that was refused; False if the one before was refused, too."""
         is_futile = is_once and self._has_renewed
@@ -95,7 +108,7 @@ class Tokens:
             # If not, the connection stays until the token expires; then there is another attempt.
             return
         self._id = new_id()
-        self._connection.send({"type": "auth", "id": self._id, "token": token})
+        self._show(token, self._id)
 
     async def _fetch(self) -> str:
         """Return a new token, fetched once however many ask for it."""
@@ -124,6 +137,7 @@ class Tokens:
         self._token = None
         self._start(is_needed=False)
 
+    # #if applications
     def _postpone(self, seconds: float | None) -> None:
         """Send the same token again: the server cannot check tokens at the moment."""
         delay = RETRY if seconds is None else seconds
@@ -133,10 +147,10 @@ class Tokens:
             # It closes the connection.
             self._connection.set_drain(delay)
 
-    def _plan(self, message: Message) -> None:
+    # #endif
+    def plan(self, expires_at: object) -> None:
         """Replace the token shortly before it expires, in case that the server does not warn."""
         self._stop_timer()
-        expires_at = message.get("expiresAt")
         if not isinstance(expires_at, str) or expires_at == self._refreshed_for:
             return
         try:
