@@ -45,7 +45,11 @@ class Listener<Value> implements AsyncIterableIterator<Value> {
       reader.resolve({ value, done: false });
       return;
     }
-    if (this.#values.push(value) <= MAX_WAITING) return;
+    if (this.#values.length < MAX_WAITING) {
+      this.#values.push(value);
+      return;
+    }
+    // Who reads gets what waits, and then the error.
     this.#end();
     const extensions = { code: 'TOO_SLOW' };
     this.#error = new GraphQLError('what was published came faster than it was read', {
@@ -68,6 +72,7 @@ class Listener<Value> implements AsyncIterableIterator<Value> {
 
   return(): Promise<IteratorResult<Value, undefined>> {
     this.#end();
+    this.#values.length = 0;
     return Promise.resolve({ value: undefined, done: true });
   }
 
@@ -78,7 +83,6 @@ class Listener<Value> implements AsyncIterableIterator<Value> {
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#values.length = 0;
     this.#onEnd();
     for (const { resolve } of this.#readers.splice(0)) resolve({ value: undefined, done: true });
   }

@@ -60,6 +60,8 @@ export class Documents {
   readonly #isIntrospectable: boolean;
   readonly #valid = new Map<string, DocumentNode>();
   #remembered = 0;
+  /** Operations under way, of all clients, whichever protocol they speak. */
+  running = 0;
 
   constructor(schema: GraphQLSchema, config: Config) {
     this.#schema = schema;

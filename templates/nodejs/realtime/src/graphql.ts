@@ -32,12 +32,12 @@ export class Graphql implements Protocol {
   readonly subprotocol: string = SUBPROTOCOL;
   readonly closeCodes = CLOSE_CODES;
   readonly config: Config;
+  readonly documents: Documents;
   readonly server;
-  /** Operations under way, of all clients. */
-  running = 0;
 
   constructor(config: Config, documents: Documents) {
     this.config = config;
+    this.documents = documents;
     this.server = makeServer<Params | undefined, GraphqlConversation>({
       connectionInitWaitTimeout: config.GRAPHQL_INIT_TIMEOUT,
       onConnect: ({ connectionParams = {}, extra }) => extra.connect(connectionParams),
@@ -65,7 +65,7 @@ export class Graphql implements Protocol {
       const message = `expected at most ${String(most)} operations at the same time`;
       return new GraphQLError(message, { extensions });
     }
-    if (this.running <= mostOfAll) return undefined;
+    if (this.documents.running <= mostOfAll) return undefined;
     return new GraphQLError('the server has too many operations; try again later', { extensions });
   }
 }
@@ -201,10 +201,10 @@ export class GraphqlConversation implements Conversation {
     this.#idOf.set(number, id);
     this.#numberOf.set(id, number);
     this.running += 1;
-    this.#graphql.running += 1;
+    this.#graphql.documents.running += 1;
     void this.run({ ...message, id: number }).finally(() => {
       this.running -= 1;
-      this.#graphql.running -= 1;
+      this.#graphql.documents.running -= 1;
       this.#forget(number);
     });
   }

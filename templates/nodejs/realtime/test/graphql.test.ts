@@ -103,18 +103,20 @@ class Bench {
   };
   readonly conversation: Conversation;
 
-  constructor(env: Record<string, string> = {}, subprotocol = TOKEN) {
+  readonly documents: Documents;
+
+  constructor(env: Record<string, string> = {}, subprotocol = TOKEN, shared?: Documents) {
     this.whenClosed = new Promise((resolve) => {
       this.#onClosed = resolve;
     });
     const config = readConfig(env);
-    const documents = new Documents(createSchema(this.resolvers, SCHEMA), config);
+    this.documents = shared ?? new Documents(createSchema(this.resolvers, SCHEMA), config);
     // #if graphql-legacy
     const Protocol = subprotocol === 'graphql-ws' ? LegacyGraphql : Graphql;
     // #else
     //~ const Protocol = Graphql;
     // #endif
-    this.conversation = new Protocol(config, documents).accept(this.peer(subprotocol));
+    this.conversation = new Protocol(config, this.documents).accept(this.peer(subprotocol));
   }
 
   peer(subprotocol: string): Peer {
@@ -420,6 +422,7 @@ describe('GraphQL', () => {
   it('closes with 4500 over a fault of its own', async () => {
     const bench = new Bench();
     const broken = {
+      running: 0,
       prepare: () => {
         throw new Error('a bug');
       },
@@ -544,6 +547,20 @@ describe('GraphQL as it was before 2021', () => {
       await bench.end();
     }
   });
+
+  it('counts to the same limit as the newer protocol', async () => {
+    const most = { GRAPHQL_MAX_ALL_OPERATIONS: '1' };
+    const bench = new Bench(most);
+    const older = new Bench(most, 'graphql-ws', bench.documents);
+    await bench.say(INIT, { type: 'subscribe', id: '1', payload: { query: '{ wait }' } });
+    const [, , refused] = await older.say(INIT, start('{ user }'));
+    assert.match((refused?.payload as GraphQLError).message, /too many operations/);
+    bench.answer('');
+    await settle();
+    assert.equal((await older.say(start('{ user }')))[0]?.type, 'data');
+    await older.end();
+    await bench.end();
+  });
 });
 // #endif
 
@@ -580,6 +597,7 @@ describe('Broadcast', () => {
     for (let n = 0; n < 3; n += 1) broadcast.publish('a', n);
     assert.deepEqual(await reader.next(), { value: 0, done: false });
     for (let n = 3; n < 2000; n += 1) broadcast.publish('a', n);
+    for (let n = 1; n <= 1000; n += 1) assert.equal((await reader.next()).value, n);
     await assert.rejects(() => reader.next(), /faster than it was read/);
     assert.deepEqual(await reader.next(), { value: undefined, done: true });
     const waiting = other.next();

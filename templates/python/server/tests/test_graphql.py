@@ -93,7 +93,7 @@ def converse(
         await talk(remote)
         await remote.leave()
         await asyncio.sleep(0)
-        assert protocol.running == 0
+        assert protocol.documents.running == 0
 
     asyncio.run(run())
 
@@ -303,6 +303,29 @@ def test_speaks_the_older_protocol() -> None:
         assert remote.closed == (4400, "Unexpected message")
 
     converse(talk, kind=LegacyGraphql)
+
+
+def test_counts_operations_of_both_protocols_to_one_limit() -> None:
+    async def run() -> None:
+        config = Config.read({"GRAPHQL_MAX_ALL_OPERATIONS": "1"})
+        documents = Documents(create_schema(RESOLVERS, SCHEMA), config)
+        remotes = []
+        for kind in (Graphql, LegacyGraphql):
+            remote = FakeRemote()
+            remote.subprotocol = kind.name
+            remote.conversation = kind(config, documents).accept(remote)
+            await begin(remote)
+            remotes.append(remote)
+        newer, older = remotes
+        await newer.say(start("{ slow }"))
+        assert await older.next() == {"type": "ka"}
+        query = {"type": "start", "id": "1", "payload": {"query": "{ hello }"}}
+        assert "too many operations" in (await older.ask(query))["payload"]["message"]
+        await newer.leave()
+        assert (await older.ask(query))["type"] == "data"
+        await older.leave()
+
+    asyncio.run(run())
 # #endif
 
 

@@ -36,14 +36,12 @@ func (b *Broadcast[Value]) Subscribe(ctx context.Context, topic string) <-chan V
 	context.AfterFunc(ctx, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if delete(b.readers[topic], made); len(b.readers[topic]) == 0 {
-			delete(b.readers, topic)
-		}
+		b.remove(topic, made)
 	})
 	return made.values
 }
 
-// Publish never waits: who has too much unread is cut off with an error.
+// Publish never waits: who has too much unread gets what waits, and then an error.
 func (b *Broadcast[Value]) Publish(topic string, value Value) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -51,7 +49,16 @@ func (b *Broadcast[Value]) Publish(topic string, value Value) {
 		select {
 		case reader.values <- value:
 		default:
-			Fail(reader.ctx, errTooSlow)
+			reader.ctx.Value(key{}).(*execution).last.Store(errTooSlow)
+			close(reader.values)
+			b.remove(topic, reader)
 		}
+	}
+}
+
+// remove is called with the lock.
+func (b *Broadcast[Value]) remove(topic string, reader *reader[Value]) {
+	if delete(b.readers[topic], reader); len(b.readers[topic]) == 0 {
+		delete(b.readers, topic)
 	}
 }

@@ -42,8 +42,6 @@ const (
 type Protocol struct {
 	settings *config.Config
 	executor *executor
-	// running are operations of all clients.
-	running atomic.Int64
 	// #if graphql-legacy
 	// isLegacy is whether it speaks as legacy.go says.
 	isLegacy bool
@@ -281,7 +279,7 @@ func (c *conversation) subscribe(ctx context.Context, read *message) {
 		c.close(subscriberExists, fmt.Sprintf("Subscriber for %s already exists", read.id))
 		return
 	}
-	mine, all := c.running.Add(1), c.protocol.running.Add(1)
+	mine, all := c.running.Add(1), c.protocol.executor.running.Add(1)
 	found := c.tooMany(mine, all)
 	if found == nil {
 		found = c.protocol.executor.prepare(read.asked)
@@ -346,6 +344,9 @@ func (c *conversation) execute(ctx context.Context, of *run, asked *request) {
 	}
 	var meant *Error
 	cause := context.Cause(ctx)
+	if last := within.last.Load(); last != nil && cause == nil {
+		cause = last
+	}
 	if cause != nil && !errors.Is(cause, context.Canceled) {
 		failed := &qerrors.QueryError{Message: cause.Error(), ResolverError: cause}
 		if errors.As(cause, &meant) {
@@ -377,7 +378,7 @@ func (c *conversation) next(of *run, within *execution, response *graphql.Respon
 // finish frees the id and tells the client, in one step.
 func (c *conversation) finish(of *run, kind string, payload any) {
 	c.running.Add(-1)
-	c.protocol.running.Add(-1)
+	c.protocol.executor.running.Add(-1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.active[of.id] == of {

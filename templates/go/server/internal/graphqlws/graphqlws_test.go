@@ -32,6 +32,7 @@ type Subscription {
   upTo(number: Int! = 2): Int!
   refused: Int!
   breaks: Int!
+  bursts: Int!
 }
 interface Named { id: String! }
 type Node implements Named {
@@ -110,6 +111,16 @@ func (s *subscription) Breaks(ctx context.Context) <-chan int32 {
 		<-s.waiting
 		Fail(ctx, errors.New("secret detail"))
 	}()
+	return values
+}
+
+// Bursts publishes one more than may wait, before anything is read.
+func (s *subscription) Bursts(ctx context.Context) <-chan int32 {
+	var sent Broadcast[int32]
+	values := sent.Subscribe(ctx, "")
+	for n := range int32(mostUnread + 1) {
+		sent.Publish("", n)
+	}
 	return values
 }
 
@@ -265,7 +276,7 @@ func TestNothingComesOfWhatIsCompleted(t *testing.T) {
 	}
 	b.with.answers <- "late"
 	b.with.answers <- "late"
-	for b.under.running.Load() > 0 {
+	for b.under.executor.running.Load() > 0 {
 		time.Sleep(time.Millisecond)
 	}
 	b.Say(subscribe("1", "{ wait }", ""))
@@ -531,22 +542,42 @@ func TestErrorsThatAreMeantForClients(t *testing.T) {
 
 func TestWhatWaitsForOneWhoSubscribesIsBounded(t *testing.T) {
 	t.Parallel()
-	failed := make(chan error, 1)
-	within := &execution{fail: func(err error) { failed <- err }}
+	within := &execution{}
 	var sent Broadcast[int]
 	values := sent.Subscribe(context.WithValue(t.Context(), key{}, within), "a")
 	for n := range mostUnread {
 		sent.Publish("a", n)
 		sent.Publish("b", n)
 	}
-	if len(failed) > 0 || len(values) != mostUnread {
+	if within.last.Load() != nil || len(values) != mostUnread {
 		t.Errorf("%d wait", len(values))
 	}
-	sent.Publish("a", 0)
-	// The client reads why.
-	var told *Error
-	if err := <-failed; !errors.As(err, &told) || told.Code != "TOO_SLOW" {
-		t.Errorf("got %v", err)
+	// One too many: the client gets the others, and reads why there are no more.
+	sent.Publish("a", mostUnread)
+	sent.Publish("a", mostUnread+1)
+	want := 0
+	for value := range values {
+		if value != want {
+			t.Fatalf("got %d, want %d", value, want)
+		}
+		want++
+	}
+	if told := within.last.Load(); want != mostUnread || told == nil || told.Code != "TOO_SLOW" {
+		t.Errorf("got %d values and %v", want, told)
+	}
+}
+
+func TestASlowReaderGetsWhatWaitsAndAnError(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, limits())
+	b.Say(initMessage)
+	b.Expect(`{"type":"connection_ack"}`)
+	b.Say(subscribe("1", "subscription { bursts }", ""))
+	for n := range mostUnread {
+		b.expectData("1", fmt.Sprintf(`{"bursts":%d}`, n))
+	}
+	if got := b.errorOf("1"); got != "what was published came faster than it was read" {
+		t.Errorf("got %s", got)
 	}
 }
 
@@ -588,6 +619,19 @@ func TestOlderClients(t *testing.T) {
 	<-b.with.ended
 	older.Say(`{"type":"connection_terminate"}`)
 	older.ExpectClose(1000)
+	// What clients of both protocols have under way is counted together.
+	b.under.settings.GraphqlMaxAllOperations = 1
+	b.Say(initMessage)
+	b.Expect(`{"type":"connection_ack"}`)
+	b.Say(subscribe("1", "subscription { ticks }", ""))
+	older = open()
+	older.Say(initMessage)
+	older.Expect(`{"type":"connection_ack"}`)
+	older.Expect(`{"type":"ka"}`)
+	older.Say(start("{ user }"))
+	if got := older.Next(); !strings.Contains(got, "too many operations") {
+		t.Errorf("got %s", got)
+	}
 	for _, test := range []struct {
 		code     int
 		messages []string

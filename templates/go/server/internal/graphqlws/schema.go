@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/graph-gophers/graphql-go"
@@ -41,6 +42,8 @@ type execution struct {
 	caller Caller
 	fail   context.CancelCauseFunc
 	report func(what string, err error)
+	// last is what a subscription ends with after all of its values; nil: with nothing.
+	last atomic.Pointer[Error]
 }
 
 // CallerOf is who has asked, of the context of a resolver.
@@ -66,6 +69,8 @@ func (e *Error) Extensions() map[string]any {
 type executor struct {
 	schema   *graphql.Schema
 	settings *config.Config
+	// running are operations of all clients, whichever protocol they speak.
+	running atomic.Int64
 }
 
 // newExecutor says what does not fit together.
@@ -79,7 +84,7 @@ func newExecutor(settings *config.Config, schema string, resolvers any) (*execut
 	if err != nil {
 		return nil, fmt.Errorf("internal/handler/schema.graphql and resolvers.go: %w", err)
 	}
-	return &executor{made, settings}, nil
+	return &executor{schema: made, settings: settings}, nil
 }
 
 // panics are bugs in resolvers.

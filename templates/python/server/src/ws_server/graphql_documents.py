@@ -84,6 +84,8 @@ class Documents:
         self.is_introspectable = not config.is_production if allowed is None else allowed
         self._valid: dict[str, DocumentNode] = {}
         self._remembered = 0
+        # Operations under way, of all clients, whichever protocol they speak.
+        self.running = 0
 
     def prepare(self, request: Request) -> Prepared:
         """Return what to execute. Raises RefusedError."""

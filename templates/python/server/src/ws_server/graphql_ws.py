@@ -58,8 +58,6 @@ class Graphql(Subprotocol):
         """Let clients execute `documents`."""
         self.config = config
         self.documents = documents
-        # Operations under way, of all clients.
-        self.running = 0
 
     def accept(self, remote: Remote) -> Conversation:
         """Talk to a client."""
@@ -217,7 +215,7 @@ class GraphqlConversation(Conversation):
         context = GraphqlContext(identity, self.remote.id)
         self._operations[operation_id] = operation
         self.running += 1
-        self._graphql.running += 1
+        self._graphql.documents.running += 1
         operation.task = self.remote.spawn(operation.run(prepared, request, context))
         operation.task.add_done_callback(lambda _: self._finish(operation))
 
@@ -228,13 +226,13 @@ class GraphqlConversation(Conversation):
             most = config.graphql_max_operations
             message = f"expected at most {most} operations at the same time"
             raise RefusedError(GraphQLError(message, extensions=extensions))
-        if self._graphql.running >= config.graphql_max_all_operations:
+        if self._graphql.documents.running >= config.graphql_max_all_operations:
             message = "the server has too many operations; try again later"
             raise RefusedError(GraphQLError(message, extensions=extensions))
 
     def _finish(self, operation: "Operation") -> None:
         self.running -= 1
-        self._graphql.running -= 1
+        self._graphql.documents.running -= 1
         self.forget(operation)
 
     def forget(self, operation: "Operation") -> None:
