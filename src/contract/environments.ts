@@ -52,6 +52,8 @@ export const ENVIRONMENTS: Readonly<Record<string, Settings>> = {
     TICKET_TTL: '300',
     RESUME_WINDOW: '300',
   },
+  /** Users of WAMP; see wamp-users.ts. */
+  users: STANDARD,
   /** Low rates, few connections. */
   slow: {
     ...STANDARD,

@@ -45,6 +45,10 @@ export interface Secrets {
   readonly publish?: string | undefined;
   readonly admin?: string | undefined;
   readonly metrics?: string | undefined;
+  /** Of WAMP: a user and its ticket, `authid:ticket`. */
+  readonly ticket?: string | undefined;
+  /** A user and its secret for WAMP-CRA, `authid:secret`. */
+  readonly cra?: string | undefined;
 }
 
 /** What rows of the protocols of others cannot find out. */

@@ -9,6 +9,7 @@ import type { ContractServer, Launch, Secrets, Subject } from './lab.ts';
 import { PARTS, RowFailure, RowSkip, isForeign } from './terms.ts';
 import type { Row, RowResult } from './row.ts';
 import type { ContractType, Need } from './terms.ts';
+import { WAMP_USERS, fileOfUsers, settingsOfUsers } from './wamp-users.ts';
 
 export interface ContractOptions {
   readonly type: ContractType;
@@ -57,8 +58,13 @@ const STARTS = 2;
 /** Secrets for a project that is started for its contract, with the settings that hand them over. */
 export function newSecrets(): { secrets: Secrets; settings: Settings } {
   const secret = (): string => randomBytes(24).toString('hex');
-  const secrets = { auth: secret(), publish: secret(), admin: secret(), audience: 'wsk-contract' };
+  const secrets = {
+    ...{ auth: secret(), publish: secret(), admin: secret(), audience: 'wsk-contract' },
+    ticket: `${WAMP_USERS.ticket}:${secret()}`,
+    cra: `${WAMP_USERS.secret}:${secret()}`,
+  };
   const settings = {
+    ...settingsOfUsers(secrets),
     AUTH_SECRET: secrets.auth,
     AUTH_AUDIENCE: secrets.audience,
     PUBLISH_TOKEN: secrets.publish,
@@ -103,7 +109,8 @@ async function runEnvironment(
   add: (result: RowResult) => void,
 ): Promise<void> {
   const { launch, url } = options;
-  if (launch === undefined && name !== 'standard') {
+  // Whoever has users of a router at a url gives one of each kind.
+  if (launch === undefined && name !== 'standard' && name !== 'users') {
     const why = `needs a server that was started with the settings "${name}": only a --project is`;
     for (const row of rows) add(skipped(row, why));
     return;
@@ -118,7 +125,15 @@ async function runEnvironment(
     return why === undefined;
   });
   if (runnable.length === 0) return;
-  const settings = ENVIRONMENTS[name] ?? {};
+  const hasUsers = name === 'users' && launch !== undefined;
+  const own = hasUsers && options.changed?.find((path) => /\bprocedures\.\w+$/.test(path));
+  if (own !== undefined && own !== false) {
+    const why = `${own} was changed, and may have procedures of other realms`;
+    for (const row of runnable) add(skipped(row, why));
+    return;
+  }
+  await using users = hasUsers ? await fileOfUsers(options.known?.realm) : undefined;
+  const settings = { ...ENVIRONMENTS[name], ...users?.settings };
   let server: ContractServer;
   let features: ReadonlySet<string>;
   try {
@@ -247,6 +262,8 @@ function missing(
     signing: secrets.auth === undefined && 'needs --auth-secret, to sign tokens of its own',
     'publish-token': secrets.publish === undefined && 'needs --publish-token',
     'admin-token': secrets.admin === undefined && 'needs --admin-token',
+    ticket: secrets.ticket === undefined && 'needs --ticket, of a user of WAMP',
+    cra: secrets.cra === undefined && 'needs --cra-secret, of a user of WAMP',
     audience: secrets.audience === undefined && 'the audience of tokens is not known',
     users: hasAuth && secrets.auth === undefined && 'needs --auth-secret, for more than one user',
     project: launch === undefined && 'only a --project can be started and stopped',

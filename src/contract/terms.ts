@@ -49,9 +49,11 @@ export const PARTS: Readonly<Partial<Record<ContractType, readonly ContractFeatu
 
 /**
  * What a row cannot do without, besides features of the server: tokens that it signs itself, a token
- * for `/publish` and `/documents`, one for `/revoke`, more than one user, the process of the server.
+ * for `/publish` and `/documents`, one for `/revoke`, more than one user, the process of the server, a user of
+ * WAMP with a ticket, one with a secret for WAMP-CRA.
  */
-export type Means = 'signing' | 'publish-token' | 'admin-token' | 'users' | 'audience' | 'project';
+export type Means =
+  'signing' | 'publish-token' | 'admin-token' | 'users' | 'audience' | 'project' | 'ticket' | 'cra';
 export type Need = ContractFeature | Means;
 
 /** Headings of docs/realtime-protocol.md. */
@@ -90,6 +92,7 @@ const FOREIGN_SECTIONS = [
   'WAMP: Calling and Invocations',
   'WAMP: Ordering Guarantees',
   'WAMP: Advanced Profile',
+  'WAMP: Authentication',
   'WAMP: hostile clients',
   'JSON-RPC 2.0: Request object',
   'JSON-RPC 2.0: Notification',

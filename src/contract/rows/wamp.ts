@@ -1,13 +1,46 @@
 import { requireSame, requireThat } from '../client.ts';
-import { Exchange } from '../exchange.ts';
-import type { Form } from '../exchange.ts';
-import type { ConnectOptions, Lab } from '../lab.ts';
+import type { Lab } from '../lab.ts';
 import { rowsOf } from '../row.ts';
 import type { Row } from '../row.ts';
 import { isObject, show } from '../shape.ts';
 import type { Message } from '../shape.ts';
 import { survive } from '../survive.ts';
-import { RowFailure, RowSkip, SUBPROTOCOLS } from '../terms.ts';
+import { RowSkip } from '../terms.ts';
+import {
+  ABORT,
+  CALL,
+  CANCEL,
+  CHALLENGE,
+  ERROR,
+  EVENT,
+  GOODBYE,
+  HELLO,
+  INTERRUPT,
+  INVALID_URI,
+  INVOCATION,
+  NAME,
+  NO_SUCH_PROCEDURE,
+  PROTOCOL_VIOLATION,
+  PUBLISH,
+  PUBLISHED,
+  REGISTER,
+  REGISTERED,
+  RESULT,
+  ROLES,
+  SUBSCRIBE,
+  SUBSCRIBED,
+  UNREGISTER,
+  UNSUBSCRIBE,
+  WELCOME,
+  YIELD,
+  isId,
+  join,
+  open,
+  realmOf,
+  requireAbort,
+  uri,
+} from '../wamp-peer.ts';
+import type { Session, Tuple } from '../wamp-peer.ts';
 
 /*
  * The WAMP specification, basic profile, and what a router announces of the advanced one. Sessions join
@@ -41,230 +74,9 @@ const ordering = rowsOf('WAMP: Ordering Guarantees', TYPES, {
 const advanced = rowsOf('WAMP: Advanced Profile', TYPES, { reference: 'WAMP#Advanced-Profile' });
 const hostile = rowsOf('WAMP: hostile clients', TYPES, { isAlone: true });
 
-const NAME = SUBPROTOCOLS.wamp;
-
-const HELLO = 1;
-const WELCOME = 2;
-const ABORT = 3;
-const CHALLENGE = 4;
-const GOODBYE = 6;
-const ERROR = 8;
-const PUBLISH = 16;
-const PUBLISHED = 17;
-const SUBSCRIBE = 32;
-const SUBSCRIBED = 33;
-const UNSUBSCRIBE = 34;
-const UNSUBSCRIBED = 35;
-const EVENT = 36;
-const CALL = 48;
-const CANCEL = 49;
-const RESULT = 50;
-const REGISTER = 64;
-const REGISTERED = 65;
-const UNREGISTER = 66;
-const UNREGISTERED = 67;
-const INVOCATION = 68;
-const INTERRUPT = 69;
-const YIELD = 70;
-
-const NAMES: Readonly<Record<number, string>> = {
-  [WELCOME]: 'WELCOME',
-  [ABORT]: 'ABORT',
-  [GOODBYE]: 'GOODBYE',
-  [PUBLISHED]: 'PUBLISHED',
-  [SUBSCRIBED]: 'SUBSCRIBED',
-  [UNSUBSCRIBED]: 'UNSUBSCRIBED',
-  [EVENT]: 'EVENT',
-  [RESULT]: 'RESULT',
-  [REGISTERED]: 'REGISTERED',
-  [UNREGISTERED]: 'UNREGISTERED',
-  [INVOCATION]: 'INVOCATION',
-  [INTERRUPT]: 'INTERRUPT',
-};
-
-/** What a request is answered with. */
-const REPLIES: Readonly<Record<number, number>> = {
-  [PUBLISH]: PUBLISHED,
-  [SUBSCRIBE]: SUBSCRIBED,
-  [UNSUBSCRIBE]: UNSUBSCRIBED,
-  [CALL]: RESULT,
-  [REGISTER]: REGISTERED,
-  [UNREGISTER]: UNREGISTERED,
-};
-
-const PROTOCOL_VIOLATION = 'wamp.error.protocol_violation';
-const INVALID_URI = 'wamp.error.invalid_uri';
-const NOT_AUTHORIZED = 'wamp.error.not_authorized';
-const NO_SUCH_PROCEDURE = 'wamp.error.no_such_procedure';
-
-/** Largest id: 2^53. */
-const MAX_ID = 9_007_199_254_740_992;
-
 /** How long a row waits for what must not come, in milliseconds; and between two attempts. */
 const BRIEF_MS = 500;
 const RETRY_MS = 25;
-
-type Tuple = readonly unknown[];
-
-const LISTS: Form = { what: 'a list', fits: Array.isArray };
-
-/** All that a client can be, with the features that rows use. */
-const ROLES = {
-  publisher: {
-    features: {
-      publisher_exclusion: true,
-      publisher_identification: true,
-      subscriber_blackwhite_listing: true,
-    },
-  },
-  subscriber: { features: { pattern_based_subscription: true, publisher_identification: true } },
-  caller: {
-    features: {
-      call_canceling: true,
-      call_timeout: true,
-      caller_identification: true,
-      progressive_call_results: true,
-    },
-  },
-  callee: {
-    features: {
-      call_canceling: true,
-      caller_identification: true,
-      pattern_based_registration: true,
-      progressive_call_results: true,
-      shared_registration: true,
-    },
-  },
-};
-
-function isId(value: unknown): boolean {
-  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_ID;
-}
-
-class Session extends Exchange<Tuple> {
-  #lastRequest = 0;
-  /** After `join`. */
-  id: unknown;
-  details: Message = {};
-
-  /** The next message of a type. */
-  async takeType(type: number, match: (message: Tuple) => boolean = () => true): Promise<Tuple> {
-    return await this.take(
-      NAMES[type] ?? String(type),
-      (message) => message[0] === type && match(message),
-    );
-  }
-
-  async join(realm: string): Promise<Tuple> {
-    this.send([HELLO, realm, { roles: ROLES }]);
-    const first = await this.take('WELCOME', () => true);
-    if (first[0] === CHALLENGE) throw new RowSkip('the realm wants to know who joins');
-    requireSame(first[0], WELCOME, `the type of the answer to HELLO, ${show(first)}`);
-    const [, id, details] = first;
-    requireThat(isId(id) && isObject(details), `got ${show(first)}, expected an id and details`);
-    this.id = id;
-    this.details = details;
-    return first;
-  }
-
-  /** Sends a request with the next id, and gives the id. */
-  start(type: number, ...rest: Tuple): number {
-    this.#lastRequest += 1;
-    this.send([type, this.#lastRequest, ...rest]);
-    return this.#lastRequest;
-  }
-
-  /** The reply to a request, which may be ERROR. */
-  async reply(type: number, id: number): Promise<Tuple> {
-    const reply = REPLIES[type];
-    return await this.take(
-      `${NAMES[reply ?? 0] ?? 'an answer'} or ERROR to request ${id}`,
-      (seen) =>
-        (seen[0] === reply && seen[1] === id) ||
-        (seen[0] === ERROR && seen[1] === type && seen[2] === id),
-    );
-  }
-
-  /** A request that has to be answered. */
-  async request(type: number, ...rest: Tuple): Promise<Tuple> {
-    const reply = await this.reply(type, this.start(type, ...rest));
-    if (reply[0] !== ERROR) return reply;
-    if (reply[4] === NOT_AUTHORIZED) {
-      throw new RowSkip(`the realm does not allow ${show([type, ...rest])}: --realm gives another`);
-    }
-    throw new RowFailure(`${show([type, ...rest])} was answered with ${show(reply)}`);
-  }
-
-  /** A request that has to be refused with one of the errors; all are right without. */
-  async refused(errors: readonly string[], type: number, ...rest: Tuple): Promise<void> {
-    const reply = await this.reply(type, this.start(type, ...rest));
-    const expected = errors.length === 0 ? 'an error' : errors.join(' or ');
-    requireThat(
-      reply[0] === ERROR && (errors.length === 0 || errors.includes(String(reply[4]))),
-      `${show([type, ...rest])} was answered with ${show(reply)}, expected ${expected}`,
-    );
-    requireThat(isObject(reply[3]), `got ${show(reply)}: details are ${show(reply[3])}`);
-  }
-
-  async subscribe(topic: string, options: Message = {}): Promise<unknown> {
-    return (await this.request(SUBSCRIBE, options, topic))[2];
-  }
-
-  /** Publishes, and waits until the broker has done so. */
-  async publish(topic: string, args: Tuple = [], options: Message = {}): Promise<unknown> {
-    const reply = await this.request(PUBLISH, { ...options, acknowledge: true }, topic, args);
-    return reply[2];
-  }
-
-  async register(procedure: string, options: Message = {}): Promise<unknown> {
-    return (await this.request(REGISTER, options, procedure))[2];
-  }
-
-  async event(): Promise<Tuple> {
-    return await this.takeType(EVENT);
-  }
-
-  async invocation(): Promise<Tuple> {
-    return await this.takeType(INVOCATION);
-  }
-
-  /** Something has an answer, whatever it is. */
-  async lives(): Promise<void> {
-    const type = CALL;
-    await this.reply(type, this.start(type, {}, 'com.example.wsk.no_such_procedure'));
-  }
-
-  /** No message of a type came before the answer to a later request. */
-  async none(type: number): Promise<void> {
-    await this.lives();
-    const more = this.unread.find((message) => message[0] === type);
-    if (more !== undefined) {
-      throw new RowFailure(`got ${show(more)}, expected no ${NAMES[type] ?? type}`);
-    }
-  }
-
-  /** ABORT with one of the reasons; all are right without. */
-  async aborted(...reasons: readonly string[]): Promise<void> {
-    requireAbort(await this.takeType(ABORT), ...reasons);
-  }
-}
-
-function requireAbort(abort: Tuple, ...reasons: readonly string[]): void {
-  requireSame(abort[0], ABORT, `the type of ${show(abort)}`);
-  const [, details, reason] = abort;
-  requireThat(isObject(details), `got ${show(abort)}: the details are no dictionary`);
-  requireThat(
-    typeof reason === 'string' && (reasons.length === 0 || reasons.includes(reason)),
-    `the reason of ABORT is ${show(reason)}, expected ${reasons.join(' or ') || 'a URI'}`,
-  );
-}
-
-async function open(lab: Lab, options: ConnectOptions = {}): Promise<Session> {
-  const protocols = options.protocols ?? [NAME];
-  return await lab.speak({ ...options, protocols }, (channel, leftMs) => {
-    return new Session(channel, leftMs, LISTS);
-  });
-}
 
 /** Waits until something is so that the server does in its own time. */
 async function until(lab: Lab, isSo: () => Promise<boolean>): Promise<void> {
@@ -273,21 +85,6 @@ async function until(lab: Lab, isSo: () => Promise<boolean>): Promise<void> {
     requireThat(performance.now() < deadline, 'the session that ended still has its registration');
     await lab.elapse(RETRY_MS);
   }
-}
-
-function realmOf({ subject }: Lab): string {
-  return subject.known.realm ?? 'realm1';
-}
-
-async function join(lab: Lab): Promise<Session> {
-  const session = await open(lab);
-  await session.join(realmOf(lab));
-  return session;
-}
-
-/** A name that nobody else uses. */
-function uri(lab: Lab): string {
-  return `com.example.wsk.${lab.name('t').replaceAll('-', '_')}`;
 }
 
 /** A callee with one procedure, and somebody who calls it. */

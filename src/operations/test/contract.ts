@@ -101,11 +101,14 @@ function ofProject(types: readonly ContractType[], root: string, manifest: Manif
 function ofUrl(input: TestInput): Contract | undefined {
   if (input.contract === undefined) return undefined;
   const { USER_TOKEN, AUTH_SECRET, PUBLISH_TOKEN, ADMIN_TOKEN } = process.env;
+  const { WAMP_TICKET, WAMP_CRA_SECRET } = process.env;
   const secrets: Secrets = {
     user: input.userToken ?? USER_TOKEN,
     auth: input.authSecret ?? AUTH_SECRET,
     publish: input.publishToken ?? PUBLISH_TOKEN,
     admin: input.adminToken ?? ADMIN_TOKEN,
+    ticket: input.ticket ?? WAMP_TICKET,
+    cra: input.craSecret ?? WAMP_CRA_SECRET,
   };
   const token = secrets.user ?? (secrets.auth === undefined ? undefined : longToken(secrets));
   const headers = token === undefined ? [] : [authorization(token)];

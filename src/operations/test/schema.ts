@@ -16,6 +16,16 @@ function secret(what: string, variable: string): z.ZodOptional<z.ZodString> {
     .meta({ placeholder: 'secret' });
 }
 
+/** A user of a router at a url; a project gets users of its own. */
+function userOfWamp(what: string, variable: string): z.ZodOptional<z.ZodString> {
+  return z
+    .string()
+    .regex(/^[^:]+:./, 'expected authid:secret')
+    .optional()
+    .describe(`for --contract wamp: ${what} (default: $${variable})`)
+    .meta({ placeholder: 'user' });
+}
+
 function toolCall(what: string): z.ZodOptional<z.ZodString> {
   return z
     .string()
@@ -137,6 +147,8 @@ export const TestInput = z
     authSecret: secret('the secret with which tokens of users are signed (HS256)', 'AUTH_SECRET'),
     publishToken: secret('the token for /publish and /documents', 'PUBLISH_TOKEN'),
     adminToken: secret('the token for /revoke', 'ADMIN_TOKEN'),
+    ticket: userOfWamp('a user who is known by a ticket, as `ada:the ticket`', 'WAMP_TICKET'),
+    craSecret: userOfWamp('one who is known by WAMP-CRA, as `bob:the secret`', 'WAMP_CRA_SECRET'),
     expectStatus: z
       .int()
       .min(100)
@@ -183,15 +195,15 @@ export const TestInput = z
     { message: 'expected only with --url and --contract', path: ['alsoUrls'] },
   )
   .refine(
-    ({ contract, project, subscription, realm, method, tool, slowTool, crashTool }) =>
+    ({ contract, project, subscription, realm, method, ticket, craSecret, ...tools }) =>
       project !== undefined ||
       ((subscription === undefined || contract === 'graphql-ws') &&
-        (realm === undefined || contract === 'wamp') &&
+        ((realm ?? ticket ?? craSecret) === undefined || contract === 'wamp') &&
         (method === undefined || contract === 'json-rpc') &&
-        ((tool ?? slowTool ?? crashTool) === undefined || contract === 'mcp')),
+        ((tools.tool ?? tools.slowTool ?? tools.crashTool) === undefined || contract === 'mcp')),
     {
       message:
-        'expected the contract that --subscription, --realm, --method or a tool of MCP is for',
+        'expected the contract that --subscription, --realm, --ticket, --cra-secret, --method or a tool of MCP is for',
       path: ['contract'],
     },
   )

@@ -28,7 +28,7 @@ describe('the rows of the contract', () => {
   it.each([
     ...REALTIME_TYPES.map((type) => [120, type] as const),
     [100, 'graphql-ws'] as const,
-    [100, 'wamp'] as const,
+    [140, 'wamp'] as const,
     [65, 'json-rpc'] as const,
     [130, 'mcp'] as const,
   ])('are %i or more for %s', (least, type) => {

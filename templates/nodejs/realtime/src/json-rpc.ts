@@ -305,9 +305,9 @@ class RpcConversation implements Conversation, RpcPeer {
     }
     // The message itself has cost one.
     this.#peer.spend(entries.length - 1);
-    const answers: (Answer | Promise<Answer>)[] = [];
+    const answers: Promise<Answer>[] = [];
     for (const entry of entries) {
-      answers.push(this.#answerTo(entry));
+      answers.push(Promise.resolve(this.#answerTo(entry)));
       // #if auth
       if (this.#entering !== undefined) await this.#entering;
       // #endif

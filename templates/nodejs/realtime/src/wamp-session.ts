@@ -56,6 +56,8 @@ interface Challenge {
   readonly user: User | undefined;
   /** What it has to sign. */
   readonly text: string;
+  /** The id of its session, which is signed with it. */
+  readonly session: number;
 }
 
 /** Chooses whom users that do not exist are like, and makes their salts. */
@@ -209,6 +211,7 @@ export class WampSession implements Outlet {
   #ask(realm: Realm, roles: Dict, method: Challenge['method'], authid: string | undefined): void {
     const { users } = realm.settings;
     const user = users.get(authid ?? '');
+    const session = this.#router.parts.newId();
     let text = '';
     let extra: Dict = {};
     if (method === 'wampcra') {
@@ -220,23 +223,23 @@ export class WampSession implements Outlet {
         authprovider: 'static',
         nonce: randomBytes(16).toString('base64url'),
         timestamp: new Date().toISOString(),
-        session: this.#router.parts.newId(),
+        session,
       });
       extra = { challenge: text, ...asked?.salt };
     }
-    this.#challenge = { realm, roles, method, authid, user, text };
+    this.#challenge = { realm, roles, method, authid, user, text, session };
     this.send([codec.CHALLENGE, method, extra]);
   }
 
   #authenticate(challenge: Challenge, answer: string): void | Promise<void> {
-    const { realm, roles, method, authid = '', user, text } = challenge;
+    const { realm, roles, method, authid = '', user, text, session } = challenge;
     this.#challenge = undefined;
     const secret = method === 'ticket' ? user?.ticket : user?.secret;
     const key = secret ?? randomBytes(32).toString('hex');
     const expected =
       method === 'ticket' ? key : createHmac('sha256', key).update(text).digest('base64');
     if (user !== undefined && isSame(answer, expected)) {
-      this.#join(realm, roles, principalOf(authid, user.role, method, 'static'));
+      this.#join(realm, roles, principalOf(authid, user.role, method, 'static'), session);
       return;
     }
     // #if auth
@@ -260,14 +263,19 @@ export class WampSession implements Outlet {
     this.#abort('wamp.error.authentication_denied', 'unknown, or not who it says', 1008);
   }
 
-  #join(realm: Realm, roles: Dict, principal: Principal): void {
+  #join(
+    realm: Realm,
+    roles: Dict,
+    principal: Principal,
+    session = this.#router.parts.newId(),
+  ): void {
     const role = realm.settings.roles.get(principal.authrole);
     if (role === undefined) throw new Error(`no role ${principal.authrole}`);
     this.#stopTimer();
     // #if auth
     this.#link.admit();
     // #endif
-    let id = this.#router.parts.newId();
+    let id = session;
     while (realm.members.has(id)) id = this.#router.parts.newId();
     this.#member = new Member(id, principal, role, this, roles);
     this.send([codec.WELCOME, id, { realm: realm.name, ...principal, roles: FEATURES }]);

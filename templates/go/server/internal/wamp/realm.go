@@ -70,12 +70,11 @@ func newRouter(all realms, procedures []Procedure, most limits, onFailed failed)
 	return made, nil
 }
 
-// join makes a member, and tells it with tell before anybody else knows.
-func (r *realm) join(make func(id uint64) *member, tell func(m *member)) *member {
+// join makes a member, of an id unless that is 0 or taken, and tells it with tell before anybody else knows.
+func (r *realm) join(id uint64, make func(id uint64) *member, tell func(m *member)) *member {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	id := newID()
-	for r.members[id] != nil {
+	for id == 0 || r.members[id] != nil {
 		id = newID()
 	}
 	m := make(id)

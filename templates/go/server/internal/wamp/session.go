@@ -45,6 +45,8 @@ type asked struct {
 	user           *user
 	// text is what it has to sign.
 	text string
+	// session is the id of its session, which is signed with it; 0: any.
+	session uint64
 }
 
 // salts chooses whom users that do not exist are like, and makes their salts.
@@ -232,13 +234,13 @@ func (s *session) hello(name string, details dict) error {
 	}
 	// #if auth
 	if known := s.peer.Identity(); of.settings.tokens != "" && known != nil && (!isText || authID == known.User) {
-		s.join(of, roles, principal{known.User, of.settings.tokens, "ticket", "token"})
+		s.join(of, roles, principal{known.User, of.settings.tokens, "ticket", "token"}, 0)
 		return nil
 	}
 	// #endif
 	for _, method := range methods {
 		if method == "anonymous" && of.settings.anonymous != "" {
-			s.join(of, roles, principal{rand.Text(), of.settings.anonymous, "anonymous", "anonymous"})
+			s.join(of, roles, principal{rand.Text(), of.settings.anonymous, "anonymous", "anonymous"}, 0)
 			return nil
 		}
 		if name, isText := method.(string); isText && of.settings.offers(name) {
@@ -277,9 +279,10 @@ func (s *session) ask(a *asked) {
 		if like == nil || like.secret == "" {
 			like = a.other()
 		}
+		a.session = newID()
 		a.text = string(object(dict{
 			"authid": a.authID, "authrole": like.role, "authmethod": a.method, "authprovider": "static",
-			"nonce": rand.Text(), "timestamp": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "session": newID(),
+			"nonce": rand.Text(), "timestamp": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "session": a.session,
 		}))
 		extra["challenge"] = a.text
 		if of := like.salt; of != nil {
@@ -328,7 +331,7 @@ func (s *session) authenticate(ctx context.Context, answer string) {
 		expected = base64.StdEncoding.EncodeToString(signed.Sum(nil))
 	}
 	if isSame(answer, expected) && a.user != nil {
-		s.join(a.realm, a.roles, principal{a.authID, a.user.role, a.method, "static"})
+		s.join(a.realm, a.roles, principal{a.authID, a.user.role, a.method, "static"}, a.session)
 		return
 	}
 	// #if auth
@@ -340,7 +343,7 @@ func (s *session) authenticate(ctx context.Context, answer string) {
 			return
 		}
 		if known != nil && (a.authID == "" || a.authID == known.User) {
-			s.join(a.realm, a.roles, principal{known.User, tokens, "ticket", "token"})
+			s.join(a.realm, a.roles, principal{known.User, tokens, "ticket", "token"}, 0)
 			return
 		}
 	}
@@ -350,7 +353,8 @@ func (s *session) authenticate(ctx context.Context, answer string) {
 	s.abort("wamp.error.authentication_denied", "unknown, or not who it says", websocket.ClosePolicy)
 }
 
-func (s *session) join(of *realm, roles dict, who principal) {
+// join opens a session with an id, or with any for 0.
+func (s *session) join(of *realm, roles dict, who principal, id uint64) {
 	s.stopTimer()
 	// #if auth
 	s.peer.Admit()
@@ -358,7 +362,7 @@ func (s *session) join(of *realm, roles dict, who principal) {
 	callee, _ := roles["callee"].(dict)
 	its, _ := callee["features"].(dict)
 	s.realm = of
-	s.member = of.join(func(id uint64) *member {
+	s.member = of.join(id, func(id uint64) *member {
 		m := newMember(id, who, of.settings.roles[who.role], s)
 		m.canCancel = its["call_canceling"] == true
 		return m

@@ -95,6 +95,8 @@ class _Challenge:
     user: User | None
     # What it has to sign.
     text: str
+    # The id of its session, which is signed with it.
+    session: int
 
 
 class WampSession(Conversation):
@@ -245,7 +247,7 @@ class WampSession(Conversation):
 
     def _ask(self, realm: Realm, roles: Dict, method: str, authid: str | None) -> None:
         user = realm.settings.users.get(authid or "")
-        text, extra = "", {}
+        session, text, extra = self._router.parts.new_id(), "", {}
         if method == "wampcra":
             asked = user
             if asked is None or asked.secret is None:
@@ -258,11 +260,11 @@ class WampSession(Conversation):
                     "authprovider": "static",
                     "nonce": secrets.token_urlsafe(16),
                     "timestamp": datetime.now(UTC).isoformat(),
-                    "session": self._router.parts.new_id(),
+                    "session": session,
                 }
             )
             extra = {"challenge": text, **(asked.salt or {})}
-        self._challenge = _Challenge(realm, roles, method, authid, user, text)
+        self._challenge = _Challenge(realm, roles, method, authid, user, text, session)
         self.send([Code.CHALLENGE, method, extra])
 
     def _authenticate(self, challenge: _Challenge, answer: str) -> Step | None:
@@ -277,7 +279,7 @@ class WampSession(Conversation):
             expected = hmac_of(expected, challenge.text)
         if _is_same(answer, expected) and user is not None:
             who = Principal(challenge.authid or "", user.role, method, "static")
-            self._join(challenge.realm, challenge.roles, who)
+            self._join(challenge.realm, challenge.roles, who, challenge.session)
             return None
         # #if auth
         if method == "ticket":
@@ -304,13 +306,13 @@ class WampSession(Conversation):
         reason = "wamp.error.authentication_denied"
         self._abort(reason, "unknown, or not who it says", 1008)
 
-    def _join(self, realm: Realm, roles: Dict, who: Principal) -> None:
+    def _join(self, realm: Realm, roles: Dict, who: Principal, session: int | None = None) -> None:
         if self._timer is not None:
             self._timer.cancel()
         # #if auth
         self._link.admit()
         # #endif
-        session = self._router.parts.new_id()
+        session = session or self._router.parts.new_id()
         while session in realm.members:
             session = self._router.parts.new_id()
         role = realm.settings.roles[who.authrole]
