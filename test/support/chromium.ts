@@ -1,4 +1,5 @@
 import type { Browser, Page } from 'playwright-core';
+import { expect, onTestFinished } from 'vitest';
 import { installDebian, program, requirement } from './requirement.ts';
 
 const EXECUTABLE = '/usr/bin/chromium';
@@ -24,6 +25,34 @@ export async function launchChromium(): Promise<Browser> {
       '--disable-sync',
     ],
   });
+}
+
+/**
+ * Opens a page for the running test, which an error in it fails, and so does a line on its console that `ignored`
+ * does not match, or a request for anything that is not below `url`.
+ */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: Parameters<Browser['newPage']>[0] & { hash?: string; ignored?: RegExp } = {},
+): Promise<Page> {
+  const { hash = '', ignored, ...settings } = options;
+  const page = await browser.newPage(settings);
+  const problems: string[] = [];
+  onTestFinished(async () => {
+    await page.close();
+    expect(problems).toEqual([]);
+  });
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('console', (message) => {
+    if (ignored?.test(message.text()) !== true) problems.push(message.text());
+  });
+  page.on('request', (request) => {
+    const asked = request.url();
+    if (!asked.startsWith(url) && !asked.startsWith('data:')) problems.push(asked);
+  });
+  await page.goto(`${url}${hash}`);
+  return page;
 }
 
 /** CSS pixels of a telephone's width. */

@@ -169,3 +169,29 @@ export async function within<T>(
     clearTimeout(timer);
   }
 }
+
+/**
+ * Writes `bytes` over and over for as long as the server takes them within `patienceMs` milliseconds, and at most
+ * `total` bytes: a server without a bound takes all. How many were written.
+ */
+export async function sendWhileTaken(
+  socket: Socket,
+  bytes: Uint8Array,
+  { total, patienceMs }: { readonly total: number; readonly patienceMs: number },
+): Promise<number> {
+  let sent = 0;
+  let isTaken = true;
+  while (isTaken && sent < total && !socket.destroyed) {
+    sent += bytes.length;
+    isTaken = socket.write(bytes) || (await isDrained(socket, patienceMs));
+  }
+  return sent;
+}
+
+/** Whether `socket` gets rid of what it holds within `milliseconds`. */
+async function isDrained(socket: Socket, milliseconds: number): Promise<boolean> {
+  return await within(once(socket, 'drain'), milliseconds, 'drain').then(
+    () => true,
+    () => false,
+  );
+}

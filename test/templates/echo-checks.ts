@@ -4,7 +4,14 @@ import type { Socket } from 'node:net';
 import { expect } from 'vitest';
 import { encodeFrame, Opcode } from '../../src/protocol/index.ts';
 import { MASKING_KEY } from '../support/protocol.ts';
-import { handshakeBytes, openClient, openRaw, readToEnd, within } from '../support/test-client.ts';
+import {
+  handshakeBytes,
+  openClient,
+  openRaw,
+  readToEnd,
+  sendWhileTaken,
+  within,
+} from '../support/test-client.ts';
 import { expectAlive } from './check.ts';
 import type { Check } from './check.ts';
 
@@ -44,13 +51,7 @@ export const ECHO_CHECKS = {
     const payload = Buffer.alloc(65_536, 'x');
     const frame = encodeFrame({ opcode: Opcode.binary, payload, maskingKey: MASKING_KEY });
     const total = 64 * 1024 * 1024;
-    // Writes as long as the server takes it; a server without a bound takes everything.
-    let sent = 0;
-    let isTaken = true;
-    while (isTaken && sent < total) {
-      sent += frame.length;
-      isTaken = raw.write(frame) || (await drained(raw, 1000));
-    }
+    const sent = await sendWhileTaken(raw, frame, { total, patienceMs: 1000 });
     expect(raw.bytesWritten - raw.writableLength).toBeLessThan(total / 2);
     // It was only waiting: every frame comes back, without the four bytes of its masking key.
     const expected = sent - (sent / frame.length) * 4;
@@ -201,12 +202,7 @@ export const ECHO_CHECKS = {
       const one = encodeFrame({ opcode: Opcode.binary, payload, maskingKey: MASKING_KEY });
       const burst = Buffer.concat(Array<Buffer>(Math.ceil(70_000 / one.length)).fill(one));
       const total = 64 * 1024 * 1024;
-      let sent = 0;
-      let isTaken = true;
-      while (isTaken && sent < total && !raw.destroyed) {
-        sent += burst.length;
-        isTaken = raw.write(burst) || (await drained(raw, 500));
-      }
+      const sent = await sendWhileTaken(raw, burst, { total, patienceMs: 500 });
       expect(raw.destroyed).toBe(false);
       expect(sent).toBeLessThan(total / 2);
       await expectAlive(server, { kind, soon });
@@ -287,14 +283,6 @@ function inFragments(count: number): Buffer {
   const end = Buffer.from(fragment);
   end[0] = 0x80;
   return Buffer.concat([begin, ...Array<Buffer>(count).fill(fragment), end]);
-}
-
-/** Whether `socket` gets rid of what it holds within `milliseconds`. */
-async function drained(socket: Socket, milliseconds: number): Promise<boolean> {
-  return await within(once(socket, 'drain'), milliseconds, 'drain').then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Reads until at least `bytes` have come. */

@@ -12,7 +12,7 @@ import {
   openRaw,
   readToEnd,
   refusal,
-  within,
+  sendWhileTaken,
 } from '../support/test-client.ts';
 import { expectAlive, expectAnswer } from './check.ts';
 import type { Check } from './check.ts';
@@ -91,12 +91,7 @@ export const HOSTILE_CHECKS = {
       raw.write(encodeFrame({ opcode: Opcode.text, fin: false, ...masked }));
       const burst = Buffer.concat(Array<Buffer>(10_000).fill(frame));
       const total = 64 * 1024 * 1024;
-      let sent = 0;
-      let isTaken = true;
-      while (isTaken && sent < total && !raw.destroyed) {
-        sent += burst.length;
-        isTaken = raw.write(burst) || (await drained(raw, 500));
-      }
+      const sent = await sendWhileTaken(raw, burst, { total, patienceMs: 500 });
       expect(raw.destroyed).toBe(false);
       expect(sent).toBeLessThan(total / 2);
       await expectAlive(server, { kind, soon });
@@ -293,12 +288,4 @@ async function readUntil(socket: Socket, text: string): Promise<void> {
     if (received.includes(text)) return;
   }
   throw new Error(`the connection ended without ${text}`);
-}
-
-/** Whether `socket` gets rid of what it holds within `milliseconds`. */
-async function drained(socket: Socket, milliseconds: number): Promise<boolean> {
-  return await within(once(socket, 'drain'), milliseconds, 'drain').then(
-    () => true,
-    () => false,
-  );
 }

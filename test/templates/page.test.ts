@@ -8,6 +8,7 @@ import type { ClientType } from '../../src/generate/client.ts';
 import {
   browserRequirement,
   launchChromium,
+  openPage,
   PHONE_WIDTH,
   phoneFaults,
 } from '../support/chromium.ts';
@@ -44,37 +45,24 @@ browserRequirement('the page of generated servers')('the page of a generated', (
     await browser.close();
   });
 
-  type PageOptions = Parameters<Browser['newPage']>[0];
   /** Opens the page; what is wrong with the page itself fails the test. */
-  async function visit(url: string, options: PageOptions = {}): Promise<Page> {
-    const page = await browser.newPage(options);
-    const problems: string[] = [];
-    onTestFinished(async () => {
-      await page.close();
-      expect(problems).toEqual([]);
+  const visit = (url: string, options: Parameters<Browser['newPage']>[0] = {}): Promise<Page> =>
+    // Chromium itself says that a connection is lost.
+    openPage(browser, url, {
+      ...options,
+      ignored: /net::ERR_|WebSocket connection to|Failed to load resource/,
     });
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('console', (message) => {
-      // Chromium itself says that a connection is lost.
-      const isLoss = /net::ERR_|WebSocket connection to|Failed to load resource/.test(
-        message.text(),
-      );
-      if (!isLoss) problems.push(message.text());
-    });
-    page.on('request', (request) => {
-      const asked = request.url();
-      if (!asked.startsWith(url) && !asked.startsWith('data:')) problems.push(asked);
-    });
-    await page.goto(url);
-    return page;
-  }
 
   const signIn = async (page: Page, name: string): Promise<void> => {
     await page.getByLabel('Name').fill(name);
     await page.getByRole('button', { name: 'Connect' }).click();
   };
   /** Opens the page under a name, and waits until it is connected. */
-  async function open(url: string, name: string, options?: PageOptions): Promise<Page> {
+  async function open(
+    url: string,
+    name: string,
+    options?: Parameters<Browser['newPage']>[0],
+  ): Promise<Page> {
     const page = await visit(url, options);
     await signIn(page, name);
     await page.getByText('Connected', { exact: true }).first().waitFor();

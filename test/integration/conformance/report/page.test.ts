@@ -1,12 +1,13 @@
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compareRuns, writeReports } from '../../../../src/conformance/report/index.ts';
 import type { ConformanceRun } from '../../../../src/conformance/result.ts';
 import {
   browserRequirement,
   launchChromium,
+  openPage,
   PHONE_WIDTH,
   phoneFaults,
 } from '../../../support/chromium.ts';
@@ -49,21 +50,8 @@ browserRequirement('the report page')('the page of a run', () => {
     const folder = temporaryFolder();
     await writeReports(run, folder, comparison);
     const { hash = '', colorScheme = 'light', width = 1440 } = options;
-    const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } });
-    const problems: string[] = [];
-    onTestFinished(async () => {
-      await page.close();
-      expect(problems).toEqual([]);
-    });
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('console', (message) => problems.push(message.text()));
     const url = pathToFileURL(path.join(folder, 'index.html')).href;
-    page.on('request', (request) => {
-      const asked = request.url();
-      if (!asked.startsWith(url) && !asked.startsWith('data:')) problems.push(asked);
-    });
-    await page.goto(`${url}${hash}`);
-    return page;
+    return openPage(browser, url, { hash, colorScheme, viewport: { width, height: 900 } });
   }
 
   const rows = (page: Page): Locator => page.locator('#grid tr.case');

@@ -1,12 +1,13 @@
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { BenchmarkReport } from '../../../../src/load/metrics.ts';
 import { writeReports, type NamedHistograms } from '../../../../src/load/report/index.ts';
 import {
   browserRequirement,
   launchChromium,
+  openPage,
   PHONE_WIDTH,
   phoneFaults,
 } from '../../../support/chromium.ts';
@@ -47,21 +48,8 @@ browserRequirement('the load report page')('the page of a benchmark', () => {
     const folder = temporaryFolder();
     await writeReports(report, histograms, folder);
     const { colorScheme = 'light', width = 1400 } = options;
-    const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } });
-    const problems: string[] = [];
-    onTestFinished(async () => {
-      await page.close();
-      expect(problems).toEqual([]);
-    });
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('console', (message) => problems.push(message.text()));
     const url = pathToFileURL(path.join(folder, 'index.html')).href;
-    page.on('request', (request) => {
-      const asked = request.url();
-      if (!asked.startsWith(url) && !asked.startsWith('data:')) problems.push(asked);
-    });
-    await page.goto(url);
-    return page;
+    return openPage(browser, url, { colorScheme, viewport: { width, height: 900 } });
   }
 
   const chartIds = (page: Page): Promise<string[]> =>

@@ -2,30 +2,13 @@ import { expect, it } from 'vitest';
 import type { LoadPlan } from '../../../../src/load/plan.ts';
 import { liveLines } from '../../../../src/load/report/index.ts';
 import type { SecondSample } from '../../../../src/load/result.ts';
+import { loadPlan } from '../../../support/load-results.ts';
 
-const PLAN: LoadPlan = {
-  target: {
-    url: 'ws://localhost:8080/',
-    headers: [],
-    subprotocols: [],
-    compression: false,
-    tokens: [],
-    insecure: false,
-    ca: null,
-    cert: null,
-    key: null,
-    sourceAddresses: [],
-  },
-  mode: 'echo',
+const PLAN = loadPlan({
   connections: 1000,
   load: { model: 'open', rate: 20_000, arrivals: 'constant', seed: 1 },
-  message: { opcode: 2, size: { kind: 'fixed', bytes: 32 } },
   phases: { rampMs: 0, warmupMs: 0, durationMs: 60_000, drainMs: 5000, connectTimeoutMs: 5000 },
-  workers: 1,
-  precise: false,
-  engine: 'fast',
-  fanout: null,
-};
+});
 
 function second(at: number, own: Partial<SecondSample> = {}): SecondSample {
   return {
@@ -47,7 +30,7 @@ function second(at: number, own: Partial<SecondSample> = {}): SecondSample {
 
 it('tells rate, latency, errors, connections and health of the last second', () => {
   expect(liveLines([second(0), second(1, { received: 10_000 }), second(2)], PLAN, 100)).toEqual([
-    'echo     ws://localhost:8080/  1,000 connections  20,000/s constant',
+    'echo     ws://127.0.0.1:8080/  1,000 connections  20,000/s constant',
     'phase    measuring  3 s of 60 s',
     'rate     sent 19,998/s  received 19,997/s  of 20,000/s intended',
     'latency  p50 0.240 ms  p99 1.09 ms  highest 3.40 ms',
@@ -75,7 +58,7 @@ it('counts all errors and those of the last second', () => {
 
 it('has something to say before the first second, without replies and in a closed loop', () => {
   expect(liveLines([], PLAN, 80)).toEqual([
-    'echo     ws://localhost:8080/  1,000 connections  20,000/s constant',
+    'echo     ws://127.0.0.1:8080/  1,000 connections  20,000/s constant',
     'phase    connecting  0 ms',
   ]);
   const quiet = second(0, { response: null, latenessP99: null, sent: 0, received: 0, intended: 0 });
