@@ -199,6 +199,13 @@ export const ECHO_MUTANTS: readonly Mutant[] = [
     check: 'declines compression that it cannot do instead of failing',
   },
   {
+    without: 'the memory of what inflates',
+    file: 'echo-server.js',
+    find: 'if (!isLast) gate.inflater = INFLATER_BYTES;',
+    replace: '',
+    check: 'bounds what the unfinished messages of an address hold',
+  },
+  {
     without: 'the budget of memory',
     file: 'echo-server.js',
     find: 'isOver = gate.room < ofMessage;',

@@ -23,7 +23,8 @@ export const HOSTILE_CHECKS = {
     await using server = await boot({ ...SMALL_BUDGET, COMPRESSION: 'permessage-deflate' });
     const first = await unfinishedBomb(server, 50_000);
     expect(first.answer[0]).toBe(0x8a);
-    const second = await unfinishedBomb(server, 50_000);
+    // There would be space for it if what inflates the first did not count.
+    const second = await unfinishedBomb(server, 10_000);
     expect(closeCode(second.answer)).toBe(1013);
     await soon(readToEnd(second.raw), 'the end of the second');
     expect(first.raw.destroyed).toBe(false);

@@ -110,7 +110,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     without: 'the budget of memory',
     file: `${PACKAGE}/peer.py`,
-    find: 'max(self._server.shares.room(self.share), FREE_BYTES - self._held)',
+    find: 'max(self._server.shares.room(self.share), FREE_BYTES - self._held) + own',
     replace: '1e9',
     check: 'bounds what the unfinished messages of an address hold',
   },

@@ -97,6 +97,8 @@ const UNPRINTABLE = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 const HOST = /^(?:[\w\-.~%!$&'()*+,;=]*|\[[\da-f:.]+\])(?::\d*)?$/i;
 /** Bytes that one connection may hold however much the others hold. */
 const FREE_BYTES = 4096;
+/** What inflates a message: its window and its tables. */
+const INFLATER_BYTES = 40_960;
 
 /** The setting of each rate. */
 const LIMITS = {
@@ -248,6 +250,8 @@ class Gate {
     /** Bytes of the unfinished message, as it came and inflated, and the parts that it is kept in. */
     this.raw = 0;
     this.inflated = 0;
+    /** Bytes of what inflates it. */
+    this.inflater = 0;
     this.fragments = 0;
     this.pieces = 0;
     /** Echoes and pongs on their way. */
@@ -609,13 +613,15 @@ class Gate {
   get room() {
     // Half of what others leave: however many addresses hold memory, a newcomer finds some.
     const left = config.memoryBudget - (everything.held - this.share.held);
-    return Math.max(left / 2 - this.share.held, FREE_BYTES - this.held);
+    // What inflates its message is no reason to refuse that.
+    return Math.max(left / 2 - this.share.held, FREE_BYTES - this.held) + this.inflater;
   }
 
   account() {
     if (this.stream.destroyed) return;
     const parts = (this.fragments + this.pieces) * BYTES_PER_PART;
-    const held = this.raw + this.inflated + parts + this.waiting + this.backlog.length;
+    const ofMessage = this.raw + this.inflated + this.inflater + parts;
+    const held = ofMessage + this.waiting + this.backlog.length;
     const more = held - this.held;
     if (more === 0) return;
     this.hold(held);
@@ -708,6 +714,8 @@ function boundInflation(client, gate) {
   const inflate = deflate.decompress.bind(deflate);
   deflate.decompress = (data, isLast, done) => {
     const parts = [];
+    // It is kept for as long as the peer takes.
+    if (!isLast) gate.inflater = INFLATER_BYTES;
     let at = 0;
     let isOver = false;
     const step = () => {
@@ -721,7 +729,7 @@ function boundInflation(client, gate) {
     const take = (error, bytes) => {
       if (error) {
         if (isOver && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') gate.refuseMemory();
-        gate.inflated = 0;
+        gate.inflated = gate.inflater = 0;
         gate.isInflating = false;
         gate.account();
         return done(error);
@@ -733,7 +741,7 @@ function boundInflation(client, gate) {
       gate.account();
       if (at < data.length) return step();
       done(null, parts.length === 1 ? parts[0] : Buffer.concat(parts));
-      if (isLast) gate.inflated = 0;
+      if (isLast) gate.inflated = gate.inflater = 0;
       gate.isInflating = false;
       gate.account();
       gate.advance();

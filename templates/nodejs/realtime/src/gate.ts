@@ -17,6 +17,8 @@ const BUFFER_BYTES = 512;
 const SIDE_STEPS = 160;
 /** Bytes that one connection may hold however much the others hold. */
 const FREE_BYTES = 4096;
+/** What inflates a message: its window and its tables. */
+const INFLATER_BYTES = 40_960;
 /** Largest head of a request. */
 const MAX_HEAD_BYTES = 32_768;
 const NOTHING = Buffer.alloc(0);
@@ -89,6 +91,8 @@ export class Gate {
   #fragments = 0;
   #pieces = 0;
   #waiting = 0;
+  /** Bytes of what inflates the unfinished message. */
+  #inflater = 0;
   #held = 0;
   /** When the unfinished message made progress, and what counts as some before it grows. */
   #progressAt = 0;
@@ -282,9 +286,10 @@ export class Gate {
     this.share.frames.spend(cost, now);
   }
 
-  /** Bytes that this connection may hold besides. */
+  /** Bytes that its message may hold besides: what inflates it is no reason to refuse it. */
   get space(): number {
-    return Math.max(this.#shares.spaceFor(this.share), FREE_BYTES - this.#held);
+    const { share } = this;
+    return Math.max(this.#shares.spaceFor(share), FREE_BYTES - this.#held) + this.#inflater;
   }
 
   /** Whether the peer, and not this server, is who is waited for, and sends nothing of its message. */
@@ -517,6 +522,7 @@ export class Gate {
     const held =
       this.#raw +
       this.#inflated +
+      this.#inflater +
       this.#waiting +
       this.#backlog.length +
       (this.#fragments + this.#pieces) * BUFFER_BYTES;
@@ -550,6 +556,8 @@ export class Gate {
     const inflate = deflate.decompress.bind(deflate);
     deflate.decompress = (data, isLast, done) => {
       const parts: Buffer[] = [];
+      // It is kept for as long as the peer takes.
+      if (!isLast) this.#inflater = INFLATER_BYTES;
       let at = 0;
       let isOver = false;
       const step = (): void => {
@@ -563,7 +571,7 @@ export class Gate {
       const take: Inflated = (error, bytes = NOTHING) => {
         if (error) {
           if (isOver && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#refuseMemory();
-          this.#inflated = 0;
+          this.#inflated = this.#inflater = 0;
           this.#isInflating = false;
           this.#account();
           done(error);
@@ -578,7 +586,7 @@ export class Gate {
           return;
         }
         done(null, Buffer.concat(parts));
-        if (isLast) this.#inflated = 0;
+        if (isLast) this.#inflated = this.#inflater = 0;
         this.#isInflating = false;
         this.#account();
         this.#advance();

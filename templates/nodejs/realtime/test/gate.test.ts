@@ -71,6 +71,15 @@ describe('gate', () => {
     other.socket.terminate();
   });
 
+  it('counts what inflates an unfinished message', async () => {
+    const clients: TestClient[] = [];
+    for (let count = 0; count < 4; count += 1) clients.push(await connect(host.port));
+    // An address has space for what three of them have; a message of 4 KiB has that always.
+    for (const client of clients) tcpOf(client).write(frame(0x41, deflate(' '.repeat(10_000))));
+    assert.equal(await Promise.any(clients.map(({ closed }) => closed)), 1013);
+    for (const { socket } of clients) socket.terminate();
+  });
+
   it('passes a fragment on without the buffer that it came in', async () => {
     const { gate, peer, end } = await openGate();
     const passed = once(gate.stream, 'data') as Promise<[Buffer]>;

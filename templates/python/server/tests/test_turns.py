@@ -7,7 +7,7 @@ import pytest
 
 from ws_server.config import Config
 from ws_server.peer import BYTES_PER_TURN, TURN, Peer
-from ws_server.protocol import Deflate, encode_frame
+from ws_server.protocol import INFLATER_BYTES, Deflate, encode_frame
 from ws_server.server import Server
 
 
@@ -124,3 +124,26 @@ def test_what_waits_counts_until_the_connection_is_gone() -> None:
         assert server.shares.held == 0
 
     asyncio.run(say_goodbye())
+
+
+def test_what_inflates_counts_until_the_end_of_its_message() -> None:
+    data = Deflate(window_bits=15, takeover=False).compress(b"a message")
+
+    def part(first: int, payload: bytes) -> bytes:
+        return bytes((first, 128 | len(payload))) + bytes(4) + payload
+
+    async def inflate() -> None:
+        server = Server(Config.read({}))
+        server.loop = asyncio.get_running_loop()
+        peer = Peer(server)
+        peer.connection_made(Transport())
+        peer.data_received(HEAD + part(0x41, data[:2]))
+        assert server.shares.held > INFLATER_BYTES
+        peer.data_received(part(0x80, data[2:]))
+        assert server.shares.held == 0
+        peer.data_received(part(0x41, data[:2]))
+        peer.close(1013, "try again later")
+        assert server.shares.held == 0
+        peer.connection_lost(None)
+
+    asyncio.run(inflate())

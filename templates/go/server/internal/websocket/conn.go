@@ -83,8 +83,10 @@ type Conn struct {
 	left    uint64
 	inFrame bool
 	// message is what has come of a message that is not in input as a whole.
-	message   []byte
-	metered   int
+	message []byte
+	metered int
+	// inflater is the octets of what inflates it, which are metered, too.
+	inflater  int
 	wire      uint64
 	inMessage bool
 	text      textCheck
@@ -407,7 +409,14 @@ func (c *Conn) hold(buffer []byte, size int) bool {
 		return true
 	}
 	c.metered += more
-	return c.meter.Hold(more) || more < 0
+	if c.inflater == 0 {
+		return c.meter.Hold(more) || more < 0
+	}
+	// What inflates a message is no reason to refuse that.
+	c.meter.Hold(-c.inflater)
+	hasRoom := c.meter.Hold(more) || more < 0
+	c.meter.Hold(c.inflater)
+	return hasRoom
 }
 
 // nextDataFrame reads the head of the next frame that is no control frame, and answers those before it.

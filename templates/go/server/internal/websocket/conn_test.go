@@ -11,7 +11,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +27,17 @@ type unbounded struct{}
 func (unbounded) Hold(int) bool                        { return true }
 func (unbounded) Spend(float64, float64) time.Duration { return 0 }
 
+// counting is a Meter of what is held.
+type counting struct {
+	unbounded
+	held atomic.Int64
+}
+
+func (m *counting) Hold(octets int) bool {
+	m.held.Add(int64(octets))
+	return true
+}
+
 func echo(_ context.Context, conn *Conn, message Message) error { return conn.Send(message) }
 
 // serve serves one connection over loopback TCP. It returns the client, the connection and how Serve ended.
@@ -35,6 +48,12 @@ func serve(t *testing.T, options Options, isCompressed bool, handle Handler) (*w
 
 // serveUntil is serve by a server that ends with ctx.
 func serveUntil(ctx context.Context, t *testing.T, options Options, isCompressed bool, handle Handler) (*wstest.Client, *Conn, <-chan error) {
+	t.Helper()
+	return serveMetered(ctx, t, options, isCompressed, unbounded{}, handle)
+}
+
+// serveMetered is serveUntil with a meter.
+func serveMetered(ctx context.Context, t *testing.T, options Options, isCompressed bool, meter Meter, handle Handler) (*wstest.Client, *Conn, <-chan error) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -49,7 +68,7 @@ func serveUntil(ctx context.Context, t *testing.T, options Options, isCompressed
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := newConn(accepted, nil, withDefaults(&options), unbounded{})
+	conn := newConn(accepted, nil, withDefaults(&options), meter)
 	conn.deflate = isCompressed
 	ended := make(chan error, 1)
 	go func() {
@@ -223,6 +242,22 @@ func TestDeflate(t *testing.T) {
 		if first != 0xc1 || err != nil || string(plain) != long || len(payload) > len(long)/10 {
 			t.Errorf("got frame %#x with %d octets, which are %d inflated: %v", first, len(payload), len(plain), err)
 		}
+	})
+	t.Run("counts what inflates an unfinished message", func(t *testing.T) {
+		t.Parallel()
+		var meter counting
+		client, _, _ := serveMetered(t.Context(), t, Options{}, true, &meter, func(_ context.Context, conn *Conn, _ Message) error {
+			return conn.Send(Message{Type: Text, Data: strconv.AppendInt(nil, meter.held.Load(), 10)})
+		})
+		sent := compress("a message", false)
+		client.Send(0x41, sent[:2])
+		client.Send(0x89, "")
+		client.Expect(0x8a, "")
+		if held := meter.held.Load(); held < inflaterOctets {
+			t.Errorf("%d octets are held", held)
+		}
+		client.Send(0x80, sent[2:])
+		client.Expect(0x81, "0")
 	})
 	t.Run("bombs", func(t *testing.T) {
 		t.Parallel()

@@ -14,6 +14,9 @@ const compressFrom = 1024
 // dictionaryOctets is as far as deflate looks back (RFC 1951 section 2).
 const dictionaryOctets = 32 << 10
 
+// inflaterOctets is what an inflater takes: its window and its tables.
+const inflaterOctets = 40 << 10
+
 // tail is what senders leave out (RFC 7692 section 7.2.2), and an empty last block, which ends the stream.
 const tail = "\x00\x00\xff\xff\x01\x00\x00\xff\xff"
 
@@ -126,6 +129,15 @@ func (p *payload) ReadByte() (byte, error) {
 // readInflated reads a compressed message, whose first frame has begun, into c.message.
 func (c *Conn) readInflated(isText bool) error {
 	source := &payload{conn: c}
+	if isWhole := c.frame.fin && c.left <= uint64(c.end-c.start); !isWhole {
+		// It is kept for as long as the peer takes.
+		c.inflater = inflaterOctets
+		c.meter.Hold(c.inflater)
+		defer func() {
+			c.meter.Hold(-c.inflater)
+			c.inflater = 0
+		}()
+	}
 	inflater := inflaters.Get().(io.ReadCloser)
 	defer inflaters.Put(inflater)
 	resetter := inflater.(flate.Resetter)

@@ -39,8 +39,8 @@ type outbox struct {
 	parts   []part
 	// few is where parts begin, so that small answers need no memory.
 	few [2]part
-	// waiting is the bytes of parts, metered those that the meter knows of.
-	waiting, metered int
+	// waiting is the bytes of parts, memory what they take, and metered what the meter knows of that.
+	waiting, memory, metered int
 	// total is all bytes there ever were.
 	total     int64
 	isWriting bool
@@ -67,6 +67,8 @@ type part struct {
 	data []byte
 	// buffer is what data is in, if that is the outbox's own.
 	buffer []byte
+	// octets is the memory that it takes until all of it is written.
+	octets int
 }
 
 func newOutbox(tcp net.Conn, limit int, meter Meter) *outbox {
@@ -171,7 +173,7 @@ func (o *outbox) flushQueued() {
 
 // hasRoom is whether the meter has room for so many octets more.
 func (o *outbox) hasRoom(octets int) bool {
-	if o.waiting+octets <= freeOctets {
+	if o.memory+octets <= freeOctets {
 		return true
 	}
 	hasRoom := o.meter.Hold(octets)
@@ -285,7 +287,7 @@ func (o *outbox) copy(head, payload []byte) {
 	if last := len(o.parts) - 1; last >= 0 && o.parts[last].buffer != nil {
 		if data := o.parts[last].data; cap(data)-len(data) >= octets {
 			o.parts[last].data = append(append(data, head...), payload...)
-			o.add(octets)
+			o.waiting += octets
 			return
 		}
 	}
@@ -302,15 +304,18 @@ func (o *outbox) attach(p part) {
 		// A write before it has failed; what is metered now would be for ever.
 		o.err = errors.Join(errUnsent, o.err)
 	default:
+		// A buffer is often larger than what is in it.
+		p.octets = max(len(p.data), cap(p.buffer))
 		o.parts = append(o.parts, p)
-		o.add(len(p.data))
+		o.waiting += len(p.data)
+		o.take(p.octets)
 	}
 }
 
-// add changes what waits, and tells the meter.
-func (o *outbox) add(octets int) {
-	o.waiting += octets
-	if over := max(0, o.waiting-freeOctets); over != o.metered {
+// take changes how much memory is used, and tells the meter.
+func (o *outbox) take(octets int) {
+	o.memory += octets
+	if over := max(0, o.memory-freeOctets); over != o.metered {
 		// What is sent was admitted when it came.
 		o.meter.Hold(over - o.metered)
 		o.metered = over
@@ -325,7 +330,7 @@ func (o *outbox) flush() {
 	for len(o.parts) > 0 && o.err == nil {
 		before := o.parts[0].data
 		if rest := o.writeOnce(before); len(rest) < len(before) {
-			o.take(len(before) - len(rest))
+			o.written(len(before) - len(rest))
 		} else if o.err == nil {
 			o.isWriting = true
 			go o.writeRest()
@@ -379,7 +384,7 @@ func (o *outbox) writeRest() {
 		o.mu.Unlock()
 		n, err := o.tcp.Write(data[:min(len(data), writeOctets)])
 		o.mu.Lock()
-		o.take(n)
+		o.written(n)
 		if err != nil {
 			o.fail(err)
 		}
@@ -395,17 +400,18 @@ func (o *outbox) writeRest() {
 	// #endif
 }
 
-// take removes octets that were written from the first part.
-func (o *outbox) take(octets int) {
+// written removes octets from the first part.
+func (o *outbox) written(octets int) {
 	// Everything was dropped if it has failed meanwhile.
 	if len(o.parts) == 0 {
 		return
 	}
-	o.add(-octets)
+	o.waiting -= octets
 	first := &o.parts[0]
 	if first.data = first.data[octets:]; len(first.data) > 0 {
 		return
 	}
+	o.take(-first.octets)
 	putBuffer(first.buffer)
 	o.parts[0] = part{}
 	if o.parts = o.parts[1:]; len(o.parts) == 0 {
@@ -424,7 +430,8 @@ func (o *outbox) fail(err error) {
 	}
 	// A goroutine may still write the first part: its buffer is left to the garbage collector.
 	o.parts = nil
-	o.add(-o.waiting)
+	o.waiting = 0
+	o.take(-o.memory)
 	o.changed.Broadcast()
 }
 

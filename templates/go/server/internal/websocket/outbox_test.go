@@ -87,6 +87,30 @@ func TestQueueTriesTheNetworkBeforeItRefuses(t *testing.T) {
 	}
 }
 
+func TestBuffersAreMeteredAsAWhole(t *testing.T) {
+	client, server := net.Pipe()
+	defer client.Close()
+	meter := &total{}
+	out := newOutbox(server, 1<<20, meter)
+	// Each is a bit too large to share a buffer with another.
+	frame := make([]byte, smallestBuffer/2+1)
+	for range 10 {
+		if err := out.send(opText, false, frame, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := 10*smallestBuffer - freeOctets; meter.held < want {
+		t.Errorf("%d octets are held, want %d", meter.held, want)
+	}
+	out.flushNow()
+	if _, err := io.ReadFull(client, make([]byte, 10*(len(frame)+4))); err != nil {
+		t.Fatal(err)
+	}
+	if !out.waitEmpty() || meter.held != 0 {
+		t.Errorf("%d octets are held of nothing", meter.held)
+	}
+}
+
 func TestNothingIsMeteredAfterAFailedWrite(t *testing.T) {
 	large := make([]byte, 10*freeOctets)
 	for name, send := range map[string]func(*outbox) error{

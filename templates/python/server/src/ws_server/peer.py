@@ -573,7 +573,9 @@ class Peer(asyncio.Protocol):
             self._resume()
 
     def _room(self) -> float:
-        return max(self._server.shares.room(self.share), FREE_BYTES - self._held)
+        # What inflates its message is no reason to refuse that.
+        own = self._receiver.overhead if self._receiver is not None else 0
+        return max(self._server.shares.room(self.share), FREE_BYTES - self._held) + own
 
     def _account(self, receiver: Receiver) -> None:
         parts = receiver.fragments * BYTES_PER_PART

@@ -15,6 +15,8 @@ BYTES_PER_MESSAGE = 4096
 # Bytes of a frame that are handled at once, and of one that is inflated.
 PART = 65_536
 DEFLATED_PART = 4096
+# Bytes of what inflates a message: its window and its tables.
+INFLATER_BYTES = 40_960
 # Messages below are not worth their compression.
 DEFLATE_FROM = 1024
 
@@ -162,13 +164,19 @@ class Receiver:
         skipper.feed(bytes(self._buffer[self._at :]))
         self._buffer.clear()
         self._message.clear()
+        self._inflater = None
         self._at = self.fragments = 0
         return skipper
 
     @property
     def held(self) -> int:
         """Bytes that wait here."""
-        return len(self._buffer) - self._at + len(self._message)
+        return len(self._buffer) - self._at + len(self._message) + self.overhead
+
+    @property
+    def overhead(self) -> int:
+        """Bytes of what inflates the unfinished message."""
+        return 0 if self._inflater is None else INFLATER_BYTES
 
     @property
     def is_unfinished(self) -> bool:
