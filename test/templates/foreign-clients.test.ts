@@ -185,7 +185,7 @@ describe.each(SERVERS)('a generated server in $language', ({ language, program, 
     }, 40_000);
 
   it('serves rpc-websockets', async () => {
-    const client = new RpcClient(url, { protocol: 'json-rpc', reconnect: false } as object);
+    const client = new RpcClient(url, { protocol: 'json-rpc', reconnect: false });
     onTestFinished(() => client.close());
     await within(once(client as never, 'open'), LIMIT_MS, 'the handshake');
     expect(await client.call('add', { a: 1, b: 2 })).toBe(3);
@@ -207,7 +207,9 @@ describe.each(SERVERS)('a generated server in $language', ({ language, program, 
       ...{ jsonrpc: '2.0' as const, id, method: id === 2 ? 'nothing' : 'add', params: [id, id] },
     }));
     const answers = await client.requestAdvanced(batch);
-    expect(answers.map(({ result, error }) => result ?? error?.code)).toEqual([2, -32601, 6]);
+    expect(answers.map(({ result, error }): unknown => result ?? error?.code)).toEqual([
+      2, -32601, 6,
+    ]);
   });
 
   if (hasBrowser)
