@@ -262,11 +262,10 @@ func (g *GraphQL) abandon(of *operation, err error) {
 type graphqlSession struct {
 	*link
 	client *GraphQL
-	// asked are the operations that the server has not completed, by id; nil when no more is asked. With lastID and
-	// isAcknowledged it has the lock of the client.
-	asked          map[string]*operation
-	lastID         int
-	isAcknowledged bool
+	// asked are the operations that the server has not completed, by id; nil when no more is asked. With lastID it has the
+	// lock of the client.
+	asked  map[string]*operation
+	lastID int
 }
 
 type outgoing struct {
@@ -365,10 +364,7 @@ func (s *graphqlSession) take(text []byte) *loss {
 	of := s.asked[m.ID]
 	switch m.Type {
 	case "connection_ack":
-		if !s.isAcknowledged {
-			s.isAcknowledged = true
-			s.others.Go(s.resume)
-		}
+		s.others.Go(s.resume)
 	case "ping":
 		s.others.Go(func() { _ = s.write(outgoing{Type: "pong", Payload: m.Payload}) })
 	case "pong":

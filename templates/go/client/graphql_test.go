@@ -52,6 +52,18 @@ func graphqlServer(t *testing.T, options Options) (h *host, client *GraphQL, end
 	return h, client, keep(t, client.Run, client.Close)
 }
 
+// sessionOf is the present one.
+func sessionOf(t *testing.T, client *GraphQL) *graphqlSession {
+	t.Helper()
+	ctx, done := context.WithTimeout(t.Context(), longest)
+	defer done()
+	session, err := client.open(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return session
+}
+
 // counted is what a subscription gives.
 type counted struct {
 	count int
@@ -128,7 +140,20 @@ func TestGraphQLExecutes(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	p = nextGraphQL(h)
+	// A session that is over takes nothing.
+	over := sessionOf(t, client)
+	p.cut()
+	p = nextGraphQL(h)
+	live := sessionOf(t, client)
+	become := func(s *graphqlSession) {
+		client.mu.Lock()
+		defer client.mu.Unlock()
+		client.session = s
+	}
+	become(over)
 	_, errs = later(func() (any, error) { return Execute[any](t.Context(), client, "{ other }", nil) })
+	giveWay()
+	become(live)
 	if asked := p.expect("subscribe"); asked.Payload.Query != "{ other }" {
 		t.Fatalf("got %v", asked)
 	}
@@ -190,6 +215,18 @@ func TestGraphQLSubscribes(t *testing.T) {
 	if got, isOpen := <-first; isOpen {
 		t.Fatalf("got %v", got)
 	}
+	// One that is over before it is asked for, and one without a loop.
+	over, _ := newOperation("subscription { over }", nil)
+	client.abandon(over, nil)
+	sessionOf(t, client).ask(over)
+	ctx, stop = context.WithCancel(t.Context())
+	Subscribe[count](ctx, client, "subscription { unheard }", nil)
+	asked = p.expect("subscribe")
+	if asked.Payload.Query != "subscription { unheard }" {
+		t.Fatalf("got %v", asked)
+	}
+	stop()
+	p.expect("complete")
 	// A loop that ends.
 	var seen []int
 	done := make(chan struct{})
@@ -211,6 +248,11 @@ func TestGraphQLSubscribes(t *testing.T) {
 	if <-done; fmt.Sprint(seen) != "[4]" {
 		t.Fatalf("got %v", seen)
 	}
+	client.mu.Lock()
+	if left := len(client.session.asked) + len(client.subscriptions); left > 0 {
+		t.Errorf("%d are left over", left)
+	}
+	client.mu.Unlock()
 	// One that is refused, and one that the end of the client ends.
 	refused := collect(Subscribe[count](t.Context(), client, "subscription { nothing }", nil))
 	p.say(`{"id":"%s","type":"error","payload":[{"message":"no such field"}]}`, p.expect("subscribe").ID)
@@ -220,10 +262,12 @@ func TestGraphQLSubscribes(t *testing.T) {
 	last := collect(Subscribe[count](t.Context(), client, "subscription { last }", nil))
 	p.expect("subscribe")
 	// Nothing of all that comes back.
-	p.say("no JSON")
-	p = nextGraphQL(h)
-	if again := p.expect("subscribe"); again.Payload.Query != "subscription { last }" {
-		t.Fatalf("got %v", again)
+	for _, message := range []string{"no JSON", `{"type":"unknown"}`, `{"id":"1","type":"error","payload":{}}`} {
+		p.say(message)
+		p = nextGraphQL(h)
+		if again := p.expect("subscribe"); again.Payload.Query != "subscription { last }" {
+			t.Fatalf("got %v", again)
+		}
 	}
 	p.close(4400)
 	if got := received(t, last, "the end"); !errors.Is(got.err, ErrClosed) {
@@ -275,14 +319,14 @@ func TestGraphQLShowsTokens(t *testing.T) {
 		Token:   func(context.Context) (string, error) { return <-tokens, nil },
 		OnError: func(err error) { complaints <- err },
 	})
-	tokens <- ""
 	h.accept()
+	tokens <- ""
 	if err := received(t, complaints, "a complaint"); !errors.Is(err, ErrToken) {
 		t.Fatalf("got %v", err)
 	}
 	accept := func(token string) graphqlPeer {
-		tokens <- token
 		p := graphqlPeer{h.accept()}
+		tokens <- token
 		if opening := p.expect("connection_init"); opening.Payload.Token != token {
 			t.Fatalf("got %v", opening)
 		}

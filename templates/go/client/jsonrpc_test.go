@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 )
 
 type addends struct {
@@ -45,7 +47,7 @@ func (p *farEnd) expect(want string, values ...any) {
 func (p *farEnd) next() json.RawMessage {
 	p.t.Helper()
 	message := received(p.t, p.messages, "a message")
-	p.t.Logf("the client says %s", message)
+	p.t.Logf("the client says %.200s", message)
 	return message
 }
 
@@ -179,7 +181,11 @@ func TestRPCIsCalled(t *testing.T) {
 	if got := received(t, told, "the end of the call"); got != 4 {
 		t.Fatalf("got %d", got)
 	}
+	again := rpcName.Handle(client, func(context.Context, [1]int) (string, error) { return "another", nil })
 	stop()
+	p.say(`{"jsonrpc":"2.0","id":1,"method":"name","params":[1]}`)
+	p.expect(`{"jsonrpc":"2.0","id":1,"result":"another"}`)
+	again()
 	p.say(`{"jsonrpc":"2.0","id":2,"method":"name","params":[1]}`)
 	p.expect(`{"jsonrpc":"2.0","id":2,"error":{"code":-32601,"message":"Method not found"}}`)
 }
@@ -219,6 +225,8 @@ func TestRPCHasLimits(t *testing.T) {
 	if refused != 1 {
 		t.Fatalf("%d were refused", refused)
 	}
+	p.say(`{"jsonrpc":"2.0","id":"later","method":"list"}`)
+	p.expect(`{"jsonrpc":"2.0","id":"later","result":null}`)
 }
 
 func TestRPCRepeatsNothing(t *testing.T) {
@@ -252,7 +260,54 @@ func TestRPCRepeatsNothing(t *testing.T) {
 	}
 	// It may have been an answer.
 	p.say("no JSON")
-	h.accept()
+	p = h.accept()
+	if err := p.socket.Write(t.Context(), websocket.MessageBinary, []byte(`{"jsonrpc":"2.0","id":1,"result":3}`)); err != nil {
+		t.Fatal(err)
+	}
+	p = h.accept()
+	// A session that is over takes nothing.
+	over, _ := client.open(t.Context())
+	p.cut()
+	p = h.accept()
+	received(t, over.ctx.Done(), "the end of the session")
+	live, _ := client.open(t.Context())
+	if _, isSent := over.ask(t.Context(), "list", nil); isSent || over == live {
+		t.Fatal("it was sent")
+	}
+	become := func(s *rpcSession) {
+		client.mu.Lock()
+		defer client.mu.Unlock()
+		client.session = s
+	}
+	become(over)
+	_, errs = later(func() ([]string, error) { return rpcList.Call(t.Context(), client, nil) })
+	giveWay()
+	become(live)
+	p.next()
+	p.say(`{"jsonrpc":"2.0","id":1,"result":[]}`)
+	if err := received(t, errs, "an answer"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRPCWaitsGrow(t *testing.T) {
+	for _, stable := range []time.Duration{time.Hour, time.Nanosecond} {
+		states := make(chan State, 1000)
+		h, _, _ := rpcServer(t, Options{BackoffBase: time.Nanosecond, StableAfter: stable, OnState: func(s State) { states <- s }})
+		longest := time.Duration(0)
+		for attempt := 0; attempt < 20; {
+			switch state := received(t, states, "a state"); state.Name {
+			case Open:
+				h.accept().close(1012)
+			case Waiting:
+				attempt++
+				longest = max(longest, state.RetryIn)
+			}
+		}
+		if hasGrown := longest > time.Microsecond; hasGrown != (stable == time.Hour) {
+			t.Errorf("the longest wait was %s, with connections that are good after %s", longest, stable)
+		}
+	}
 }
 
 func TestRPCComesBackOrNot(t *testing.T) {
@@ -321,8 +376,8 @@ func TestRPCShowsTokens(t *testing.T) {
 		OnError: func(err error) { complaints <- err },
 	})
 	lists, _ := later(func() ([]string, error) { return rpcList.Call(t.Context(), client, nil) })
-	tokens <- "none"
 	h.accept()
+	tokens <- "none"
 	if err := received(t, complaints, "a complaint"); !errors.Is(err, ErrToken) {
 		t.Fatalf("got %v", err)
 	}

@@ -1,11 +1,15 @@
 package wsclient
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	// #if graphql || jsonrpc
+	"runtime"
+	// #endif
 	"strings"
 	"testing"
 	"time"
@@ -69,7 +73,7 @@ func newHost(t *testing.T, subprotocol string) *host {
 
 // options are those of a client whose waits are short.
 func (h *host) options(options Options) Options {
-	options.URL, options.BackoffBase = h.url, time.Millisecond
+	options.URL, options.BackoffBase = h.url, cmp.Or(options.BackoffBase, time.Millisecond)
 	return options
 }
 
@@ -119,6 +123,17 @@ func received[T any](t *testing.T, from <-chan T, what string) T {
 	t.Fatalf("waited in vain for %s", what)
 	panic("unreachable")
 }
+
+// #if graphql || jsonrpc
+
+// giveWay lets other goroutines begin.
+func giveWay() {
+	for range 1000 {
+		runtime.Gosched()
+	}
+}
+
+// #endif
 
 // later runs act in a goroutine.
 func later[T any](act func() (T, error)) (<-chan T, <-chan error) {
