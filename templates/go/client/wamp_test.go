@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -321,8 +322,13 @@ func TestWampIsNotBehind(t *testing.T) {
 
 func TestWampIsClosedBetweenTwoAttempts(t *testing.T) {
 	states := make(chan State, 10)
-	options := Options{URL: "ws://127.0.0.1:1", BackoffBase: time.Hour, BackoffMax: time.Hour, OnState: func(s State) { states <- s }}
-	client, err := NewWAMP(options)
+	h := newHost(t, "wamp.2.json")
+	h.refuse = func(w http.ResponseWriter) bool {
+		w.Header().Set("Retry-After", "3600")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	}
+	client, err := NewWAMP(h.options(Options{OnState: func(s State) { states <- s }}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,8 +336,10 @@ func TestWampIsClosedBetweenTwoAttempts(t *testing.T) {
 	for _, want := range []StateName{Connecting, Waiting, Closed} {
 		if state := received(t, states, "a state"); state.Name != want {
 			t.Fatalf("got %v, want %s", state, want)
-		}
-		if want == Waiting {
+		} else if want == Waiting {
+			if state.RetryIn < time.Hour {
+				t.Errorf("it comes back in %v", state.RetryIn)
+			}
 			client.Close()
 		}
 	}
