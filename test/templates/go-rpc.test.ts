@@ -16,6 +16,7 @@ const PROTOCOLS = go.servers.rpc?.speaks ?? [];
 
 const JSON_RPC = 'internal/jsonrpc/jsonrpc.go';
 const GRAPHQL = 'internal/graphqlws/graphqlws.go';
+const WAMP = 'internal/wamp';
 
 const MUTANTS: readonly Mutant[] = [
   {
@@ -45,6 +46,48 @@ const MUTANTS: readonly Mutant[] = [
     find: 'if of, ok := c.active[id]; ok {',
     replace: 'if of, ok := c.active[id]; ok && id == "" {',
     row: 'graphql-ws.complete.stops',
+  },
+  {
+    without: 'the check of tickets and signatures',
+    file: `${WAMP}/session.go`,
+    find: 'if isSame(answer, expected) && a.user != nil {',
+    replace: 'if expected != "" && a.user != nil {',
+    row: 'wamp.cra.wrong',
+  },
+  {
+    without: 'the id that a challenge has named',
+    file: `${WAMP}/session.go`,
+    find: 'a.method, "static"}, a.session)',
+    replace: 'a.method, "static"}, 0)',
+    row: 'wamp.cra.session',
+  },
+  {
+    without: 'the wait for AUTHENTICATE',
+    file: `${WAMP}/session.go`,
+    find: 'case s.asked != nil:',
+    replace: 'case s.asked != nil && s.isOver:',
+    row: 'wamp.auth.early-hello',
+  },
+  {
+    without: 'the end of calls whose callee has gone',
+    file: `${WAMP}/dealer.go`,
+    find: 'd.abandon(of, "wamp.error.canceled", "the callee has gone", false)',
+    replace: '_ = of',
+    row: 'wamp.call.callee-lost',
+  },
+  {
+    without: 'the exclusion of the publisher',
+    file: `${WAMP}/broker.go`,
+    find: '!(isSilent && to == m) && isEligible(to)',
+    replace: 'isSilent != (to == nil) && isEligible(to)',
+    row: 'wamp.event.own',
+  },
+  {
+    without: 'the check of URIs',
+    file: `${WAMP}/limits.go`,
+    find: 'case !isURI(uri, match):',
+    replace: 'case false && !isURI(uri, match):',
+    row: 'wamp.uri.subscribe',
   },
 ];
 
