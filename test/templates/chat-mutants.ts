@@ -83,15 +83,16 @@ export const CHAT_MUTANTS: readonly Mutant[] = [
   {
     without: 'patience with a slow reader',
     file: 'dist/src/heartbeat.js',
-    find: 'if (missed === 0) {',
+    find: 'if (this.#missed === 0) {',
     replace: 'if (false) {',
     check: 'keeps a peer that takes many pings to read what was sent before them',
   },
   {
     without: 'the sign of life in an octet',
     file: 'dist/src/heartbeat.js',
-    find: /if \(hasMoved\(\) \|\| gate\.isResting\)\s+missed = 0;/,
-    replace: "client.once('message', () => (missed = 0)).once('pong', () => (missed = 0));",
+    find: /if \(this\.#hasMoved\(\) \|\| isResting\)\s+this\.#missed = 0;/,
+    replace:
+      "const live = () => (this.#missed = 0); this.#client.once('message', live).once('pong', live);",
     check: 'keeps a peer that takes many pings to send one frame',
   },
   {
@@ -202,7 +203,7 @@ export const CHAT_MUTANTS: readonly Mutant[] = [
   {
     without: 'the clock of unfinished messages',
     file: 'dist/src/gate.js',
-    find: 'return now - this.#progressAt > this.#config.MESSAGE_TIMEOUT;',
+    find: 'return now - this.#progressAt > this.#parts.config.MESSAGE_TIMEOUT;',
     replace: 'return false;',
     check: 'closes with 1008 over a message that rests, but not over one that grows slowly',
   },

@@ -9,7 +9,7 @@ import { encode, payloadOf } from './frame.ts';
 //~ import { payloadOf } from './frame.ts';
 // #endif
 import type { Frame } from './frame.ts';
-import type { Gate } from './gate.ts';
+import type { Gate, Writer } from './gate.ts';
 import type { Identity } from './hooks.ts';
 // #if applications
 import type { AnyMessage, ErrorCode } from './messages.ts';
@@ -47,8 +47,19 @@ const PLAIN_CODES: Readonly<Record<number, number>> = {
 };
 
 // #endif
+// #if protocols
+const NO_CODES: Readonly<Record<number, number>> = {};
+// #endif
+// #if protocols || live
+
+/** Until something waits for it. */
+function nothing(): void {
+  // There is nothing to do.
+}
+// #endif
+
 /** One connection with its user and a bounded send buffer. */
-export class Client {
+export class Client implements Writer {
   readonly id = randomUUID();
   identity: Identity = NOBODY;
   // #if collab
@@ -64,9 +75,9 @@ export class Client {
   /** What is said to it instead of messages. */
   conversation: Conversation | undefined;
   /** The codes that its protocol has for some of this server's. */
-  closeCodes: Readonly<Record<number, number>> = {};
+  closeCodes: Readonly<Record<number, number>> = NO_CODES;
   #draining: Promise<void> | undefined;
-  #onRead: () => void = () => undefined;
+  #onRead: () => void = nothing;
   // #endif
   readonly #socket: WebSocket;
   readonly #gate: Gate;
@@ -80,7 +91,7 @@ export class Client {
     this.#gate = gate;
     this.#maxBuffered = maxBuffered;
     this.#isCompressed = socket.extensions !== '';
-    gate.onWritten = this.#settle;
+    gate.writer = this;
   }
 
   get user(): string {
@@ -98,7 +109,7 @@ export class Client {
 
   // #if live
   /** Called when everything that was sent has left this process. */
-  onDrained: () => void = () => undefined;
+  onDrained: () => void = nothing;
 
   /** Whether it reads fast enough to get `bytes` now: a quarter of its buffer is for messages like that. */
   hasSpaceFor({ bytes }: Frame): boolean {
@@ -153,7 +164,7 @@ export class Client {
     const compress = this.#isCompressed && waiting === 0 && length >= COMPRESSION_THRESHOLD;
     const { sharedWindowBits } = this.#gate;
     if (compress && this.#compressing === 0 && deflated !== undefined && sharedWindowBits > 0) {
-      this.#gate.write(deflated(sharedWindowBits), this.#settle);
+      this.#gate.write(deflated(sharedWindowBits));
     } else if (compress) {
       this.#compressing += 1;
       // #if collab
@@ -161,7 +172,10 @@ export class Client {
       // #else
       //~ const binary = false;
       // #endif
-      socket.send(payloadOf(frame), { binary, compress }, this.#compressed);
+      socket.send(payloadOf(frame), { binary, compress }, () => {
+        this.#compressing -= 1;
+        this.settle();
+      });
     } else if (this.#compressing > 0) {
       for (const part of parts ?? [frame]) {
         // #if collab
@@ -169,10 +183,12 @@ export class Client {
         // #else
         //~ const binary = false;
         // #endif
-        socket.send(payloadOf(part), { binary, compress }, this.#settle);
+        socket.send(payloadOf(part), { binary, compress }, () => {
+          this.settle();
+        });
       }
     } else {
-      this.#gate.write(bytes, this.#settle);
+      this.#gate.write(bytes);
     }
     this.#account();
   }
@@ -186,7 +202,7 @@ export class Client {
   }
 
   /** Something was written: there is space again. */
-  readonly #settle = (): void => {
+  settle(): void {
     this.#account();
     // #if protocols
     if (this.#gate.waiting(this.#socket) <= this.#maxBuffered / 4) this.#onRead();
@@ -194,12 +210,7 @@ export class Client {
     // #if live
     if (this.#gate.waiting(this.#socket) === 0) this.onDrained();
     // #endif
-  };
-
-  readonly #compressed = (): void => {
-    this.#compressing -= 1;
-    this.#settle();
-  };
+  }
 
   /** Starts the closing handshake; `ws` ends the connection if the client does not answer. */
   close(why: CloseCode): void {
@@ -225,7 +236,7 @@ export class Client {
     return (this.#draining ??= new Promise((resolve) => {
       this.#onRead = () => {
         this.#socket.off('close', this.#onRead);
-        this.#onRead = () => undefined;
+        this.#onRead = nothing;
         this.#draining = undefined;
         resolve();
       };

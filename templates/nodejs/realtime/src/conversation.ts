@@ -1,7 +1,6 @@
 // #if rate-limit
 import { setTimeout as delay } from 'node:timers/promises';
 // #endif
-import type { WebSocket } from 'ws';
 // #if auth
 import type { Auth } from './auth.ts';
 // #endif
@@ -12,7 +11,7 @@ import { Credentials } from './credentials.ts';
 // #endif
 import { frameOf } from './frame.ts';
 import type { Frame } from './frame.ts';
-import type { Gate } from './gate.ts';
+import type { GatedSocket, Gate } from './gate.ts';
 import { keepAlive } from './heartbeat.ts';
 import type { Identity } from './hooks.ts';
 // #if metrics
@@ -68,7 +67,7 @@ export interface ConversationParts {
 }
 
 /** Runs one connection that speaks a protocol, from its handshake to its end. */
-export function converse(socket: WebSocket, gate: Gate, parts: ConversationParts): void {
+export function converse(socket: GatedSocket, gate: Gate, parts: ConversationParts): void {
   const { identity, share, protocol, config, clients } = parts;
   // First of all: a malformed frame without a listener would end the process.
   socket.on('error', (error) => {
@@ -82,12 +81,6 @@ export function converse(socket: WebSocket, gate: Gate, parts: ConversationParts
   // #endif
   client.closeCodes = protocol.closeCodes ?? {};
   keepAlive(socket, gate, config.PING_INTERVAL);
-  const codeSeen = gate.stopAtClose(socket);
-  // #if metrics
-  gate.onThrottled = () => {
-    metrics.limited('connection');
-  };
-  // #endif
   /** Runs one step after the other: nothing more is read until it has ended. */
   const run = (step: () => void | Promise<void>): void => {
     gate.run(step, (error) => {
@@ -178,10 +171,9 @@ export function converse(socket: WebSocket, gate: Gate, parts: ConversationParts
     },
   };
 
-  const receive = (bytes: Buffer): void => {
+  const receive = (text: string): void => {
     // A client that is being closed may still send.
     if (socket.readyState !== socket.OPEN) return;
-    const text = bytes.toString();
     const take = (): void | Promise<void> => client.conversation?.receive(text);
     // #if rate-limit
     const commands = ofUser?.commands;
@@ -203,9 +195,9 @@ export function converse(socket: WebSocket, gate: Gate, parts: ConversationParts
   socket.on('message', (data, isBinary) => {
     if (isBinary) client.close('unsupportedData');
     // Of a server that is told nothing else, `ws` passes on one Buffer.
-    else receive(data as Buffer);
+    else receive((data as Buffer).toString());
   });
-  socket.once('close', (code) => {
+  socket.on('close', (code) => {
     clients.delete(client);
     // #if rate-limit
     if (ofUser !== undefined) parts.users.leave(ofUser);
@@ -213,7 +205,7 @@ export function converse(socket: WebSocket, gate: Gate, parts: ConversationParts
     // #if auth
     credentials.end();
     // #endif
-    const seen = codeSeen(code);
+    const seen = socket.seenCode(code);
     // #if metrics
     metrics.closed(seen);
     // #endif
@@ -221,7 +213,14 @@ export function converse(socket: WebSocket, gate: Gate, parts: ConversationParts
     run(() => client.conversation?.close());
   });
   clients.add(client);
-  gate.open(socket, share, parts.largest, receive);
+  gate.open(socket, share, parts.largest, {
+    takeText: receive,
+    // #if metrics
+    throttled() {
+      metrics.limited('connection');
+    },
+    // #endif
+  });
   // #if auth
   run(() => {
     const started = credentials.start(identity);

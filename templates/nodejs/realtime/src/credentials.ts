@@ -19,20 +19,20 @@ export interface CredentialsParts {
   readonly config: Config;
   // #if rate-limit
   /** Counts the connection for its user; false if it is one too many. */
-  readonly enter: (user: string) => boolean;
+  enter(user: string): boolean;
   // #if redis
   /** Asks what a user has elsewhere. */
-  readonly learn: (user: string) => Promise<void>;
+  learn(user: string): Promise<void>;
   // #endif
   // #endif
   // #if applications
   /** The client has said who it is. */
-  readonly admit: (id?: string) => void | Promise<void>;
+  admit(id?: string): void | Promise<void>;
   /** It has said so anew: what it may do may have changed. */
-  readonly refresh: () => void | Promise<void>;
+  refresh(): void | Promise<void>;
   // #endif
   /** Counts an error of the client; false if it was closed over too many. */
-  readonly warn: () => boolean;
+  warn(): boolean;
 }
 
 /** Who a client is and for how long: from the first token to the end of the last one. */
@@ -40,6 +40,11 @@ export class Credentials {
   readonly #client: Client;
   readonly #parts: CredentialsParts;
   #isKnown = false;
+  // #if applications
+  #isWarned = false;
+  // #endif
+  /** What is waited for. */
+  #moment = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(client: Client, parts: CredentialsParts) {
@@ -183,13 +188,21 @@ export class Credentials {
     this.#client.identity = identity;
     const { expiresAt } = identity;
     const warnBefore = Math.min(WARN_BEFORE_MS, (expiresAt - this.#parts.auth.now()) / 2);
-    this.#at(expiresAt - warnBefore, () => {
-      const expiresInMs = Math.max(0, Math.round(expiresAt - this.#parts.auth.now()));
-      this.#send({ type: 'token-expiring', expiresInMs });
-      this.#at(expiresAt, () => {
-        this.#client.close('tokenExpired');
-      });
-    });
+    this.#isWarned = false;
+    this.#at(expiresAt - warnBefore);
+  }
+
+  /** Warns the client that its token expires, or closes it. */
+  #expire(): void {
+    const { expiresAt } = this.#client.identity;
+    if (this.#isWarned) {
+      this.#client.close('tokenExpired');
+      return;
+    }
+    this.#isWarned = true;
+    const expiresInMs = Math.max(0, Math.round(expiresAt - this.#parts.auth.now()));
+    this.#send({ type: 'token-expiring', expiresInMs });
+    this.#at(expiresAt);
   }
   // #else
   //~ #admit(identity: Identity): void {
@@ -210,26 +223,31 @@ export class Credentials {
   //~
   //~ #hold(identity: Identity): void {
   //~   this.#client.identity = identity;
-  //~   this.#at(identity.expiresAt, () => {
-  //~     this.#client.close('tokenExpired');
-  //~   });
+  //~   this.#at(identity.expiresAt);
+  //~ }
+  //~
+  //~ #expire(): void {
+  //~   this.#client.close('tokenExpired');
   //~ }
   // #endif
 
-  /** Does something at a moment, milliseconds since 1970; what was planned before is dropped. */
-  #at(moment: number, action: () => void): void {
+  /** Calls `#expire` at a moment, milliseconds since 1970; what was planned before is dropped. */
+  #at(moment: number): void {
     clearTimeout(this.#timer);
+    this.#moment = moment;
     const left = moment - this.#parts.auth.now();
     if (left <= 0) {
-      action();
+      this.#expire();
       return;
     }
-    const next = (): void => {
-      this.#at(moment, action);
-    };
     // Whole minutes first, as Node keeps a list for each duration.
     const minutes = left - (left % 60_000);
-    this.#timer = setTimeout(next, Math.min(minutes || left, MAX_TIMER_MS)).unref();
+    this.#timer = setTimeout(tick, Math.min(minutes || left, MAX_TIMER_MS), this).unref();
+  }
+
+  /** Goes on waiting. */
+  tick(): void {
+    this.#at(this.#moment);
   }
   // #if applications
 
@@ -237,4 +255,8 @@ export class Credentials {
     this.#client.send(message);
   }
   // #endif
+}
+
+function tick(credentials: Credentials): void {
+  credentials.tick();
 }

@@ -1,9 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import type { WebSocket } from 'ws';
+import { WebSocket } from 'ws';
 import { CLOSE_CODES } from './close-codes.ts';
 import type { Config } from './config.ts';
+import type { Heartbeat } from './heartbeat.ts';
+// #if applications
+import type { Session } from './session.ts';
+// #endif
 import type { Share, Shares } from './shares.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -43,35 +47,39 @@ interface Head {
 /** The first octet of a text message in one frame (RFC 6455 section 5.2). */
 const WHOLE_TEXT = 0x81;
 
+/** What all gates of a server share. */
+export interface GateParts {
+  readonly shares: Shares;
+  readonly config: Config;
+  /** The gates of connections that are open. */
+  readonly gates: Set<Gate>;
+}
+
 /**
  * Stands between a TCP connection and HTTP or `ws`, and decides when the next frame is read: one after
  * the other of all clients, so that nobody waits for a flood, and none while the client or its
  * address is above its rate. It sees the heads of frames only.
  */
 export class Gate {
-  /** What HTTP and `ws` take for the connection. */
-  readonly stream: Duplex;
+  readonly stream: GateStream;
   readonly tcp: Socket;
-  readonly #shares: Shares;
-  readonly #config: Config;
+  readonly #parts: GateParts;
   readonly #tcpShare: Share;
   readonly #rate: TokenBucket;
   #deadline: NodeJS.Timeout | undefined;
   share: Share;
-  /** Whether the last bytes, a close frame among them, got no further than this process. */
   #hasUnsent = false;
+  /** The share in which it counts as a WebSocket connection. */
+  #occupied: Share | undefined;
   /** Whether nothing is read because the client is above a rate. */
   isAsleep = false;
   /** Log2 of the window when each message to the client is compressed on its own; 0 otherwise. */
   sharedWindowBits = 0;
-  /** Called when something that `ws` has sent was written: a ping may be the last of what waits. */
-  onWritten: () => void = () => undefined;
-  /** Called when the client is above its rate for the first time. */
-  onThrottled: () => void = () => undefined;
-  #client: WebSocket | undefined;
+  /** Is told when something that `ws` has sent was written: a ping may be the last of what waits. */
+  writer: Writer | undefined;
+  #client: GatedSocket | undefined;
   #maxPayload = 0;
-  /** Takes text messages that need nothing of `ws`. */
-  #onText: (payload: Buffer) => void = () => undefined;
+  #reader: Reader | undefined;
   /** `head`: HTTP; `held`: after it; `frames`; `closing`: only a close frame is of interest. */
   #mode: 'head' | 'held' | 'body' | 'frames' | 'closing' = 'head';
   /** Received and not yet passed on. */
@@ -97,6 +105,8 @@ export class Gate {
   /** When the unfinished message made progress, and what counts as some before it grows. */
   #progressAt = 0;
   #sideSteps = SIDE_STEPS;
+  /** Whether it is in `unfinished`. */
+  #isUnfinished = false;
   /** Bytes of a head that is incomplete. */
   #headPart = 0;
   #isWanted = false;
@@ -104,77 +114,59 @@ export class Gate {
   #isEnded = false;
   /** Whether a command is being executed: its client's next one has to wait. */
   #isBlocked = false;
-  /** Bytes that the stream has passed on to the TCP connection, which counts them, too. */
-  #passed = 0;
   #isDone = false;
   #hasMore = false;
   #hasSlept = false;
   #hasDeflate = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(tcp: Socket, share: Share, { shares, config }: { shares: Shares; config: Config }) {
+  constructor(tcp: Socket, share: Share, parts: GateParts) {
+    const { config } = parts;
     this.tcp = tcp;
     this.share = share;
     this.#tcpShare = share;
-    this.#shares = shares;
-    this.#config = config;
+    this.#parts = parts;
     share.tcp += 1;
     this.#rate = new TokenBucket(config.RATE_LIMIT, config.RATE_BURST);
-    this.stream = new Duplex({
-      readableHighWaterMark: 1,
-      read: () => {
-        this.#isWanted = true;
-        this.#advance();
-      },
-      write: (chunk: Buffer, _, done) => {
-        this.#passed = chunk.length;
-        tcp.write(chunk, (error) => {
-          this.#passed = 0;
-          done(error);
-          this.onWritten();
-        });
-      },
-      writev: (chunks: { chunk: Buffer }[], end) => {
-        this.#passed = this.stream.writableLength;
-        const done = (error?: Error | null): void => {
-          this.#passed = 0;
-          end(error);
-          this.onWritten();
-        };
-        tcp.cork();
-        chunks.forEach(({ chunk }, index) => {
-          if (index < chunks.length - 1) tcp.write(chunk);
-          else tcp.write(chunk, done);
-        });
-        tcp.uncork();
-      },
-      final: (done) => {
-        this.stop();
-        tcp.end(done);
-      },
-      destroy: (error, done) => {
-        this.#destroy();
-        done(error);
-      },
-    });
-    Object.assign(this.stream, { gate: this, remoteAddress: tcp.remoteAddress });
+    this.stream = new GateStream(this);
     // A silent or slow client, and one that stays after its answer.
     this.#deadline = setTimeout(() => tcp.destroy(), config.HANDSHAKE_TIMEOUT).unref();
-    tcp.on('data', (chunk: Buffer) => {
-      this.#backlog = this.#backlog.length === 0 ? chunk : Buffer.concat([this.#backlog, chunk]);
-      this.#advance();
-    });
-    tcp.on('end', () => {
-      this.#isEnded = true;
-      this.#advance();
-    });
-    tcp.on('close', () => this.stream.destroy());
+    // The same functions for all: a closure for each event of each connection is a KiB.
+    Object.assign(tcp, { gate: this });
+    tcp.on('data', onData);
+    tcp.on('end', onEnd);
+    tcp.on('close', onClose);
+  }
+
+  /** HTTP or `ws` wants more to read. */
+  want(): void {
+    this.#isWanted = true;
+    this.#advance();
+  }
+
+  /** Something has come. */
+  take(chunk: Buffer): void {
+    this.#backlog = this.#backlog.length === 0 ? chunk : Buffer.concat([this.#backlog, chunk]);
+    this.#advance();
+  }
+
+  /** Nothing comes any more. */
+  end(): void {
+    this.#isEnded = true;
+    this.#advance();
   }
 
   /** The request is complete: from now on the handshake has limits of its own. */
   stopDeadline(): void {
     clearTimeout(this.#deadline);
     this.#deadline = undefined;
+  }
+
+  /** From now on it is a WebSocket connection, which counts in `share`. */
+  occupy(share: Share): void {
+    this.#occupied = share;
+    share.open += 1;
+    this.#parts.shares.open += 1;
   }
 
   /** HTTP gets the body, too; whoever reads it limits it. */
@@ -185,20 +177,16 @@ export class Gate {
 
   /**
    * From now on there are frames, those of `client`; they count against `share`. Text messages in one frame
-   * go to `onText`, all others through `client`.
+   * go to `reader`, all others through `client`.
    */
-  open(
-    client: WebSocket,
-    share: Share,
-    maxPayload: number,
-    onText: (payload: Buffer) => void,
-  ): void {
+  open(client: GatedSocket, share: Share, maxPayload: number, reader: Reader): void {
     this.stopDeadline();
     this.#maxPayload = maxPayload;
-    this.#onText = onText;
+    this.#reader = reader;
     this.#hold(0);
     this.share = share;
     this.#client = client;
+    client.gate = this;
     this.#mode = 'frames';
     this.#boundInflation(client, maxPayload);
     // Not at once: the server speaks first.
@@ -218,21 +206,25 @@ export class Gate {
     this.#advance();
   }
 
-  /** Sends a frame, after what `ws` has sent. `done` is called if that does not happen at once. */
-  write(bytes: Buffer, done: () => void): void {
+  /** Sends a frame, after what `ws` has sent. The writer is told if that does not happen at once. */
+  write(bytes: Buffer): void {
     const { tcp, stream } = this;
-    if (stream.writableLength > 0) stream.write(bytes, done);
-    else if (tcp.writableLength > 0) tcp.write(bytes, done);
+    if (stream.writableLength > 0) stream.write(bytes, this.#settling());
+    else if (tcp.writableLength > 0) tcp.write(bytes, this.#settling());
     else {
       tcp.write(bytes);
       // A callback for each would cost more than what most need.
-      if (tcp.writableLength > 0) tcp.write(NOTHING, done);
+      if (tcp.writableLength > 0) tcp.write(NOTHING, this.#settling());
     }
+  }
+
+  #settling(): () => void {
+    return () => this.writer?.settle();
   }
 
   /** Bytes that wait to be sent to `client`. */
   waiting(client: WebSocket): number {
-    return client.bufferedAmount + this.tcp.writableLength - this.#passed;
+    return client.bufferedAmount + this.tcp.writableLength - this.stream.passed;
   }
 
   /** Whether nothing is read for a reason that is not the client's silence. */
@@ -244,32 +236,24 @@ export class Gate {
   run(step: () => void | Promise<void>, fail: (error: unknown) => void): void {
     try {
       const done = step();
-      if (done === undefined) return;
-      this.#isBlocked = true;
-      done.catch(fail).finally(() => {
-        this.#isBlocked = false;
-        this.#advance();
-      });
+      if (done !== undefined) this.block(done, fail);
     } catch (error) {
       fail(error);
     }
   }
 
-  /**
-   * Stops when `client` is closed. Returns the code that its peer sees, for the one of the `close` event: what
-   * was sent, if it got as far as the network.
-   */
-  stopAtClose(client: WebSocket): (code: number) => number {
-    let sentCode: number | undefined;
-    const close = client.close.bind(client);
-    // `ws` closes by this method, too, over errors of the peer.
-    client.close = (code, reason) => {
-      sentCode ??= code;
-      this.stop();
-      client.resume();
-      close(code, reason);
-    };
-    return (code) => (this.#hasUnsent ? 1006 : (sentCode ?? code));
+  /** Nothing more is read until `done` is settled. */
+  block(done: Promise<void>, fail: (error: unknown) => void): void {
+    this.#isBlocked = true;
+    done.catch(fail).finally(() => {
+      this.#isBlocked = false;
+      this.#advance();
+    });
+  }
+
+  /** Whether the last bytes, a close frame among them, got no further than this process. */
+  get hasUnsent(): boolean {
+    return this.#hasUnsent;
   }
 
   /** Says how many bytes wait to be sent. */
@@ -289,7 +273,7 @@ export class Gate {
   /** Bytes that its message may hold besides: what inflates it is no reason to refuse it. */
   get space(): number {
     const { share } = this;
-    return Math.max(this.#shares.spaceFor(share), FREE_BYTES - this.#held) + this.#inflater;
+    return Math.max(this.#parts.shares.spaceFor(share), FREE_BYTES - this.#held) + this.#inflater;
   }
 
   /** Whether the peer, and not this server, is who is waited for, and sends nothing of its message. */
@@ -302,7 +286,7 @@ export class Gate {
       !this.#isWanted ||
       this.#client?.isPaused === true;
     if (isOurs) this.#progressAt = now;
-    return now - this.#progressAt > this.#config.MESSAGE_TIMEOUT;
+    return now - this.#progressAt > this.#parts.config.MESSAGE_TIMEOUT;
   }
 
   /** Cuts the client off over a message that rests. */
@@ -353,7 +337,7 @@ export class Gate {
   /** HTTP gets one head; what follows belongs to `ws`, or to who asks for the body. */
   #passHead(): void {
     if (this.#backlog.length === 0) return;
-    if (this.#config.TRUST_PROXY === 0 && this.#headBytes === 0) {
+    if (this.#parts.config.TRUST_PROXY === 0 && this.#headBytes === 0) {
       const { handshakes } = this.share;
       if (handshakes.debt > 0) {
         this.#sleep(handshakes.debt, 'HANDSHAKE_RATE');
@@ -389,16 +373,19 @@ export class Gate {
     const bytes = this.#backlog;
     let at = 0;
     let hasGrown = false;
-    let text: Buffer | undefined;
     if (this.#frame === undefined) {
       const frame = readHead(bytes, 0);
       if (frame !== undefined) {
         at = frame.headLength;
         this.spend(1 + frame.length / BYTES_PER_TOKEN, now);
+        const text = this.#textIn(bytes, frame);
+        if (text !== undefined) {
+          this.#passText(text, frame, now);
+          return;
+        }
         this.#frame = frame;
         this.#left = frame.length;
         if (frame.opcode === 1 || frame.opcode === 2) this.#isCompressed = frame.isCompressed;
-        text = this.#textIn(bytes, frame);
       }
     }
     if (this.#frame !== undefined) {
@@ -416,30 +403,38 @@ export class Gate {
     this.#hasMore =
       this.#frame === undefined && at > 0 && this.#backlog.length > 0 && this.#mode === 'frames';
     this.#noteProgress(at, hasGrown);
-    if (text !== undefined) {
-      this.#onText(text);
-      return;
-    }
     const passed = bytes.subarray(0, at);
     // What is kept must not keep the larger buffer that it came in.
     const isKept = this.#pieces > 0 || this.#isInMessage;
     this.#push(isKept && at < bytes.buffer.byteLength / 2 ? copyOf(passed) : passed);
   }
 
+  /** Passes on a whole text message at the start of what has come. */
+  #passText(text: string, { headLength, length }: Head, now: number): void {
+    const at = headLength + length;
+    this.#backlog = rest(this.#backlog, at);
+    this.#hasMore = this.#backlog.length > 0;
+    if (this.#hasMore || this.#isUnfinished) this.#noteProgress(at, length > 0);
+    this.#reader?.takeText(text, now);
+  }
+
   /**
-   * The payload of a whole, uncompressed text message at the start of `bytes`; undefined if it is anything
+   * The text of a whole, uncompressed text message at the start of `bytes`; undefined if it is anything
    * else, or wrong: `ws` knows what to do then, and when it has still something to handle.
    */
-  #textIn(bytes: Buffer, { first, isMasked, length, headLength }: Head): Buffer | undefined {
+  #textIn(bytes: Buffer, { first, isMasked, length, headLength }: Head): string | undefined {
     const end = headLength + length;
     const isPlain = first === WHOLE_TEXT && isMasked && length <= this.#maxPayload;
     if (!isPlain || end > bytes.length || this.#isInMessage) return undefined;
     if (this.stream.readableFlowing !== true || this.stream.readableLength > 0) return undefined;
-    const payload = bytes.subarray(headLength, end);
-    const mask = headLength - 4;
-    unmask(payload, bytes, mask);
-    if (isUtf8(payload)) return payload;
-    unmask(payload, bytes, mask);
+    // Most are ASCII, which is read faster.
+    if (unmask(bytes, headLength, end) < 128) {
+      return bytes.toString('latin1', headLength, end);
+    }
+    if (isUtf8(bytes.subarray(headLength, end))) {
+      return bytes.toString('utf8', headLength, end);
+    }
+    unmask(bytes, headLength, end);
     return undefined;
   }
 
@@ -465,14 +460,21 @@ export class Gate {
     this.#headPart = headPart;
     const isUnfinished = this.#frame !== undefined || this.#isInMessage || this.#backlog.length > 0;
     if (!isUnfinished) {
-      unfinished.delete(this);
+      this.#finish();
       return;
     }
-    if (hasGrown || !unfinished.has(this)) this.#sideSteps = SIDE_STEPS;
+    if (hasGrown || !this.#isUnfinished) this.#sideSteps = SIDE_STEPS;
     else if (isPart && this.#sideSteps > 0) this.#sideSteps -= 1;
     else return;
     this.#progressAt = performance.now();
+    this.#isUnfinished = true;
     unfinished.add(this);
+  }
+
+  #finish(): void {
+    if (!this.#isUnfinished) return;
+    this.#isUnfinished = false;
+    unfinished.delete(this);
   }
 
   /**
@@ -480,7 +482,7 @@ export class Gate {
    * most, so that a flood that goes on costs little.
    */
   #lookForClose(): void {
-    unfinished.delete(this);
+    this.#finish();
     let at = 0;
     let frames = 0;
     while (!this.#isDone && at < this.#backlog.length) {
@@ -508,7 +510,7 @@ export class Gate {
     if (limit !== undefined && !this.#hasSlept) {
       this.#hasSlept = true;
       this.share.log('warn', 'throttled', { limit });
-      this.onThrottled();
+      this.#reader?.throttled?.();
     }
     const wake = (): void => {
       this.isAsleep = false;
@@ -533,7 +535,7 @@ export class Gate {
   }
 
   #hold(bytes: number): void {
-    this.#shares.hold(this.share, bytes - this.#held);
+    this.#parts.shares.hold(this.share, bytes - this.#held);
     this.#held = bytes;
   }
 
@@ -595,15 +597,113 @@ export class Gate {
     };
   }
 
-  #destroy(): void {
+  /** The connection has ended. */
+  destroy(): void {
     clearTimeout(this.#deadline);
     clearTimeout(this.#timer);
     this.#hasUnsent = this.tcp.writableLength > 0;
     this.tcp.destroy();
     this.#tcpShare.tcp -= 1;
+    if (this.#occupied !== undefined) {
+      this.#occupied.open -= 1;
+      this.#parts.shares.open -= 1;
+    }
+    this.#parts.gates.delete(this);
     this.#hold(0);
     turns.delete(this);
-    unfinished.delete(this);
+    this.#finish();
+  }
+}
+
+/** Who is told what comes. */
+export interface Reader {
+  /** A text message that needs nothing of `ws`, and when it came as of `performance.now()`. */
+  takeText(text: string, now: number): void;
+  /** The client is above its rate for the first time. */
+  throttled?(): void;
+}
+
+/** Who is told what has gone. */
+export interface Writer {
+  settle(): void;
+}
+
+/** What HTTP and `ws` take for the connection of a gate. */
+class GateStream extends Duplex {
+  readonly gate: Gate;
+  readonly remoteAddress: string | undefined;
+  /** Bytes that it has passed on to the TCP connection, which counts them, too. */
+  passed = 0;
+
+  constructor(gate: Gate) {
+    super({ readableHighWaterMark: 1 });
+    this.gate = gate;
+    this.remoteAddress = gate.tcp.remoteAddress;
+  }
+
+  override _read(): void {
+    this.gate.want();
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.passed = chunk.length;
+    this.gate.tcp.write(chunk, this.#ending(done));
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    const { tcp } = this.gate;
+    this.passed = this.writableLength;
+    tcp.cork();
+    chunks.forEach(({ chunk }, index) => {
+      if (index < chunks.length - 1) tcp.write(chunk);
+      else tcp.write(chunk, this.#ending(done));
+    });
+    tcp.uncork();
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.gate.stop();
+    this.gate.tcp.end(done);
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.gate.destroy();
+    done(error);
+  }
+
+  #ending(done: (error?: Error | null) => void): (error?: Error | null) => void {
+    return (error) => {
+      this.passed = 0;
+      done(error);
+      this.gate.writer?.settle();
+    };
+  }
+}
+
+/** A connection as `ws` has it. */
+export class GatedSocket extends WebSocket {
+  gate: Gate | undefined;
+  heartbeat: Heartbeat | undefined;
+  // #if applications
+  session: Session | undefined;
+  // #endif
+  #sentCode: number | undefined;
+
+  /** `ws` closes by this method, too, over errors of the peer. */
+  override close(code?: number, reason?: string | Buffer): void {
+    this.#sentCode ??= code;
+    this.gate?.stop();
+    this.resume();
+    super.close(code, reason);
+  }
+
+  /**
+   * The code that its peer sees, for the one of the `close` event: what was sent, if it got as far as the
+   * network.
+   */
+  seenCode(code: number): number {
+    const sentCode = this.#sentCode;
+    return this.gate?.hasUnsent === true ? 1006 : (sentCode ?? code);
   }
 }
 
@@ -623,7 +723,19 @@ interface Internals {
   };
 }
 
-/** The gate of a stream that one has made. */
+function onData(this: Socket, chunk: Buffer): void {
+  gateOf(this).take(chunk);
+}
+
+function onEnd(this: Socket): void {
+  gateOf(this).end();
+}
+
+function onClose(this: Socket): void {
+  gateOf(this).stream.destroy();
+}
+
+/** The gate of a TCP connection, or of the stream that it has made. */
 export function gateOf(stream: object): Gate {
   return (stream as { gate: Gate }).gate;
 }
@@ -660,12 +772,20 @@ function readHead(bytes: Buffer, at: number): Head | undefined {
   };
 }
 
-/** Masks `payload`, or undoes that, with the key at `at` of `bytes` (RFC 6455 section 5.3). */
-function unmask(payload: Buffer, bytes: Buffer, at: number): void {
-  for (let index = 0; index < payload.length; index += 1) {
+/**
+ * Masks the payload from `start` to `end` of `bytes`, or undoes that, with the key in front of it (RFC 6455
+ * section 5.3). Returns its octets, one or the other: below 128 they are ASCII.
+ */
+function unmask(bytes: Buffer, start: number, end: number): number {
+  const key = start - 4;
+  let seen = 0;
+  for (let index = start; index < end; index += 1) {
     // eslint-disable-next-line @typescript-eslint/no-non-null-assertion -- both are there
-    payload[index]! ^= bytes[at + (index & 3)]!;
+    const octet = bytes[index]! ^ bytes[key + ((index - start) & 3)]!;
+    bytes[index] = octet;
+    seen |= octet;
   }
+  return seen;
 }
 
 /** What follows after `at`; if that is nothing, `bytes` are not kept. */

@@ -135,10 +135,10 @@ export type ParseResult =
   | { readonly ok: false; readonly error: CommonMessage };
 
 /** Checks one text message against `schema`; an error can be sent to the client as it is. */
-export function parseCommand(data: Buffer, schema: CommandSchema): ParseResult {
+export function parseCommand(text: string, schema: CommandSchema): ParseResult {
   let value: unknown;
   try {
-    value = JSON.parse(data.toString('utf8'));
+    value = JSON.parse(text);
   } catch {
     return refuse('bad_json', 'expected one JSON object');
   }

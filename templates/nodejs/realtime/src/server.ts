@@ -5,9 +5,7 @@ import type { AddressInfo, Server as TcpServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
-// #if protocols
-import type { WebSocket } from 'ws';
-// #endif
+import type { Server as SocketServer } from 'ws';
 // #if applications
 import { createApplications } from './application.ts';
 import type { Application } from './application.ts';
@@ -20,7 +18,8 @@ import { converse } from './conversation.ts';
 import type { ConversationParts } from './conversation.ts';
 // #endif
 import { demoRoutes } from './demo.ts';
-import { Gate, gateOf, sweepGates } from './gate.ts';
+import { Gate, GatedSocket, gateOf, sweepGates } from './gate.ts';
+import type { GateParts } from './gate.ts';
 import {
   addressOf,
   CROWDED,
@@ -182,7 +181,7 @@ export class RealtimeServer {
   // #endif
   readonly #http: Server;
   readonly #tcp: TcpServer;
-  readonly #sockets: WebSocketServer;
+  readonly #sockets: SocketServer<typeof GatedSocket>;
   readonly #shares: Shares;
   // #if metrics
   readonly #metrics: Metrics;
@@ -198,6 +197,7 @@ export class RealtimeServer {
   readonly #store: Store;
   // #endif
   readonly #gates = new Set<Gate>();
+  readonly #gateParts: GateParts;
   // #if applications
   readonly #applications: [Application, ...Application[]];
   // #endif
@@ -240,6 +240,7 @@ export class RealtimeServer {
     //~ this.#identify = parts.identify ?? identify;
     // #endif
     this.#shares = new Shares(config);
+    this.#gateParts = { shares: this.#shares, config, gates: this.#gates };
     // #if metrics
     this.#metrics = new Metrics(config, {
       connections: () => this.#shares.open,
@@ -321,6 +322,7 @@ export class RealtimeServer {
       // #endif
     ];
     const socketOptions = {
+      WebSocket: GatedSocket,
       noServer: true,
       clientTracking: false,
       closeTimeout: CLOSE_TIMEOUT_MS,
@@ -430,7 +432,7 @@ export class RealtimeServer {
   /** Lets a TCP connection in, unless its address has too many. */
   #accept(tcp: Socket): void {
     // First of all: a connection reset without a listener would end the process.
-    tcp.on('error', () => tcp.destroy());
+    tcp.on('error', destroyThis);
     const share = this.#shares.of(tcp.remoteAddress);
     // Behind proxies all connections have a few addresses; those of clients are counted later.
     if (this.#config.TRUST_PROXY === 0 && this.#shares.isCrowded(share)) {
@@ -438,15 +440,14 @@ export class RealtimeServer {
       refuse(tcp, CROWDED);
       return;
     }
-    const gate = new Gate(tcp, share, { shares: this.#shares, config: this.#config });
+    const gate = new Gate(tcp, share, this.#gateParts);
     this.#gates.add(gate);
-    gate.stream.once('close', () => this.#gates.delete(gate));
     this.#http.emit('connection', gate.stream);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // First of all: a connection reset without a listener would end the process.
-    socket.on('error', () => socket.destroy());
+    socket.on('error', destroyThis);
     if (!wantsWebSocket(request)) {
       this.#answerPlain(request);
       return;
@@ -461,12 +462,7 @@ export class RealtimeServer {
       return;
     }
     // Count the client before awaiting: meanwhile thousands could pass the check.
-    share.open += 1;
-    this.#shares.open += 1;
-    socket.once('close', () => {
-      share.open -= 1;
-      this.#shares.open -= 1;
-    });
+    gate.occupy(share);
     gate.stopDeadline();
     void this.#shakeHands(request, gate, head, share);
   }
@@ -550,7 +546,7 @@ export class RealtimeServer {
 
   // #if protocols
   #converse(
-    client: WebSocket,
+    client: GatedSocket,
     gate: Gate,
     parts: Pick<ConversationParts, 'protocol' | 'identity' | 'share'>,
   ): void {
@@ -764,4 +760,8 @@ export class RealtimeServer {
     }
     return problem(404, 'not found');
   }
+}
+
+function destroyThis(this: Duplex): void {
+  this.destroy();
 }

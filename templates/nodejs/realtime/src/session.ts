@@ -9,7 +9,8 @@ import type { Config } from './config.ts';
 import type { Auth } from './auth.ts';
 import { Credentials } from './credentials.ts';
 // #endif
-import type { Gate } from './gate.ts';
+import { GatedSocket } from './gate.ts';
+import type { Gate, Reader } from './gate.ts';
 import { keepAlive } from './heartbeat.ts';
 import type { Identity } from './hooks.ts';
 import { log } from './log.ts';
@@ -85,36 +86,102 @@ export interface SessionParts {
 }
 
 /** Runs one connection from its handshake to its end. */
-export function serve(socket: WebSocket, gate: Gate, parts: SessionParts): void {
-  const { identity, share, application, config, clients } = parts;
+export function serve(socket: GatedSocket, gate: Gate, parts: SessionParts): void {
+  const { config } = parts;
+  const session = new Session(socket, gate, parts);
+  socket.session = session;
   // First of all: a malformed frame without a listener would end the process.
-  socket.on('error', (error) => {
-    share.log('warn', 'client-error', { client: client.id, message: error.message });
-  });
-  const client = new Client(socket, gate, config.MAX_BUFFERED);
-  // #if metrics
-  const { metrics } = parts;
-  client.metrics = metrics;
-  // #endif
-  // #if collab
-  const { document = '' } = parts;
-  client.document = document;
-  client.isPlain = document !== '' && socket.protocol !== application.subprotocol;
-  // #endif
-  const guard = new Guard(client, application);
+  socket.on('error', onError);
   keepAlive(socket, gate, config.PING_INTERVAL);
-  const codeSeen = gate.stopAtClose(socket);
-  gate.onThrottled = () => {
+  // The same functions for all: a closure for each event of each connection is a KiB.
+  socket.on('message', onMessage);
+  socket.on('close', onClose);
+  session.open();
+}
+
+function onError(this: WebSocket, error: Error): void {
+  if (this instanceof GatedSocket) this.session?.fault(error);
+}
+
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  if (this instanceof GatedSocket) this.session?.take(toBuffer(data), isBinary);
+}
+
+function onClose(this: WebSocket, code: number): void {
+  if (this instanceof GatedSocket) this.session?.end(this.seenCode(code));
+}
+
+/** One connection. */
+export class Session implements Reader {
+  readonly config: Config;
+  // #if auth
+  readonly auth: Auth;
+  readonly #credentials: Credentials;
+  // #endif
+  readonly #parts: SessionParts;
+  readonly #socket: GatedSocket;
+  readonly #gate: Gate;
+  readonly #client: Client;
+  // #if rate-limit
+  #ofUser: UserShare | undefined;
+  // #endif
+  /** Made for the first error. */
+  #warnings: TokenBucket | undefined;
+
+  constructor(socket: GatedSocket, gate: Gate, parts: SessionParts) {
+    const { config } = parts;
+    this.config = config;
+    this.#parts = parts;
+    this.#socket = socket;
+    this.#gate = gate;
+    const client = new Client(socket, gate, config.MAX_BUFFERED);
+    this.#client = client;
     // #if metrics
-    metrics.limited('connection');
+    client.metrics = parts.metrics;
     // #endif
-    const message = `expected at most ${String(config.RATE_LIMIT)} messages a second; reading slower`;
-    send(client, { type: 'error', code: 'rate_limited', message });
-  };
-  const admit = (id?: string): void | Promise<void> => {
+    // #if collab
+    const { document = '' } = parts;
+    client.document = document;
+    client.isPlain = document !== '' && socket.protocol !== parts.application.subprotocol;
+    // #endif
+    // #if auth
+    this.auth = parts.auth;
+    this.#credentials = new Credentials(client, this);
+    // #endif
+  }
+
+  /** Reads from now on. */
+  open(): void {
+    const { identity, share, clients, config } = this.#parts;
+    clients.add(this.#client);
+    // #if collab
+    const largest = largestMessage(config, this.#parts.document);
+    // #else
+    //~ const largest = largestMessage(config);
+    // #endif
+    this.#gate.open(this.#socket, share, largest, this);
+    // #if auth && collab
+    // It could not be asked.
+    if (identity === undefined && this.#client.isPlain) this.#client.close('authFailed');
+    // #endif
+    // #if auth
+    this.#run('open', () => this.#credentials.start(identity));
+    // #else
+    //~ this.#client.identity = identity;
+    // #if rate-limit
+    //~ this.enter(identity.user);
+    // #endif
+    //~ this.#run('open', () => this.admit());
+    // #endif
+  }
+
+  /** The client has said who it is. */
+  admit(id?: string): void | Promise<void> {
+    const { share, application, config } = this.#parts;
+    const client = this.#client;
     const { user } = client;
-    share.log('info', 'connected', { client: client.id, user, protocol: socket.protocol });
-    send(client, {
+    share.log('info', 'connected', { client: client.id, user, protocol: this.#socket.protocol });
+    this.#send({
       type: 'welcome',
       id,
       client: client.id,
@@ -126,171 +193,193 @@ export function serve(socket: WebSocket, gate: Gate, parts: SessionParts): void 
       features: application.features,
     });
     return application.open?.(client);
-  };
+  }
   // #if rate-limit
-  let ofUser: UserShare | undefined;
-  const enter = (user: string): boolean => {
-    ofUser = parts.users.enter(user);
-    return ofUser !== undefined;
-  };
+
+  /** Counts the connection for its user; false if it is one too many. */
+  enter(user: string): boolean {
+    this.#ofUser = this.#parts.users.enter(user);
+    return this.#ofUser !== undefined;
+  }
+  // #if redis && auth
+
+  /** Asks what a user has elsewhere. */
+  learn(user: string): Promise<void> {
+    return this.#parts.users.learn(user);
+  }
+  // #endif
   // #endif
   // #if auth
-  const credentials = new Credentials(client, {
-    auth: parts.auth,
-    config,
-    // #if rate-limit
-    enter,
-    // #if redis
-    learn: (user) => parts.users.learn(user),
-    // #endif
-    // #endif
-    admit,
-    refresh: () => application.refresh?.(client),
-    warn: () => guard.warn(),
-  });
+
+  /** It has said so anew: what it may do may have changed. */
+  refresh(): void | Promise<void> {
+    return this.#parts.application.refresh?.(this.#client);
+  }
   // #endif
 
-  const receive = (text: Buffer): void => {
+  /** Counts an error; false if the client was closed over too many. */
+  warn(): boolean {
+    this.#warnings ??= new TokenBucket(1, ERROR_LIMIT);
+    const isFew = this.#warnings.take();
+    if (!isFew) this.#client.close('policyViolation');
+    return isFew;
+  }
+
+  throttled(): void {
+    // #if metrics
+    this.#parts.metrics.limited('connection');
+    // #endif
+    const { RATE_LIMIT } = this.config;
+    const message = `expected at most ${String(RATE_LIMIT)} messages a second; reading slower`;
+    this.#send({ type: 'error', code: 'rate_limited', message });
+  }
+
+  /** Takes a message of `ws`. */
+  take(data: Buffer, isBinary: boolean): void {
+    // #if collab
+    if (isBinary && this.#parts.application.receiveBinary !== undefined) this.#takeBinary(data);
+    else if (isBinary) this.#client.close('unsupportedData');
+    // #else
+    //~ if (isBinary) this.#client.close('unsupportedData');
+    // #endif
+    else this.takeText(data.toString(), performance.now());
+  }
+
+  takeText(text: string, now: number): void {
+    const socket = this.#socket;
     // A client that is being closed may still send.
     if (socket.readyState !== socket.OPEN) return;
     // #if collab
     // Who sends text reads it, too.
-    client.isPlain = false;
-    if (text.length > MAX_COMMAND_BYTES) {
+    this.#client.isPlain = false;
+    if (text.length * 3 > MAX_COMMAND_BYTES && Buffer.byteLength(text) > MAX_COMMAND_BYTES) {
       const message = `expected at most ${String(MAX_COMMAND_BYTES)} bytes`;
-      if (guard.warn()) send(client, { type: 'error', code: 'bad_message', message });
+      if (this.warn()) this.#send({ type: 'error', code: 'bad_message', message });
       return;
     }
     // #endif
-    const command = guard.admit(text);
-    if (command === undefined) return;
+    const { application } = this.#parts;
+    const result = parseCommand(text, application.commands);
+    if (!result.ok) {
+      if (this.warn()) this.#send(result.error);
+      return;
+    }
+    const { command } = result;
     // #if metrics
+    const { metrics } = this.#parts;
     metrics.received(command.type);
     // #endif
-    // #if rate-limit || metrics
-    const now = performance.now();
-    // #endif
     // #if rate-limit
+    const ofUser = this.#ofUser;
     if (ofUser !== undefined && !ofUser.commands.take(1, now)) {
       // #if metrics
       metrics.limited('user');
       // #endif
       const retryAfterMs = Math.ceil(ofUser.commands.wait);
-      const message = `expected at most ${String(config.USER_RATE_LIMIT)} commands a second`;
-      send(client, { type: 'error', id: command.id, code: 'rate_limited', message, retryAfterMs });
+      const message = `expected at most ${String(this.config.USER_RATE_LIMIT)} commands a second`;
+      const { id } = command;
+      this.#send({ type: 'error', id, code: 'rate_limited', message, retryAfterMs });
       return;
     }
     // #endif
     // #if auth
+    const credentials = this.#credentials;
     if (isAuthCommand(command)) {
-      gate.spend(AUTH_COST - 1);
-      run(client, gate, command.type, () => credentials.present(command));
+      this.#gate.spend(AUTH_COST - 1);
+      this.#run(command.type, () => credentials.present(command));
       return;
     }
     if (!credentials.isKnown && command.type !== 'ping') {
-      if (guard.warn()) client.fail(command, 'not_authenticated', 'send a token first');
+      if (this.warn()) this.#client.fail(command, 'not_authenticated', 'send a token first');
       return;
     }
     // #endif
     const cost = application.costOf?.(command) ?? 1;
-    gate.spend(cost - 1);
+    this.#gate.spend(cost - 1);
     // #if metrics
-    run(client, gate, command.type, () => {
-      const done = execute(client, application, command);
+    this.#run(command.type, () => {
+      const done = execute(this.#client, application, command);
       if (done === undefined) metrics.finished(command.type, now);
       return done?.finally(() => {
         metrics.finished(command.type, now);
       });
     });
     // #else
-    //~ run(client, gate, command.type, () => execute(client, application, command));
+    //~ this.#run(command.type, () => execute(this.#client, application, command));
     // #endif
-  };
+  }
   // #if collab
-  const receiveBinary = (bytes: Buffer): void => {
-    if (socket.readyState !== socket.OPEN) return;
+
+  #takeBinary(bytes: Buffer): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
     // #if auth
-    if (!credentials.isKnown) {
-      client.close('authFailed');
+    if (!this.#credentials.isKnown) {
+      this.#client.close('authFailed');
       return;
     }
     // #endif
+    const { application } = this.#parts;
     const take = (): void => {
-      gate.spend((application.receiveBinary?.(client, bytes) ?? 1) - 1);
+      this.#gate.spend((application.receiveBinary?.(this.#client, bytes) ?? 1) - 1);
     };
     // #if rate-limit
-    const commands = ofUser?.commands;
+    const commands = this.#ofUser?.commands;
     if (commands !== undefined && !commands.take(1, performance.now())) {
       // #if metrics
-      metrics.limited('user');
+      this.#parts.metrics.limited('user');
       // #endif
+      const isOpen = (): boolean => this.#socket.readyState === this.#socket.OPEN;
       // Nothing of a document may be left out: it is taken later, when other connections leave a token.
-      run(client, gate, 'binary', async () => {
+      this.#run('binary', async () => {
         do await delay(commands.wait);
-        while (socket.readyState === socket.OPEN && !commands.take());
-        if (socket.readyState === socket.OPEN) take();
+        while (isOpen() && !commands.take());
+        if (isOpen()) take();
       });
       return;
     }
     // #endif
-    run(client, gate, 'binary', take);
-  };
+    this.#run('binary', take);
+  }
   // #endif
-  socket.on('message', (data, isBinary) => {
-    // #if collab
-    if (isBinary && application.receiveBinary !== undefined) receiveBinary(toBuffer(data));
-    else if (isBinary) client.close('unsupportedData');
-    // #else
-    //~ if (isBinary) client.close('unsupportedData');
-    // #endif
-    else receive(toBuffer(data));
-  });
-  socket.once('close', (code) => {
+
+  /** Logs what was wrong with its frames. */
+  fault({ message }: Error): void {
+    this.#parts.share.log('warn', 'client-error', { client: this.#client.id, message });
+  }
+
+  /** The connection has ended. */
+  end(code: number): void {
+    const { application, clients, share } = this.#parts;
+    const client = this.#client;
     clients.delete(client);
     // #if rate-limit
-    if (ofUser !== undefined) parts.users.leave(ofUser);
+    if (this.#ofUser !== undefined) this.#parts.users.leave(this.#ofUser);
     // #endif
     // #if auth
-    credentials.end();
-    if (credentials.isKnown) application.close(client);
+    this.#credentials.end();
+    if (this.#credentials.isKnown) application.close(client);
     // #else
     //~ application.close(client);
     // #endif
-    const seen = codeSeen(code);
     // #if metrics
-    metrics.closed(seen);
+    this.#parts.metrics.closed(code);
     // #endif
-    share.log('info', 'disconnected', { client: client.id, user: client.user, code: seen });
-  });
-  clients.add(client);
-  // #if collab
-  gate.open(socket, share, largestMessage(config, parts.document), receive);
-  // #else
-  //~ gate.open(socket, share, largestMessage(config), receive);
-  // #endif
-  // #if auth && collab
-  // It could not be asked.
-  if (identity === undefined && client.isPlain) client.close('authFailed');
-  // #endif
-  // #if auth
-  run(client, gate, 'open', () => credentials.start(identity));
-  // #else
-  //~ client.identity = identity;
-  // #if rate-limit
-  //~ enter(identity.user);
-  // #endif
-  //~ run(client, gate, 'open', () => admit());
-  // #endif
-}
+    share.log('info', 'disconnected', { client: client.id, user: client.user, code });
+  }
 
-/** Runs one step after the other: nothing more is read until it has ended. */
-function run(client: Client, gate: Gate, type: string, step: () => void | Promise<void>): void {
-  gate.run(step, (error) => {
-    // A bug in one command must not end the process for all clients.
-    const trace = error instanceof Error ? error.stack : String(error);
-    log('error', 'command-failed', { client: client.id, type, trace });
-    client.close('internalError');
-  });
+  #send(message: CommonMessage): void {
+    send(this.#client, message);
+  }
+
+  /** Runs one step after the other: nothing more is read until it has ended. */
+  #run(type: string, step: () => void | Promise<void>): void {
+    this.#gate.run(step, (error) => {
+      // A bug in one command must not end the process for all clients.
+      const trace = error instanceof Error ? error.stack : String(error);
+      log('error', 'command-failed', { client: this.#client.id, type, trace });
+      this.#client.close('internalError');
+    });
+  }
 }
 
 function execute(
@@ -338,32 +427,6 @@ async function unlessFull(
 
 function send(client: Client, message: CommonMessage): void {
   client.send(message);
-}
-
-/** Accepts valid commands; closes a client that causes too many errors. */
-class Guard {
-  readonly #client: Client;
-  readonly #application: Application;
-  readonly #warnings = new TokenBucket(1, ERROR_LIMIT);
-
-  constructor(client: Client, application: Application) {
-    this.#client = client;
-    this.#application = application;
-  }
-
-  admit(data: Buffer): AnyCommand | undefined {
-    const result = parseCommand(data, this.#application.commands);
-    if (result.ok) return result.command;
-    if (this.warn()) this.#client.send(result.error);
-    return undefined;
-  }
-
-  /** Counts an error; false if the client was closed over too many. */
-  warn(): boolean {
-    const isFew = this.#warnings.take();
-    if (!isFew) this.#client.close('policyViolation');
-    return isFew;
-  }
 }
 
 function toBuffer(data: RawData): Buffer {

@@ -5,9 +5,9 @@ import type { AddressInfo, Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { constants, deflateRawSync } from 'node:zlib';
-import type { WebSocket } from 'ws';
 import { readConfig } from '../src/config.ts';
 import { Gate } from '../src/gate.ts';
+import type { GatedSocket } from '../src/gate.ts';
 import { Shares } from '../src/shares.ts';
 import { connect, startServer } from './support.ts';
 import type { TestClient, TestServer } from './support.ts';
@@ -91,7 +91,7 @@ describe('gate', () => {
 
   it('takes whole text messages itself, and leaves the rest to ws', async () => {
     const texts: string[] = [];
-    const { gate, peer, end } = await openGate((text) => texts.push(text.toString()));
+    const { gate, peer, end } = await openGate((text) => texts.push(text));
     const text = (letter: string): Buffer => frame(0x81, Buffer.from(letter));
     const masked = Buffer.concat([Buffer.of(0x81, 0x81, 1, 2, 3, 4), Buffer.of(98 ^ 1)]);
     const rest = [
@@ -132,7 +132,7 @@ describe('gate', () => {
 
 /** A gate with an open connection, and its peer. */
 async function openGate(
-  onText: (text: Buffer) => void = () => undefined,
+  onText: (text: string) => void = () => undefined,
 ): Promise<{ gate: Gate; peer: Socket; end: () => void }> {
   const config = readConfig({});
   const shares = new Shares(config);
@@ -140,8 +140,9 @@ async function openGate(
   await once(server, 'listening');
   const peer = connectTcp((server.address() as AddressInfo).port, '127.0.0.1');
   const [tcp] = (await once(server, 'connection')) as [Socket];
-  const gate = new Gate(tcp, shares.of('192.0.2.1'), { shares, config });
-  gate.open({ _extensions: {} } as unknown as WebSocket, gate.share, 1000, onText);
+  const gate = new Gate(tcp, shares.of('192.0.2.1'), { shares, config, gates: new Set() });
+  const client = { _extensions: {} } as unknown as GatedSocket;
+  gate.open(client, gate.share, 1000, { takeText: onText });
   const end = (): void => {
     gate.stream.destroy();
     peer.destroy();
