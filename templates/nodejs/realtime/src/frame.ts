@@ -38,7 +38,8 @@ export function frameOf(
 ): Frame {
   const length = Buffer.byteLength(text);
   const bytes = withHead(TEXT, length);
-  bytes.write(text, bytes.length - length);
+  // ASCII is written faster.
+  bytes.write(text, bytes.length - length, length === text.length ? 'latin1' : 'utf8');
   return { bytes, length, type };
 }
 

@@ -11,7 +11,7 @@ import type { RedisLink } from './redis-link.ts';
 import { bearerOf, isSecret } from './secrets.ts';
 
 /** What is counted while messages pass is a number in a map; the rest is done when somebody asks. */
-type Counts = Map<string, number>;
+type Counts = Map<string, { count: number }>;
 
 /** What the server itself knows. */
 export interface Sources {
@@ -73,7 +73,7 @@ export class Metrics {
         labelNames: [label],
         collect() {
           this.reset();
-          for (const [value, count] of counts) this.inc({ [label]: value }, count);
+          for (const [value, { count }] of counts) this.inc({ [label]: value }, count);
         },
       });
     };
@@ -120,7 +120,7 @@ export class Metrics {
       'ws_redis_errors_total',
       'Commands of Redis that failed: it was down, it was full, or it refused them',
       'why',
-      redis?.figures.errors ?? new Map<string, number>(),
+      redis?.figures.errors ?? new Map<string, { count: number }>(),
     );
     total(
       'ws_redis_missed_total',
@@ -242,5 +242,7 @@ class Seconds {
 }
 
 function add(counts: Counts, key: string): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
+  const known = counts.get(key);
+  if (known === undefined) counts.set(key, { count: 1 });
+  else known.count += 1;
 }

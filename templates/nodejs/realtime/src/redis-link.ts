@@ -69,7 +69,12 @@ export class RedisLink {
   readonly prefix: string;
   // #if metrics
   /** What has happened since the start: connections made, failed commands by why, and what `RedisStore` counts. */
-  readonly figures = { connects: 0, errors: new Map<string, number>(), missed: 0, lost: 0 };
+  readonly figures = {
+    connects: 0,
+    errors: new Map<string, { count: number }>(),
+    missed: 0,
+    lost: 0,
+  };
   // #endif
   readonly #config: Config;
   readonly #up: (() => Promise<void>)[] = [];
@@ -188,7 +193,7 @@ export class RedisLink {
       const { errors } = this.figures;
       const why =
         error instanceof RedisDown ? 'down' : error instanceof StoreFull ? 'full' : 'refused';
-      errors.set(why, (errors.get(why) ?? 0) + 1);
+      errors.set(why, { count: (errors.get(why)?.count ?? 0) + 1 });
       // #endif
       throw error;
     }

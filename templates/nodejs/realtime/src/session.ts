@@ -9,6 +9,7 @@ import type { Config } from './config.ts';
 import type { Auth } from './auth.ts';
 import { Credentials } from './credentials.ts';
 // #endif
+import { frameOf } from './frame.ts';
 import { GatedSocket } from './gate.ts';
 import type { Gate, Reader } from './gate.ts';
 import { keepAlive } from './heartbeat.ts';
@@ -295,18 +296,24 @@ export class Session implements Reader {
     }
     // #endif
     const cost = application.costOf?.(command) ?? 1;
-    this.#gate.spend(cost - 1);
-    // #if metrics
-    this.#run(command.type, () => {
+    this.#gate.spend(cost - 1, now);
+    const { type } = command;
+    try {
       const done = execute(this.#client, application, command);
-      if (done === undefined) metrics.finished(command.type, now);
-      return done?.finally(() => {
-        metrics.finished(command.type, now);
-      });
-    });
-    // #else
-    //~ this.#run(command.type, () => execute(this.#client, application, command));
-    // #endif
+      // #if metrics
+      if (done === undefined) metrics.finished(type, now);
+      else {
+        const ended = done.finally(() => {
+          metrics.finished(type, now);
+        });
+        this.#gate.block(ended, this.#failing(type));
+      }
+      // #else
+      //~ if (done !== undefined) this.#gate.block(done, this.#failing(type));
+      // #endif
+    } catch (error) {
+      this.#failing(type)(error);
+    }
   }
   // #if collab
 
@@ -373,12 +380,16 @@ export class Session implements Reader {
 
   /** Runs one step after the other: nothing more is read until it has ended. */
   #run(type: string, step: () => void | Promise<void>): void {
-    this.#gate.run(step, (error) => {
-      // A bug in one command must not end the process for all clients.
+    this.#gate.run(step, this.#failing(type));
+  }
+
+  /** A bug in one command must not end the process for all clients. */
+  #failing(type: string): (error: unknown) => void {
+    return (error) => {
       const trace = error instanceof Error ? error.stack : String(error);
       log('error', 'command-failed', { client: this.#client.id, type, trace });
       this.#client.close('internalError');
-    });
+    };
   }
 }
 
@@ -392,7 +403,10 @@ function execute(
   // #else
   //~ if (command.type !== 'ping') return application.receive(client, command);
   // #endif
-  send(client, { type: 'pong', id: command.id });
+  const { id } = command;
+  // Written out, as it is the reply that is asked for most often.
+  const rest = id === undefined ? '' : `,"id":${JSON.stringify(id)}`;
+  client.deliver(frameOf(`{"type":"pong"${rest}}`, 'pong'));
 }
 // #if redis
 

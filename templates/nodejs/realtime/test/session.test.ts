@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { connect as connectTcp } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { z } from 'zod';
 import { Client } from '../src/client.ts';
+import { COMMON_COMMANDS, parseCommand } from '../src/messages.ts';
 import { connect, PATH, startServer } from './support.ts';
 import type { TestServer } from './support.ts';
 
@@ -39,6 +41,47 @@ describe('session', () => {
       assert.deepEqual({ code: error['code'], id: error['id'] }, { code, id }, send.slice(0, 60));
     }
     client.socket.terminate();
+  });
+
+  it('takes and refuses pings as the schema does, however they are written', () => {
+    const schema = z.discriminatedUnion('type', [...COMMON_COMMANDS]);
+    const ids = [
+      '1',
+      'a b',
+      '',
+      'é',
+      '\u007f',
+      '"',
+      '\\',
+      '\n',
+      '😀',
+      'x'.repeat(64),
+      'x'.repeat(65),
+    ];
+    const texts = [
+      '{"type":"ping"}',
+      ' {"type":"ping"}',
+      '{"type":"ping"} ',
+      '{"type":"ping"}\n',
+      '{"type":"ping","id":"\\u0041"}',
+      '{"type":"ping","id":"\\"}',
+      '{"type":"ping","id":"\t"}',
+      '{"type":"ping","id":1}',
+      '{"type":"ping","id":"1","id":"2"}',
+      '{"type":"ping","id":"1","extra":"2"}',
+      '{"type":"ping","extra":"1"}',
+      ...ids.map((id) => JSON.stringify({ type: 'ping', id })),
+    ];
+    for (const text of texts) {
+      const result = parseCommand(text, schema);
+      let id: unknown;
+      try {
+        id = schema.parse(JSON.parse(text)).id ?? 'none';
+      } catch {
+        id = undefined;
+      }
+      assert.equal(result.ok ? (result.command.id ?? 'none') : undefined, id, text);
+    }
   });
 
   it('closes with 1008 over invalid messages without end', async () => {
@@ -100,7 +143,7 @@ describe('session', () => {
 
   it('closes with 1011 when the code for a command fails, and goes on', async (t) => {
     const client = await connect(host.port);
-    const mock = t.mock.method(Client.prototype, 'send', () => {
+    const mock = t.mock.method(Client.prototype, 'deliver', () => {
       throw new Error('a mistake');
     });
     client.send({ type: 'ping' });
