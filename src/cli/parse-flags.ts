@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, Help, Option } from 'commander';
 import { flagsOf, type Flag } from '../core/derive/flags.ts';
 import { usage } from '../core/derive/markdown.ts';
 import { didYouMean, nearest } from '../core/did-you-mean.ts';
@@ -55,7 +55,16 @@ function buildCommand(operation: Operation, flags: readonly Flag[]): Command {
     )
     .description(operation.summary)
     .helpOption('-h, --help', 'print this help')
-    .configureHelp({ optionTerm: ({ flags: term, long }) => terms.get(long ?? '') ?? term })
+    .configureHelp({
+      optionTerm: ({ flags: term, long }) => terms.get(long ?? '') ?? term,
+      longestOptionTermLength: (shown, helper) =>
+        Math.min(MOST_TERM, LAYOUT.longestOptionTermLength.call(helper, shown, helper)),
+      formatItem(term, width, description, helper) {
+        const item = (text: string): string =>
+          LAYOUT.formatItem.call(helper, text, width, description, helper);
+        return term.length > width ? `  ${term}\n${item('')}` : item(term);
+      },
+    })
     .exitOverride()
     .configureOutput({ writeOut: () => undefined, writeErr: () => undefined })
     .allowExcessArguments(false);
@@ -74,8 +83,12 @@ function buildCommand(operation: Operation, flags: readonly Flag[]): Command {
   return command;
 }
 
+const LAYOUT = Help.prototype;
+/** Characters of a flag with its values; the description of a longer one begins on the next line. */
+const MOST_TERM = 28;
+
 const DURATIONS =
-  '\nA duration is a number with a unit: 500ms, 10s, 2m or 1h; without one, milliseconds.\n';
+  '\nA duration is a number with a unit: 500ms, 10s, 2m or 1h. In the file of --input a number is milliseconds.\n';
 
 function addFlag(command: Command, flag: Flag): void {
   if (flag.positional) {

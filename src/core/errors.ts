@@ -74,6 +74,25 @@ export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && 'code' in error;
 }
 
+/** The error for a `host` and `port`, those of --host and --port, that cannot be listened on. */
+export function cannotListen(
+  host: string,
+  port: number,
+  cause: NodeJS.ErrnoException,
+): EnvironmentError {
+  const why = cause.code ?? cause.message;
+  return new EnvironmentError('WSK_ERR_LISTEN', `cannot listen on ${host}:${port} (${why})`, {
+    cause,
+    hint: LISTEN_HINTS[why] ?? 'is another server running there? choose another --port',
+  });
+}
+
+const LISTEN_HINTS: Readonly<Record<string, string>> = {
+  EACCES: 'ports below 1024 are for privileged users: choose another --port',
+  EADDRNOTAVAIL: 'this machine has no such address: choose another --host',
+  ENOTFOUND: 'the name does not resolve: choose another --host',
+};
+
 const NOT_WRITABLE = /^(ENOSPC|EDQUOT|EROFS|EFBIG)$/;
 const WRITING = /^(write|mkdir|mkdtemp|rename|unlink|rmdir|rm|copyfile|symlink|fsync|ftruncate)/;
 

@@ -15,7 +15,11 @@ export const WebSocketUrl = z
   .string()
   .refine(isWebSocketUrl, {
     error: ({ input }) => {
-      const meant = suggestUrl(String(input));
+      const text = String(input);
+      if (Number(/^wss?:\/\/[^/?#]*:(\d+)(?![^/?#])/i.exec(text)?.[1]) > 65_535) {
+        return 'expected a port from 1 to 65535';
+      }
+      const meant = suggestUrl(text);
       const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
       return `expected a ws:// or wss:// URL without a fragment${hint}`;
     },

@@ -14,7 +14,7 @@ export const OUTPUT_FIELDS = {
     .regex(/^[a-z0-9][a-z0-9._-]{0,213}$/, 'expected lower-case letters, digits, ".", "_" or "-"')
     .refine((name) => !NO_PACKAGE_NAMES.includes(name), 'expected a name that npm takes')
     .optional()
-    .describe('name in package.json (default: the name of the output)'),
+    .describe('name of the project, as in package.json (default: the name of the output)'),
   force: z
     .boolean()
     .default(false)

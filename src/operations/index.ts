@@ -7,7 +7,8 @@ export const operations = defineRegistry({
     load: () => import('./generate-server/operation.ts'),
   },
   'generate-client': {
-    summary: 'Generate a client of a chat, pubsub or live-updates server, as one file or a package',
+    summary:
+      'Generate a client of a chat, pubsub, live-updates, collab or rpc server, as one file or a package',
     load: () => import('./generate-client/operation.ts'),
   },
   test: {

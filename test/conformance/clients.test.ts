@@ -134,6 +134,15 @@ describe('a client that is spawned', () => {
   });
 });
 
+it('says that there is no such client, or address', async () => {
+  const ask = { role: 'client', spawn: 'no-such-client --url x' } as const;
+  await expect(runSuite(ask)).rejects.toThrow('--spawn begins with "no-such-client"');
+  await expect(runSuite({ role: 'client', host: '192.0.2.1' })).rejects.toMatchObject({
+    code: 'WSK_ERR_LISTEN',
+    hint: 'this machine has no such address: choose another --host',
+  });
+});
+
 it('says that a port is taken', async () => {
   const { port, tested } = await startTester({ cases: ['1.1.1'] });
   await ask(port, '/getCaseCount');

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { EnvironmentError } from '../../core/errors.ts';
+import { cannotListen } from '../../core/errors.ts';
 import { createRejection, createResponse } from '../../protocol/index.ts';
 import { Wire, readHead } from '../../transport/index.ts';
 import type { CaseDefinition, CaseTask } from '../case.ts';
@@ -56,13 +56,7 @@ export class FuzzingServer implements AsyncDisposable {
     const { host, port } = options;
     await new Promise<void>((resolve, reject) => {
       fuzzing.#server.once('error', (cause: NodeJS.ErrnoException) => {
-        reject(
-          new EnvironmentError(
-            'WSK_ERR_LISTEN',
-            `cannot listen on ${host}:${port} (${cause.code ?? cause.message})`,
-            { cause, hint: 'is another server running there? choose another --port' },
-          ),
-        );
+        reject(cannotListen(host, port, cause));
       });
       fuzzing.#server.listen(port, host, resolve);
     });

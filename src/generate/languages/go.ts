@@ -49,6 +49,7 @@ export const go: Language = {
   installed: [],
   listening: LISTENING,
   next: ['go run ./cmd/server'],
+  demo: 'make demo',
   singleFile: {
     extension: /\.go$/,
     text: (files) => onePackage(files),

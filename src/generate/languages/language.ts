@@ -82,6 +82,8 @@ export interface Language {
   readonly contractTests?: string;
   /** What a person types in the project's folder. */
   readonly next: readonly string[];
+  /** The same for a server that also has a page to see it work. */
+  readonly demo: string;
   readonly singleFile: SingleFile;
   /** A list of tokens (RFC 9110 section 5.6.2) as source text. */
   readonly tokenList: (tokens: readonly string[]) => string;

@@ -38,6 +38,7 @@ export const nodejs: Language = {
   listening: LISTENING,
   contractTests: 'test/contract.mjs',
   next: ['npm install', 'npm start'],
+  demo: 'npm run demo',
   singleFile: {
     extension: /\.[cm]?js$/,
     text: (files, readAsset) => `${files.get('echo-server.js') ?? ''}\n${readAsset('ws.min.js')}`,

@@ -41,6 +41,7 @@ export const python: Language = {
   installed: ['.venv/bin/ws-server'],
   listening: LISTENING,
   next: [INSTALL, '.venv/bin/ws-server'],
+  demo: 'DEMO=1 .venv/bin/ws-server',
   singleFile: {
     extension: /\.py$/,
     text: (files) => joinModules(files, 'src/ws_server', '__main__'),

@@ -95,7 +95,10 @@ export const AutobahnTestInput = z
       role === 'client'
         ? url === undefined && project === undefined
         : (url === undefined) !== (project === undefined),
-    { message: 'expected either a url or a project, or the role client', path: ['url'] },
+    {
+      message: 'expected --url or --project, not both, and neither with --role client',
+      path: ['url'],
+    },
   )
   .refine(({ role, spawn }) => role === 'client' || spawn === undefined, {
     message: 'expected only with --role client',

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { requireProgram } from '../../core/find-program.ts';
 import type { OperationContext } from '../../core/operation.ts';
 import type { CaseResult } from '../../conformance/result.ts';
 import { FuzzingServer } from '../../conformance/runner/fuzzing-server.ts';
@@ -34,6 +35,7 @@ export async function testClients(
     notes,
     machineTooBusy: lag.complaint(),
   });
+  if (input.spawn !== undefined) requireProgram('--spawn', input.spawn, context.cwd);
   let stop = (): void => undefined;
   const stopped = new Promise<void>((resolve) => {
     stop = resolve;

@@ -255,7 +255,7 @@ export const BenchmarkInput = z
     ...output,
   })
   .refine(({ url, project }) => (url === undefined) !== (project === undefined), {
-    message: 'expected either a url or a project',
+    message: 'expected either --url or --project, not both',
     path: ['url'],
   });
 export type BenchmarkInput = z.output<typeof BenchmarkInput>;

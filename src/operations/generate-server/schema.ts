@@ -28,11 +28,18 @@ const NamedCompression = z.preprocess((value: z.output<typeof Compression> | boo
   return value ? 'permessage-deflate' : 'none';
 }, Compression);
 
+const NODEJS_ONLY = SERVER_TYPES.filter((type) =>
+  Object.values(LANGUAGES).every(
+    (language) => language === LANGUAGES.nodejs || language.servers[type] === undefined,
+  ),
+);
+
 export const GenerateServerInput = z.strictObject({
   language: NamedLanguage.optional()
     .meta({ default: DEFAULTS.language })
     .describe(
-      'language of the server, else that of the file --output names; what one in python or go lacks is refused',
+      'language of the server, else that of the file --output names; ' +
+        `${NODEJS_ONLY.join(' and ')} in nodejs only`,
     ),
   type: ServerType.optional()
     .meta({ default: DEFAULTS.type })

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { EnvironmentError, UsageError, invalidInput, isSystemError } from '../../core/errors.ts';
+import { EnvironmentError, UsageError, cannotListen, isSystemError } from '../../core/errors.ts';
 import { parseHeaderLines } from '../../core/fields.ts';
+import { requireProgram } from '../../core/find-program.ts';
 import { readInputFile } from '../../core/input-file.ts';
 import type { OperationContext } from '../../core/operation.ts';
 import { AuditLog } from '../../mcp/bridge/audit-log.ts';
-import { missingProgram } from '../../mcp/bridge/find-command.ts';
 import { startBridge } from '../../mcp/bridge/serve.ts';
 import type { Bridge, BridgeOptions } from '../../mcp/bridge/serve.ts';
 import { bridgeToStdio } from '../../mcp/bridge/to-stdio.ts';
@@ -51,13 +51,7 @@ async function serve(
   log: AuditLog,
   { signal, cwd }: OperationContext,
 ): Promise<Ended> {
-  const missing = missingProgram(command, cwd);
-  if (missing !== undefined) {
-    throw invalidInput(
-      `--stdio begins with ${JSON.stringify(missing)}, which is no program here`,
-      'give it with its path, or look at PATH',
-    );
-  }
+  requireProgram('--stdio', command, cwd);
   const { host = '127.0.0.1', port = 8000, messagePath: path = '/message' } = input;
   const bridge = await listen({
     ...{ command, host, port, path, tokens, log },
@@ -84,11 +78,7 @@ async function listen(options: BridgeOptions): Promise<Bridge> {
     return await startBridge(options);
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
-    throw new EnvironmentError(
-      'WSK_ERR_LISTEN',
-      `cannot listen on ${options.host}:${options.port} (${cause.code ?? cause.message})`,
-      { cause, hint: 'is another server running there? choose another --port' },
-    );
+    throw cannotListen(options.host, options.port, cause);
   }
 }
 

@@ -162,7 +162,7 @@ export const TestInput = z
   .refine(
     ({ role, url, project }) =>
       role === 'client' || (url === undefined) !== (project === undefined),
-    { message: 'expected either a url or a project', path: ['url'] },
+    { message: 'expected either --url or --project, not both', path: ['url'] },
   )
   .refine(({ role, url }) => role === 'server' || url === undefined, {
     message: 'expected none with --role client: the client under test gets one',

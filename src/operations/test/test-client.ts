@@ -4,6 +4,7 @@ import type { ClientResult } from '../../contract/client/index.ts';
 import { REALTIME_TYPES, isForeign } from '../../contract/terms.ts';
 import type { RealtimeType } from '../../contract/terms.ts';
 import { invalidInput } from '../../core/errors.ts';
+import { requireProgram } from '../../core/find-program.ts';
 import { countGrades, graded } from '../../core/grade.ts';
 import type { OperationContext } from '../../core/operation.ts';
 import { shellQuote } from '../../core/shell-quote.ts';
@@ -89,6 +90,7 @@ function subjectOf(input: TestInput, { cwd }: OperationContext): Subject {
         `there is one of ${REALTIME_TYPES.join(', ')}`,
       );
     }
+    requireProgram('--client', client, cwd);
     return { type: contract, command: client, cwd };
   }
   const project = readClient(resolve(cwd, input.project));
@@ -96,7 +98,7 @@ function subjectOf(input: TestInput, { cwd }: OperationContext): Subject {
   if (type === 'collab' || type === 'rpc' || commands.driver === null) {
     throw invalidInput(
       `there is no contract for the client of ${type === 'rpc' ? 'an' : 'a'} ${type} server`,
-      'run its npm test',
+      'run its own tests',
     );
   }
   if (contract !== undefined && contract !== type) {

@@ -15,7 +15,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { resolveInput } from '../../../src/core/derive/input.ts';
 import { Settings } from '../../../src/core/settings.ts';
 import { AuditLog } from '../../../src/mcp/bridge/audit-log.ts';
-import { missingProgram } from '../../../src/mcp/bridge/find-command.ts';
+import { missingProgram } from '../../../src/core/find-program.ts';
 import { startBridge } from '../../../src/mcp/bridge/serve.ts';
 import type { Bridge, BridgeOptions } from '../../../src/mcp/bridge/serve.ts';
 import { Session } from '../../../src/mcp/bridge/session.ts';

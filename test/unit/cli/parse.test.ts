@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Answer, Invocation } from '../../../src/cli/parse-flags.ts';
 import { parseCommandLine } from '../../../src/cli/parse.ts';
 import { UsageError } from '../../../src/core/errors.ts';
+import { operations } from '../../../src/operations/index.ts';
 import { sampleEntry } from '../../support/sample-operation.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -114,6 +115,19 @@ describe('parseCommandLine', () => {
     expect(help).toContain('largest message in bytes (default: 1000)');
     expect(help).toContain('websocket-skill sample thing --port 8080');
     expect(await answer('help', 'sample')).toBe(help);
+  });
+
+  it('leaves room for the description of a flag with many values', async () => {
+    const entry = operations['generate-server'];
+    const { text } = (await parseCommandLine(
+      ['generate-server', '--help'],
+      { version: '1.2.3', commands: [entry] },
+      '/',
+    )) as Answer;
+    const lines = text.split('\n');
+    const at = lines.indexOf('  --type <echo|chat|pubsub|live-updates|collab|rpc|mcp>');
+    expect(lines[at + 1]).toMatch(/^ {30,32}echo returns each message/);
+    expect(lines[at + 1]?.length).toBeLessThanOrEqual(80);
   });
 
   it('shows defaults with their unit, and both forms of a flag in one line', async () => {

@@ -37,7 +37,12 @@ it.each([
   );
 });
 
-it.each(['', 'ws://', 'ftp://x', 'javascript:alert(1)', 'ws://host:99999', 'a b', '99999', '%'])(
+it('says of a URL that its port is too large', () => {
+  const { error } = WebSocketUrl.safeParse('ws://host:99999/chat');
+  expect(error?.issues[0]?.message).toBe('expected a port from 1 to 65535');
+});
+
+it.each(['', 'ws://', 'ftp://x', 'javascript:alert(1)', 'a b', '99999', '%'])(
   'refuses "%s" as a URL without a guess',
   (text) => {
     const { error } = WebSocketUrl.safeParse(text);

@@ -39,6 +39,8 @@ describe('generate-server', () => {
       expect(statSync(path.join(report.output, name)).size).toBe(bytes);
     }
     expect(viewGenerateServer(report).facts?.join('\n')).toContain('npm run demo');
+    const inGo = { ...report, language: 'go' } as const;
+    expect(viewGenerateServer(inGo).facts?.join('\n')).toContain('make demo');
     const echo = await generate(cwd, { type: 'echo', output: 'echo/' });
     expect(viewGenerateServer(echo).facts?.join('\n')).not.toContain('demo');
   });

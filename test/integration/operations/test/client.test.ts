@@ -62,6 +62,8 @@ describe('test --role client', () => {
     const other = testClientIn(cwd, { project: 'chat-client', contract: 'pubsub' });
     await expect(other).rejects.toThrow(/the client is one of a chat server/);
     await expect(testClientIn(cwd, { project: '.' })).rejects.toThrow(/is not a generated/);
+    const none = testClientIn(cwd, { contract: 'chat', client: 'no-such-client {url}' });
+    await expect(none).rejects.toThrow('--client begins with "no-such-client"');
   });
 
   it.each([

@@ -22,8 +22,8 @@ describe('input of test', () => {
   });
 
   it.each([
-    [{}, 'expected either a url or a project'],
-    [{ url, project: 'chat' }, 'expected either a url or a project'],
+    [{}, 'expected either --url or --project, not both'],
+    [{ url, project: 'chat' }, 'expected either --url or --project, not both'],
     [{ url, alsoUrls: [url] }, 'expected only with --url and --contract'],
     [{ url: 'http://localhost' }, 'expected a ws:// or wss:// URL'],
     [{ url, messages: 0 }, '>=1'],

@@ -1,10 +1,21 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
+import { invalidInput } from './errors.ts';
 
 /** What a shell knows itself. */
 const BUILT_IN: ReadonlySet<string> = new Set(
   '. : [ cd exec eval export set source test'.split(' '),
 );
+
+/** Throws `UsageError` if the program of `command`, the value of `flag`, does not exist. */
+export function requireProgram(flag: string, command: string, cwd: string): void {
+  const missing = missingProgram(command, cwd);
+  if (missing === undefined) return;
+  throw invalidInput(
+    `${flag} begins with ${JSON.stringify(missing)}, which is no program here`,
+    'give it with its path, or look at PATH',
+  );
+}
 
 /**
  * The program of a command that does not exist, as far as that can be told without a shell;
