@@ -323,6 +323,25 @@ describe('one child for all clients', () => {
     stayer.socket.close(1000);
   });
 
+  it('keeps what the child asks a client that was lost until it is back', async () => {
+    const first = await open(shared);
+    first.send({ id: 1, ...INITIALIZE });
+    await until(() => first.got.length === 1);
+    first.send(call(2, 'sample', { message: 'hi' }));
+    first.socket.close(4000);
+    await once(first.socket, 'close');
+    const id = String(first.headers['mcp-session-id']);
+    const second = await open(shared, { 'mcp-session-id': id, 'mcp-received': '1' });
+    await until(() => second.got.length === 1);
+    const [asked] = second.got;
+    expect(asked).toMatchObject({ method: 'sampling/createMessage' });
+    const result = { model: 'm', role: 'assistant', content: { type: 'text', text: 'back' } };
+    second.send({ id: asked?.id, result });
+    await until(() => second.got.length === 2);
+    expect(textOf(second.got[1])).toBe('back');
+    second.socket.close(1000);
+  });
+
   it('asks nobody what the child does not want to know any more', async () => {
     await using one = await connectV1(transportTo(shared));
     const other = await open(shared);
