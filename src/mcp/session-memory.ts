@@ -16,10 +16,12 @@ export class SessionMemory {
   note(message: JsonRpcMessage): void {
     if (message.method === 'notifications/initialized') this.initialized = message;
     if (!isRequest(message)) return;
+    const { method } = message;
+    if (method === 'initialize') this.initialize = message;
+    if (method === 'logging/setLevel') this.#effects.set('level', message);
+    if (method !== 'resources/subscribe' && method !== 'resources/unsubscribe') return;
     const uri = `uri ${String(paramsOf(message)['uri'])}`;
-    if (message.method === 'initialize') this.initialize = message;
-    if (message.method === 'logging/setLevel') this.#effects.set('level', message);
-    if (message.method === 'resources/subscribe') this.#effects.set(uri, message);
-    if (message.method === 'resources/unsubscribe') this.#effects.delete(uri);
+    if (method === 'resources/subscribe') this.#effects.set(uri, message);
+    else this.#effects.delete(uri);
   }
 }

@@ -6,7 +6,7 @@ import type { JsonRpcMessage } from './json-rpc.ts';
 export interface WebSocketLike {
   readonly readyState: number;
   readonly bufferedAmount: number;
-  send(data: string, done: (error?: Error | null) => void): void;
+  send(data: string, done?: (error?: Error | null) => void): void;
   ping(): void;
   pong(): void;
   pause(): void;
@@ -125,6 +125,13 @@ export class SocketLink {
         else reject(error);
       });
     });
+  }
+
+  /** Sends a text of which nobody has to know when it is sent; drops it when the socket is not open. */
+  post(text: string): void {
+    if (!this.isOpen) return;
+    this.#cork();
+    this.#socket.send(text);
   }
 
   /** Asks whether the peer is there and what it has read, unless that is being asked. */

@@ -6,10 +6,17 @@ export class AuditLog {
   readonly #write: (text: string) => void;
   readonly #level: number;
   #lines = '';
+  /** When the first of the lines was logged. */
+  #time = '';
 
   constructor(write: (text: string) => void, level: LogLevel) {
     this.#write = write;
     this.#level = LOG_LEVELS.indexOf(level);
+  }
+
+  /** Whether `info` writes anything. */
+  get hasInfo(): boolean {
+    return this.#level <= 1;
   }
 
   info(event: string, fields: object = {}): void {
@@ -27,7 +34,10 @@ export class AuditLog {
 
   #add(level: number, event: string, fields: object): void {
     if (level < this.#level) return;
-    if (this.#lines === '') setImmediate(() => this.flush());
-    this.#lines += `${JSON.stringify({ time: new Date().toISOString(), event, ...fields })}\n`;
+    if (this.#lines === '') {
+      this.#time = new Date().toISOString();
+      setImmediate(() => this.flush());
+    }
+    this.#lines += `${JSON.stringify({ time: this.#time, event, ...fields })}\n`;
   }
 }

@@ -133,33 +133,33 @@ export class Child {
   }
 
   #take(chunk: Buffer): void {
-    let from = 0;
-    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
-      const end = chunk.subarray(from, at);
-      const line = this.#lineBytes === 0 ? end : Buffer.concat([...this.#line, end]);
+    const last = chunk.lastIndexOf(10);
+    if (last >= 0) {
+      const end = chunk.subarray(0, last);
+      const lines = this.#lineBytes === 0 ? end : Buffer.concat([...this.#line, end]);
       this.#line = [];
       this.#lineBytes = 0;
-      from = at + 1;
-      this.#takeLine(line);
+      // All at once: to decode each line for itself costs as much as to parse it.
+      for (const line of lines.toString().split('\n')) this.#takeLine(line);
     }
-    if (from === chunk.length) return;
-    this.#line.push(chunk.subarray(from));
-    this.#lineBytes += chunk.length - from;
+    if (last + 1 === chunk.length) return;
+    this.#line.push(chunk.subarray(last + 1));
+    this.#lineBytes += chunk.length - last - 1;
     if (this.#lineBytes <= MAX_LINE_BYTES) return;
     this.#errors = '';
     this.#tooLong = true;
     this.#kill('SIGKILL');
   }
 
-  #takeLine(line: Buffer): void {
-    const text = line.toString().trim();
+  #takeLine(line: string): void {
+    const text = line.trim();
     if (text === '') return;
     const parsed = parseMessage(text);
     if (parsed.message !== undefined) {
       this.#handlers.message(parsed.message, text);
       return;
     }
-    this.#handlers.garbage(line.length);
+    this.#handlers.garbage(Buffer.byteLength(line));
     const { id, asks, reason } = parsed;
     if (id === null || asks) return;
     // Somebody waits for this response.
