@@ -48,10 +48,16 @@ export class Outbox {
 
   /** What a peer lacks that has received `count` messages; undefined if it is not all here. */
   after(count: number): string[] | undefined {
+    const missing = this.since(count);
+    if (missing !== undefined) this.confirm(count);
+    return missing;
+  }
+
+  /** The same, without taking it that the peer will not lose what it has. */
+  since(count: number): string[] | undefined {
     const given = this.sent - this.#kept.length;
     if (count < given || count > this.sent) return undefined;
-    this.#drop(count - given);
-    return this.#kept.map(({ text }) => text);
+    return this.#kept.slice(count - given).map(({ text }) => text);
   }
 
   #drop(count: number): void {

@@ -13,6 +13,7 @@ import {
   SUBPROTOCOL,
 } from '../transport.ts';
 import type { AuditLog } from './audit-log.ts';
+import { HttpFace } from './http-face.ts';
 import { PrivateUpstream } from './private-upstream.ts';
 import { Session } from './session.ts';
 import { SharedUpstream } from './shared-upstream.ts';
@@ -44,6 +45,8 @@ export interface BridgeOptions {
   readonly firstMessageMs?: number;
   /** Time for what is in flight at the end. Default 10000. */
   readonly drainMs?: number;
+  /** How long a session over HTTP is kept that nobody uses. Default 600000. */
+  readonly idleMs?: number;
 }
 
 export interface BridgeStats {
@@ -59,7 +62,7 @@ export interface Bridge {
   readonly stop: () => Promise<void>;
 }
 
-/** Serves an MCP server that speaks on standard input and output over WebSocket. */
+/** Serves an MCP server that speaks on standard input and output over WebSocket, and over HTTP at the same path. */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const hub = new Hub(options);
   await hub.listen();
@@ -78,6 +81,7 @@ class Hub {
   readonly #tokens: Tokens;
   readonly #server = createServer((request, response) => this.#answer(request, response));
   readonly #sockets: WebSocketServer;
+  readonly #http: HttpFace;
   readonly #sessions = new Map<string, Session>();
   readonly #shared: SharedUpstream | undefined;
   /** Children that are ending. */
@@ -100,6 +104,12 @@ class Hub {
     });
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     if (options.shared) this.#shared = new SharedUpstream(options);
+    this.#http = new HttpFace({
+      ...options,
+      hasSpace: () => this.#hasSpace(),
+      open: (id, user) => this.#open(id, user),
+      refused: (request, status, reason) => this.#note(request, status, reason),
+    });
   }
 
   get port(): number {
@@ -136,15 +146,44 @@ class Hub {
     const { origin } = request.headers;
     if (origin !== undefined && this.#allows(origin)) {
       response.setHeader('access-control-allow-origin', origin).setHeader('vary', 'origin');
+      response.setHeader('access-control-expose-headers', SESSION_HEADER);
     }
     response.setHeader('content-type', 'text/plain');
     if (this.#options.healthPaths.includes(path)) {
       response.writeHead(this.#draining ? 503 : 200).end(this.#draining ? 'draining\n' : 'ok\n');
+    } else if (path === this.#options.path && this.#http.takes(request)) {
+      this.#answerHttp(request, response);
     } else if (path === this.#options.path) {
       response.writeHead(426, { upgrade: 'websocket' }).end('MCP over WebSocket is spoken here\n');
     } else {
       response.writeHead(404).end(`MCP over WebSocket is at ${this.#options.path}\n`);
     }
+  }
+
+  #answerHttp(request: IncomingMessage, response: ServerResponse): void {
+    const user = this.#userOf(request);
+    const isAsked = request.method === 'OPTIONS' && !this.#draining;
+    const refusal = this.#refusal(request, isAsked ? 1 : user);
+    if (refusal !== undefined) {
+      const { status, reason, headers } = refusal;
+      this.#note(request, status, reason);
+      response.writeHead(status, { connection: 'close', ...headers }).end(`${reason}\n`);
+    } else if (isAsked) {
+      // What a page of another origin may send.
+      response.writeHead(204, {
+        'access-control-allow-methods': 'POST, GET, DELETE',
+        'access-control-allow-headers': `authorization, content-type, ${SESSION_HEADER}, mcp-protocol-version, last-event-id`,
+      });
+      response.end();
+    } else {
+      // Who goes before the request is complete need not be answered.
+      this.#http.answer(request, response, user).catch(() => response.destroy());
+    }
+  }
+
+  #userOf(request: IncomingMessage): number | undefined {
+    const token = tokenOf(request);
+    return token === undefined ? undefined : this.#tokens.find(token);
   }
 
   #allows(origin: string): boolean {
@@ -154,9 +193,8 @@ class Hub {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
-    const token = tokenOf(request);
-    const user = token === undefined ? undefined : this.#tokens.find(token);
-    const refusal = this.#refusal(request, user);
+    const user = this.#userOf(request);
+    const refusal = this.#refusal(request, user) ?? this.#refusalOfSocket(request, user);
     if (refusal !== undefined) {
       this.#refuse(request, socket, refusal);
       return;
@@ -205,7 +243,7 @@ class Hub {
   }
 
   #refusal(request: IncomingMessage, user: number | undefined): Refusal | undefined {
-    const { path, tokens, maxClients } = this.#options;
+    const { path, tokens } = this.#options;
     const { origin } = request.headers;
     if (this.#draining) return { status: 503, reason: 'the bridge is shutting down' };
     if (pathOf(request) !== path) return { status: 404, reason: `MCP is at ${path}` };
@@ -216,14 +254,20 @@ class Hub {
       const headers = { 'www-authenticate': 'Bearer' };
       return { status: 401, reason: 'a bearer token is needed', headers };
     }
+    return undefined;
+  }
+
+  #refusalOfSocket(request: IncomingMessage, user: number | undefined): Refusal | undefined {
     if (!offeredSubprotocols(request).includes(SUBPROTOCOL)) {
       return { status: 400, reason: `the subprotocol ${SUBPROTOCOL} has to be offered` };
     }
-    if (this.#sessionFor(request, user) !== undefined) return undefined;
-    if (this.#sessions.size >= maxClients && !this.#makeSpace()) {
-      return { status: 503, reason: `there are ${maxClients} clients, which is the limit` };
-    }
-    return undefined;
+    if (this.#sessionFor(request, user) !== undefined || this.#hasSpace()) return undefined;
+    const { maxClients } = this.#options;
+    return { status: 503, reason: `there are ${maxClients} clients, which is the limit` };
+  }
+
+  #hasSpace(): boolean {
+    return this.#sessions.size < this.#options.maxClients || this.#makeSpace();
   }
 
   /** Ends the session that waits longest for its client; false if none does. */
@@ -235,9 +279,7 @@ class Hub {
 
   #refuse(request: IncomingMessage, socket: Duplex, refusal: Refusal): void {
     const { status, reason, headers = {} } = refusal;
-    this.stats.refused += 1;
-    const address = request.socket.remoteAddress;
-    this.#options.log.info('refused', { status, reason, address, origin: request.headers.origin });
+    this.#note(request, status, reason);
     // The server leaves half of a connection open, and does not count it any more.
     socket.once('finish', () => socket.destroy());
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
@@ -247,10 +289,18 @@ class Hub {
     );
   }
 
+  /** A handshake or a request is refused. */
+  #note(request: IncomingMessage, status: number, reason: string): void {
+    this.stats.refused += 1;
+    const address = request.socket.remoteAddress;
+    this.#options.log.info('refused', { status, reason, address, origin: request.headers.origin });
+  }
+
   /** The session that a client comes back to: its own, and one that can go on from there. */
   #sessionFor(request: IncomingMessage, user: number | undefined): Session | undefined {
     const id = request.headers[SESSION_HEADER];
     const session = typeof id === 'string' ? this.#sessions.get(id) : undefined;
+    if (typeof id === 'string' && this.#http.has(id)) return undefined;
     if (session?.user !== user || !session?.canResume(receivedOf(request))) return undefined;
     return session;
   }

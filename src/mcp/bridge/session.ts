@@ -8,9 +8,25 @@ import {
 } from '../json-rpc.ts';
 import type { JsonRpcMessage, RequestId } from '../json-rpc.ts';
 import { Outbox } from '../outbox.ts';
-import type { SocketLink } from '../socket-link.ts';
 import { AUTHENTICATE } from '../transport.ts';
 import type { AuditLog } from './audit-log.ts';
+
+/** What a session's client is at the other end of: a WebSocket, or responses over HTTP. */
+export interface SessionLink {
+  readonly isOpen: boolean;
+  /** Bytes that wait to be sent. */
+  readonly bufferedBytes: number;
+  /** Sends a message of which nobody has to know when it is sent. */
+  post(text: string, message?: JsonRpcMessage): void;
+  /** Resolves when the message is handed to the system. */
+  send(text: string, message?: JsonRpcMessage): Promise<void>;
+  /** Asks what the client has read. */
+  ping(): void;
+  pause(): void;
+  resume(): void;
+  close(code: number, reason: string): Promise<void>;
+  terminate(): void;
+}
 
 /** What a session speaks to: a child of its own, or its part of a shared one. */
 export interface Upstream {
@@ -48,6 +64,8 @@ interface Call {
 const HIGH_BYTES = 1024 * 1024;
 /** The same where the child cannot wait, as others need it. */
 const LIMIT_BYTES = 16 * 1024 * 1024;
+/** Bytes that wait, below which nobody has to know when they are sent. */
+const LOW_BYTES = 64 * 1024;
 const MAX_IN_FLIGHT = 16_384;
 /** Characters that are logged of a name that the client gave. */
 const LOGGED_NAME = 128;
@@ -64,7 +82,7 @@ export class Session {
   readonly #outbox = new Outbox(2 * LIMIT_BYTES);
   readonly #calls = new Map<RequestId, Call>();
   readonly #began = performance.now();
-  #link: SocketLink | undefined;
+  #link: SessionLink | undefined;
   #outputWaits = false;
   #inputWaits = false;
   #ended = false;
@@ -80,7 +98,7 @@ export class Session {
   }
 
   get isAttached(): boolean {
-    return this.#link !== undefined;
+    return this.#link?.isOpen === true;
   }
 
   get isIdle(): boolean {
@@ -93,7 +111,7 @@ export class Session {
   }
 
   /** Takes a socket into use, instead of the one before. */
-  attach(link: SocketLink, alreadyReceived: number): void {
+  attach(link: SessionLink, alreadyReceived: number): void {
     const { log } = this.#options;
     clearTimeout(this.#graceTimer);
     const before = this.#link;
@@ -114,7 +132,7 @@ export class Session {
   }
 
   /** A message of the client, from its present socket. */
-  receive(link: SocketLink, message: JsonRpcMessage, text: string): void {
+  receive(link: SessionLink, message: JsonRpcMessage, text: string): void {
     if (link !== this.#link || message.method === AUTHENTICATE) return;
     clearTimeout(this.#firstTimer);
     this.received += 1;
@@ -152,7 +170,7 @@ export class Session {
       this.#settle(message.id, code === undefined ? {} : { error: code });
     }
     this.#outbox.add(text);
-    if (this.#link !== undefined) this.#transmit(this.#link, text);
+    if (this.#link !== undefined) this.#transmit(this.#link, text, message);
     else if (this.#outbox.size > HIGH_BYTES) this.#stopOutput(this.#outbox.size);
   }
 
@@ -179,7 +197,7 @@ export class Session {
   }
 
   /** The socket is gone: the session waits for another one, or ends. */
-  detached(link: SocketLink, code: number, isFinal: boolean): void {
+  detached(link: SessionLink, code: number, isFinal: boolean): void {
     if (link !== this.#link || this.#ended) return;
     this.#link = undefined;
     this.#inputWaits = false;
@@ -236,21 +254,27 @@ export class Session {
     if (call === undefined) return;
     this.#calls.delete(id);
     const { method, name, began } = call;
-    this.#options.log.info('call', {
-      ...{ session: this.id, ...(this.user !== undefined && { user: this.user }), method },
-      ...{ ...(name !== undefined && { name }), ...outcome },
-      ms: Math.round((performance.now() - began) * 100) / 100,
-    });
+    const { log } = this.#options;
+    if (log.hasInfo) {
+      const ms = Math.round((performance.now() - began) * 100) / 100;
+      const { error, cancelled } = outcome;
+      // What is undefined is not written.
+      log.info('call', { session: this.id, user: this.user, method, name, error, cancelled, ms });
+    }
     if (this.#calls.size === 0) this.#draining?.();
   }
 
-  #transmit(link: SocketLink, text: string): void {
-    const done = (): void => {
-      if (link !== this.#link || !this.#outputWaits) return;
-      if (link.bufferedBytes < HIGH_BYTES / 2) this.#letOutputFlow();
-      else this.#awaitReading();
-    };
-    link.send(text).then(done, () => undefined);
+  #transmit(link: SessionLink, text: string, message?: JsonRpcMessage): void {
+    if (link.bufferedBytes + text.length < LOW_BYTES) {
+      link.post(text, message);
+    } else {
+      const done = (): void => {
+        if (link !== this.#link || !this.#outputWaits) return;
+        if (link.bufferedBytes < HIGH_BYTES / 2) this.#letOutputFlow();
+        else this.#awaitReading();
+      };
+      link.send(text, message).then(done, () => undefined);
+    }
     if (this.#outbox.size > ASK_BYTES) link.ping();
     if (link.bufferedBytes > HIGH_BYTES) this.#stopOutput(link.bufferedBytes);
   }

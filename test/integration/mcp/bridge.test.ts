@@ -9,7 +9,9 @@ import { PassThrough, Writable } from 'node:stream';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { StreamableHTTPClientTransport as HttpV2 } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { resolveInput } from '../../../src/core/derive/input.ts';
@@ -798,6 +800,205 @@ describe('a host on stdio', () => {
   });
 });
 
+const httpOf = ({ url }: TestBridge): string => url.replace('ws:', 'http:');
+
+describe('over HTTP', () => {
+  const BOTH = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+  };
+  type Headers = Readonly<Record<string, string>>;
+
+  const post = async (bridge: TestBridge, message: unknown, headers: Headers = {}) => {
+    const body =
+      typeof message === 'string'
+        ? message
+        : JSON.stringify({ jsonrpc: '2.0', ...(message as object) });
+    return await fetch(httpOf(bridge), { method: 'POST', headers: { ...BOTH, ...headers }, body });
+  };
+
+  /** Begins a session; gives the header that names it. */
+  async function begin(bridge: TestBridge, headers: Headers = {}): Promise<Headers> {
+    const response = await post(bridge, { id: 'init', ...INITIALIZE }, headers);
+    expect([response.status, await response.json()]).toMatchObject([200, { id: 'init' }]);
+    return { ...headers, 'mcp-session-id': response.headers.get('mcp-session-id') ?? '' };
+  }
+
+  /** The events of a response as they come: ids and messages. */
+  async function* events(response: Response): AsyncGenerator<{ id: string; data: JsonRpcMessage }> {
+    let text = '';
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      text += decoder.decode(chunk, { stream: true });
+      const parts = text.split('\n\n');
+      text = parts.pop() ?? '';
+      for (const part of parts) {
+        const [, id, data] = /^id: (.*)\ndata: (.*)$/.exec(part) ?? [];
+        if (data !== undefined) yield { id: String(id), data: JSON.parse(data) as JsonRpcMessage };
+      }
+    }
+  }
+
+  // The SDKs lose progress that comes together with its response.
+  const steps: unknown = expect.any(Array);
+
+  it.each(['own', 'shared'] as const)(
+    'serves every primitive to version 1 of the SDK (%s)',
+    async (which) => {
+      const bridge = which === 'own' ? own : shared;
+      const transport = new HttpV1(new URL(httpOf(bridge)));
+      await using client = await connectV1(transport);
+      expect(await usePrimitives(client)).toEqual({ ...PRIMITIVES, steps });
+      const cancelled: unknown = expect.stringMatching(/^[1-9]/);
+      expect(await useLegacy(client)).toEqual({ ...LEGACY, cancelled });
+      await transport.terminateSession();
+    },
+  );
+
+  it.each(['legacy' as const, 'auto' as const])(
+    'serves every primitive to version 2, %s',
+    async (era) => {
+      await using client = await connectV2(new HttpV2(new URL(httpOf(modern))), era);
+      expect(await usePrimitives(client)).toEqual({ ...PRIMITIVES, steps });
+    },
+  );
+
+  it('sends again what a lost stream did not bring, until the session ends', async () => {
+    const session = await begin(own);
+    const stop = new AbortController();
+    const params = { name: 'progress', arguments: { steps: 20 }, _meta: { progressToken: 7 } };
+    const response = await fetch(httpOf(own), {
+      method: 'POST',
+      headers: { ...BOTH, ...session },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }),
+      signal: stop.signal,
+    });
+    const first = await events(response).next();
+    stop.abort();
+    const { id } = first.value as { readonly id: string };
+    const headers = { ...session, accept: 'text/event-stream', 'last-event-id': id };
+    const rest: JsonRpcMessage[] = [];
+    for await (const { data } of events(await fetch(httpOf(own), { headers }))) rest.push(data);
+    expect(rest.map(({ method, id: of }) => method ?? of)).toEqual([
+      ...Array.from({ length: 19 }, () => 'notifications/progress'),
+      1,
+    ]);
+    const ended = await fetch(httpOf(own), { method: 'DELETE', headers: session });
+    expect(ended.status).toBe(204);
+    expect((await post(own, call(3, 'echo'), session)).status).toBe(404);
+  });
+
+  it('tells who listens what belongs to no call, or to one of several', async () => {
+    const session = await begin(own);
+    const params = { uri: 'test://a' };
+    await (await post(own, { id: 1, method: 'resources/subscribe', params }, session)).text();
+    const headers = { ...session, accept: 'text/event-stream' };
+    const listening = events(await fetch(httpOf(own), { headers }));
+    // It runs when its first message has come.
+    const waiting = await post(own, call(2, 'wait'), session);
+    await post(own, call(3, 'touch', params), session);
+    const { value } = (await listening.next()) as { value: unknown };
+    expect(value).toMatchObject({ data: { method: 'notifications/resources/updated' } });
+    await fetch(httpOf(own), { method: 'DELETE', headers: session });
+    await waiting.text();
+  });
+
+  it('ends a stream whose request is cancelled', async () => {
+    const session = await begin(own);
+    const waiting = post(own, call(1, 'wait'), session);
+    const [said] = [await events(await waiting).next()];
+    expect(said.value).toMatchObject({ data: { method: 'notifications/message' } });
+    const params = { requestId: 1 };
+    const told = await post(own, { method: 'notifications/cancelled', params }, session);
+    expect(told.status).toBe(202);
+    const other = post(own, call(2, 'never'), session);
+    await post(own, { method: 'notifications/cancelled', params: { requestId: 2 } }, session);
+    const never = [];
+    for await (const event of events(await other)) never.push(event);
+    expect(never).toEqual([]);
+    await fetch(httpOf(own), { method: 'DELETE', headers: session });
+  });
+
+  it.each([
+    ['another content type', 415, call(1, 'echo'), { 'content-type': 'text/plain' }],
+    ['JSON as the only answer', 406, call(1, 'echo'), { accept: 'application/json' }],
+    ['what is not JSON', 400, '{', {}],
+    ['a batch', 400, '[]', {}],
+    ['a version that is none', 400, call(1, 'echo'), { 'mcp-protocol-version': 'x' }],
+    ['a request before initialize', 400, call(1, 'echo'), {}],
+    ['an unknown session', 404, call(1, 'echo'), { 'mcp-session-id': 'no-such-session' }],
+    ['a foreign origin', 403, { id: 1, ...INITIALIZE }, { origin: 'https://evil.example' }],
+    ['20 MB', 413, call(1, 'echo', { message: 'x'.repeat(20_000_000) }), {}],
+  ])('refuses %s with %i', async (_, status, message, headers) => {
+    // The end of the connection may come before all was sent.
+    const got = await post(own, message, headers).catch(() => undefined);
+    if (status !== 413 || got !== undefined) expect(got?.status).toBe(status);
+    const session = await begin(own);
+    await fetch(httpOf(own), { method: 'DELETE', headers: session });
+  });
+
+  it('refuses who has no token, and the session of somebody else', async () => {
+    const bridge = await startOne({ tokens: ['one-token', 'another-token'], maxClients: 1 });
+    const one = { authorization: 'Bearer one-token' };
+    const another = { authorization: 'Bearer another-token' };
+    for (const headers of [{}, { authorization: 'Bearer one-toke' }]) {
+      const refused = await post(bridge, { id: 1, ...INITIALIZE }, headers);
+      expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
+    }
+    const session = await begin(bridge, one);
+    expect((await post(bridge, call(1, 'echo'), { ...session, ...another })).status).toBe(404);
+    const listening = await fetch(httpOf(bridge), {
+      headers: { ...session, accept: 'text/event-stream' },
+    });
+    expect((await post(bridge, { id: 1, ...INITIALIZE }, another)).status).toBe(503);
+    // Who does not listen gives up its place.
+    await listening.body?.cancel();
+    await until(async () => (await post(bridge, { id: 1, ...INITIALIZE }, another)).status === 200);
+    const preflight = await fetch(httpOf(bridge), {
+      method: 'OPTIONS',
+      headers: { origin: 'https://good.example' },
+    });
+    expect(preflight.status).toBe(204);
+  });
+
+  it('is not another way to a session on WebSocket, nor the other way round', async () => {
+    const socket = await open(own);
+    socket.send({ id: 1, ...INITIALIZE });
+    const id = String(socket.headers['mcp-session-id']);
+    expect((await post(own, call(2, 'echo'), { 'mcp-session-id': id })).status).toBe(404);
+    const session = await begin(own);
+    const other = await open(own, { ...session, 'mcp-received': '0' });
+    expect(other.headers['mcp-session-id']).not.toBe(session['mcp-session-id']);
+    for (const one of [socket, other]) one.socket.close(1000);
+    await fetch(httpOf(own), { method: 'DELETE', headers: session });
+  });
+
+  it('ends a session that nobody uses, with its child', async () => {
+    const bridge = await startOne({ idleMs: 1, graceMs: 1 });
+    await begin(bridge);
+    await until(() => bridge.log.some(({ event }) => event === 'child_exit'));
+  });
+
+  it('is not held up by 10,000 requests of who does not read', async () => {
+    const bridge = await startOne({ stallMs: 200 });
+    const [innocent, session] = [await begin(bridge), await begin(bridge)];
+    const peer = connect({ port: bridge.port, host: '127.0.0.1' });
+    onTestFinished(() => void peer.destroy());
+    peer.on('error', () => undefined).pause();
+    const body = (id: number) =>
+      JSON.stringify({ jsonrpc: '2.0', ...call(id, 'echo', { message: 'x'.repeat(4000) }) });
+    const head = Object.entries({ host: 'x', ...BOTH, ...session })
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join('');
+    for (let id = 1; id <= 10_000; id += 1) {
+      const text = body(id);
+      peer.write(`POST /message HTTP/1.1\r\n${head}content-length: ${text.length}\r\n\r\n${text}`);
+    }
+    const fine = await post(bridge, call(1, 'echo', { message: 'fine' }), innocent);
+    expect(textOf((await fine.json()) as JsonRpcMessage)).toBe('fine');
+  });
+});
+
 const bin = fileURLToPath(new URL('../../../dist/src/cli/bin.js', import.meta.url));
 
 describe("the MCP inspector's command line", () => {
@@ -837,6 +1038,12 @@ describe("the MCP inspector's command line", () => {
 
   it('uses a server on WebSocket through a bridge that it starts', async () => {
     const target = [process.execPath, bin, 'mcp-bridge', '--url', own.url];
+    const results = await Promise.all(METHODS.map(([method]) => inspect(target, method)));
+    expect(results).toMatchObject(METHODS.map(([, result]) => result));
+  });
+
+  it('uses a bridge over HTTP', async () => {
+    const target = [httpOf(own), '--transport', 'http'];
     const results = await Promise.all(METHODS.map(([method]) => inspect(target, method)));
     expect(results).toMatchObject(METHODS.map(([, result]) => result));
   });
