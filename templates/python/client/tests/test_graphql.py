@@ -204,11 +204,13 @@ async def test_it_shows_a_token_and_another_one_when_it_is_refused() -> None:
         peer = await server.accept()
         assert (await peer.heard())["payload"] == {"token": "newer"}
         counts = client.subscribe(COUNT)
+        call = asyncio.ensure_future(client.execute("{ hello }"))
         tokens = iter(["none"])
         await peer.socket.close(4403, "Forbidden")
         assert await until(client, "closed") == "Forbidden"
         with pytest.raises(ClientError, match="closed: Forbidden"):
             await anext(counts)
+        assert await code_of(call) == "closed"
 
 
 @run
@@ -267,9 +269,11 @@ async def test_pings_are_answered_and_silence_is_noticed() -> None:
             assert await peer.heard() == {"type": "ping"}
             await peer.send({"type": "pong"})
         await client.close()
-    async with talking() as (server, _):
+    async with talking() as (server, client):
+        client.subscribe(COUNT)
         peer = await admit(server)
-        await peer.send({"type": "ping"}, {"type": "connection_ack"})
+        await asked(peer, COUNT)
+        await peer.send({"type": "connection_ack"}, {"type": "ping"})
         assert await peer.heard() == {"type": "pong"}
     hasty = Options(backoff_base=0.001, ping_interval=0.02, pong_timeout=0.05)
     async with talking(hasty) as (server, client):

@@ -17,7 +17,7 @@ import pytest
 
 from ws_client import ClientError, JsonRpcClient, Options, RpcError
 
-from .support import FAST, Peer, Server, run, serving
+from .support import FAST, LIMIT, Peer, Server, run, serving
 
 
 class Methods(Protocol):
@@ -84,6 +84,8 @@ def answer(count: int) -> object:
         raise RpcError(5, "busy", "later")
     if count == 2:
         raise KeyError("a bug")
+    if count == 3:
+        raise RpcError(6, "no JSON", {4})
     return {4} if count == 4 else f"Ada {count}"
 
 
@@ -105,12 +107,13 @@ async def test_it_is_called_and_told_and_answers() -> None:
             (0, {"result": "Ada 0"}),
             (1, {"error": {"code": 5, "message": "busy", "data": "later"}}),
             (2, {"error": INTERNAL}),
+            (3, {"error": INTERNAL}),
             (4, {"error": INTERNAL}),
         ):
             told = {"jsonrpc": "2.0", "method": "name", "params": [0]}
             await peer.send(told, reply(count, method="name", params=[count]))
             assert await peer.heard() == reply(count, **outcome)
-        assert [str(await anext(events)).split(":")[0] for _ in range(2)] == ["handler"] * 2
+        assert [str(await anext(events)).split(":")[0] for _ in range(3)] == ["handler"] * 3
         await peer.send(reply("x", method="later", params={"count": 7}))
         assert await peer.heard() == reply("x", result="later 7")
         for params in ([], {"a": 1}, [1, 2], 5):
@@ -129,47 +132,73 @@ async def test_it_answers_batches_and_what_is_no_request() -> None:
         call = asyncio.ensure_future(client.call("list"))
         await peer.heard()
         told = {"jsonrpc": "2.0", "method": "name", "params": [5]}
-        asked = [reply(n, method="name", params=[n]) for n in (0, 3)]
+        asked = [reply(n, method="name", params=[n]) for n in (0, 6)]
         await peer.send(json.dumps([*asked, told, 1, reply(1, result=5)]))
-        answers = [reply(0, result="Ada 0"), reply(3, result="Ada 3"), reply(None, **INVALID)]
+        answers = [reply(0, result="Ada 0"), reply(6, result="Ada 6"), reply(None, **INVALID)]
         assert await peer.heard() == answers
         assert await call == 5
         for text in ("[]", "1", "{}", '{"method":"name","id":1}', '{"jsonrpc":"2.0","method":1}'):
             await peer.send(text)
             assert await peer.heard() == reply(None, **INVALID)
-        await peer.send('{"jsonrpc":"2.0","method":"name","id":[]}')
-        assert await peer.heard() == reply(None, **INVALID)
+        for key in ("[]", "true"):
+            await peer.send(f'{{"jsonrpc":"2.0","method":"name","id":{key}}}')
+            assert await peer.heard() == reply(None, **INVALID)
 
 
 @run
 async def test_it_never_repeats_what_was_sent_and_sends_later_what_was_not() -> None:
     async with talking() as (server, client, peer):
-        started, cancelled = asyncio.Event(), asyncio.Event()
+        started, cancelled = asyncio.Semaphore(0), asyncio.Semaphore(0)
+        has_returned = asyncio.Event()
 
-        async def long() -> None:
-            started.set()
+        async def stubborn() -> None:
+            started.release()
             try:
                 await asyncio.Event().wait()
-            finally:
-                cancelled.set()
+            except asyncio.CancelledError:
+                cancelled.release()
+                await asyncio.wait_for(has_returned.wait(), LIMIT)
 
-        client.handle("long", long)
+        client.handle("stubborn", stubborn)
         sent = asyncio.ensure_future(client.call("list"))
         await peer.heard()
-        await peer.send(reply(1, method="long"))
-        await started.wait()
+        await peer.send(json.dumps([reply(key, method="stubborn") for key in (1, 2)]))
+        for _ in range(2):
+            await started.acquire()
         peer.cut()
         assert await code_of(sent) == "unknown_outcome"
-        await cancelled.wait()
+        for _ in range(2):
+            await cancelled.acquire()
         assert not client.notify("list")
         waiting = asyncio.ensure_future(client.call("add", 1, 2))
         after = await server.accept()
+        has_returned.set()
         assert await after.heard() == reply(2, method="add", params=[1, 2])
         await after.send(reply(2, result=3))
         assert await waiting == 3
         assert client.notify("list")
         # Nothing was said between.
         assert await after.heard() == {"jsonrpc": "2.0", "method": "list"}
+
+
+@run
+async def test_it_begins_in_order_and_no_more_than_it_may() -> None:
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    async with talking(Options(max_calls=2)) as (_, client, peer):
+        told: list[object] = []
+        client.handle("tell", told.append)
+        client.handle("wait", wait)
+        call = asyncio.ensure_future(client.call("list"))
+        await peer.heard()
+        tell = {"jsonrpc": "2.0", "method": "tell", "params": ["before"]}
+        await peer.send(tell, reply(1, result=1))
+        await call
+        assert told == ["before"]
+        await peer.send(*(reply(key, method="wait") for key in (1, 2, 3)))
+        busy = {"code": -32000, "message": "Too many calls in progress"}
+        assert await peer.heard() == reply(3, error=busy)
 
 
 @run
@@ -253,6 +282,11 @@ def token(key: object, text: str) -> dict[str, object]:
     return reply(key, method="rpc.authenticate", params={"token": text})
 
 
+def soon() -> dict[str, str]:
+    """Accept a token for a second."""
+    return {"user": "ada", "expiresAt": (datetime.now(UTC) + timedelta(seconds=1)).isoformat()}
+
+
 @asynccontextmanager
 async def showing(
     server: Server, get_token: Callable[[], str]
@@ -267,28 +301,29 @@ async def showing(
 
 @run
 async def test_it_shows_a_token_first_and_a_newer_one_when_it_is_refused() -> None:
-    tokens = iter(["old", "new", "newer"])
+    tokens = iter(["old", "new", "newer", "newest"])
     async with serving() as server, showing(server, lambda: next(tokens)) as (client, first):
         waiting = asyncio.ensure_future(client.call("list"))
         shown = await first.heard()
         assert shown == token(shown["id"], "old")
         assert client.state.name == "authenticating"
+        assert not client.notify("list")
         await first.send(reply(shown["id"], error={"code": -32002, "message": "refused"}))
         await first.socket.close(4501)
         second = await server.accept()
         shown = await second.heard()
         assert shown == token(shown["id"], "new")
-        soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
-        await second.send(reply(shown["id"], result={"user": "ada", "expiresAt": soon}))
+        await second.send(reply(shown["id"], result=soon()))
         assert (await second.heard())["method"] == "list"
         await second.send(reply(1, result=[]))
         assert await waiting == []
-        # The next one, before it expires.
-        shown = await second.heard()
-        assert shown == token(shown["id"], "newer")
-        await second.send(reply(shown["id"], result={"user": "ada"}))
+        # The next ones, before they expire.
+        for text in ("newer", "newest"):
+            shown = await second.heard()
+            assert shown == token(shown["id"], text)
+            await second.send(reply(shown["id"], result=soon()))
         second.cut()
-        assert (await (await server.accept()).heard())["params"] == {"token": "newer"}
+        assert (await (await server.accept()).heard())["params"] == {"token": "newest"}
 
 
 @run

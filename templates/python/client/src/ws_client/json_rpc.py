@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ssl import SSLContext
 from typing import Any, Literal
 
@@ -17,11 +17,15 @@ from .tokens import GetToken
 # #endif
 
 LOG = logging.getLogger("ws_client")
-# Those of section 5.1 that a client answers with.
-INVALID_REQUEST: Message = {"code": -32600, "message": "Invalid Request"}
-METHOD_NOT_FOUND: Message = {"code": -32601, "message": "Method not found"}
-INVALID_PARAMS: Message = {"code": -32602, "message": "Invalid params"}
-INTERNAL_ERROR: Message = {"code": -32603, "message": "Internal error"}
+# Those of section 5.1 that a client answers with, and one of the range that it leaves open.
+INVALID_REQUEST = (-32600, "Invalid Request")
+METHOD_NOT_FOUND = (-32601, "Method not found")
+INVALID_PARAMS = (-32602, "Invalid params")
+INTERNAL_ERROR = (-32603, "Internal error")
+TOO_MANY_CALLS = (-32000, "Too many calls in progress")
+
+# The text of an answer; None: there is none.
+Answer = str | None
 
 
 class RpcError(Exception):
@@ -82,8 +86,11 @@ class JsonRpcClient(BaseClient):
         self._calls = Calls(self._connection)
         self._last_id = 0
         self._handlers: dict[str, Callable[..., object]] = {}
-        # Answers that are due on this connection.
+        # Calls of the server that are under way on this connection, and answers that wait for them.
+        self._running: set[asyncio.Task[Answer]] = set()
         self._answering: set[asyncio.Task[None]] = set()
+        # Counts the connections: an answer goes back over the one that has asked, or nowhere.
+        self._generation = 0
         # #if auth
         # Of the last call that shows a token.
         self._auth_id = ""
@@ -160,7 +167,7 @@ class JsonRpcClient(BaseClient):
     def _shown(self, answer: Message) -> None:
         """Take the answer to a token."""
         result, error = answer.get("result"), answer.get("error")
-        is_unknown = isinstance(error, dict) and error.get("code") == METHOD_NOT_FOUND["code"]
+        is_unknown = isinstance(error, dict) and error.get("code") == METHOD_NOT_FOUND[0]
         # A server that asks for no token knows no such method.
         if not isinstance(result, dict) and not is_unknown:
             return  # the close code says what follows
@@ -175,18 +182,22 @@ class JsonRpcClient(BaseClient):
     def lost(self) -> None:
         """Fail what was sent, and answer no more calls of this connection."""
         self._calls.lost()
-        for task in tuple(self._answering):
+        self._generation += 1
+        for task in tuple(self._running):
             task.cancel()
 
     def heard(self, data: str | bytes) -> None:
-        """Take a message, or a batch of them."""
+        """Take a message, or a batch of them; what the server calls begins in its order."""
         value = read_json(data)
         is_batch = isinstance(value, list) and value != []
-        asked = [one for one in (value if is_batch else [value]) if not self._settle(one)]
-        if asked:
-            task = asyncio.create_task(self._answer(asked, is_batch=is_batch))
+        messages = value if is_batch else [value]
+        begun = [self._begin(message) for message in messages if not self._settle(message)]
+        if any(isinstance(answer, asyncio.Task) for answer in begun):
+            task = asyncio.create_task(self._answer_later(begun, is_batch=is_batch))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
+        else:
+            self._answer([str(answer) for answer in begun if answer is not None], is_batch=is_batch)
 
     def _settle(self, message: Any) -> bool:  # noqa: ANN401
         """Take an answer; False if it is none."""
@@ -204,35 +215,45 @@ class JsonRpcClient(BaseClient):
             self._calls.settle(key, message["result"] if error is None else _error_of(error))
         return True
 
-    async def _answer(self, asked: list[Any], *, is_batch: bool) -> None:
-        """Carry out what the server has asked, all at the same time, and answer."""
-        found = await asyncio.gather(*map(self._carry_out, asked))
-        answers = [answer for answer in found if answer is not None]
+    async def _answer_later(
+        self, begun: list[Answer | asyncio.Task[Answer]], *, is_batch: bool
+    ) -> None:
+        generation = self._generation
+        ended = [await one if isinstance(one, asyncio.Task) else one for one in begun]
+        if generation == self._generation:
+            self._answer([answer for answer in ended if answer is not None], is_batch=is_batch)
+
+    def _answer(self, answers: list[str], *, is_batch: bool) -> None:
         if answers:
             self._connection.send(f"[{','.join(answers)}]" if is_batch else answers[0])
 
-    async def _carry_out(self, message: Any) -> str | None:  # noqa: ANN401
-        """Return the answer to a request; None for a notification."""
-        match message:
-            case {"jsonrpc": "2.0", "method": str(method), "id": str() | int() | float() | None}:
-                pass
-            case {"jsonrpc": "2.0", "method": str(method)} if "id" not in message:
-                pass
-            case _:
-                return encode({"jsonrpc": "2.0", "error": INVALID_REQUEST, "id": None})
-        reply: Message = {"jsonrpc": "2.0", "id": message.get("id")}
+    def _begin(self, message: Any) -> Answer | asyncio.Task[Answer]:  # noqa: ANN401
+        """Carry out a request, as far as nothing has to be waited for."""
+        if not _is_request(message):
+            return _reply({"id": None}, {"error": _fault(RpcError(*INVALID_REQUEST))})
         try:
-            answer = encode(reply | await self._outcome(method, message.get("params", [])))
-        except Exception as error:  # a bug of a handler, or a result that is no JSON
-            LOG.exception("the handler of %s has failed", method)
-            self.failed(ClientError("handler", f"the handler of {method} has failed: {error!r}"))
-            answer = encode(reply | {"error": INTERNAL_ERROR})
-        return answer if "id" in message else None
+            result = self._invoke(message["method"], message.get("params", []))
+            if not inspect.isawaitable(result):
+                return _reply(message, {"result": result})
+        except Exception as error:  # noqa: BLE001 -- whatever a handler raises
+            return self._refuse(message, error)
+        task = asyncio.create_task(self._end(message, result))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
 
-    async def _outcome(self, method: str, params: object) -> Message:
+    async def _end(self, message: Message, result: Awaitable[object]) -> Answer:
+        try:
+            return _reply(message, {"result": await result})
+        except Exception as error:  # noqa: BLE001
+            return self._refuse(message, error)
+
+    def _invoke(self, method: str, params: object) -> object:
         handler = self._handlers.get(method)
         if handler is None:
-            return {"error": METHOD_NOT_FOUND}
+            raise RpcError(*METHOD_NOT_FOUND)
+        if len(self._running) >= self.options.max_calls:
+            raise RpcError(*TOO_MANY_CALLS)
         args = params if isinstance(params, list) else []
         kwargs = params if isinstance(params, dict) else {}
         try:
@@ -240,13 +261,39 @@ class JsonRpcClient(BaseClient):
                 raise TypeError("neither a list nor an object")
             inspect.signature(handler).bind(*args, **kwargs)
         except TypeError as error:
-            return {"error": INVALID_PARAMS | {"data": str(error)}}
+            raise RpcError(*INVALID_PARAMS, str(error)) from None
+        return handler(*args, **kwargs)
+
+    def _refuse(self, message: Message, error: Exception) -> Answer:
+        """Answer with what a handler has raised; of a bug, no more than that there is one."""
         try:
-            result = handler(*args, **kwargs)
-            return {"result": await result if inspect.isawaitable(result) else result}
-        except RpcError as error:
-            more = {} if error.data is None else {"data": error.data}
-            return {"error": {"code": error.code, "message": error.message, **more}}
+            if isinstance(error, RpcError):
+                return _reply(message, {"error": _fault(error)})
+        except Exception as unfit:  # noqa: BLE001 -- its data cannot be JSON
+            error = unfit
+        method = message["method"]
+        LOG.error("the handler of %s has failed", method, exc_info=error)
+        self.failed(ClientError("handler", f"the handler of {method} has failed: {error!r}"))
+        return _reply(message, {"error": _fault(RpcError(*INTERNAL_ERROR))})
+
+
+def _is_request(message: Any) -> bool:  # noqa: ANN401
+    match message:
+        case {"jsonrpc": "2.0", "method": str()}:
+            key = message.get("id")
+            return key is None or (isinstance(key, str | int | float) and not isinstance(key, bool))
+    return False
+
+
+def _reply(message: Message, outcome: Message) -> Answer:
+    """Return the answer to a request; None if it is a notification."""
+    text = encode({"jsonrpc": "2.0", "id": message.get("id"), **outcome})
+    return text if "id" in message else None
+
+
+def _fault(error: RpcError) -> Message:
+    more = {} if error.data is None else {"data": error.data}
+    return {"code": error.code, "message": error.message, **more}
 
 
 def _request(method: str, args: Sequence[object], kwargs: Mapping[str, object]) -> Message:
@@ -262,4 +309,4 @@ def _error_of(error: Any) -> RpcError:  # noqa: ANN401
     match error:
         case {"code": int(code), "message": str(message)}:
             return RpcError(code, message, error.get("data"))
-    return RpcError(INTERNAL_ERROR["code"], str(error))
+    return RpcError(INTERNAL_ERROR[0], str(error))
