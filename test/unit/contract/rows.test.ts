@@ -104,7 +104,7 @@ describe('the rows of the contract', () => {
     ]
       .map((name) => readFileSync(`src/contract/rows/${name}.ts`, 'utf8'))
       .join(readFileSync('src/contract/dialect.ts', 'utf8'));
-    const [, codes = ''] = /### Error codes\n([^]*?)\n###/.exec(document) ?? [];
+    const [, codes = ''] = /### Error codes\n\n([^]*?)\n\n/.exec(document) ?? [];
     const names = [...codes.matchAll(/`([a-z_]+)`/g)].map(([, name]) => name);
     expect(names.length).toBeGreaterThan(10);
     expect(names.filter((name = '') => !source.includes(`'${name}'`))).toEqual([]);
