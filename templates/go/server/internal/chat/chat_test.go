@@ -12,6 +12,7 @@ import (
 	// #if history
 	"slices"
 	// #endif
+	"strconv"
 	"strings"
 	// #if history
 	"sync/atomic"
@@ -24,18 +25,24 @@ import (
 	"example.com/ws-app/internal/hook"
 	"example.com/ws-app/internal/realtime"
 	"example.com/ws-app/internal/store"
-	// #if rate-limit
 	"example.com/ws-app/internal/wstest"
-	// #endif
 )
 
-// onMessage refuses one text, and fails at another.
-func onMessage(_ context.Context, draft hook.Draft) (string, error) {
+// goOn is closed by the test that sends a slow message.
+var goOn = make(chan struct{})
+
+// onMessage refuses one text, fails at another, and takes its time over a third.
+func onMessage(ctx context.Context, draft hook.Draft) (string, error) {
 	switch draft.Text {
 	case "spam":
 		return "", hook.Refusal("no spam")
 	case "bug":
 		return "", errors.New("out of luck")
+	case "slow":
+		select {
+		case <-goOn:
+		case <-ctx.Done():
+		}
 	}
 	return strings.ToUpper(draft.Text), nil
 }
@@ -103,6 +110,22 @@ func TestHandlersRefuseAndFail(t *testing.T) {
 	bob.ExpectClose(1011)
 	ada.Say(inRoom(fields{"type": "message", "text": "still here"}))
 	ada.Expect("message", fields{"text": "STILL HERE"})
+}
+
+func TestRepliesDoNotWaitForWhatCameWithTheirCommands(t *testing.T) {
+	t.Parallel()
+	ada := enter(t, start(t, nil), "ada")
+	var together []byte
+	for id, text := range []string{"hi", "slow"} {
+		message := realtime.JSON(inRoom(fields{"type": "message", "id": strconv.Itoa(id), "text": text}))
+		together = append(together, wstest.Frame(0x81, string(message))...)
+	}
+	if _, err := ada.Write(together); err != nil {
+		t.Fatal(err)
+	}
+	ada.Expect("ack", fields{"id": "0"})
+	close(goOn)
+	ada.Expect("ack", fields{"id": "1"})
 }
 
 func TestTooManyErrorsEndTheConnection(t *testing.T) {

@@ -28,7 +28,7 @@ type Client struct {
 	conn     *websocket.Conn
 	peer     Peer
 	identity atomic.Pointer[hook.Identity]
-	// #if chat || pubsub
+	// #if applications
 	// flusher sends what is queued for it.
 	flusher *flusher
 	// #endif
@@ -57,8 +57,17 @@ func (c *Client) Log(level slog.Level, event string, attrs ...slog.Attr) {
 
 // Send sends a message to this client alone.
 func (c *Client) Send(message Outgoing) {
-	made := c.hub.Message(message)
-	c.sent(made, c.conn.Post(made.prepared), false)
+	writer := newWriter()
+	defer writer.giveBack()
+	isFirst, err := c.conn.Reply(writer.write(message))
+	if isFirst {
+		c.flusher.add(c.conn)
+	}
+	// #if metrics
+	c.sent(&Message{sent: c.hub.figures.sent.of(message.kind())}, err, false)
+	// #else
+	//~ c.sent(&Message{}, err, false)
+	// #endif
 }
 
 // Fail answers a command with an error.
@@ -69,15 +78,11 @@ func (c *Client) Fail(id string, code Code, message string) {
 // Deliver sends a message. If too much waits for the client, one that is droppable is left out, and any
 // other closes the connection: memory stays bounded.
 func (c *Client) Deliver(message *Message, droppable bool) {
-	// #if chat || pubsub
 	// A write is the most of what a message costs: what comes at the same time for many goes out together.
 	isFirst, err := c.conn.Queue(message.prepared)
 	if isFirst {
 		c.flusher.add(c.conn)
 	}
-	// #else
-	//~ err := c.conn.Post(message.prepared)
-	// #endif
 	c.sent(message, err, droppable)
 }
 

@@ -147,13 +147,13 @@ func (c *conversation) receive(ctx context.Context, message websocket.Message) e
 	}
 	// #if rate-limit
 	// A protocol has no words for what is left out: it is taken later, when other connections leave a token.
-	wait := c.hub.users.take(c.user)
+	wait := c.hub.users.take(c.user, time.Now())
 	// #if metrics
 	if wait > 0 {
 		c.hub.figures.limited.of("user").Add(1)
 	}
 	// #endif
-	for ; wait > 0; wait = c.hub.users.take(c.user) {
+	for ; wait > 0; wait = c.hub.users.take(c.user, time.Now()) {
 		select {
 		case <-ctx.Done():
 			return nil

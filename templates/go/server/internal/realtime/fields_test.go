@@ -1,8 +1,11 @@
 package realtime
 
 import (
+	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func find(kind string) (Command, bool) {
@@ -86,6 +89,51 @@ func TestPosition(t *testing.T) {
 }
 
 // #endif
+
+// What is taken apart without encoding/json has to be what that makes of it.
+func FuzzFields(f *testing.F) {
+	for _, text := range []string{
+		`{}`, ` {"a":1 , "b" :"x","c":null}\n`, `{"a":[{"b":"]}"},2],"c":{"d":"\""}}`, `{"a":1,"a":2}`, `{"\u0061":1}`,
+		`{"a":1}1`, `{"a"1}`, `{"a":}`, `{"a":"\x"}`, `{"a":"` + "\n" + `"}`, `{"a":[}`, `{"a":01}`, `{"a":nul}`, `{"a":1,}`, `{,}`,
+		`{"a":"b`, `{"a":["b`, `{"a":[1`, `{"a":1`, `{"a":`, `{"a"`, `{"`, `{`, ``, `[]`, `{"a":"\`, `{"a":{"b":1}]}`, `{"a":"é\u2028"}`,
+		`{"` + strings.Repeat(`x":1,"`, 20) + `":1}`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if !utf8.ValidString(text) {
+			return
+		}
+		fields := &Fields{}
+		if !fields.scan([]byte(text)) {
+			return
+		}
+		var values map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(text), &values); err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range values {
+			if got := fields.Raw(name); !bytes.Equal(got, value) {
+				t.Errorf("%q: got %s, want %s", name, got, value)
+			}
+		}
+		if fields.refuseOthers(); fields.fault != "" {
+			t.Error(fields.fault)
+		}
+	})
+}
+
+func TestPlainFieldsAreScanned(t *testing.T) {
+	t.Parallel()
+	text := ` { "type" : "publish", "id":"1","data":{"a":[1,"]\""]},"rest":"\n", "n":-1e3,"is":true}`
+	fields := &Fields{}
+	if !fields.scan([]byte(text)) || len(fields.values) != 6 {
+		t.Fatalf("got %d fields", len(fields.values))
+	}
+	if got, ok := fields.text("rest"); got != "\n" || !ok {
+		t.Errorf("got %q", got)
+	}
+}
 
 func FuzzParse(f *testing.F) {
 	f.Add(`{"type":"say","id":"1","to":"a","text":"x","since":{"offset":1,"epoch":"x"}}`)

@@ -141,77 +141,88 @@ func (h *Hub) writeLink(to io.Writer) {
 
 // #endif
 
-// counts are counters by the value of a label.
-type counts struct{ byLabel sync.Map }
-
-func (c *counts) of(label string) *atomic.Int64 {
-	if count, ok := c.byLabel.Load(label); ok {
-		return count.(*atomic.Int64)
-	}
-	count, _ := c.byLabel.LoadOrStore(label, new(atomic.Int64))
-	return count.(*atomic.Int64)
+// labelled are values by the value of a label: a few, which come to be and stay. Finding one takes no lock.
+type labelled[T any] struct {
+	byLabel atomic.Pointer[map[string]*T]
+	// adding is held by who adds one.
+	adding sync.Mutex
 }
+
+func (l *labelled[T]) of(label string) *T {
+	if value, ok := l.all()[label]; ok {
+		return value
+	}
+	l.adding.Lock()
+	defer l.adding.Unlock()
+	all := maps.Clone(l.all())
+	if value, ok := all[label]; ok {
+		return value
+	}
+	if all == nil {
+		all = map[string]*T{}
+	}
+	added := new(T)
+	all[label] = added
+	l.byLabel.Store(&all)
+	return added
+}
+
+func (l *labelled[T]) all() map[string]*T {
+	if all := l.byLabel.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+// counts are counters by the value of a label.
+type counts struct{ labelled[atomic.Int64] }
 
 func (c *counts) write(to io.Writer, name, help, label string) {
 	fmt.Fprintf(to, "# HELP %s %s\n# TYPE %s counter\n", name, help, name)
-	values := map[string]int64{}
-	c.byLabel.Range(func(label, count any) bool {
-		values[label.(string)] = count.(*atomic.Int64).Load()
-		return true
-	})
+	values := c.all()
 	for _, value := range slices.Sorted(maps.Keys(values)) {
-		fmt.Fprintf(to, "%s{%s=%q} %d\n", name, label, value, values[value])
+		fmt.Fprintf(to, "%s{%s=%q} %d\n", name, label, value, values[value].Load())
 	}
 }
 
 // upperEnds are those of the buckets of a histogram, but for the last, which has none.
-var upperEnds = [...]float64{0.0001, 0.001, 0.01, 0.1, 1, 10}
-
-// histogram has times by type of command.
-type histogram struct {
-	mu     sync.Mutex
-	byType map[string]*times
+var upperEnds = [...]time.Duration{
+	100 * time.Microsecond, time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond, time.Second, 10 * time.Second,
 }
 
+// histogram has times by type of command.
+type histogram struct{ labelled[times] }
+
 type times struct {
-	buckets [len(upperEnds) + 1]int64
-	sum     float64
+	buckets [len(upperEnds) + 1]atomic.Int64
+	// sum is in nanoseconds.
+	sum atomic.Int64
 }
 
 func (h *histogram) add(kind string, took time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	known, ok := h.byType[kind]
-	if !ok {
-		if h.byType == nil {
-			h.byType = map[string]*times{}
-		}
-		known = &times{}
-		h.byType[kind] = known
-	}
-	at := 0
-	for at < len(upperEnds) && took.Seconds() > upperEnds[at] {
+	known, at := h.of(kind), 0
+	for at < len(upperEnds) && took > upperEnds[at] {
 		at++
 	}
-	known.buckets[at]++
-	known.sum += took.Seconds()
+	known.buckets[at].Add(1)
+	known.sum.Add(int64(took))
 }
 
 func (h *histogram) write(to io.Writer, name, help string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	fmt.Fprintf(to, "# HELP %s %s\n# TYPE %s histogram\n", name, help, name)
-	for _, kind := range slices.Sorted(maps.Keys(h.byType)) {
-		known, count := h.byType[kind], int64(0)
-		for at, values := range known.buckets {
+	byType := h.all()
+	for _, kind := range slices.Sorted(maps.Keys(byType)) {
+		known, count := byType[kind], int64(0)
+		for at := range known.buckets {
 			end := "+Inf"
 			if at < len(upperEnds) {
-				end = strconv.FormatFloat(upperEnds[at], 'g', -1, 64)
+				end = strconv.FormatFloat(upperEnds[at].Seconds(), 'g', -1, 64)
 			}
-			count += values
+			count += known.buckets[at].Load()
 			fmt.Fprintf(to, "%s_bucket{le=%q,type=%q} %d\n", name, end, kind, count)
 		}
-		fmt.Fprintf(to, "%s_sum{type=%q} %g\n%s_count{type=%q} %d\n", name, kind, known.sum, name, kind, count)
+		sum := time.Duration(known.sum.Load()).Seconds()
+		fmt.Fprintf(to, "%s_sum{type=%q} %g\n%s_count{type=%q} %d\n", name, kind, sum, name, kind, count)
 	}
 }
 

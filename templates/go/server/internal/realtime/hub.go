@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"maps"
 	"net/http"
-	// #if chat || pubsub
+	// #if applications
 	"runtime"
 	// #endif
 	"slices"
@@ -75,7 +75,7 @@ type Hub struct {
 	mu sync.Mutex
 	// clients are those who are connected, with what tells them to come back later.
 	clients map[*Client]func()
-	// #if chat || pubsub
+	// #if applications
 	// flushers have clients in turn.
 	flushers []*flusher
 	turn     int
@@ -102,7 +102,7 @@ func NewHub(settings *config.Config, tokens *auth.Auth) *Hub {
 
 func newHub(settings *config.Config) *Hub {
 	h := &Hub{Now: time.Now, settings: settings, clients: map[*Client]func(){}}
-	// #if chat || pubsub
+	// #if applications
 	for range runtime.GOMAXPROCS(0) {
 		h.flushers = append(h.flushers, &flusher{})
 	}
@@ -255,7 +255,7 @@ func (h *Hub) enter(client *Client, drain func()) (leave func(code *int)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.clients[client] = drain
-	// #if chat || pubsub
+	// #if applications
 	h.turn = (h.turn + 1) % len(h.flushers)
 	client.flusher = h.flushers[h.turn]
 	// #endif

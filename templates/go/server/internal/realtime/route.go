@@ -15,6 +15,7 @@ import (
 	"strconv"
 	// #endif
 	"strings"
+	"sync"
 	// #if redis
 	"time"
 
@@ -158,12 +159,39 @@ func FindRoute(routes []Route, method, path string) (found *Route, name string, 
 
 // JSON is the text of a value, with characters as they are.
 func JSON(value any) []byte {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
+	w := newWriter()
+	defer w.giveBack()
+	return bytes.Clone(w.write(value))
+}
+
+// writer writes values as JSON, one after the other into the same memory.
+type writer struct {
+	text    bytes.Buffer
+	encoder *json.Encoder
+}
+
+var writers = sync.Pool{New: func() any {
+	w := &writer{}
+	w.encoder = json.NewEncoder(&w.text)
+	w.encoder.SetEscapeHTML(false)
+	return w
+}}
+
+func newWriter() *writer { return writers.Get().(*writer) }
+
+// write returns the text of a value, which is valid until the next call.
+func (w *writer) write(value any) []byte {
+	w.text.Reset()
+	if err := w.encoder.Encode(value); err != nil {
 		// Only values of this program come here.
 		panic(err)
 	}
-	return bytes.TrimSuffix(text.Bytes(), []byte("\n"))
+	return bytes.TrimSuffix(w.text.Bytes(), []byte("\n"))
+}
+
+// giveBack lets others use it; a large one is left to the garbage collector.
+func (w *writer) giveBack() {
+	if w.text.Cap() <= 64<<10 {
+		writers.Put(w)
+	}
 }

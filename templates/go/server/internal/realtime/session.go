@@ -216,13 +216,15 @@ func (s *session) receive(ctx context.Context, message websocket.Message) error 
 		s.warn(failed)
 		return nil
 	}
+	// #if metrics || rate-limit
+	began := time.Now()
+	// #endif
 	// #if metrics
 	s.hub.figures.received.of(read.kind).Add(1)
-	began := time.Now()
 	defer func() { s.hub.figures.seconds.add(read.kind, time.Since(began)) }()
 	// #endif
 	// #if rate-limit
-	if wait := s.hub.users.take(s.user); wait > 0 {
+	if wait := s.hub.users.take(s.user, began); wait > 0 {
 		// #if metrics
 		s.hub.figures.limited.of("user").Add(1)
 		// #endif

@@ -118,13 +118,12 @@ func (u *users) leave(known *user) {
 
 // take counts a command, or says how long it takes until there may be one. Before it is known who a client
 // is, no user is concerned.
-func (u *users) take(known *user) time.Duration {
+func (u *users) take(known *user, now time.Time) time.Duration {
 	if known == nil {
 		return 0
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	now := time.Now()
 	if known.commands.Take(now, 1) {
 		// #if redis
 		known.taken++

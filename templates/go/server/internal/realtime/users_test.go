@@ -58,7 +58,7 @@ func TestWhatIsTakenWithoutRedisIsSaidLater(t *testing.T) {
 		u := sharedUsers()
 		known := u.enter("ada")
 		for range 5 {
-			u.take(known)
+			u.take(known, time.Now())
 		}
 		synctest.Wait()
 		u.say(known)

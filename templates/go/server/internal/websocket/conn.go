@@ -99,6 +99,10 @@ type Conn struct {
 	isReading atomic.Bool
 	readAt    atomic.Int64
 	received  atomic.Int64
+	// #if applications
+	// hasMore is whether something has come behind the message that is handled.
+	hasMore atomic.Bool
+	// #endif
 	// confirmed is how much the peer has read: a ping says how much was sent before, its pong repeats that.
 	confirmed atomic.Int64
 
@@ -133,17 +137,22 @@ func newConn(tcp net.Conn, pending []byte, options *Options, meter Meter) *Conn 
 // Send sends a message to the client. It waits while more than MAX_BUFFERED waits for the client, and may be
 // called from anywhere; the data may be used again when it returns.
 func (c *Conn) Send(message Message) error {
-	op, data := opcode(message.Type), message.Data
+	return c.deflated(message.Data, func(compressed bool, payload []byte) error {
+		return c.out.send(opcode(message.Type), compressed, payload, c.isDue())
+	})
+}
+
+// deflated passes data on as it is to go out; what that is is valid until send returns.
+func (c *Conn) deflated(data []byte, send func(compressed bool, payload []byte) error) error {
 	if !c.deflate || len(data) < compressFrom {
-		return c.out.send(op, false, data, c.isDue())
+		return send(false, data)
 	}
-	buffer := getBuffer(len(data))
-	compressed := deflate(buffer, data)
+	compressed := deflate(getBuffer(len(data)), data)
 	defer func() { putBuffer(compressed) }()
 	if len(compressed) >= len(data) {
-		return c.out.send(op, false, data, c.isDue())
+		return send(false, data)
 	}
-	return c.out.send(op, true, compressed, c.isDue())
+	return send(true, compressed)
 }
 
 // Post sends a message that others get, too. It never waits: ErrSlow is returned if more than MAX_BUFFERED
@@ -163,7 +172,17 @@ func (c *Conn) frameOf(message *Prepared) []byte {
 	return message.frame
 }
 
-// #if chat || pubsub
+// #if applications
+
+// Reply is Post of a text that nobody else gets; it may be used again. While more is there to be answered, it is
+// queued as by Queue.
+func (c *Conn) Reply(text []byte) (isFirst bool, err error) {
+	err = c.deflated(text, func(compressed bool, payload []byte) error {
+		isFirst, err = c.out.reply(opText, compressed, payload, c.options.MaxBuffered, !c.hasMore.Load())
+		return err
+	})
+	return isFirst, err
+}
 
 // Queue is Post, but that Flush sends the message, together with all that is queued until then. It reports
 // whether a Flush has to be asked for.
@@ -183,6 +202,8 @@ func (c *Conn) PostIfSpace(message *Prepared) error { return c.post(message, c.o
 
 // Waits reports whether anything waits for the network.
 func (c *Conn) Waits() bool {
+	// What is queued waits for nothing else.
+	c.out.flushNow()
 	waiting, _ := c.out.state()
 	return waiting > 0
 }
@@ -304,6 +325,9 @@ func (c *Conn) serve(ctx context.Context, handle Handler) (err error) {
 		if err != nil {
 			return err
 		}
+		// #if applications
+		c.hasMore.Store(c.start < c.end)
+		// #endif
 		err = handle(ctx, c, message)
 		switch {
 		case err == nil || errors.Is(err, ErrClosed):
@@ -589,6 +613,9 @@ func (c *Conn) readInto(p []byte) (int, error) {
 		return 0, err
 	}
 	c.watch()
+	// #if applications
+	c.hasMore.Store(false)
+	// #endif
 	c.isReading.Store(true)
 	c.out.flushNow()
 	n, err := c.tcp.Read(p)

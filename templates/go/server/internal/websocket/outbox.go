@@ -44,8 +44,8 @@ type outbox struct {
 	// total is all bytes there ever were.
 	total     int64
 	isWriting bool
-	// #if chat || pubsub
-	// isQueued is set by queue until flushQueued.
+	// #if applications
+	// isQueued is set by queue and reply until flushQueued.
 	isQueued bool
 	// #endif
 	// isFinal is set with the close frame, behind which nothing is sent.
@@ -126,7 +126,7 @@ func (o *outbox) post(frame []byte, limit int) error {
 	return nil
 }
 
-// #if chat || pubsub
+// #if applications
 
 // queue is post, but that the frame is written by the next flushQueued, with what is queued until then. It
 // reports whether it is the first since the last one.
@@ -139,14 +139,8 @@ func (o *outbox) queue(frame []byte, limit int) (isFirst bool, err error) {
 	if o.waiting >= batchOctets {
 		o.flush()
 	}
-	fits := func() bool {
-		return o.waiting == 0 || o.waiting+len(frame) <= limit && o.hasRoom(len(frame))
-	}
-	if !fits() {
-		// It is not slow before the network has been tried.
-		if o.flush(); !fits() {
-			return false, ErrSlow
-		}
+	if !o.makeSpace(len(frame), limit) {
+		return false, ErrSlow
 	}
 	o.total += int64(len(frame))
 	// A large one is the same bytes for all.
@@ -155,9 +149,44 @@ func (o *outbox) queue(frame []byte, limit int) (isFirst bool, err error) {
 	} else {
 		o.attach(part{data: frame})
 	}
-	isFirst = !o.isQueued
+	return o.setQueued(), nil
+}
+
+// reply is queue for a frame of this connection alone. With now, it is written at once.
+func (o *outbox) reply(op opcode, compressed bool, payload []byte, limit int, now bool) (isFirst bool, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.isOpen() {
+		return false, ErrClosed
+	}
+	if !o.makeSpace(len(payload), limit) {
+		return false, ErrSlow
+	}
+	o.put(op, compressed, payload)
+	if now || o.waiting >= batchOctets {
+		o.flush()
+		return false, nil
+	}
+	return o.setQueued(), nil
+}
+
+// setQueued reports whether nobody was asked to flush before.
+func (o *outbox) setQueued() bool {
+	isFirst := !o.isQueued
 	o.isQueued = true
-	return isFirst, nil
+	return isFirst
+}
+
+// makeSpace reports whether so many octets more may wait. Nobody is slow before the network has been tried.
+func (o *outbox) makeSpace(octets, limit int) bool {
+	fits := func() bool {
+		return o.waiting == 0 || o.waiting+octets <= limit && o.hasRoom(octets)
+	}
+	if fits() {
+		return true
+	}
+	o.flush()
+	return fits()
 }
 
 // flushQueued writes as much of what is queued as the network takes at once.

@@ -41,6 +41,27 @@ func TestQueueIsWrittenAtOnceByFlush(t *testing.T) {
 	}
 }
 
+func TestRepliesAreWrittenTogether(t *testing.T) {
+	client, server := net.Pipe()
+	defer client.Close()
+	out := newOutbox(server, 1000, unbounded{})
+	for at, text := range []string{"a", "b"} {
+		if isFirst, err := out.reply(opText, false, []byte(text), 1000, false); isFirst != (at == 0) || err != nil {
+			t.Fatalf("reply %d: first %v, error %v", at, isFirst, err)
+		}
+	}
+	if waiting, written := out.state(); waiting != 6 || written != 0 {
+		t.Fatalf("%d octets wait, %d were written", waiting, written)
+	}
+	if _, err := out.reply(opText, false, []byte("c"), 1000, true); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 100)
+	if n, err := client.Read(got); err != nil || string(got[:n]) != "\x81\x01a\x81\x01b\x81\x01c" {
+		t.Fatalf("read %q, error %v", got[:n], err)
+	}
+}
+
 func TestQueueIsBounded(t *testing.T) {
 	client, server := net.Pipe()
 	defer client.Close()
@@ -49,6 +70,9 @@ func TestQueueIsBounded(t *testing.T) {
 		t.Fatalf("what comes when nothing waits: %v", err)
 	}
 	if _, err := out.queue([]byte("a"), 10); !errors.Is(err, ErrSlow) {
+		t.Fatalf("nobody reads: %v", err)
+	}
+	if _, err := out.reply(opText, false, []byte("a"), 10, true); !errors.Is(err, ErrSlow) {
 		t.Fatalf("nobody reads: %v", err)
 	}
 	out.abandon(net.ErrClosed)
