@@ -209,16 +209,23 @@ func (f *Fields) find(name string) int {
 
 // text takes a field that is a string.
 func (f *Fields) text(field string) (text string, ok bool) {
+	inner, ok := f.octets(field)
+	return string(inner), ok
+}
+
+// octets takes a field that is a string, as part of the message.
+func (f *Fields) octets(field string) ([]byte, bool) {
 	if raw := f.Raw(field); len(raw) > 0 && raw[0] == '"' {
 		if bytes.IndexByte(raw, '\\') < 0 {
-			return string(raw[1 : len(raw)-1]), true
+			return raw[1 : len(raw)-1], true
 		}
+		var text string
 		if json.Unmarshal(raw, &text) == nil {
-			return text, true
+			return []byte(text), true
 		}
 	}
 	f.Wrong(field, "expected a string")
-	return "", false
+	return nil, false
 }
 
 // Text takes a string of least to most characters, as UTF-16 counts them.
@@ -309,6 +316,12 @@ func (f *Fields) refuseOthers() {
 
 // #if applications
 
+// kind is a type of commands.
+type kind struct {
+	name string
+	Command
+}
+
 // command is one that is in order.
 type command struct {
 	kind, id string
@@ -321,7 +334,7 @@ type command struct {
 var readers = sync.Pool{New: func() any { return &Fields{} }}
 
 // parse reads a command of a type that find finds, or says what is wrong with it.
-func parse(data []byte, find func(kind string) (Command, bool)) (command, *failure) {
+func parse(data []byte, find func(name []byte) (kind, bool)) (command, *failure) {
 	fields := readers.Get().(*Fields)
 	defer fields.giveBack()
 	if err := fields.read(data); err != nil {
@@ -339,15 +352,15 @@ func parse(data []byte, find func(kind string) (Command, bool)) (command, *failu
 	}
 	idFault := fields.fault
 	fields.fault = ""
-	read.kind, _ = fields.text("type")
-	kind, isKnown := find(read.kind)
+	name, _ := fields.octets("type")
+	found, isKnown := find(name)
 	if fields.fault == "" && !isKnown {
 		fields.Wrong("type", "there is no such command")
 	}
 	if fields.fault == "" {
-		read.cost = max(1, kind.Cost)
-		if kind.Read != nil {
-			read.act = kind.Read(fields)
+		read.kind, read.cost = found.name, max(1, found.Cost)
+		if found.Read != nil {
+			read.act = found.Read(fields)
 		}
 		fields.refuseOthers()
 	}

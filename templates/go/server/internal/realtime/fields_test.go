@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-func find(kind string) (Command, bool) {
-	found, ok := types[kind]
-	return found, ok
+func find(name []byte) (kind, bool) {
+	found, ok := types[string(name)]
+	return kind{string(name), found}, ok
 }
 
 // types are commands for tests.
@@ -41,6 +41,7 @@ func TestParse(t *testing.T) {
 		`{"type":"say","to":"a","text":"x","Text":"y"}`:          `bad_message "Text": unknown key`,
 		`{"type":"ping","__proto__":1}`:                          `bad_message "__proto__": unknown key`,
 		`{"type":"toString"}`:                                    "bad_message type: there is no such command",
+		`{"type":"p\u0069ng"}`:                                   "",
 		`{"type":["ping"]}`:                                      "bad_message type: expected a string",
 		`{"type":"ping","id":""}`:                                "bad_message id: expected 1 to 64 characters",
 		`{"type":"ping","id":"` + strings.Repeat("x", 65) + `"}`: "bad_message id: expected 1 to 64 characters",
@@ -89,6 +90,22 @@ func TestPosition(t *testing.T) {
 }
 
 // #endif
+
+func FuzzPong(f *testing.F) {
+	for _, id := range []string{"", "a-1", `"\`, "\n", "é"} {
+		f.Add(id)
+	}
+	f.Fuzz(func(t *testing.T, id string) {
+		type plain struct{ Head }
+		want := JSON(plain{Head{"pong", id}})
+		if got := JSON(pong{Head{"pong", id}}); utf8.ValidString(id) && !bytes.Equal(got, want) {
+			// It may write the line separators of JavaScript as they are.
+			if !strings.ContainsAny(id, "\u2028\u2029") {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+	})
+}
 
 // What is taken apart without encoding/json has to be what that makes of it.
 func FuzzFields(f *testing.F) {

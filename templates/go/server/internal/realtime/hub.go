@@ -43,7 +43,7 @@ type Hub struct {
 	// applications are what clients say to each other.
 	applications []Application
 	// types are the commands of each application, by type, common ones included.
-	types []map[string]Command
+	types []map[string]kind
 	// #endif
 	// #if protocols
 	// protocols are those of others.
@@ -144,8 +144,10 @@ func (h *Hub) Trouble() string {
 
 // Add adds an application; the first is for clients that name no subprotocol. Not while it serves.
 func (h *Hub) Add(application Application) {
-	types := map[string]Command{"ping": {}}
-	maps.Copy(types, application.Commands())
+	types := map[string]kind{"ping": {name: "ping"}}
+	for name, command := range application.Commands() {
+		types[name] = kind{name, command}
+	}
 	h.applications = append(h.applications, application)
 	h.types = append(h.types, types)
 }

@@ -87,6 +87,25 @@ func timestamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:0
 
 type pong struct{ Head }
 
+// appendJSON does what encoding/json would, without reflection: nothing is sent as often.
+func (p pong) appendJSON(to []byte) []byte {
+	to = append(to, `{"type":"pong"`...)
+	if p.ID != "" {
+		to = appendString(append(to, `,"id":`...), p.ID)
+	}
+	return append(to, '}')
+}
+
+// appendString appends a text that is UTF-8 as JSON.
+func appendString(to []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c == '"' || c == '\\' {
+			return append(to, JSON(text)...)
+		}
+	}
+	return append(append(append(to, '"'), text...), '"')
+}
+
 type errorMessage struct {
 	Head
 	Code         Code   `json:"code"`

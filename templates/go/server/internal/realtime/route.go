@@ -182,6 +182,12 @@ func newWriter() *writer { return writers.Get().(*writer) }
 // write returns the text of a value, which is valid until the next call.
 func (w *writer) write(value any) []byte {
 	w.text.Reset()
+	// #if applications
+	if own, ok := value.(interface{ appendJSON(to []byte) []byte }); ok {
+		w.text.Write(own.appendJSON(w.text.AvailableBuffer()))
+		return w.text.Bytes()
+	}
+	// #endif
 	if err := w.encoder.Encode(value); err != nil {
 		// Only values of this program come here.
 		panic(err)

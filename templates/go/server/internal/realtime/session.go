@@ -33,7 +33,7 @@ type session struct {
 	client      *Client
 	application Application
 	// types are the commands of the application.
-	types    map[string]Command
+	types    map[string]kind
 	warnings rate.Bucket
 	// #if rate-limit
 	// user is nil before it is known.
@@ -194,13 +194,13 @@ func (s *session) readAuth(fields *Fields) Action {
 // #endif
 
 // find finds a type of commands.
-func (s *session) find(kind string) (Command, bool) {
+func (s *session) find(name []byte) (kind, bool) {
 	// #if auth
-	if kind == "auth" {
-		return Command{Cost: authCost, Read: s.readAuth}, true
+	if string(name) == "auth" {
+		return kind{"auth", Command{Cost: authCost, Read: s.readAuth}}, true
 	}
 	// #endif
-	found, ok := s.types[kind]
+	found, ok := s.types[string(name)]
 	return found, ok
 }
 
