@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"runtime"
 	"sync"
 
 	"example.com/ws-app/internal/websocket"
@@ -29,6 +30,8 @@ func (f *flusher) add(conn *websocket.Conn) {
 func (f *flusher) run() {
 	var round []*websocket.Conn
 	for {
+		// What others who were read have to say goes out in the same write.
+		runtime.Gosched()
 		f.mu.Lock()
 		round, f.queued = f.queued, round[:0]
 		f.isRunning = len(round) > 0
