@@ -17,11 +17,18 @@ const TemplateManifest = z.strictObject({
     .default({}),
   /** Conditional files: path to `rooms` or `!rooms`. */
   files: z.record(z.string(), z.string()),
-  /** Folders of another template whose files these servers have, too: `nodejs/realtime/public/` to a condition and its place. */
+  /**
+   * Folders of another template whose files these servers have, too: `nodejs/realtime/public/` to a condition, its
+   * place, and features of that template that hold here.
+   */
   shared: z
     .record(
       z.string().endsWith('/'),
-      z.strictObject({ if: z.string(), to: z.string().endsWith('/') }),
+      z.strictObject({
+        if: z.string().optional(),
+        to: z.string().endsWith('/'),
+        with: z.array(z.string()).default([]),
+      }),
     )
     .default({}),
   /** Folders of files that belong to the user once they are written. */
@@ -99,13 +106,17 @@ export function renderTemplate(
     );
     files.set(manifest.rename[path] ?? path, whole);
   }
-  for (const [folder, { if: condition, to }] of Object.entries(manifest.shared)) {
-    const holds = evaluate(condition, features, (message) => {
-      throw new Error(`${MANIFEST}: ${folder}: ${message}`);
-    });
+  for (const [folder, { if: condition, to, with: more }] of Object.entries(manifest.shared)) {
+    const holds =
+      condition === undefined ||
+      evaluate(condition, features, (message) => {
+        throw new Error(`${MANIFEST}: ${folder}: ${message}`);
+      });
     if (!holds) continue;
     const [language = '', name = '', ...rest] = folder.split('/');
-    const others = renderTemplate(readTemplate(`${language}/${name}`), type, isOn, values);
+    const other = readTemplate(`${language}/${name}`);
+    const isOnThere = (feature: string): boolean => more.includes(feature) || isOn(feature);
+    const others = renderTemplate(other, type, isOnThere, values);
     for (const [path, text] of others) {
       const inside = rest.join('/');
       if (path.startsWith(inside)) files.set(`${to}${path.slice(inside.length)}`, text);

@@ -181,6 +181,16 @@ for (const proxy of PROXIES) {
   });
 }
 
+/** The objects of a file of Kubernetes. @throws Error where one is not valid */
+function objectsIn(text: string) {
+  const kinds = { Deployment, Service, Ingress, PodDisruptionBudget, HorizontalPodAutoscaler };
+  const objects = parseAllDocuments(text).map(
+    (document) => document.toJS() as { kind: keyof typeof kinds; metadata: { name: string } },
+  );
+  for (const object of objects) new kinds[object.kind](object).validate();
+  return objects;
+}
+
 /** A node that is ready, and goes down over each command. */
 async function startFailing() {
   const commands: string[] = [];
@@ -203,6 +213,56 @@ async function connectionsOf({ port }: ServerProcess): Promise<unknown> {
   return ((await answer.json()) as { connections: unknown }).connections;
 }
 
+/** What servers in other languages share with those in Node.js, and where they name settings and figures. */
+const OTHERS = [
+  {
+    language: 'go',
+    sources: ['internal/config', 'internal/realtime', 'internal/redislink'],
+    program: '/opt/a.chat_9/bin/server',
+  },
+  { language: 'python', sources: ['src/ws_server'], program: '/opt/a.chat_9/.venv/bin/ws-server' },
+] as const;
+
+describe.each(OTHERS)('the files of deploy/ in $language', ({ language, sources, program }) => {
+  let other: GeneratedServer;
+  beforeAll(async () => {
+    other = await generateForTest(
+      { language, type: 'chat', features: [...FEATURES, 'auth'], name: 'a.chat_9' },
+      { isBuilt: false },
+    );
+  });
+  afterAll(() => other.dispose());
+
+  it('are valid, and name settings and figures that the server has', () => {
+    const fileOf = (name: string): string =>
+      readFileSync(path.join(other.folder, 'deploy', name), 'utf8');
+    const source = other.files
+      .filter((name) => sources.some((folder) => name.startsWith(folder)))
+      .map((name) => readFileSync(path.join(other.folder, name), 'utf8'))
+      .join('\n');
+    const objects = objectsIn(fileOf('kubernetes.yaml'));
+    expect(objects.map(({ metadata }) => metadata.name)).toEqual(Array(5).fill('a-chat-9'));
+    const { services } = parse(fileOf('compose.yaml')) as {
+      services: { server: { environment: object } };
+    };
+    const env = /\{ name: ([A-Z_]+), value/g;
+    const named = [
+      ...Object.keys(services.server.environment),
+      ...[...fileOf('kubernetes.yaml').matchAll(env)].map(([, name = '']) => name),
+    ];
+    expect(named).toContain('AUTH_SECRET');
+    expect(named.filter((name) => !new RegExp(`"${name}"`).test(source))).toEqual([]);
+    const figures = [fileOf('alerts.yaml'), fileOf('grafana-dashboard.json')]
+      .flatMap((text) => [...text.matchAll(/\b(?:ws|process|nodejs)_[a-z_]+/g)])
+      .map(([name]) => name.replace(/_bucket$/, ''));
+    expect(figures.length).toBeGreaterThan(15);
+    expect(figures.filter((name) => !source.includes(`"${name}"`))).toEqual([]);
+    expect(fileOf('server.service')).toContain(`\nExecStart=${program}\n`);
+    const texts = other.files.filter((name) => name.startsWith('deploy/'));
+    expect(texts.filter((name) => /nodejs|npm/i.test(fileOf(path.basename(name))))).toEqual([]);
+  });
+});
+
 /** Names of settings that `--help` of the server lists. */
 function settings(): string[] {
   const said = execFileSync(process.execPath, ['dist/src/main.js', '--help'], {
@@ -214,15 +274,9 @@ function settings(): string[] {
 
 describe('the files of deploy/', () => {
   it('are valid Kubernetes objects of one name', () => {
-    const kinds = { Deployment, Service, Ingress, PodDisruptionBudget, HorizontalPodAutoscaler };
-    const objects = parseAllDocuments(deployFile('kubernetes.yaml')).map(
-      (document) => document.toJS() as { kind: keyof typeof kinds; metadata: { name: string } },
-    );
+    const objects = objectsIn(deployFile('kubernetes.yaml'));
     expect(objects.length).toBeGreaterThanOrEqual(3);
-    for (const object of objects) {
-      new kinds[object.kind](object).validate();
-      expect(object.metadata.name).toBe('a-chat-9');
-    }
+    for (const { metadata } of objects) expect(metadata.name).toBe('a-chat-9');
   });
 
   it('name settings that the server has', () => {

@@ -1,11 +1,13 @@
 package realtime
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -87,6 +89,7 @@ func (h *Hub) metrics(connections, held int) string {
 		}
 	}
 	// #endif
+	writeProcess(&text)
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	gauge("go_goroutines", "Goroutines that there are", int64(runtime.NumGoroutine()))
@@ -111,6 +114,28 @@ func (h *Hub) metrics(connections, held int) string {
 	h.figures.limited.write(&text, "ws_rate_limited_total", "What was above a rate, by whose", "limit")
 	h.figures.seconds.write(&text, "ws_command_seconds", "Time from a command to its end")
 	return text.String()
+}
+
+// writeProcess writes the figures that Prometheus has of most programs, where the system says them in proc(5).
+func writeProcess(to io.Writer) {
+	stat, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return
+	}
+	// The name of the program, in parentheses, may have blanks.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 22 {
+		return
+	}
+	// Of the program and of the kernel for it, in hundredths of a second; and pages.
+	own, _ := strconv.ParseFloat(fields[11], 64)
+	ofSystem, _ := strconv.ParseFloat(fields[12], 64)
+	pages, _ := strconv.ParseFloat(fields[21], 64)
+	write := func(kind, name, help string, value float64) {
+		fmt.Fprintf(to, "# HELP %s %s\n# TYPE %s %s\n%s %g\n", name, help, name, kind, name, value)
+	}
+	write("counter", "process_cpu_seconds_total", "CPU time of this process", (own+ofSystem)/100)
+	write("gauge", "process_resident_memory_bytes", "Memory of this process", pages*float64(os.Getpagesize()))
 }
 
 // #if redis
