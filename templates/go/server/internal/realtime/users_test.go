@@ -80,7 +80,7 @@ func TestWhatAUserTakesIsSaidByOneHoweverLongRedisTakes(t *testing.T) {
 	known.saying.Lock()
 	before := runtime.NumGoroutine()
 	for range 20 {
-		u.take(known)
+		u.take(known, time.Now())
 		u.sweep()
 	}
 	if waiting := runtime.NumGoroutine() - before; waiting > 1 {
