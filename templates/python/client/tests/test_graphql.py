@@ -244,7 +244,16 @@ def test_it_gives_up_after_close_codes_that_say_so(code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["no JSON", "[]", "{}", '{"type":"next","id":1}', '{"type":"ka"}', "[" * 100_000]
+    "text",
+    [
+        "no JSON",
+        "[]",
+        "{}",
+        '{"type":"next","id":1}',
+        '{"type":"next","id":"1","payload":{"errors":5}}',
+        '{"type":"ka"}',
+        "[" * 100_000,
+    ],
 )
 def test_garbage_needs_a_new_connection(text: str) -> None:
     @run

@@ -140,7 +140,7 @@ async def test_it_answers_batches_and_what_is_no_request() -> None:
         for text in ("[]", "1", "{}", '{"method":"name","id":1}', '{"jsonrpc":"2.0","method":1}'):
             await peer.send(text)
             assert await peer.heard() == reply(None, **INVALID)
-        for key in ("[]", "true"):
+        for key in ("[]", "true", "1e999"):
             await peer.send(f'{{"jsonrpc":"2.0","method":"name","id":{key}}}')
             assert await peer.heard() == reply(None, **INVALID)
 

@@ -225,4 +225,6 @@ def _payload(document: str, variables: Mapping[str, object] | None) -> Message:
 def _event_of(result: Message) -> Any:  # noqa: ANN401
     """Return the data of a result, or its errors."""
     errors = result.get("errors")
+    if errors is not None and not isinstance(errors, list):
+        raise MalformedError("errors that are no list")
     return GraphqlError(errors, result.get("data")) if errors else result.get("data")

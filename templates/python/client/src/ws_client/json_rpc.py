@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ssl import SSLContext
 from typing import Any, Literal
@@ -281,7 +282,10 @@ def _is_request(message: Any) -> bool:  # noqa: ANN401
     match message:
         case {"jsonrpc": "2.0", "method": str()}:
             key = message.get("id")
-            return key is None or (isinstance(key, str | int | float) and not isinstance(key, bool))
+            if isinstance(key, float):
+                # 1e999 is read as infinity, which cannot be written.
+                return math.isfinite(key)
+            return key is None or (isinstance(key, str | int) and not isinstance(key, bool))
     return False
 
 
