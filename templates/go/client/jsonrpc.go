@@ -251,9 +251,9 @@ func (s *rpcSession) ask(ctx context.Context, method string, params json.RawMess
 	s.lastID++
 	id := strconv.FormatUint(s.lastID, 10)
 	s.pending[id] = answered
+	// Beside it, so that ctx limits a call that the server does not read, too. If it cannot be written, the connection is lost.
+	s.others.Go(func() { _ = s.write(request{"2.0", json.RawMessage(id), method, given(params)}) })
 	s.mu.Unlock()
-	// If it cannot be written, the connection is lost.
-	_ = s.write(request{"2.0", json.RawMessage(id), method, given(params)})
 	select {
 	case got = <-answered:
 	case <-ctx.Done():

@@ -290,6 +290,29 @@ func TestRPCRepeatsNothing(t *testing.T) {
 	}
 }
 
+func TestRPCGivesUpWhatIsNotRead(t *testing.T) {
+	h := newHost(t, "json-rpc")
+	h.isSilent = true
+	client, err := NewJSONRPC(h.options(Options{PongTimeout: time.Hour}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep(t, client.Run, client.Close)
+	p := h.accept()
+	defer p.cut()
+	if _, err := client.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	// More than the buffers of a connection hold.
+	long := []string{strings.Repeat("x", 1<<24)}
+	_, errs := later(func() (any, error) { return Method[[]string, any]("list").Call(ctx, client, long) })
+	if err := received(t, errs, "an error"); !errors.Is(err, ErrAborted) {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestRPCWaitsGrow(t *testing.T) {
 	for _, stable := range []time.Duration{time.Hour, time.Nanosecond} {
 		states := make(chan State, 1000)
