@@ -266,6 +266,8 @@ type graphqlSession struct {
 	// lock of the client.
 	asked  map[string]*operation
 	lastID int
+	// isAcknowledged is for take.
+	isAcknowledged bool
 }
 
 type outgoing struct {
@@ -364,7 +366,10 @@ func (s *graphqlSession) take(text []byte) *loss {
 	of := s.asked[m.ID]
 	switch m.Type {
 	case "connection_ack":
-		s.others.Go(s.resume)
+		if !s.isAcknowledged {
+			s.isAcknowledged = true
+			s.others.Go(s.resume)
+		}
 	case "ping":
 		s.others.Go(func() { _ = s.write(outgoing{Type: "pong", Payload: m.Payload}) })
 	case "pong":

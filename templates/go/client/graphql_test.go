@@ -315,7 +315,13 @@ func TestGraphQLIsNotBehind(t *testing.T) {
 
 func TestGraphQLShowsTokens(t *testing.T) {
 	tokens, complaints := make(chan string, 10), make(chan error, 10)
+	opened := 0
 	h, client, ended := graphqlServer(t, Options{
+		OnState: func(state State) {
+			if state.Name == Open {
+				opened++
+			}
+		},
 		Token:   func(context.Context) (string, error) { return <-tokens, nil },
 		OnError: func(err error) { complaints <- err },
 	})
@@ -335,6 +341,7 @@ func TestGraphQLShowsTokens(t *testing.T) {
 	accept("old").close(4403)
 	p := accept("new")
 	p.say(`{"type":"connection_ack"}`)
+	p.say(`{"type":"connection_ack"}`)
 	_, errs := later(func() (any, error) { return Execute[any](t.Context(), client, "{ x }", nil) })
 	p.say(`{"id":"%s","type":"next","payload":{"data":{}}}`, p.expect("subscribe").ID)
 	if err := received(t, errs, "an answer"); err != nil {
@@ -346,6 +353,9 @@ func TestGraphQLShowsTokens(t *testing.T) {
 	var closed *CloseError
 	if err := received(t, ended, "the end"); !errors.As(err, &closed) || closed.Code != 4403 {
 		t.Fatalf("got %v", err)
+	}
+	if opened != 1 {
+		t.Fatalf("the client was opened %d times by one server", opened)
 	}
 }
 
