@@ -97,7 +97,8 @@ describe('gate', () => {
     const rest = [
       frame(0x01, Buffer.from('in')),
       frame(0x80, Buffer.from(' two')),
-      frame(0x81, Buffer.of(0xff)),
+      // Not UTF-8: `ws` has to get it masked as it came.
+      Buffer.of(0x81, 0x82, 1, 2, 3, 4, 0xff ^ 1, 0x61 ^ 2),
       frame(0x82, Buffer.from('binary')),
       frame(0xc1, Buffer.from('compressed')),
       frame(0x81, Buffer.alloc(1001, 'x')),
