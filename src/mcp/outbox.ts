@@ -27,6 +27,11 @@ export class Outbox {
     return this.#size;
   }
 
+  /** The first messages, which are not kept any more. */
+  get given(): number {
+    return this.sent - this.#kept.length;
+  }
+
   /** Keeps a message; the oldest ones are given up where they are too many. */
   add(text: string, request?: RequestId): void {
     this.sent += 1;
@@ -37,7 +42,7 @@ export class Outbox {
 
   /** The peer has received the first `count` messages. */
   confirm(count: number): void {
-    this.#drop(count - (this.sent - this.#kept.length));
+    this.#drop(count - this.given);
   }
 
   /** The peer has answered a request: it has all up to that. */
@@ -55,7 +60,7 @@ export class Outbox {
 
   /** The same, without taking it that the peer will not lose what it has. */
   since(count: number): string[] | undefined {
-    const given = this.sent - this.#kept.length;
+    const { given } = this;
     if (count < given || count > this.sent) return undefined;
     return this.#kept.slice(count - given).map(({ text }) => text);
   }

@@ -247,7 +247,9 @@ async function readBody(request: IncomingMessage, limit: number): Promise<string
   if (Number(request.headers['content-length'] ?? 0) > limit) return undefined;
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // To destroy the request would destroy the connection that says why.
+  const parts: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+  for await (const chunk of parts) {
     size += chunk.length;
     if (size > limit) return undefined;
     chunks.push(chunk);

@@ -82,8 +82,10 @@ class Stream {
       open.response.writeHead(200, { 'content-type': 'application/json' });
       this.#write(open, text);
     } else {
-      this.#outbox.add(text);
       this.begin();
+      if (open !== undefined) this.#writeEvent(open, text);
+      // A message that is too long to be kept was written all the same.
+      this.#outbox.add(text);
     }
     if (isLast) this.end();
   }
@@ -97,10 +99,8 @@ class Stream {
       const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
       open.response.writeHead(200, headers).flushHeaders();
     }
-    for (const text of this.#outbox.since(this.#written) ?? []) {
-      this.#written += 1;
-      this.#write(open, `id: ${this.name}.${this.#written}\ndata: ${text}\n\n`);
-    }
+    this.#written = Math.max(this.#written, this.#outbox.given);
+    for (const text of this.#outbox.since(this.#written) ?? []) this.#writeEvent(open, text);
   }
 
   comment(): void {
@@ -120,6 +120,11 @@ class Stream {
   destroy(): void {
     this.end();
     this.#ended?.destroy();
+  }
+
+  #writeEvent(open: Open, text: string): void {
+    this.#written += 1;
+    this.#write(open, `id: ${this.name}.${this.#written}\ndata: ${text}\n\n`);
   }
 
   #write(open: Open, text: string): void {

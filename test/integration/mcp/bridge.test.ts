@@ -888,6 +888,57 @@ describe('over HTTP', () => {
     expect((await post(own, call(3, 'echo'), session)).status).toBe(404);
   });
 
+  it('sends what is too long to be kept, and what follows', async () => {
+    const bridge = await startOne({ maxMessage: 4_000_000 });
+    const session = await begin(bridge);
+    const message = 'x'.repeat(1_500_000);
+    for (const id of [1, 2]) {
+      const got: string[] = [];
+      for await (const { data } of events(
+        await post(bridge, call(id, 'log', { message }), session),
+      ))
+        got.push(data.method ?? JSON.stringify(data.id));
+      expect(got).toEqual(['notifications/message', String(id)]);
+    }
+    await fetch(httpOf(bridge), { method: 'DELETE', headers: session });
+  });
+
+  it('goes on after what was given up as nobody listened', async () => {
+    const child = [
+      `const say = (m) => console.log(JSON.stringify({ jsonrpc: '2.0', ...m }));`,
+      `const note = (data) => say({ method: 'notifications/message', params: { data } });`,
+      `require('readline').createInterface({ input: process.stdin }).on('line', (line) => {`,
+      `const { id, method } = JSON.parse(line);`,
+      `if (id) say({ id, result: {} });`,
+      `if (method === 'initialize') setTimeout(() => {`,
+      `for (let i = 0; i < 3; i++) note('x'.repeat(600000)); console.log('garbage'); });`,
+      `if (method === 'last') note('last');`,
+      `});`,
+    ].join(' ');
+    const bridge = await startOne({ command: `"${process.execPath}" -e "${child}"` });
+    const session = await begin(bridge);
+    await until(() => bridge.log.some(({ event }) => event === 'child_garbage'));
+    const headers = { ...session, accept: 'text/event-stream' };
+    const listening = await fetch(httpOf(bridge), { headers });
+    await post(bridge, { method: 'last' }, session);
+    for await (const { data } of events(listening)) {
+      if ((data.params as { data: string }).data === 'last') break;
+    }
+    await fetch(httpOf(bridge), { method: 'DELETE', headers: session });
+  });
+
+  it('says that a body of no stated length is too long', async () => {
+    const peer = connect({ port: own.port, host: '127.0.0.1' });
+    const head = Object.entries({ host: 'x', ...BOTH, 'transfer-encoding': 'chunked' })
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join('');
+    const size = 1024 * 1024 + 1;
+    peer.write(`POST /message HTTP/1.1\r\n${head}\r\n${size.toString(16)}\r\n${'x'.repeat(size)}`);
+    let got = '';
+    for await (const chunk of peer.setEncoding('utf8')) got += String(chunk);
+    expect(got).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
   it('tells who listens what belongs to no call, or to one of several', async () => {
     const session = await begin(own);
     const params = { uri: 'test://a' };
