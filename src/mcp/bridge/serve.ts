@@ -192,6 +192,12 @@ class Hub {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
+      // Java's HttpClient and curl offer h2c with any request: who does not speak it ignores that (RFC 9110, 7.8).
+      socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]));
+      this.#server.emit('connection', socket);
+      return;
+    }
     socket.on('error', () => socket.destroy());
     const user = this.#userOf(request);
     const refusal = this.#refusal(request, user) ?? this.#refusalOfSocket(request, user);
@@ -330,6 +336,24 @@ const STATUS: Readonly<Record<number, string>> = {
   404: 'Not Found',
   503: 'Service Unavailable',
 };
+
+/** The head of a request as it came, but for its wish to speak something else. */
+function headWithoutUpgrade({
+  method,
+  url,
+  httpVersion,
+  headers,
+  rawHeaders,
+}: IncomingMessage): Buffer {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = String(rawHeaders[at]);
+    if (/^(?:upgrade|connection|http2-settings)$/i.test(name)) continue;
+    lines.push(`${name}: ${rawHeaders[at + 1]}`);
+  }
+  if (/\bclose\b/i.test(headers.connection ?? '')) lines.push('connection: close');
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+}
 
 function pathOf(request: IncomingMessage): string {
   return (request.url ?? '/').replace(/\?.*$/s, '');
