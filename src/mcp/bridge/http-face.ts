@@ -37,6 +37,10 @@ interface Kept {
 }
 
 const IDLE_MS = 600_000;
+/** Longest messages of a session that may wait together for a child that does not read. */
+const MESSAGES_HELD = 2;
+/** What a request takes beside its body, in bytes. */
+const REQUEST_BYTES = 1024;
 const EVENTS = 'text/event-stream';
 const JSON_TYPE = 'application/json';
 
@@ -104,11 +108,24 @@ export class HttpFace {
       refuse(406, `${JSON_TYPE} and ${EVENTS} have to be accepted`);
       return;
     }
-    const text = await readBody(request, this.#host.maxMessage);
-    if (text === undefined) {
-      refuse(413, `more than ${this.#host.maxMessage} bytes`);
-      return;
+    const held = new Held(this.#find(request, user)?.link);
+    try {
+      const body = await readBody(request, this.#host.maxMessage, held);
+      if (typeof body === 'string') await this.#receive(request, response, user, body, refuse);
+      else refuse(body.status, body.reason, body.more);
+    } finally {
+      held.letGo();
     }
+  }
+
+  async #receive(
+    request: IncomingMessage,
+    response: ServerResponse,
+    user: number | undefined,
+    text: string,
+    refuse: Refuse,
+  ): Promise<void> {
+    const { headers } = request;
     const parsed = parseMessage(text);
     if (parsed.message === undefined) {
       const { code, reason, id, asks } = parsed;
@@ -174,6 +191,7 @@ export class HttpFace {
         },
       },
       heartbeatMs,
+      MESSAGES_HELD * this.#host.maxMessage,
     );
     const kept: Kept = { session, link, timer: undefined };
     this.#kept.set(id, kept);
@@ -242,16 +260,49 @@ function accepts(header: string | undefined, type: string): boolean {
   return types.some((one) => one.split(';')[0]?.trim() === type);
 }
 
-/** The text of a body; undefined if it is too long. Rejects when it is cut off. */
-async function readBody(request: IncomingMessage, limit: number): Promise<string | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > limit) return undefined;
+/** The bytes that one request keeps. */
+class Held {
+  readonly #link: HttpLink | undefined;
+  #bytes = 0;
+
+  constructor(link: HttpLink | undefined) {
+    this.#link = link;
+  }
+
+  /** False if the session has too many already. */
+  add(bytes: number): boolean {
+    if (this.#link?.hold(bytes) === false) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  letGo(): void {
+    this.#link?.letGo(this.#bytes);
+  }
+}
+
+/** The text of a body, or why it is not taken. Rejects when it is cut off. */
+async function readBody(
+  request: IncomingMessage,
+  limit: number,
+  held: Held,
+): Promise<string | { status: number; reason: string; more?: Partial<Told> }> {
+  const long = { status: 413, reason: `more than ${limit} bytes` };
+  const full = {
+    status: 503,
+    reason: 'too many messages of this session wait for the server',
+    more: { headers: { 'retry-after': '1' } },
+  };
+  if (Number(request.headers['content-length'] ?? 0) > limit) return long;
+  if (!held.add(REQUEST_BYTES)) return full;
   const chunks: Buffer[] = [];
   let size = 0;
   // To destroy the request would destroy the connection that says why.
   const parts: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
   for await (const chunk of parts) {
     size += chunk.length;
-    if (size > limit) return undefined;
+    if (size > limit) return long;
+    if (!held.add(chunk.length)) return full;
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

@@ -52,6 +52,8 @@ class Stream {
   /** Answers with this response from now on; `isEvents`: as a stream, at once. */
   attach(response: ServerResponse, isEvents: boolean): void {
     this.end();
+    // Whoever asked may have gone while the session took no messages.
+    if (response.destroyed) return;
     const open = { response, waiting: 0 };
     this.#open = open;
     response.on('error', () => undefined);
@@ -142,6 +144,7 @@ class Stream {
 /** One session over HTTP: each request has a response of its own, what belongs to none a stream. */
 export class HttpLink implements SessionLink {
   #bufferedBytes = 0;
+  #heldBytes = 0;
   #lastName = GENERAL;
   #resume: (() => void)[] | undefined;
   #isClosed = false;
@@ -151,10 +154,13 @@ export class HttpLink implements SessionLink {
   readonly #general = this.#create(GENERAL, undefined);
   readonly #heartbeat: NodeJS.Timeout | undefined;
   readonly #handlers: HttpLinkHandlers;
+  readonly #maxHeld: number;
   #drained: (() => void)[] = [];
 
-  constructor(handlers: HttpLinkHandlers, heartbeatMs: number) {
+  /** `maxHeld`: bytes that the client's messages may take, together, until they are received. */
+  constructor(handlers: HttpLinkHandlers, heartbeatMs: number, maxHeld: number) {
     this.#handlers = handlers;
+    this.#maxHeld = maxHeld;
     if (heartbeatMs === 0) return;
     // A peer that has gone is noticed by what is written to it.
     this.#heartbeat = setInterval(() => {
@@ -234,6 +240,17 @@ export class HttpLink implements SessionLink {
     const waiting = this.#resume ?? [];
     this.#resume = undefined;
     for (const go of waiting) go();
+  }
+
+  /** Counts bytes of a message that is being read or waits; false if they are too many. */
+  hold(bytes: number): boolean {
+    if (this.#heldBytes + bytes > this.#maxHeld) return false;
+    this.#heldBytes += bytes;
+    return true;
+  }
+
+  letGo(bytes: number): void {
+    this.#heldBytes -= bytes;
   }
 
   /** Resolves when the session takes messages. */

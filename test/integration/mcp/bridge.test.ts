@@ -939,6 +939,45 @@ describe('over HTTP', () => {
     expect(got).toMatch(/^HTTP\/1\.1 413 /);
   });
 
+  it('serves who offers h2c, with the body and what follows on the connection', async () => {
+    const peer = connect({ port: own.port, host: '127.0.0.1' });
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, ...INITIALIZE });
+    const head = Object.entries({ host: 'x', ...BOTH, 'content-length': String(body.length) })
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join('');
+    const offer =
+      'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n';
+    peer.write(`POST /message HTTP/1.1\r\n${head}${offer}\r\n${body.slice(0, 10)}`);
+    peer.write(body.slice(10));
+    peer.write('GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    let got = '';
+    for await (const chunk of peer.setEncoding('utf8')) got += String(chunk);
+    expect(got).toMatch(/^HTTP\/1\.1 200 [^]*"protocolVersion"[^]*HTTP\/1\.1 404 /);
+  });
+
+  it('refuses more when messages wait for a child that does not read', async () => {
+    const child = [
+      `process.stdin.once('data', () => { process.stdin.pause();`,
+      `console.log(JSON.stringify({ jsonrpc: '2.0', id: 'init', result: {} })) });`,
+      `setInterval(() => undefined, 1000);`,
+    ].join(' ');
+    const bridge = await startOne({ command: `"${process.execPath}" -e "${child}"` });
+    const session = await begin(bridge);
+    const note = { method: 'notifications/x', params: { x: 'x'.repeat(500_000) } };
+    const statuses: number[] = [];
+    const posts = Array.from({ length: 10 }, async () => {
+      const { status, headers } = await post(bridge, note, session);
+      statuses.push(status);
+      if (status === 503) expect(headers.get('retry-after')).toBe('1');
+    });
+    await until(() => statuses.includes(503));
+    const answered = await post(bridge, { method: 'notifications/y' }, await begin(bridge));
+    expect(answered.status).toBe(202);
+    await fetch(httpOf(bridge), { method: 'DELETE', headers: session });
+    await Promise.all(posts);
+    expect(new Set(statuses)).toEqual(new Set([202, 404, 503]));
+  });
+
   it('tells who listens what belongs to no call, or to one of several', async () => {
     const session = await begin(own);
     const params = { uri: 'test://a' };
