@@ -272,10 +272,21 @@ async def test_it_can_be_closed_at_any_time() -> None:
             assert (await recorder.until("closed")).code == 1000
 
 
-@pytest.mark.parametrize("url", ["http://localhost", "ws:///x", "ws://localhost/#x", "localhost"])
-def test_a_url_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="no URL"):
+@pytest.mark.parametrize("url", ["http://h/?t=secret", "ws:///x", "ws://localhost/#x", "localhost"])
+def test_a_url_that_is_none_is_refused_without_naming_it(url: str) -> None:
+    with pytest.raises(ValueError, match="ws://") as refused:
         Recorder(url)
+    assert "secret" not in str(refused.value)
+
+
+@run
+async def test_a_redirect_to_no_url_is_final_and_not_named() -> None:
+    async with serving((302, {"Location": "http:///?t=secret"})) as server:
+        recorder = Recorder(server.url)
+        recorder.connection.start()
+        reason = (await recorder.until("closed")).reason
+        assert "URL" in reason
+        assert "secret" not in reason
 
 
 @pytest.mark.parametrize("value", [-1, float("nan"), "1", None])

@@ -112,7 +112,7 @@ class Connection:
         """Raise ValueError for a URL that is none."""
         parts = urlsplit(network.url)
         if parts.scheme not in {"ws", "wss"} or not parts.hostname or parts.fragment:
-            raise ValueError(f"{network.url} is no URL of a WebSocket")
+            raise ValueError("the url has to be ws:// or wss://, with a host, without a fragment")
         self._network = network
         self.options = options
         self._owner = owner
@@ -245,7 +245,8 @@ class Connection:
             retry_after = read_retry_after(error.response.headers.get("Retry-After"))
             return Loss(1006, f"HTTP {status}", status, retry_after)
         except InvalidURI as error:
-            return Loss(1006, str(error), is_final=True)
+            # Without the URL, which may hold a token.
+            return Loss(1006, f"not a valid URL: {error.msg}", is_final=True)
         except (OSError, EOFError, WebSocketException) as error:
             return Loss(1006, str(error) or type(error).__name__)
         self.limit(deadline - asyncio.get_running_loop().time(), "no welcome in time")

@@ -419,7 +419,7 @@ class WampClient:
             self._retry_after = read_retry_after(error.response.headers.get("Retry-After"))
             return f"HTTP {status}", after_status(status) is Reconnect.NO
         except InvalidURI as error:
-            return str(error), True
+            return f"not a valid URL: {error.msg}", True
         except ValueError as error:
             return f"malformed message: {error}", False
         except (OSError, EOFError, WebSocketException) as error:
