@@ -41,6 +41,9 @@ type field struct {
 // scannedFields is the most for which looking through all of them for one is quick.
 const scannedFields = 16
 
+// maxLevels is how many objects and arrays may be within each other for encoding/json.
+const maxLevels = 10_000
+
 // read takes a JSON object apart, and reports what encoding/json would about another text. Of what comes twice,
 // the last counts.
 func (f *Fields) read(data []byte) error {
@@ -158,7 +161,8 @@ func endOfValue(data []byte, at int) int {
 	return end
 }
 
-// endOfNested is where the array or object at a position ends, -1 if it does not.
+// endOfNested is where the array or object at a position ends, -1 if it does not, or is deeper than encoding/json
+// reads within an object.
 func endOfNested(data []byte, at int) int {
 	levels := 0
 	for ; at < len(data); at++ {
@@ -170,7 +174,9 @@ func endOfNested(data []byte, at int) int {
 			}
 			at = end - 1
 		case '{', '[':
-			levels++
+			if levels++; levels == maxLevels {
+				return -1
+			}
 		case '}', ']':
 			if levels--; levels == 0 {
 				return at + 1

@@ -114,6 +114,8 @@ func FuzzFields(f *testing.F) {
 		`{"a":1}1`, `{"a"1}`, `{"a":}`, `{"a":"\x"}`, `{"a":"` + "\n" + `"}`, `{"a":[}`, `{"a":01}`, `{"a":nul}`, `{"a":1,}`, `{,}`,
 		`{"a":"b`, `{"a":["b`, `{"a":[1`, `{"a":1`, `{"a":`, `{"a"`, `{"`, `{`, ``, `[]`, `{"a":"\`, `{"a":{"b":1}]}`, `{"a":"é\u2028"}`,
 		`{"` + strings.Repeat(`x":1,"`, 20) + `":1}`,
+		// One level more than encoding/json reads.
+		`{"a":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`,
 	} {
 		f.Add(text)
 	}
