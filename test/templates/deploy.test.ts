@@ -251,6 +251,14 @@ describe.each(OTHERS)('the files of deploy/ in $language', ({ language, sources,
       ...[...fileOf('kubernetes.yaml').matchAll(env)].map(([, name = '']) => name),
     ];
     expect(named).toContain('AUTH_SECRET');
+    const [deployment] = parseAllDocuments(fileOf('kubernetes.yaml'));
+    const given = deployment?.getIn(['spec', 'template', 'spec', 'containers', 0, 'env']);
+    // Not optional: replicas that do not share a Redis know nothing of each other.
+    expect(JSON.parse(JSON.stringify(given))).toContainEqual({
+      name: 'REDIS_URL',
+      valueFrom: { secretKeyRef: { name: 'a-chat-9', key: 'REDIS_URL' } },
+    });
+    expect(pathsOf(fileOf('kubernetes.yaml'))).toEqual(['/', '/ticket']);
     expect(named.filter((name) => !new RegExp(`"${name}"`).test(source))).toEqual([]);
     const figures = [fileOf('alerts.yaml'), fileOf('grafana-dashboard.json')]
       .flatMap((text) => [...text.matchAll(/\b(?:ws|process|nodejs)_[a-z_]+/g)])
@@ -262,6 +270,13 @@ describe.each(OTHERS)('the files of deploy/ in $language', ({ language, sources,
     expect(texts.filter((name) => /nodejs|npm/i.test(fileOf(path.basename(name))))).toEqual([]);
   });
 });
+
+/** Paths that the Ingress lets in. */
+function pathsOf(text: string): string[] {
+  const ingress = parseAllDocuments(text).find((one) => one.get('kind') === 'Ingress');
+  const rules = ingress?.toJS() as { spec: { rules: { http: { paths: { path: string }[] } }[] } };
+  return rules.spec.rules.flatMap(({ http }) => http.paths.map((one) => one.path));
+}
 
 /** Names of settings that `--help` of the server lists. */
 function settings(): string[] {
@@ -277,6 +292,7 @@ describe('the files of deploy/', () => {
     const objects = objectsIn(deployFile('kubernetes.yaml'));
     expect(objects.length).toBeGreaterThanOrEqual(3);
     for (const { metadata } of objects) expect(metadata.name).toBe('a-chat-9');
+    expect(pathsOf(deployFile('kubernetes.yaml'))).toEqual(['/']);
   });
 
   it('name settings that the server has', () => {
